@@ -1,0 +1,39 @@
+package keys
+
+import "errors"
+
+// The rules that input can break. Every error about a key is an *[Error] that
+// wraps one of them, so errors.Is(err, keys.ErrWeak) tells what was wrong.
+var (
+	ErrMalformed    = errors.New("malformed")                       // not the JSON, base64, PEM or DER that it should be
+	ErrTooLarge     = errors.New("too large")                       // input over 64 KiB, RSA over 8192 bits
+	ErrUnsupported  = errors.New("unsupported")                     // a key type, curve or algorithm this package does not sign with
+	ErrWeak         = errors.New("weak key")                        // RSA under 2048 bits, a bad exponent
+	ErrInvalidPoint = errors.New("invalid point")                   // coordinates off the curve or of the wrong length
+	ErrInconsistent = errors.New("inconsistent key")                // private and public part, or algorithm and key, do not belong together
+	ErrNotSigning   = errors.New("not a signing key")               // use or key_ops say another purpose
+	ErrNoPrivateKey = errors.New("no private key")                  // a public key where a private one is needed
+	ErrPrivateKey   = errors.New("private or secret key in public") // private or symmetric members where only public ones may be
+	ErrAmbiguous    = errors.New("more than one key")               // a set where one key is needed
+	ErrExists       = errors.New("file exists")                     // writing would replace a file
+)
+
+// Error says which rule a key or an input broke. Its text never holds any
+// part of the input.
+type Error struct {
+	Rule   error  // one of the Err values of this package
+	Detail string // what exactly, in this package's own words; may be empty
+}
+
+// Error returns "keys: rule: detail".
+func (e *Error) Error() string {
+	if e.Detail == "" {
+		return "keys: " + e.Rule.Error()
+	}
+	return "keys: " + e.Rule.Error() + ": " + e.Detail
+}
+
+// Unwrap returns the rule.
+func (e *Error) Unwrap() error { return e.Rule }
+
+func refuse(rule error, detail string) error { return &Error{Rule: rule, Detail: detail} }

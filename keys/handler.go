@@ -1,0 +1,72 @@
+package keys
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Handler publishes a JWKS over HTTP (RFC 7517 §8.5.2), public members only.
+type Handler struct {
+	// Keys gives the set of the moment. When it fails the answer is 503, and
+	// caches keep what they have.
+	Keys func(ctx context.Context) (Set, error)
+
+	// MaxAge is how long an answer may be cached; zero: 5 minutes. A key is
+	// not known to every reader before this has passed.
+	MaxAge time.Duration
+}
+
+const defaultMaxAge = 5 * time.Minute
+
+func (h *Handler) maxAge() time.Duration {
+	if h.MaxAge <= 0 {
+		return defaultMaxAge
+	}
+	return h.MaxAge
+}
+
+// ServeHTTP answers GET and HEAD with application/jwk-set+json, an ETag and
+// Cache-Control, and 304 where the reader has the set already.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD")
+		http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
+		return
+	}
+	set, err := h.Keys(r.Context())
+	if err != nil {
+		w.Header().Set("Cache-Control", "no-store")
+		http.Error(w, "keys are not available", http.StatusServiceUnavailable)
+		return
+	}
+	body, _ := set.MarshalJSON()
+	sum := sha256.Sum256(body)
+	etag := `"` + base64.RawURLEncoding.EncodeToString(sum[:16]) + `"`
+	w.Header().Set("ETag", etag)
+	w.Header().Set("Cache-Control", "public, max-age="+strconv.Itoa(int(h.maxAge()/time.Second)))
+	if matches(r.Header.Get("If-None-Match"), etag) {
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	w.Header().Set("Content-Type", "application/jwk-set+json")
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	if r.Method == http.MethodGet {
+		w.Write(body)
+	}
+}
+
+// matches is the weak comparison of RFC 9110 §13.1.2.
+func matches(header, etag string) bool {
+	for part := range strings.SplitSeq(header, ",") {
+		part = strings.TrimPrefix(strings.TrimSpace(part), "W/")
+		if part == etag || part == "*" {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,25 @@
+package keys
+
+import (
+	"crypto"
+
+	"github.com/go-jose/go-jose/v4"
+)
+
+// JOSE returns the public key in go-jose's form, for programs that use it.
+func (p *PublicKey) JOSE() jose.JSONWebKey {
+	return jose.JSONWebKey{Key: p.key, KeyID: p.kid, Algorithm: string(p.alg), Use: "sig", Certificates: p.Certificates()}
+}
+
+// FromJOSE returns the private key that go-jose holds, under the same rules
+// as [Parse].
+func FromJOSE(jwk jose.JSONWebKey) (*Key, error) {
+	if jwk.Use != "" && jwk.Use != "sig" {
+		return nil, refuse(ErrNotSigning, "use is not sig")
+	}
+	signer, ok := jwk.Key.(crypto.Signer)
+	if !ok {
+		return nil, refuse(ErrNoPrivateKey, "the JWK holds none")
+	}
+	return New(signer, Options{Algorithm: Algorithm(jwk.Algorithm), KeyID: jwk.KeyID, Certificates: jwk.Certificates})
+}

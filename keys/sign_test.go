@@ -1,0 +1,57 @@
+package keys_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/nokkel/nokkel/keys"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// TestSignVerifiesWithGoJOSE has every algorithm's token verified by go-jose.
+func TestSignVerifiesWithGoJOSE(t *testing.T) {
+	payload := []byte(`{"iss":"a","n":1}`)
+	for _, alg := range []keys.Algorithm{keys.RS256, keys.RS384, keys.RS512, keys.PS256, keys.PS384, keys.PS512, keys.ES256, keys.ES384, keys.ES512, keys.EdDSA} {
+		t.Run(string(alg), func(t *testing.T) {
+			k := generate(t, alg)
+			for _, h := range []keys.Header{{}, {Type: "dpop+jwt", EmbedJWK: true}, {Type: "client-authentication+jwt"}} {
+				token, err := k.Sign(context.Background(), h, payload)
+				require.NoError(t, err)
+				jws, err := jose.ParseSigned(token, []jose.SignatureAlgorithm{jose.SignatureAlgorithm(alg)})
+				require.NoError(t, err)
+				got, err := jws.Verify(k.PublicKey().Public())
+				require.NoError(t, err)
+				assert.Equal(t, payload, got)
+				header := jws.Signatures[0].Protected
+				if h.EmbedJWK {
+					assert.Empty(t, header.KeyID)
+					assert.Equal(t, k.PublicKey().Public(), header.JSONWebKey.Key)
+				} else {
+					assert.Equal(t, k.KeyID(), header.KeyID)
+				}
+				if h.Type != "" {
+					assert.Equal(t, h.Type, header.ExtraHeaders[jose.HeaderType])
+				}
+			}
+			private, err := k.PrivateJWK()
+			require.NoError(t, err)
+			again, err := keys.Parse(private, keys.Options{})
+			require.NoError(t, err)
+			assert.Equal(t, k.Thumbprint(), again.Thumbprint())
+			assert.Equal(t, alg, again.Algorithm())
+		})
+	}
+}
+
+// generate makes keys small enough for tests.
+func generate(t testing.TB, alg keys.Algorithm) *keys.Key {
+	t.Helper()
+	k, err := keys.GenerateRSA(alg, 2048)
+	if err != nil {
+		k, err = keys.Generate(alg)
+	}
+	require.NoError(t, err)
+	return k
+}
