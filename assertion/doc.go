@@ -1,0 +1,16 @@
+// Package assertion authenticates an OAuth client with a signed assertion
+// (RFC 7523, OpenID Connect Core §9: private_key_jwt and client_secret_jwt)
+// and gets tokens with it.
+//
+// Most callers make a [Signer] and a [TokenSource]:
+//
+//	tokens := &assertion.TokenSource{
+//		Endpoint: "https://sts.example.no/connect/token",
+//		Auth:     &assertion.Signer{ClientID: id, Audience: issuer, Key: key},
+//		Scopes:   []string{"patients/read"},
+//	}
+//	token, err := tokens.Token(ctx)
+//
+// Programs that already use golang.org/x/oauth2 put a [Transport] into its
+// context and keep their code.
+package assertion
