@@ -1,0 +1,72 @@
+package selfservice
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+
+	"github.com/nokkel/nokkel/keys"
+)
+
+// Credential is what a client proves itself with: a private key or a shared
+// secret, exactly one of the two. It prints without either.
+type Credential struct {
+	Key    *keys.Key
+	Secret keys.Secret
+}
+
+// IsZero tells whether there is neither key nor secret.
+func (c Credential) IsZero() bool { return c.Key == nil && c.Secret.IsZero() }
+
+// Fingerprint identifies the credential without telling it: the RFC 7638
+// thumbprint of a key, or base64url(SHA-256) of a secret.
+func (c Credential) Fingerprint() string {
+	if c.Key != nil {
+		return c.Key.Thumbprint()
+	}
+	return SecretFingerprint(c.Secret)
+}
+
+// KeyID returns the key's "kid"; empty for a secret.
+func (c Credential) KeyID() string {
+	if c.Key == nil {
+		return ""
+	}
+	return c.Key.KeyID()
+}
+
+// SigningKey returns the key: a Credential is a keys.Source that never
+// changes.
+func (c Credential) SigningKey(context.Context) (*keys.Key, error) {
+	if c.Key == nil {
+		return nil, errors.New("selfservice: the credential is a secret, not a key")
+	}
+	return c.Key, nil
+}
+
+// ClientSecret returns the secret: a Credential is a keys.SecretSource that
+// never changes.
+func (c Credential) ClientSecret(context.Context) (keys.Secret, error) {
+	if c.Secret.IsZero() {
+		return keys.Secret{}, errors.New("selfservice: the credential is a key, not a secret")
+	}
+	return c.Secret, nil
+}
+
+// SecretFingerprint returns base64url(SHA-256) of a secret, for providers that
+// list secrets in clear.
+func SecretFingerprint(s keys.Secret) string {
+	if s.IsZero() {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(s.Reveal()))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+func (c Credential) check() error {
+	if (c.Key == nil) == c.Secret.IsZero() {
+		return errors.New("selfservice: a credential is a key or a secret, exactly one")
+	}
+	return nil
+}

@@ -1,0 +1,24 @@
+// Package selfservice rotates the credentials of an OAuth client while the
+// program that owns them runs: it makes a new key or secret, saves it,
+// registers it at the authorization server beside the old one, proves it with
+// a real token, switches, and retires the old one. It can be killed at any
+// instant and goes on where it was.
+//
+// Most callers adopt the credential that was registered by hand, once, and
+// let a [Rotator] run beside their program:
+//
+//	rotator := &selfservice.Rotator{Provider: client, Store: selfservice.Dir("/var/lib/app/key")}
+//	if err := rotator.Adopt(ctx, selfservice.Credential{Key: key}); err != nil {
+//		return err
+//	}
+//	go rotator.Run(ctx)
+//
+// The Rotator is a keys.Source (and keys.SecretSource): whatever signs with it
+// uses the credential of the moment. Programs that rather run from cron call
+// [Rotator.Step].
+//
+// A [Provider] speaks to one client at one authorization server; see the
+// packages helseid, keycloak, dcr and jwksurl below this one. A [Store] keeps
+// the state: [Mem], [Dir], package sqlstore, or your own, checked by package
+// storetest.
+package selfservice

@@ -1,0 +1,82 @@
+package selfservice
+
+import (
+	"context"
+	"time"
+)
+
+// Provider is one client at one authorization server. Each call says as which
+// credential it is made, so that the engine can go on with another one when
+// the active one is refused; a provider that works as an administrator
+// ignores it.
+//
+// Besides these two methods a provider has [Registrar] or [Issuer], and may
+// have [Switch] and [Remover]. Every call may be repeated, and may have been
+// carried out although it failed.
+//
+// Errors: one that errors.Is [ErrRefused] when the server does not accept the
+// credential that the call was made with; [ErrLimit] when there is no room for
+// another one; with a method RetryAfter() time.Duration when the server said
+// how long to wait. No error holds a secret, a token or a body.
+type Provider interface {
+	// Verify gets a real, fresh token with exactly c.
+	Verify(ctx context.Context, c Credential) error
+
+	// List returns what is registered for the client, whoever registered it.
+	List(ctx context.Context, as Credential) ([]Registration, error)
+}
+
+// Registrar is a Provider that takes credentials made here.
+type Registrar interface {
+	// Register makes the server accept c beside what it accepts already,
+	// where it can. The engine lists first, and calls it again after a lost
+	// reply only if c is not listed.
+	Register(ctx context.Context, as, c Credential) (Registration, error)
+}
+
+// Issuer is a Provider whose credentials only the server can make.
+type Issuer interface {
+	// Issue returns a credential that is not among before, which is what
+	// List returned when the rotation began. A reply that was lost is found
+	// by reading: when the server has such a credential already, Issue
+	// returns it and makes none.
+	Issue(ctx context.Context, as Credential, before []Registration) (Credential, Registration, error)
+}
+
+// Switch is a Provider that can turn a registration off and on again.
+type Switch interface {
+	Activate(ctx context.Context, as Credential, r Registration) error
+	Deactivate(ctx context.Context, as Credential, r Registration) error
+}
+
+// Remover is a Provider that can delete a registration. Removing one that is
+// gone is no error.
+type Remover interface {
+	Remove(ctx context.Context, as Credential, r Registration) error
+}
+
+// Maker is a Provider with rules of its own for new credentials: a length, an
+// algorithm, a form of the kid. Without it the new one is like the old one.
+type Maker interface {
+	Make(ctx context.Context, like Credential) (Credential, error)
+}
+
+// Registration is a credential as the server sees it.
+type Registration struct {
+	ID          string    `json:"id,omitempty"`          // the server's name for it; may be empty
+	KeyID       string    `json:"kid,omitempty"`         // "kid" of a key
+	Fingerprint string    `json:"fingerprint,omitempty"` // as Credential.Fingerprint gives it; empty when the server does not tell
+	Inactive    bool      `json:"inactive,omitempty"`    // registered, but not accepted
+	Created     time.Time `json:"created,omitzero"`      // zero: not told
+	Expires     time.Time `json:"expires,omitzero"`      // zero: never, or not told
+	UsableFrom  time.Time `json:"usableFrom,omitzero"`   // not before this do all servers know it; zero: at once
+}
+
+// Of tells whether r is the registration of c: by fingerprint, and by kid
+// only where the server tells no fingerprint.
+func (r Registration) Of(c Credential) bool {
+	if r.Fingerprint != "" {
+		return r.Fingerprint == c.Fingerprint()
+	}
+	return r.KeyID != "" && r.KeyID == c.KeyID()
+}
