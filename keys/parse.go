@@ -92,7 +92,8 @@ func unwrap(data []byte) ([]byte, form, error) {
 			return data, formDER, nil // a DER SEQUENCE; in text, 0x30 is a digit followed by ASCII
 		case !utf8.Valid(data):
 			return nil, 0, refuse(ErrMalformed, "text is not UTF-8")
-		case bytes.HasPrefix(data, []byte("-----BEGIN ")):
+		case bytes.HasPrefix(data, []byte("-----BEGIN ")),
+			bytes.Contains(data, []byte("\n-----BEGIN ")): // openssl puts lines of explanation before it (RFC 7468 §5.2)
 			return data, formPEM, nil
 		case data[0] == '"':
 			var s string
