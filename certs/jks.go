@@ -1,0 +1,165 @@
+package certs
+
+import (
+	"bytes"
+	"crypto/x509"
+	"encoding/binary"
+
+	"github.com/pavlo-v-chernykh/keystore-go/v4"
+
+	"github.com/nokkel/nokkel/keys"
+)
+
+// oidJKS is Sun's protection of a private key in a JKS.
+const oidJKS = "1.3.6.1.4.1.42.2.17.1.1"
+
+// Inside a protected key: a salt before it, and a hash after it.
+const jksOverhead = 20 + 20
+
+func openJKS(data []byte, text string) ([]sealed, error) {
+	pw, err := latin1(text)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkJKS(data); err != nil {
+		return nil, err
+	}
+	store := keystore.New(keystore.WithCaseExactAliases(), keystore.WithOrderedAliases())
+	if err := store.Load(bytes.NewReader(data), pw); err != nil {
+		// The structure was checked: what is left is the hash at the end.
+		return nil, refuse(ErrPassword, "it does not open the keystore, or that is damaged")
+	}
+	var all []sealed
+	for _, alias := range store.Aliases() {
+		if store.IsPrivateKeyEntry(alias) {
+			all = append(all, sealed{alias, true, func() (Entry, error) { return jksKey(store, alias, pw) }})
+		} else {
+			all = append(all, sealed{alias, false, func() (Entry, error) { return jksTrusted(store, alias) }})
+		}
+	}
+	return all, nil
+}
+
+func jksKey(store keystore.KeyStore, alias string, pw []byte) (Entry, error) {
+	entry, err := store.GetPrivateKeyEntry(alias, pw)
+	if err != nil {
+		return Entry{}, refuse(ErrPassword, "the key has another password than its keystore")
+	}
+	key, err := parsePKCS8(entry.PrivateKey)
+	if err != nil {
+		return Entry{}, err
+	}
+	var pool []*x509.Certificate
+	for _, c := range entry.CertificateChain {
+		x, err := x509.ParseCertificate(c.Content)
+		if err != nil {
+			return Entry{}, refuse(keys.ErrMalformed, "certificate")
+		}
+		pool = append(pool, x)
+	}
+	return privateEntry(alias, key, pool)
+}
+
+func jksTrusted(store keystore.KeyStore, alias string) (Entry, error) {
+	entry, err := store.GetTrustedCertificateEntry(alias)
+	if err != nil {
+		return Entry{}, refuse(keys.ErrMalformed, "entry")
+	}
+	c, err := x509.ParseCertificate(entry.Certificate.Content)
+	if err != nil {
+		return Entry{}, refuse(keys.ErrMalformed, "certificate")
+	}
+	return publicEntry(alias, c)
+}
+
+// latin1 gives keystore-go the password in the form in which it reads one:
+// one byte for each of Java's 16-bit characters.
+func latin1(text string) ([]byte, error) {
+	var b []byte
+	for _, r := range text {
+		if r > 0xff {
+			return nil, refuse(ErrPassword, "characters outside Latin-1 in a JKS password")
+		}
+		b = append(b, byte(r))
+	}
+	return b, nil
+}
+
+// checkJKS walks through the keystore once. keystore-go allocates what a
+// length field says, up to 4 GiB, before it looks for the bytes, and slices a
+// protected key without looking at its length.
+func checkJKS(data []byte) error {
+	c := &cursor{rest: data}
+	c.take(4) // magic
+	version, count := c.uint(4), c.uint(4)
+	if version != 1 && version != 2 {
+		return refuse(keys.ErrUnsupported, "version of the JKS")
+	}
+	for i := uint64(0); i < count && !c.short; i++ {
+		tag := c.uint(4)
+		c.take(c.uint(2)) // alias
+		c.take(8)         // time of creation
+		certificates := uint64(1)
+		switch tag {
+		case 1:
+			if err := checkProtected(c.take(c.uint(4))); err != nil && !c.short {
+				return err
+			}
+			certificates = c.uint(4)
+		case 2:
+		default:
+			if !c.short {
+				return refuse(keys.ErrUnsupported, "kind of a JKS entry")
+			}
+		}
+		for j := uint64(0); j < certificates && !c.short; j++ {
+			if version == 2 {
+				c.take(c.uint(2)) // type
+			}
+			c.take(c.uint(4))
+		}
+	}
+	c.take(20) // hash
+	if c.short || len(c.rest) > 0 {
+		return refuse(keys.ErrMalformed, "JKS structure")
+	}
+	return nil
+}
+
+func checkProtected(der []byte) error {
+	var k encryptedKey
+	if err := unmarshal(der, &k); err != nil {
+		return err
+	}
+	switch {
+	case k.Algorithm.Algorithm.String() != oidJKS:
+		return refuse(keys.ErrUnsupported, "protection of a JKS key")
+	case len(k.Encrypted) < jksOverhead:
+		return refuse(keys.ErrMalformed, "JKS key")
+	case len(k.Encrypted) > maxPrivateKey:
+		return refuse(keys.ErrTooLarge, "private key over 8 KiB")
+	}
+	return nil
+}
+
+// cursor reads big-endian fields; after the end of the data all are zero.
+type cursor struct {
+	rest  []byte
+	short bool
+}
+
+func (c *cursor) take(n uint64) []byte {
+	if n > uint64(len(c.rest)) {
+		c.short, c.rest = true, nil
+		return nil
+	}
+	taken := c.rest[:n]
+	c.rest = c.rest[n:]
+	return taken
+}
+
+func (c *cursor) uint(size uint64) uint64 {
+	var b [8]byte
+	copy(b[8-size:], c.take(size))
+	return binary.BigEndian.Uint64(b[:])
+}

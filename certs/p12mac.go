@@ -1,0 +1,241 @@
+package certs
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/hmac"
+	"crypto/pbkdf2"
+	_ "crypto/sha1" // the hashes that archives name
+	_ "crypto/sha256"
+	_ "crypto/sha512"
+	"crypto/x509/pkix"
+	"strings"
+	"unicode/utf16"
+
+	"github.com/nokkel/nokkel/keys"
+)
+
+// maxIterations bounds the key derivations that one archive may ask for, all
+// of them together: about a second of work. OpenSSL writes 3 x 2048, Java up
+// to 200 000 per key in its old form.
+const maxIterations = 2_000_000
+
+type macData struct {
+	Mac struct {
+		Algorithm pkix.AlgorithmIdentifier
+		Digest    []byte
+	}
+	Salt       []byte
+	Iterations int `asn1:"optional,default:1"`
+}
+
+// pbkdf2Params are those of RFC 8018 appendix A.2.
+type pbkdf2Params struct {
+	Salt       []byte
+	Iterations int
+	KeyLength  int                      `asn1:"optional"`
+	PRF        pkix.AlgorithmIdentifier `asn1:"optional"`
+}
+
+// password is a password in the two forms that PKCS#12 wants: UTF-8 for PBES2
+// and PBMAC1, UCS-2 with a zero at the end for everything older.
+type password struct {
+	text string
+	bmp  []byte
+}
+
+func newPassword(text string) (password, error) {
+	bmp, ok := ucs2(text)
+	if !ok {
+		return password{}, refuse(ErrPassword, "characters outside the Basic Multilingual Plane")
+	}
+	return password{text, append(bmp, 0, 0)}, nil
+}
+
+// ucs2 is the content of a BMPString.
+func ucs2(s string) ([]byte, bool) {
+	units := utf16.Encode([]rune(s))
+	b := make([]byte, 0, 2*len(units)+2)
+	for _, u := range units {
+		if utf16.IsSurrogate(rune(u)) {
+			return nil, false
+		}
+		b = append(b, byte(u>>8), byte(u))
+	}
+	return b, true
+}
+
+// verify checks the MAC and returns the password in the form that fits: for
+// the empty one some writers leave the two zero bytes out.
+func (m *macData) verify(pw password, content []byte) (password, error) {
+	candidates := []password{pw}
+	if pw.text == "" {
+		candidates = append(candidates, password{})
+	}
+	for _, pw := range candidates {
+		sum, err := m.sum(pw, content)
+		if err != nil {
+			return pw, err
+		}
+		if hmac.Equal(sum, m.Mac.Digest) {
+			return pw, nil
+		}
+	}
+	return pw, refuse(ErrPassword, "it does not open the keystore, or that is damaged")
+}
+
+// sum computes the MAC (RFC 7292 §5.1 step 7, RFC 9579 for PBMAC1).
+func (m *macData) sum(pw password, content []byte) ([]byte, error) {
+	var h crypto.Hash
+	switch m.Mac.Algorithm.Algorithm.String() {
+	case oidSHA1:
+		h = crypto.SHA1
+	case oidSHA256:
+		h = crypto.SHA256
+	case oidSHA384:
+		h = crypto.SHA384
+	case oidSHA512:
+		h = crypto.SHA512
+	case oidPBMAC1:
+		return m.sumPBMAC1(pw, content)
+	default:
+		return nil, refuse(keys.ErrUnsupported, "MAC algorithm")
+	}
+	return hmacSum(h, macKey(h, m.Salt, pw.bmp, m.Iterations), content), nil
+}
+
+// macKey derives a MAC key (RFC 7292 appendix B.2, ID 3). The key is as long
+// as the hash, so one round of step 6 makes it and the arithmetic of its
+// parts B and C never happens.
+func macKey(hash crypto.Hash, salt, password []byte, iterations int) []byte {
+	h := hash.New()
+	block := h.BlockSize()
+	h.Write(bytes.Repeat([]byte{3}, block))
+	h.Write(repeat(salt, block))
+	h.Write(repeat(password, block))
+	sum := h.Sum(nil)
+	for range iterations - 1 {
+		h.Reset()
+		h.Write(sum)
+		sum = h.Sum(sum[:0])
+	}
+	return sum
+}
+
+// repeat fills whole blocks with copies of b.
+func repeat(b []byte, block int) []byte {
+	size := (len(b) + block - 1) / block * block
+	out := make([]byte, size)
+	for i := range out {
+		out[i] = b[i%len(b)]
+	}
+	return out
+}
+
+func (m *macData) sumPBMAC1(pw password, content []byte) ([]byte, error) {
+	kdf, mac, err := m.pbmac1()
+	if err != nil {
+		return nil, err
+	}
+	prf, known := hmacHash(kdf.PRF)
+	h, alsoKnown := hmacHash(mac)
+	if !known || !alsoKnown {
+		return nil, refuse(keys.ErrUnsupported, "hash of PBMAC1")
+	}
+	// A short key would let anyone find an archive with a valid MAC
+	// (RFC 9579 §5), a long one costs time per iteration.
+	if kdf.KeyLength < 20 || kdf.KeyLength > 64 {
+		return nil, refuse(keys.ErrUnsupported, "key length of PBMAC1")
+	}
+	key, err := pbkdf2.Key(prf.New, pw.text, kdf.Salt, kdf.Iterations, kdf.KeyLength)
+	if err != nil {
+		return nil, refuse(keys.ErrUnsupported, "key derivation of PBMAC1")
+	}
+	return hmacSum(h, key, content), nil
+}
+
+func (m *macData) pbmac1() (kdf pbkdf2Params, mac pkix.AlgorithmIdentifier, err error) {
+	var params struct{ KDF, MAC pkix.AlgorithmIdentifier }
+	if err = unmarshal(m.Mac.Algorithm.Parameters.FullBytes, &params); err == nil {
+		kdf, err = parsePBKDF2(params.KDF)
+	}
+	return kdf, params.MAC, err
+}
+
+func hmacHash(a pkix.AlgorithmIdentifier) (crypto.Hash, bool) {
+	switch a.Algorithm.String() {
+	case oidHMACSHA1, "": // SHA-1 is the default of PBKDF2-params
+		return crypto.SHA1, true
+	case oidHMACSHA256:
+		return crypto.SHA256, true
+	case oidHMACSHA384:
+		return crypto.SHA384, true
+	case oidHMACSHA512:
+		return crypto.SHA512, true
+	}
+	return 0, false
+}
+
+func hmacSum(h crypto.Hash, key, content []byte) []byte {
+	mac := hmac.New(h.New, key)
+	mac.Write(content)
+	return mac.Sum(nil)
+}
+
+// budget is what is left of maxIterations.
+type budget int
+
+func (b *budget) spend(iterations int) error {
+	if iterations < 1 {
+		return refuse(keys.ErrMalformed, "iteration count")
+	}
+	if iterations > int(*b) {
+		return refuse(keys.ErrTooLarge, "the archive asks for more than 2 000 000 iterations")
+	}
+	*b -= budget(iterations)
+	return nil
+}
+
+// spendMAC and spendPBE take the cost of one derivation from the budget.
+func (b *budget) spendMAC(m *macData) error {
+	if m.Mac.Algorithm.Algorithm.String() != oidPBMAC1 {
+		return b.spend(m.Iterations)
+	}
+	kdf, _, err := m.pbmac1()
+	if err != nil {
+		return err
+	}
+	return b.spend(kdf.Iterations)
+}
+
+func (b *budget) spendPBE(a pkix.AlgorithmIdentifier) error {
+	switch id := a.Algorithm.String(); {
+	case strings.HasPrefix(id, oidLegacyPBE):
+		var params struct {
+			Salt       []byte
+			Iterations int
+		}
+		if err := unmarshal(a.Parameters.FullBytes, &params); err != nil {
+			return err
+		}
+		return b.spend(params.Iterations)
+	case id == oidPBES2:
+		var params struct{ KDF, Cipher pkix.AlgorithmIdentifier }
+		if err := unmarshal(a.Parameters.FullBytes, &params); err != nil {
+			return err
+		}
+		kdf, err := parsePBKDF2(params.KDF)
+		if err != nil {
+			return err
+		}
+		return b.spend(kdf.Iterations)
+	}
+	return refuse(keys.ErrUnsupported, "encryption of a PKCS#12 content")
+}
+
+func parsePBKDF2(a pkix.AlgorithmIdentifier) (params pbkdf2Params, err error) {
+	if a.Algorithm.String() != oidPBKDF2 {
+		return params, refuse(keys.ErrUnsupported, "key derivation other than PBKDF2")
+	}
+	return params, unmarshal(a.Parameters.FullBytes, &params)
+}

@@ -1,0 +1,250 @@
+package certs
+
+import (
+	"context"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"errors"
+	"unicode/utf16"
+
+	"software.sslmate.com/src/go-pkcs12"
+
+	"github.com/nokkel/nokkel/keys"
+)
+
+// archive is an opened PKCS#12 archive.
+//
+// go-pkcs12 decrypts, but reads only archives of one key, drops the friendly
+// names, and runs as many iterations as a file asks for. So the archive is
+// taken apart here, where names and iteration counts can be seen, and
+// go-pkcs12 gets one encrypted piece at a time, wrapped as an archive of its
+// own. A filler stands in for what it insists on finding besides.
+type archive struct {
+	password password
+	filler   *keys.Key
+	certs    []*x509.Certificate
+	keys     []safeBag
+}
+
+func openPKCS12(der []byte, text string) ([]sealed, error) {
+	a, err := newArchive(der, text)
+	if err != nil {
+		return nil, err
+	}
+	var all []sealed
+	for _, bag := range a.keys {
+		alias := friendlyName(bag)
+		all = append(all, sealed{alias, true, func() (Entry, error) {
+			key, err := a.decrypt(bag)
+			if err != nil {
+				return Entry{}, err
+			}
+			return privateEntry(alias, key, a.certs)
+		}})
+	}
+	if len(all) > 0 {
+		return all, nil
+	}
+	for _, c := range a.certs {
+		all = append(all, sealed{open: func() (Entry, error) { return publicEntry("", c) }})
+	}
+	return all, nil
+}
+
+// newArchive verifies the MAC, decrypts the certificates and lists the keys.
+func newArchive(der []byte, text string) (*archive, error) {
+	pw, err := newPassword(text)
+	if err != nil {
+		return nil, err
+	}
+	var p pfx
+	if err := unmarshal(der, &p); err != nil {
+		return nil, err
+	}
+	if p.MacData.Mac.Algorithm.Algorithm == nil {
+		return nil, refuse(keys.ErrUnsupported, "PKCS#12 without a MAC")
+	}
+	left := budget(maxIterations)
+	if err := left.spendMAC(&p.MacData); err != nil {
+		return nil, err
+	}
+	if pw, err = p.MacData.verify(pw, p.AuthSafe.Content); err != nil {
+		return nil, err
+	}
+	filler, err := newFiller()
+	if err != nil {
+		return nil, err
+	}
+	a := &archive{password: pw, filler: filler}
+	contents, err := p.contents()
+	for _, c := range contents {
+		if err == nil {
+			err = a.add(c, &left)
+		}
+	}
+	return a, err
+}
+
+// add takes up one content of the archive.
+func (a *archive) add(c contentInfo, left *budget) error {
+	switch c.ContentType.String() {
+	case oidData:
+		bags, err := c.bags()
+		if err != nil {
+			return err
+		}
+		for _, bag := range bags {
+			if err := a.addBag(bag, left); err != nil {
+				return err
+			}
+		}
+		return nil
+	case oidEncryptedData:
+		var e encryptedData
+		if err := unmarshal(c.Content.Bytes, &e); err != nil {
+			return err
+		}
+		if err := left.spendPBE(e.Content.Algorithm); err != nil {
+			return err
+		}
+		return a.addEncrypted(c)
+	}
+	return refuse(keys.ErrUnsupported, "PKCS#12 content that is not protected by a password")
+}
+
+func (a *archive) addBag(bag safeBag, left *budget) error {
+	switch bag.ID.String() {
+	case oidShroudedBag:
+		var e encryptedKey
+		if err := unmarshal(bag.Value.Bytes, &e); err != nil {
+			return err
+		}
+		if len(e.Encrypted) > maxPrivateKey {
+			return refuse(keys.ErrTooLarge, "private key over 8 KiB")
+		}
+		if err := left.spendPBE(e.Algorithm); err != nil {
+			return err
+		}
+		a.keys = append(a.keys, bag)
+	case oidKeyBag:
+		a.keys = append(a.keys, bag)
+	case oidCertBag:
+		var b certBag
+		if err := unmarshal(bag.Value.Bytes, &b); err != nil {
+			return err
+		}
+		c, err := x509.ParseCertificate(b.Cert)
+		if err != nil {
+			return refuse(keys.ErrMalformed, "certificate")
+		}
+		a.certs = append(a.certs, c)
+	}
+	return nil
+}
+
+// addEncrypted decrypts the certificates of a content. The filler's private
+// key goes first: then go-pkcs12 refuses any other private key before it
+// looks at it, and so no iteration count that was not seen here is run.
+func (a *archive) addEncrypted(c contentInfo) error {
+	bags, err := fillerBags(a.filler)
+	if err != nil {
+		return err
+	}
+	_, certs, err := a.unwrap(bags, c)
+	a.certs = append(a.certs, certs...)
+	return err
+}
+
+// decrypt returns the private key of a bag.
+func (a *archive) decrypt(bag safeBag) (any, error) {
+	if bag.ID.String() == oidKeyBag {
+		return parsePKCS8(bag.Value.Bytes)
+	}
+	bags, err := fillerBags(a.filler)
+	if err != nil {
+		return nil, err
+	}
+	bags[0] = bag
+	key, _, err := a.unwrap(bags)
+	return key, err
+}
+
+// unwrap hands bags, and possibly an encrypted content, to go-pkcs12. The
+// filler's certificate is not among those that it returns.
+func (a *archive) unwrap(bags []safeBag, encrypted ...contentInfo) (any, []*x509.Certificate, error) {
+	first, err := dataContent(bags)
+	if err != nil {
+		return nil, nil, err
+	}
+	var p pfx
+	p.Version = pfxVersion
+	p.AuthSafe.ContentType = oid(oidData)
+	p.MacData.Mac.Algorithm = pkix.AlgorithmIdentifier{Algorithm: oid(oidSHA256), Parameters: asn1.NullRawValue}
+	p.MacData.Iterations = 1 // the MAC was checked; this one never leaves the function
+	der, err := p.seal(append([]contentInfo{first}, encrypted...), a.password)
+	if err != nil {
+		return nil, nil, err
+	}
+	key, _, certs, err := pkcs12.DecodeChain(der, a.password.text)
+	if err != nil {
+		var not pkcs12.NotImplementedError
+		if errors.As(err, &not) {
+			return nil, nil, refuse(keys.ErrUnsupported, "encryption of a PKCS#12 content")
+		}
+		return nil, nil, refuse(keys.ErrMalformed, "a PKCS#12 content does not decrypt to what it should be")
+	}
+	return key, certs, nil
+}
+
+// newFiller makes a throw-away key with certificate.
+func newFiller() (*keys.Key, error) {
+	key, err := keys.Generate(keys.EdDSA)
+	if err != nil {
+		return nil, err
+	}
+	return SelfSign(context.Background(), key, Template{Subject: pkix.Name{CommonName: "filler"}})
+}
+
+// fillerBags returns the filler as a private key and a certificate.
+func fillerBags(filler *keys.Key) ([]safeBag, error) {
+	pkcs8, err := x509.MarshalPKCS8PrivateKey(filler.Signer())
+	if err != nil {
+		return nil, err
+	}
+	cert, err := asn1.Marshal(certBag{oid(oidX509), filler.Certificates()[0].Raw})
+	if err != nil {
+		return nil, err
+	}
+	return []safeBag{
+		{ID: oid(oidKeyBag), Value: explicit(pkcs8)},
+		{ID: oid(oidCertBag), Value: explicit(cert)},
+	}, nil
+}
+
+func parsePKCS8(der []byte) (any, error) {
+	if len(der) > maxPrivateKey {
+		return nil, refuse(keys.ErrTooLarge, "private key over 8 KiB")
+	}
+	key, err := x509.ParsePKCS8PrivateKey(der)
+	if err != nil {
+		return nil, refuse(keys.ErrMalformed, "private key, or one of an unknown type")
+	}
+	return key, nil
+}
+
+// friendlyName is the BMPString of that attribute; "" when there is none.
+func friendlyName(bag safeBag) string {
+	for _, attr := range bag.Attributes {
+		var value asn1.RawValue
+		if attr.ID.String() != oidFriendlyName || unmarshal(attr.Values.Bytes, &value) != nil {
+			continue
+		}
+		units := make([]uint16, len(value.Bytes)/2)
+		for i := range units {
+			units[i] = uint16(value.Bytes[2*i])<<8 | uint16(value.Bytes[2*i+1])
+		}
+		return string(utf16.Decode(units))
+	}
+	return ""
+}

@@ -1,0 +1,35 @@
+package certs
+
+import (
+	"crypto/tls"
+
+	"github.com/nokkel/nokkel/keys"
+)
+
+// TLS returns the key and its chain for mutual TLS (RFC 8705 §2). A key
+// without a certificate is refused with [ErrNoCertificate].
+func TLS(key *keys.Key) (tls.Certificate, error) {
+	chain, err := chainOf(key)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	c := tls.Certificate{PrivateKey: key.Signer(), Leaf: chain[0]}
+	for _, x := range chain {
+		c.Certificate = append(c.Certificate, x.Raw)
+	}
+	return c, nil
+}
+
+// ClientCertificate returns a function for GetClientCertificate of a
+// tls.Config: each handshake presents the key that the source gives at that
+// moment, so that mutual TLS follows a rotation.
+func ClientCertificate(source keys.Source) func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+	return func(info *tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		key, err := source.SigningKey(info.Context())
+		if err != nil {
+			return nil, err
+		}
+		c, err := TLS(key)
+		return &c, err
+	}
+}

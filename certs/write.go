@@ -1,0 +1,157 @@
+package certs
+
+import (
+	"bytes"
+	"crypto/x509"
+	"encoding/asn1"
+	"time"
+	"unicode"
+
+	"github.com/pavlo-v-chernykh/keystore-go/v4"
+	"software.sslmate.com/src/go-pkcs12"
+
+	"github.com/nokkel/nokkel/keys"
+)
+
+// iterations of a new archive, as keytool writes. They slow a guesser down by
+// a constant; what protects the key is a random password.
+const iterations = 10_000
+
+// maxAlias bounds an alias, in bytes.
+const maxAlias = 255
+
+// MarshalPKCS12 returns a PKCS#12 archive of the key and its certificates
+// under an alias, which becomes the friendly name of the key. It is encrypted
+// with AES-256 (PBES2) under an HMAC-SHA-256: OpenSSL 1.1.1, Java 12 and
+// Windows Server 2019 or later open it.
+func MarshalPKCS12(key *keys.Key, alias, password string) ([]byte, error) {
+	return marshalPKCS12(pkcs12.Modern2023.WithIterations(iterations), key, alias, password)
+}
+
+// MarshalLegacyPKCS12 returns what [MarshalPKCS12] does in 3DES and SHA-1,
+// for older Windows and Java. It protects the key only as well as the place
+// where the archive is kept does.
+func MarshalLegacyPKCS12(key *keys.Key, alias, password string) ([]byte, error) {
+	return marshalPKCS12(pkcs12.LegacyDES.WithIterations(iterations), key, alias, password)
+}
+
+func marshalPKCS12(enc *pkcs12.Encoder, key *keys.Key, alias, text string) ([]byte, error) {
+	chain, _, err := exportable(key, alias, text)
+	if err != nil {
+		return nil, err
+	}
+	pw, err := newPassword(text)
+	if err != nil {
+		return nil, err
+	}
+	der, err := enc.Encode(key.Signer(), chain[0], chain[1:], text)
+	if err != nil {
+		return nil, err
+	}
+	return nameKey(der, alias, pw)
+}
+
+// nameKey writes the friendly name on the key. go-pkcs12 has no parameter for
+// it, and without one Java lists the entry as "1". The key's bag is encrypted
+// but its attributes are not: they lie in the clear under the archive's MAC.
+// So adding one takes no more than computing that MAC anew.
+func nameKey(der []byte, alias string, pw password) ([]byte, error) {
+	var p pfx
+	if err := unmarshal(der, &p); err != nil {
+		return nil, err
+	}
+	contents, err := p.contents()
+	if err != nil {
+		return nil, err
+	}
+	name, _ := ucs2(alias)
+	value, err := asn1.Marshal(asn1.RawValue{Tag: asn1.TagBMPString, Bytes: name})
+	if err != nil {
+		return nil, err
+	}
+	for i, c := range contents {
+		if c.ContentType.String() != oidData {
+			continue
+		}
+		bags, err := c.bags()
+		if err != nil {
+			return nil, err
+		}
+		for j := range bags {
+			bags[j].Attributes = append(bags[j].Attributes, attribute{
+				ID:     oid(oidFriendlyName),
+				Values: asn1.RawValue{Tag: asn1.TagSet, IsCompound: true, Bytes: value},
+			})
+		}
+		if contents[i], err = dataContent(bags); err != nil {
+			return nil, err
+		}
+	}
+	return p.seal(contents, pw)
+}
+
+// MarshalJKS returns a JKS keystore of the key and its certificates; the
+// password is that of the store and of the key. Java knows the alias in lower
+// case. The format's protection is weak (SHA-1, no iterations): prefer
+// [MarshalPKCS12] where the reader can choose.
+func MarshalJKS(key *keys.Key, alias, password string) ([]byte, error) {
+	chain, pkcs8, err := exportable(key, alias, password)
+	if err != nil {
+		return nil, err
+	}
+	pw, err := latin1(password)
+	if err != nil {
+		return nil, err
+	}
+	entry := keystore.PrivateKeyEntry{CreationTime: time.Now(), PrivateKey: pkcs8}
+	for _, c := range chain {
+		entry.CertificateChain = append(entry.CertificateChain, keystore.Certificate{Type: "X.509", Content: c.Raw})
+	}
+	store := keystore.New()
+	if err := store.SetPrivateKeyEntry(alias, entry, pw); err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	if err := store.Store(&b, pw); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
+}
+
+// exportable checks what goes into a keystore and returns the chain and the
+// PKCS#8 form of the key.
+func exportable(key *keys.Key, alias, password string) ([]*x509.Certificate, []byte, error) {
+	chain, err := chainOf(key)
+	if err != nil {
+		return nil, nil, err
+	}
+	pkcs8, err := x509.MarshalPKCS8PrivateKey(key.Signer())
+	if err != nil {
+		return nil, nil, refuse(keys.ErrNoPrivateKey, "the key does not leave its device")
+	}
+	if password == "" {
+		return nil, nil, refuse(ErrPassword, "empty")
+	}
+	if alias == "" || len(alias) > maxAlias {
+		return nil, nil, refuse(keys.ErrMalformed, "alias must have 1 to 255 bytes")
+	}
+	for _, r := range alias {
+		if r > 0xffff || r == unicode.ReplacementChar || !unicode.IsPrint(r) {
+			return nil, nil, refuse(keys.ErrMalformed, "alias must be of printable characters of the Basic Multilingual Plane")
+		}
+	}
+	return chain, pkcs8, nil
+}
+
+// chainOf returns the certificates of a key that has some, and checks once
+// more that the first is for the key.
+func chainOf(key *keys.Key) ([]*x509.Certificate, error) {
+	chain := key.Certificates()
+	if len(chain) == 0 {
+		return nil, refuse(ErrNoCertificate, "the key has none")
+	}
+	if !isFor(chain[0], key.Signer().Public()) {
+		return nil, refuse(ErrMismatch, "")
+	}
+	return chain, nil
+}
