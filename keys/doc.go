@@ -11,8 +11,10 @@
 // ask for the key of the moment, so that a rotation can change it under them.
 //
 // A Key is immutable and safe for concurrent use. It never shows its private
-// part by accident: fmt, JSON and slog see the public part only; [Key.PrivateJWK]
-// and [Key.PrivatePEM] are the two explicit ways out.
+// part by accident, copied or inside another value: fmt, JSON, slog and even
+// reflection see the public part only. [Key.PrivateJWK], [Key.PrivatePEM],
+// [Key.PrivateJOSE] and [Key.Signer] are the explicit ways out.
 //
-// This package makes signatures and does not verify any.
+// This package makes signatures. The only ones it verifies are those that a
+// signer outside the standard library has just made for it.
 package keys

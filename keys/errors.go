@@ -16,6 +16,7 @@ var (
 	ErrPrivateKey   = errors.New("private or secret key in public") // private or symmetric members where only public ones may be
 	ErrAmbiguous    = errors.New("more than one key")               // a set where one key is needed
 	ErrExists       = errors.New("file exists")                     // writing would replace a file
+	ErrSigner       = errors.New("signer failed")                   // an HSM's or KMS's signer gave an error or no signature of its key
 )
 
 // Error says which rule a key or an input broke. Its text never holds any
@@ -23,6 +24,8 @@ var (
 type Error struct {
 	Rule   error  // one of the Err values of this package
 	Detail string // what exactly, in this package's own words; may be empty
+
+	cause error // a signer's own error: for errors.Is and errors.As, never in the text
 }
 
 // Error returns "keys: rule: detail".
@@ -33,7 +36,13 @@ func (e *Error) Error() string {
 	return "keys: " + e.Rule.Error() + ": " + e.Detail
 }
 
-// Unwrap returns the rule.
-func (e *Error) Unwrap() error { return e.Rule }
+// Unwrap returns the rule and, under [ErrSigner], the signer's own error. That
+// one is not in the text because nobody knows what a driver puts into it.
+func (e *Error) Unwrap() []error {
+	if e.cause == nil {
+		return []error{e.Rule}
+	}
+	return []error{e.Rule, e.cause}
+}
 
 func refuse(rule error, detail string) error { return &Error{Rule: rule, Detail: detail} }

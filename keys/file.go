@@ -7,47 +7,82 @@ import (
 	"path/filepath"
 )
 
-// WriteFile writes a secret file whole or not at all: mode 0600, content and
-// directory synced to disk before it returns. A file that exists is kept and
-// [ErrExists] returned unless replace is set; then readers see either the old
-// content or the new one.
-func WriteFile(name string, content []byte, replace bool) (err error) {
-	dir := filepath.Dir(name)
-	tmp, err := os.CreateTemp(dir, ".nokkel-*") // made with mode 0600
+// WriteFile writes a secret file whole or not at all: mode 0600 whatever the
+// umask or the old file say, content and directory synced to disk before it
+// returns. A file that exists is kept and [ErrExists] returned unless replace
+// is set; then readers see either the old content or the new one. Errors of
+// the file system are *fs.PathError or *os.LinkError.
+func WriteFile(name string, content []byte, replace bool) error {
+	return writeFile(name, content, replace, os.Link)
+}
+
+func writeFile(name string, content []byte, replace bool, link func(old, new string) error) (err error) {
+	dir, err := os.Open(filepath.Dir(name)) // first, so that a directory we cannot sync stays untouched
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if err != nil {
-			tmp.Close()
-		}
-		os.Remove(tmp.Name()) // gone already after a rename
-	}()
-	if _, err = tmp.Write(content); err != nil {
+	defer dir.Close()
+	tmp, err := writeTemp(dir.Name(), content)
+	if err != nil {
 		return err
 	}
-	if err = tmp.Sync(); err != nil {
-		return err
-	}
-	if err = tmp.Close(); err != nil {
-		return err
-	}
+	defer os.Remove(tmp) // already gone after a rename
 	if replace {
-		err = os.Rename(tmp.Name(), name)
-	} else if err = os.Link(tmp.Name(), name); errors.Is(err, fs.ErrExist) {
-		err = refuse(ErrExists, filepath.Base(name))
+		err = os.Rename(tmp, name)
+	} else {
+		err = place(tmp, name, link)
 	}
 	if err != nil {
 		return err
 	}
+	os.Remove(tmp) // before the sync, or a crash may bring the second name back
 	return syncDir(dir)
 }
 
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
+// writeTemp writes a synced file of mode 0600 in dir and returns its name.
+func writeTemp(dir string, content []byte) (name string, err error) {
+	f, err := os.CreateTemp(dir, ".nokkel-*")
 	if err != nil {
-		return err
+		return "", err
 	}
-	defer d.Close()
-	return d.Sync()
+	defer func() {
+		f.Close()
+		if err != nil {
+			os.Remove(f.Name())
+		}
+	}()
+	if err = f.Chmod(0o600); err != nil { // an umask may have taken it all
+		return "", err
+	}
+	if _, err = f.Write(content); err != nil {
+		return "", err
+	}
+	if err = f.Sync(); err != nil {
+		return "", err
+	}
+	return f.Name(), f.Close()
+}
+
+// place gives tmp its name if no file has that name. A hard link does so in
+// one step. Where the file system has none, an empty file reserves the name:
+// a crash in between leaves that file, but nothing is ever replaced.
+func place(tmp, name string, link func(old, new string) error) error {
+	err := link(tmp, name)
+	if err == nil {
+		return nil
+	}
+	if !errors.Is(err, fs.ErrExist) {
+		var f *os.File
+		if f, err = os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600); err == nil {
+			f.Close()
+			if err = os.Rename(tmp, name); err != nil {
+				os.Remove(name)
+			}
+			return err
+		}
+	}
+	if errors.Is(err, fs.ErrExist) {
+		return refuse(ErrExists, filepath.Base(name))
+	}
+	return err
 }

@@ -12,12 +12,12 @@ import (
 
 // Handler publishes a JWKS over HTTP (RFC 7517 §8.5.2), public members only.
 type Handler struct {
-	// Keys gives the set of the moment. When it fails the answer is 503, and
-	// caches keep what they have.
+	// Keys gives the set of the moment. When it fails (or is nil) the answer
+	// is 503, and caches keep what they have.
 	Keys func(ctx context.Context) (Set, error)
 
-	// MaxAge is how long an answer may be cached; zero: 5 minutes. A key is
-	// not known to every reader before this has passed.
+	// MaxAge is how long an answer may be cached, in whole seconds; zero: 5
+	// minutes. A key is not known to every reader before this has passed.
 	MaxAge time.Duration
 }
 
@@ -30,6 +30,14 @@ func (h *Handler) maxAge() time.Duration {
 	return h.MaxAge
 }
 
+func (h *Handler) keys(ctx context.Context) (Set, bool) {
+	if h.Keys == nil {
+		return Set{}, false
+	}
+	set, err := h.Keys(ctx)
+	return set, err == nil
+}
+
 // ServeHTTP answers GET and HEAD with application/jwk-set+json, an ETag and
 // Cache-Control, and 304 where the reader has the set already.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -38,8 +46,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
 		return
 	}
-	set, err := h.Keys(r.Context())
-	if err != nil {
+	set, ok := h.keys(r.Context())
+	if !ok {
 		w.Header().Set("Cache-Control", "no-store")
 		http.Error(w, "keys are not available", http.StatusServiceUnavailable)
 		return
@@ -49,7 +57,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	etag := `"` + base64.RawURLEncoding.EncodeToString(sum[:16]) + `"`
 	w.Header().Set("ETag", etag)
 	w.Header().Set("Cache-Control", "public, max-age="+strconv.Itoa(int(h.maxAge()/time.Second)))
-	if matches(r.Header.Get("If-None-Match"), etag) {
+	if matches(strings.Join(r.Header.Values("If-None-Match"), ","), etag) {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}

@@ -10,9 +10,23 @@ import (
 )
 
 // MarshalJSON returns the public JWK (RFC 7517 §4) with "alg", "kid", "use"
-// (always "sig") and, when there are certificates, "x5c" and "x5t#S256".
-func (p *PublicKey) MarshalJSON() ([]byte, error) {
+// (always "sig") and, when there are certificates, "x5c" and "x5t#S256"; null
+// for the zero PublicKey.
+func (p PublicKey) MarshalJSON() ([]byte, error) {
+	if p.key == nil {
+		return []byte("null"), nil
+	}
 	return append(p.appendMembers(make([]byte, 0, 512)), '}'), nil
+}
+
+// UnmarshalJSON reads a public JWK like [ParsePublic].
+func (p *PublicKey) UnmarshalJSON(data []byte) error {
+	parsed, err := ParsePublic(data, Options{})
+	if err != nil {
+		return err
+	}
+	*p = *parsed
+	return nil
 }
 
 // JWK returns the public JWK, one line of JSON.
@@ -38,6 +52,10 @@ func (p *PublicKey) appendMembers(b []byte) []byte {
 // of JSON: the secret itself. A key that lives in an HSM or KMS has none:
 // [ErrNoPrivateKey].
 func (k *Key) PrivateJWK() ([]byte, error) {
+	signer := k.Signer()
+	if signer == nil || k.foreign {
+		return nil, refuse(ErrNoPrivateKey, noExport)
+	}
 	b := k.public.appendMembers(make([]byte, 0, 4096))
 	member := func(name string, value []byte) {
 		b = append(b, `,"`...)
@@ -46,7 +64,7 @@ func (k *Key) PrivateJWK() ([]byte, error) {
 		b = base64.RawURLEncoding.AppendEncode(b, value)
 		b = append(b, '"')
 	}
-	switch s := k.signer.(type) {
+	switch s := signer.(type) {
 	case *ecdsa.PrivateKey:
 		d, err := s.Bytes()
 		if err != nil {
@@ -56,37 +74,31 @@ func (k *Key) PrivateJWK() ([]byte, error) {
 	case ed25519.PrivateKey:
 		member("d", s.Seed())
 	case *rsa.PrivateKey:
-		if len(s.Primes) != 2 {
-			return nil, refuse(ErrUnsupported, "RSA key with other than two primes")
-		}
-		p, q := s.Primes[0], s.Primes[1]
-		one := big.NewInt(1)
+		p, q := s.Primes[0], s.Primes[1] // exactly two: checkPrivateRSA
+		dp, dq, qi := crt(s.D, p, q)
 		member("d", s.D.Bytes())
 		member("p", p.Bytes())
 		member("q", q.Bytes())
-		member("dp", new(big.Int).Mod(s.D, new(big.Int).Sub(p, one)).Bytes())
-		member("dq", new(big.Int).Mod(s.D, new(big.Int).Sub(q, one)).Bytes())
-		member("qi", new(big.Int).ModInverse(q, p).Bytes())
-	default:
-		return nil, refuse(ErrNoPrivateKey, "the key does not leave its device")
+		member("dp", dp.Bytes())
+		member("dq", dq.Bytes())
+		member("qi", qi.Bytes())
 	}
 	return append(b, '}'), nil
 }
 
-// signatureSize is the length in bytes of a JWS signature by this key.
-func (p *PublicKey) signatureSize() int {
-	switch k := p.key.(type) {
-	case *rsa.PublicKey:
-		return k.Size()
-	case *ecdsa.PublicKey:
-		return 2 * ((k.Curve.Params().BitSize + 7) / 8)
-	}
-	return ed25519.SignatureSize
+const noExport = "there is none, or it does not leave its device"
+
+// crt returns d mod p-1, d mod q-1 and 1/q mod p (RFC 8017 §3.2).
+func crt(d, p, q *big.Int) (dp, dq, qi *big.Int) {
+	one := big.NewInt(1)
+	dp = new(big.Int).Mod(d, new(big.Int).Sub(p, one))
+	dq = new(big.Int).Mod(d, new(big.Int).Sub(q, one))
+	return dp, dq, new(big.Int).ModInverse(q, p)
 }
 
 // appendString appends s as a JSON string.
 func appendString(b []byte, s string) []byte {
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		if c := s[i]; c < 0x20 || c >= 0x7f || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
 			quoted, _ := json.Marshal(s) // a string always marshals
 			return append(b, quoted...)

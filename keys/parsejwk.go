@@ -2,192 +2,181 @@ package keys
 
 import (
 	"crypto"
-	"encoding/base64"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
 	"math/big"
 	"slices"
-
-	"github.com/go-jose/go-jose/v4"
-	"github.com/go-jose/go-jose/v4/json" // strict: case-sensitive, no duplicate members
 )
-
-// members are what the rules look at before go-jose builds a key.
-type members struct {
-	Kty    string   `json:"kty"`
-	Use    *string  `json:"use"`
-	KeyOps []string `json:"key_ops"`
-	Alg    *string  `json:"alg"`
-	Kid    *string  `json:"kid"`
-	Crv    string   `json:"crv"`
-	X      string   `json:"x"`
-	Y      string   `json:"y"`
-	N      string   `json:"n"`
-	E      string   `json:"e"`
-	D      *string  `json:"d"`
-	P      *string  `json:"p"`
-	Q      *string  `json:"q"`
-	Dp     *string  `json:"dp"`
-	Dq     *string  `json:"dq"`
-	Qi     *string  `json:"qi"`
-	K      *string  `json:"k"`
-	Oth    any      `json:"oth"`
-	Keys   *[]json.RawMessage
-}
-
-func (m *members) private() bool {
-	return m.D != nil || m.P != nil || m.Q != nil || m.Dp != nil || m.Dq != nil || m.Qi != nil || m.K != nil || m.Oth != nil
-}
 
 // parseJSONKey reads a private JWK, or the one private signing key of a JWKS.
 func parseJSONKey(data []byte, o Options) (*Key, error) {
-	var m members
-	if json.Unmarshal(data, &m) != nil {
-		return nil, refuse(ErrMalformed, "not a JSON object with JWK members of the right types, each once")
-	}
-	if m.Kty == "" {
+	m := readMembers(data)
+	if m.isSet() {
 		return parseSetKey(data, o)
 	}
-	jwk, o, err := m.decode(data, o)
-	if err != nil {
-		return nil, err
-	}
-	signer, ok := jwk.Key.(crypto.Signer)
-	if !ok {
-		return nil, refuse(ErrNoPrivateKey, "the JWK holds a public key")
-	}
-	return New(signer, o)
+	return m.key(o)
 }
 
 // parseJSONPublic reads a public JWK, or the one key of a JWKS.
 func parseJSONPublic(data []byte, o Options) (*PublicKey, error) {
-	var m members
-	if json.Unmarshal(data, &m) != nil {
-		return nil, refuse(ErrMalformed, "not a JSON object with JWK members of the right types, each once")
+	m := readMembers(data)
+	if !m.isSet() {
+		return m.publicKey(o)
 	}
-	if m.Kty == "" {
-		set, err := ParseSet(data)
-		if err != nil {
-			return nil, err
-		}
-		switch len(set.Keys) {
-		case 0:
-			return nil, refuse(ErrUnsupported, "no usable signing key in the JWKS")
-		case 1:
-			return set.Keys[0], nil
-		}
-		return nil, refuse(ErrAmbiguous, "the JWKS holds several")
-	}
-	if m.private() {
-		return nil, refuse(ErrPrivateKey, "the JWK holds private members")
-	}
-	jwk, o, err := m.decode(data, o)
+	set, err := parseSet(data, o)
 	if err != nil {
 		return nil, err
 	}
-	return NewPublicKey(jwk.Key, o)
+	switch len(set.Keys) {
+	case 0:
+		return nil, refuse(ErrUnsupported, "no usable signing key in the JWKS")
+	case 1:
+		return set.Keys[0], nil
+	}
+	return nil, refuse(ErrAmbiguous, "the JWKS holds several")
 }
 
-// parseSetKey finds the one private signing key in a JWKS.
-func parseSetKey(data []byte, o Options) (*Key, error) {
-	raws, err := splitSet(data)
-	if err != nil {
-		return nil, err
+func (m *members) isSet() bool { return m.has("keys") && !m.has("kty") }
+
+// key returns the private key of a JWK.
+func (m *members) key(o Options) (*Key, error) {
+	pub := m.material()
+	o = m.options(o, pub, "sign")
+	if m.err == nil && !m.has("d") {
+		m.fail(ErrNoPrivateKey, "the JWK holds a public key")
 	}
-	var found *Key
-	var last error = refuse(ErrNoPrivateKey, "the JWKS holds none")
-	for _, raw := range raws {
-		k, err := parseSetMember(raw, o)
-		if err != nil {
-			last = err
-			continue
-		}
-		if found != nil {
-			return nil, refuse(ErrAmbiguous, "the JWKS holds several private keys")
-		}
-		found = k
+	signer := m.signer(pub)
+	if m.err != nil {
+		return nil, m.err
 	}
-	if found == nil {
-		return nil, last
-	}
-	return found, nil
+	return New(signer, o)
 }
 
-func parseSetMember(raw []byte, o Options) (*Key, error) {
-	var m members
-	if json.Unmarshal(raw, &m) != nil || m.Kty == "" {
-		return nil, refuse(ErrMalformed, "a member of the JWKS is not a JWK")
+// publicKey returns the key of a public JWK.
+func (m *members) publicKey(o Options) (*PublicKey, error) {
+	if m.hasPrivate() {
+		return nil, refuse(ErrPrivateKey, "the JWK holds private or symmetric members")
 	}
-	return parseJSONKey(raw, o)
+	pub := m.material()
+	o = m.options(o, pub, "verify")
+	if m.err != nil {
+		return nil, m.err
+	}
+	return NewPublicKey(pub, o)
 }
 
-// decode checks every rule that can be checked on the text and lets go-jose
-// build the key. The options it returns carry the JWK's own alg, kid and x5c
-// where o is silent. go-jose's errors may quote the input and are dropped.
-func (m *members) decode(data []byte, o Options) (*jose.JSONWebKey, Options, error) {
-	if err := m.check(); err != nil {
-		return nil, o, err
+// options refuses a JWK whose "use", "key_ops" (RFC 7517 §4.2, §4.3), "alg" or
+// certificate contradict a signing key that does op, and returns its own
+// alg, kid and x5c where o is silent.
+func (m *members) options(o Options, pub crypto.PublicKey, op string) Options {
+	if m.has("use") && m.text("use") != "sig" {
+		m.fail(ErrNotSigning, "use is not sig")
 	}
-	var jwk jose.JSONWebKey
-	if jwk.UnmarshalJSON(data) != nil {
-		if m.Kty == "EC" || m.Kty == "OKP" {
-			return nil, o, refuse(ErrInvalidPoint, "coordinates or private part do not fit the curve")
+	if ops := m.list("key_ops"); len(ops) > 0 { // .NET writes [] for none
+		slices.Sort(ops)
+		both := []string{"sign", "verify"}
+		if !slices.Equal(ops, []string{op}) && !slices.Equal(ops, both) {
+			m.fail(ErrNotSigning, "key_ops must be "+op+", with at most sign and verify together")
 		}
-		return nil, o, refuse(ErrInconsistent, "members are missing or do not belong together")
 	}
-	if o.Algorithm == "" && m.Alg != nil {
-		o.Algorithm = Algorithm(*m.Alg)
+	alg := Algorithm(m.text("alg"))
+	if m.has("alg") && alg.method().scheme == schemeNone {
+		m.fail(ErrUnsupported, "alg is not an asymmetric signature algorithm")
 	}
-	if o.KeyID == "" && m.Kid != nil {
-		o.KeyID = *m.Kid
+	if m.has("alg") && !alg.fits(pub) {
+		m.fail(ErrInconsistent, "alg is not one of this type of key")
+	}
+	certs := m.certificates()
+	if len(certs) > 0 && !samePublic(certs[0].PublicKey, pub) {
+		m.fail(ErrInconsistent, "the certificate in x5c is for another key")
+	}
+	if o.Algorithm == "" {
+		o.Algorithm = alg
+	}
+	if kid := m.text("kid"); o.KeyID == "" {
+		o.KeyID = kid
 	}
 	if o.Certificates == nil {
-		o.Certificates = jwk.Certificates
+		o.Certificates = certs
 	}
-	return &jwk, o, nil
+	return o
 }
 
-func (m *members) check() error {
-	switch m.Kty {
-	case "EC", "RSA", "OKP":
-	case "oct":
-		return refuse(ErrUnsupported, "kty oct is a shared secret, not a key pair")
+// material returns the public key itself, nil when a rule is broken.
+func (m *members) material() crypto.PublicKey {
+	kty := m.text("kty")
+	switch {
+	case m.err != nil:
+	case !m.has("kty"):
+		m.fail(ErrMalformed, "neither a JWK (no kty) nor a JWKS (no keys)")
+	case m.has("keys"):
+		m.fail(ErrMalformed, "both a JWK (kty) and a JWKS (keys)")
+	case kty == "RSA":
+		return m.rsaKey()
+	case kty == "EC":
+		return m.ecKey()
+	case kty == "OKP":
+		return m.okpKey()
+	case kty == "oct":
+		m.fail(ErrUnsupported, "kty oct is a shared secret, not a key pair")
 	default:
-		return refuse(ErrUnsupported, "kty")
+		m.fail(ErrUnsupported, "kty")
 	}
-	if m.Use != nil && *m.Use != "sig" {
-		return refuse(ErrNotSigning, "use is not sig")
+	return nil
+}
+
+func (m *members) rsaKey() crypto.PublicKey {
+	n, e := m.octets("n"), m.octets("e")
+	if m.err != nil {
+		return nil
 	}
-	if m.KeyOps != nil && !slices.Contains(m.KeyOps, "sign") && !slices.Contains(m.KeyOps, "verify") {
-		return refuse(ErrNotSigning, "key_ops has neither sign nor verify")
-	}
-	if m.Alg != nil && Algorithm(*m.Alg).method().scheme == schemeNone {
-		return refuse(ErrUnsupported, "alg")
-	}
-	for _, s := range []*string{&m.X, &m.Y, &m.N, &m.E, m.D, m.P, m.Q, m.Dp, m.Dq, m.Qi} {
-		if s != nil && !strictBase64URL(*s) {
-			return refuse(ErrMalformed, "a member is not unpadded base64url")
-		}
-	}
-	if m.Kty != "RSA" {
+	if len(n) == 0 || len(e) == 0 || n[0] == 0 || e[0] == 0 {
+		m.fail(ErrMalformed, "n or e is missing, empty or padded with zeros (RFC 7518 section 2)")
 		return nil
 	}
 	// Before any arithmetic: the cost of RSA grows with the cube of its size.
-	n, _ := base64.RawURLEncoding.DecodeString(m.N)
-	e, _ := base64.RawURLEncoding.DecodeString(m.E)
-	if len(e) > 8 {
-		return refuse(ErrWeak, "RSA exponent over 2^31-1")
+	exp := new(big.Int).SetBytes(e)
+	if !exp.IsInt64() {
+		exp.SetInt64(0) // as unusable as the one that does not fit
 	}
-	if m.Oth != nil {
-		return refuse(ErrUnsupported, "RSA key with more than two primes")
+	mod := new(big.Int).SetBytes(n)
+	if err := checkRSA(mod, exp.Int64()); err != nil {
+		m.err = err
+		return nil
 	}
-	if exp := new(big.Int).SetBytes(e); exp.IsInt64() {
-		return checkRSA(new(big.Int).SetBytes(n), exp.Int64())
-	}
-	return refuse(ErrWeak, "RSA exponent over 2^31-1")
+	return &rsa.PublicKey{N: mod, E: int(exp.Int64())}
 }
 
-// strictBase64URL refuses padding, line ends, the standard alphabet and
-// non-zero tail bits, so that one key has one spelling.
-func strictBase64URL(s string) bool {
-	b, err := base64.RawURLEncoding.Strict().DecodeString(s)
-	return err == nil && base64.RawURLEncoding.EncodedLen(len(b)) == len(s)
+func (m *members) ecKey() crypto.PublicKey {
+	curve := curveOf(m.text("crv"))
+	if curve == nil {
+		m.fail(ErrUnsupported, "crv")
+		return nil
+	}
+	x, y := m.octets("x"), m.octets("y")
+	if size := (curve.Params().BitSize + 7) / 8; m.err == nil && (len(x) != size || len(y) != size) {
+		m.fail(ErrInvalidPoint, "x or y has not the length of the curve (RFC 7518 section 6.2.1.2)")
+	}
+	if m.err != nil {
+		return nil
+	}
+	pub, err := ecdsa.ParseUncompressedPublicKey(curve, slices.Concat([]byte{4}, x, y))
+	if err != nil {
+		m.fail(ErrInvalidPoint, "the point is not on the curve")
+		return nil
+	}
+	return pub
+}
+
+func (m *members) okpKey() crypto.PublicKey {
+	if crv := m.text("crv"); crv != "Ed25519" {
+		m.fail(ErrUnsupported, "crv")
+		return nil
+	}
+	x := m.octets("x")
+	if m.err == nil && len(x) != ed25519.PublicKeySize {
+		m.fail(ErrInvalidPoint, "an Ed25519 key has 32 bytes")
+	}
+	return ed25519.PublicKey(x)
 }

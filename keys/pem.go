@@ -1,40 +1,51 @@
 package keys
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/x509"
 	"encoding/pem"
+	"strings"
 )
 
+// readPEM calls f for every block of the text. Text around the blocks is
+// ignored (RFC 7468 §2); a block that does not decode is not, since the key
+// that was meant may be in it.
+func readPEM(text []byte, f func(*pem.Block) error) error {
+	blocks := 0
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		if err := f(block); err != nil {
+			return err
+		}
+		blocks++
+	}
+	if blocks != bytes.Count(text, []byte("-----BEGIN ")) {
+		return refuse(ErrMalformed, "a PEM block is damaged")
+	}
+	return nil
+}
+
 // parsePEM reads the one private key of a PEM text, and its certificates.
-func parsePEM(data []byte, o Options) (*Key, error) {
+func parsePEM(text []byte, o Options) (*Key, error) {
 	var (
 		signer crypto.Signer
 		certs  []*x509.Certificate
 	)
-	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
-		switch block.Type {
-		case "PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY":
-			if block.Headers["DEK-Info"] != "" {
-				return nil, refuse(ErrUnsupported, "encrypted PEM")
-			}
-			s, err := signerFromDER(block.Bytes)
-			if err != nil {
-				return nil, err
-			}
-			if signer != nil {
-				return nil, refuse(ErrAmbiguous, "the PEM text holds several private keys")
-			}
-			signer = s
-		case "CERTIFICATE":
-			c, err := x509.ParseCertificate(block.Bytes)
-			if err != nil {
-				return nil, refuse(ErrMalformed, "certificate")
-			}
-			certs = append(certs, c)
-		case "ENCRYPTED PRIVATE KEY":
-			return nil, refuse(ErrUnsupported, "encrypted PEM")
+	err := readPEM(text, func(block *pem.Block) (err error) {
+		switch {
+		case block.Type == "CERTIFICATE":
+			certs, err = appendPEMCertificate(certs, block)
+			return err
+		case !strings.HasSuffix(block.Type, "PRIVATE KEY"):
+			return nil // EC PARAMETERS, PUBLIC KEY and the like
+		case signer != nil:
+			return refuse(ErrAmbiguous, "the PEM text holds several private keys")
 		}
+		signer, err = signerFromPEM(block)
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
 	if signer == nil {
 		return nil, refuse(ErrNoPrivateKey, "the PEM text holds none")
@@ -45,64 +56,50 @@ func parsePEM(data []byte, o Options) (*Key, error) {
 	return New(signer, o)
 }
 
-func parseDER(data []byte, o Options) (*Key, error) {
-	signer, err := signerFromDER(data)
-	if err != nil {
-		return nil, err
-	}
-	return New(signer, o)
-}
-
-// signerFromDER reads PKCS#8, PKCS#1 or SEC 1. A wrong label over right bytes
-// is common enough to be no error.
-func signerFromDER(der []byte) (crypto.Signer, error) {
-	if k, err := x509.ParsePKCS8PrivateKey(der); err == nil {
-		if s, ok := k.(crypto.Signer); ok {
-			return s, nil
+func signerFromPEM(block *pem.Block) (crypto.Signer, error) {
+	switch block.Type {
+	case "PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY":
+		if block.Headers["DEK-Info"] != "" || block.Headers["Proc-Type"] != "" {
+			return nil, refuse(ErrUnsupported, "encrypted PEM")
 		}
-		return nil, refuse(ErrUnsupported, "key type")
+		return signerFromDER(block.Bytes)
+	case "ENCRYPTED PRIVATE KEY":
+		return nil, refuse(ErrUnsupported, "encrypted PEM")
 	}
-	if k, err := x509.ParsePKCS1PrivateKey(der); err == nil {
-		return k, nil
-	}
-	if k, err := x509.ParseECPrivateKey(der); err == nil {
-		return k, nil
-	}
-	return nil, refuse(ErrMalformed, "neither PKCS#8, PKCS#1 nor SEC 1, or a key with parts that do not belong together")
+	return nil, refuse(ErrUnsupported, "private key in another PEM form than PKCS#8, PKCS#1 or SEC 1")
 }
 
 // parsePublicPEM reads the one public key, or the certificates, of a PEM text.
-func parsePublicPEM(data []byte, o Options) (*PublicKey, error) {
+func parsePublicPEM(text []byte, o Options) (*PublicKey, error) {
 	var (
 		public crypto.PublicKey
 		certs  []*x509.Certificate
 	)
-	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
+	err := readPEM(text, func(block *pem.Block) (err error) {
 		var k crypto.PublicKey
-		var err error
-		switch block.Type {
-		case "PUBLIC KEY":
-			k, err = x509.ParsePKIXPublicKey(block.Bytes)
-		case "RSA PUBLIC KEY":
-			k, err = x509.ParsePKCS1PublicKey(block.Bytes)
-		case "CERTIFICATE":
-			var c *x509.Certificate
-			if c, err = x509.ParseCertificate(block.Bytes); err == nil {
-				certs = append(certs, c)
-				continue
+		switch {
+		case block.Type == "CERTIFICATE":
+			certs, err = appendPEMCertificate(certs, block)
+			return err
+		case strings.HasSuffix(block.Type, "PRIVATE KEY"):
+			return refuse(ErrPrivateKey, "the PEM text holds a private key")
+		case block.Type == "PUBLIC KEY":
+			k, err = publicFromDER(block.Bytes)
+		case block.Type == "RSA PUBLIC KEY":
+			if k, err = x509.ParsePKCS1PublicKey(block.Bytes); err != nil {
+				err = refuse(ErrMalformed, "not a PKCS#1 public key")
 			}
-		case "PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY", "ENCRYPTED PRIVATE KEY":
-			return nil, refuse(ErrPrivateKey, "the PEM text holds a private key")
 		default:
-			continue
+			return nil
 		}
-		if err != nil {
-			return nil, refuse(ErrMalformed, "a PEM block is not what its label says")
-		}
-		if public != nil {
-			return nil, refuse(ErrAmbiguous, "the PEM text holds several public keys")
+		if err == nil && public != nil {
+			err = refuse(ErrAmbiguous, "the PEM text holds several public keys")
 		}
 		public = k
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
 	if public == nil && len(certs) > 0 {
 		public = certs[0].PublicKey
@@ -116,18 +113,34 @@ func parsePublicPEM(data []byte, o Options) (*PublicKey, error) {
 	return NewPublicKey(public, o)
 }
 
+func appendPEMCertificate(certs []*x509.Certificate, block *pem.Block) ([]*x509.Certificate, error) {
+	c, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		return nil, refuse(ErrMalformed, "certificate")
+	}
+	return append(certs, c), nil
+}
+
 // PrivatePEM returns the private key as PKCS#8 PEM (RFC 5208, RFC 7468): the
 // secret itself. A key that lives in an HSM or KMS has none: [ErrNoPrivateKey].
 func (k *Key) PrivatePEM() ([]byte, error) {
-	der, err := x509.MarshalPKCS8PrivateKey(k.signer)
+	signer := k.Signer()
+	if signer == nil || k.foreign {
+		return nil, refuse(ErrNoPrivateKey, noExport)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(signer)
 	if err != nil {
-		return nil, refuse(ErrNoPrivateKey, "the key does not leave its device")
+		return nil, refuse(ErrInconsistent, "the private key does not encode")
 	}
 	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), nil
 }
 
-// PEM returns the public key as SubjectPublicKeyInfo PEM (RFC 7468 §13).
+// PEM returns the public key as SubjectPublicKeyInfo PEM (RFC 7468 §13); nil
+// for the zero PublicKey.
 func (p *PublicKey) PEM() []byte {
+	if p.key == nil {
+		return nil
+	}
 	der, _ := x509.MarshalPKIXPublicKey(p.key) // its type was checked when p was made
 	return pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
 }

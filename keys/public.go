@@ -4,27 +4,17 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
-	"crypto/elliptic"
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
 	"math/big"
-	"strconv"
-	"unicode/utf8"
-)
-
-// Limits on RSA keys. A modulus over maxRSABits costs a server or this
-// process more than 10 ms for one operation, an exponent over 2³¹−1 likewise.
-const (
-	minRSABits     = 2048
-	maxRSABits     = 8192
-	maxRSAExponent = 1<<31 - 1
-	maxKeyID       = 1024
+	"slices"
 )
 
 // PublicKey is the public part of a signing key. It has no field that could
-// hold a private member. It is immutable and safe for concurrent use.
+// hold a private member. It is immutable and safe for concurrent use. The
+// zero PublicKey holds nothing.
 type PublicKey struct {
 	key   crypto.PublicKey
 	alg   Algorithm
@@ -55,10 +45,13 @@ func NewPublicKey(pub crypto.PublicKey, o Options) (*PublicKey, error) {
 	if err := checkKeyID(o.KeyID); err != nil {
 		return nil, err
 	}
+	if slices.Contains(o.Certificates, nil) {
+		return nil, refuse(ErrMalformed, "a certificate is nil")
+	}
 	if len(o.Certificates) > 0 && !samePublic(o.Certificates[0].PublicKey, pub) {
 		return nil, refuse(ErrInconsistent, "the certificate is for another key")
 	}
-	k := &PublicKey{key: pub, alg: o.Algorithm, certs: append([]*x509.Certificate(nil), o.Certificates...)}
+	k := &PublicKey{key: pub, alg: o.Algorithm, certs: slices.Clone(o.Certificates)}
 	if err := k.fillMinimal(); err != nil {
 		return nil, err
 	}
@@ -80,6 +73,9 @@ func (p *PublicKey) KeyID() string { return p.kid }
 // Thumbprint returns the RFC 7638 thumbprint with SHA-256 in base64url: 43
 // characters.
 func (p *PublicKey) Thumbprint() string {
+	if p.minimal == nil {
+		return ""
+	}
 	return base64.RawURLEncoding.EncodeToString(p.thumbprint[:])
 }
 
@@ -90,13 +86,13 @@ func (p *PublicKey) Public() crypto.PublicKey { return p.key }
 // Certificates returns the X.509 chain of the key, leaf first ("x5c",
 // RFC 7517 §4.7); nil when there is none.
 func (p *PublicKey) Certificates() []*x509.Certificate {
-	return append([]*x509.Certificate(nil), p.certs...)
+	return slices.Clone(p.certs)
 }
 
 // Equal tells whether both hold the same key material. Key id, algorithm and
 // certificates are not compared.
 func (p *PublicKey) Equal(other *PublicKey) bool {
-	return p != nil && other != nil && p.thumbprint == other.thumbprint
+	return p != nil && other != nil && p.key != nil && p.thumbprint == other.thumbprint
 }
 
 // fillMinimal builds the RFC 7638 members. They are all base64url or fixed
@@ -127,65 +123,4 @@ func (p *PublicKey) fillMinimal() error {
 	}
 	p.minimal = append(b, `"}`...)
 	return nil
-}
-
-// checkPublic refuses keys that this package does not sign with.
-func checkPublic(pub crypto.PublicKey) error {
-	switch k := pub.(type) {
-	case *rsa.PublicKey:
-		if k == nil || k.N == nil {
-			return refuse(ErrMalformed, "RSA key without a modulus")
-		}
-		return checkRSA(k.N, int64(k.E))
-	case *ecdsa.PublicKey:
-		if k == nil || k.Curve == nil {
-			return refuse(ErrMalformed, "EC key without a curve")
-		}
-		switch k.Curve {
-		case elliptic.P256(), elliptic.P384(), elliptic.P521():
-			return nil // the point is checked where it is encoded
-		}
-		return refuse(ErrUnsupported, "curve")
-	case ed25519.PublicKey:
-		if len(k) != ed25519.PublicKeySize {
-			return refuse(ErrInvalidPoint, "an Ed25519 key has 32 bytes")
-		}
-		return nil
-	}
-	return refuse(ErrUnsupported, "key type")
-}
-
-func checkRSA(n *big.Int, e int64) error {
-	switch bits := n.BitLen(); {
-	case bits < minRSABits:
-		return refuse(ErrWeak, "RSA modulus of "+strconv.Itoa(bits)+" bits, at least 2048 are needed")
-	case bits > maxRSABits:
-		return refuse(ErrTooLarge, "RSA modulus of "+strconv.Itoa(bits)+" bits, at most 8192 are taken")
-	case n.Sign() <= 0 || n.Bit(0) == 0:
-		return refuse(ErrWeak, "RSA modulus is even or negative")
-	case e < 3 || e&1 == 0 || e > maxRSAExponent:
-		return refuse(ErrWeak, "RSA exponent must be odd, at least 3 and at most 2^31-1")
-	}
-	return nil
-}
-
-func checkKeyID(kid string) error {
-	if len(kid) > maxKeyID {
-		return refuse(ErrTooLarge, "kid over 1024 bytes")
-	}
-	if !utf8.ValidString(kid) {
-		return refuse(ErrMalformed, "kid is not UTF-8")
-	}
-	for _, r := range kid {
-		if r < 0x20 || r == 0x7f {
-			return refuse(ErrMalformed, "kid holds a control character")
-		}
-	}
-	return nil
-}
-
-// samePublic compares two public keys of the standard library's types.
-func samePublic(a, b crypto.PublicKey) bool {
-	x, ok := a.(interface{ Equal(crypto.PublicKey) bool })
-	return ok && x.Equal(b)
 }

@@ -1,9 +1,8 @@
 package keys
 
 import (
+	"encoding/json"
 	"errors"
-
-	"github.com/go-jose/go-jose/v4/json"
 )
 
 // maxSetKeys bounds a JWKS; more is no honest set.
@@ -26,6 +25,10 @@ func ParseSet(data []byte) (Set, error) {
 	if form != formJSON {
 		return Set{}, refuse(ErrMalformed, "not a JWKS")
 	}
+	return parseSet(data, Options{})
+}
+
+func parseSet(data []byte, o Options) (Set, error) {
 	raws, err := splitSet(data)
 	if err != nil {
 		return Set{}, err
@@ -33,7 +36,7 @@ func ParseSet(data []byte) (Set, error) {
 	var set Set
 	seen := make(map[string]bool, len(raws))
 	for _, raw := range raws {
-		k, err := parseJSONPublic(raw, Options{})
+		k, err := readMembers(raw).publicKey(o)
 		if errors.Is(err, ErrPrivateKey) {
 			return Set{}, err
 		}
@@ -49,21 +52,64 @@ func ParseSet(data []byte) (Set, error) {
 	return set, nil
 }
 
+// parseSetKey finds the one private signing key in a JWKS.
+func parseSetKey(data []byte, o Options) (*Key, error) {
+	raws, err := splitSet(data)
+	if err != nil {
+		return nil, err
+	}
+	var found *Key
+	for _, raw := range raws {
+		k, err := readMembers(raw).key(o)
+		switch {
+		case err != nil && len(raws) == 1:
+			return nil, err // says more than "none"
+		case err != nil:
+		case found != nil:
+			return nil, refuse(ErrAmbiguous, "the JWKS holds several private keys")
+		default:
+			found = k
+		}
+	}
+	if found == nil {
+		return nil, refuse(ErrNoPrivateKey, "the JWKS holds no usable one")
+	}
+	return found, nil
+}
+
+// splitSet returns the JWKs of a JWKS. Each is read for itself, so that one
+// bad key does not cost the others.
+func splitSet(data []byte) ([]json.RawMessage, error) {
+	var raws []json.RawMessage
+	set, ok := jsonObject(data)
+	if !ok || json.Unmarshal(set["keys"], &raws) != nil || raws == nil {
+		return nil, refuse(ErrMalformed, "not a JWKS: one JSON object with an array of keys")
+	}
+	if len(raws) > maxSetKeys {
+		return nil, refuse(ErrTooLarge, "more than 1000 keys in the JWKS")
+	}
+	return raws, nil
+}
+
 // Key returns the key of that kid, or nil.
 func (s Set) Key(kid string) *PublicKey {
 	for _, k := range s.Keys {
-		if k.KeyID() == kid {
+		if k != nil && k.kid == kid {
 			return k
 		}
 	}
 	return nil
 }
 
-// MarshalJSON returns {"keys":[…]} with public members only.
+// MarshalJSON returns {"keys":[…]} with public members only. Nil keys and
+// zero ones are left out.
 func (s Set) MarshalJSON() ([]byte, error) {
 	b := append(make([]byte, 0, 16+512*len(s.Keys)), `{"keys":[`...)
-	for i, k := range s.Keys {
-		if i > 0 {
+	for _, k := range s.Keys {
+		if k == nil || k.key == nil {
+			continue
+		}
+		if b[len(b)-1] == '}' {
 			b = append(b, ',')
 		}
 		b = append(k.appendMembers(b), '}')
@@ -71,15 +117,12 @@ func (s Set) MarshalJSON() ([]byte, error) {
 	return append(b, "]}"...), nil
 }
 
-func splitSet(data []byte) ([]json.RawMessage, error) {
-	var s struct {
-		Keys *[]json.RawMessage `json:"keys"`
+// UnmarshalJSON reads a JWKS like [ParseSet].
+func (s *Set) UnmarshalJSON(data []byte) error {
+	parsed, err := ParseSet(data)
+	if err != nil {
+		return err
 	}
-	if json.Unmarshal(data, &s) != nil || s.Keys == nil {
-		return nil, refuse(ErrMalformed, "neither a JWK (no kty) nor a JWKS (no keys)")
-	}
-	if len(*s.Keys) > maxSetKeys {
-		return nil, refuse(ErrTooLarge, "more than 1000 keys in the JWKS")
-	}
-	return *s.Keys, nil
+	*s = parsed
+	return nil
 }

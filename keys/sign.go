@@ -2,11 +2,10 @@ package keys
 
 import (
 	"context"
-	"crypto/rand"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
 	"encoding/base64"
-	"errors"
-	"fmt"
-	"strconv"
 	"sync/atomic"
 )
 
@@ -19,15 +18,19 @@ type Header struct {
 
 // Sign returns the compact JWS (RFC 7515 §3.1) of payload, made with one
 // signature. The header is encoded once per key and Header. The context
-// reaches signers that implement [ContextSigner].
+// reaches signers that implement [ContextSigner]; what else can fail is theirs
+// ([ErrSigner]).
 func (k *Key) Sign(ctx context.Context, h Header, payload []byte) (string, error) {
+	if k.private == nil {
+		return "", refuse(ErrNoPrivateKey, "the zero Key")
+	}
 	if err := ctx.Err(); err != nil {
 		return "", err
 	}
 	prefix := k.headers.get(k.public, h)
 	enc := base64.RawURLEncoding
 	// One allocation for the whole token; P-521 and RSA-8192 included.
-	buf := make([]byte, 0, len(prefix)+enc.EncodedLen(len(payload))+1+enc.EncodedLen(k.signatureSize()))
+	buf := make([]byte, 0, len(prefix)+enc.EncodedLen(len(payload))+1+enc.EncodedLen(k.public.signatureSize()))
 	buf = append(buf, prefix...)
 	buf = enc.AppendEncode(buf, payload)
 	sig, err := k.signRaw(ctx, buf)
@@ -48,81 +51,26 @@ func (k *Key) signRaw(ctx context.Context, message []byte) ([]byte, error) {
 		h.Write(message)
 		input = h.Sum(make([]byte, 0, 64))
 	}
-	var (
-		sig []byte
-		err error
-	)
-	if s, ok := k.signer.(ContextSigner); ok {
-		sig, err = s.SignContext(ctx, rand.Reader, input, k.method.opts)
-	} else {
-		sig, err = k.signer.Sign(rand.Reader, input, k.method.opts)
+	sig, err := k.callSigner(ctx, input)
+	if err != nil || k.method.scheme != schemeECDSA {
+		return sig, err
 	}
-	if err != nil {
-		return nil, fmt.Errorf("keys: signing: %w", err)
-	}
-	size := k.signatureSize()
-	if k.method.scheme == schemeECDSA {
-		sig, err = rawECDSA(sig, size)
-	} else if len(sig) != size {
-		err = errors.New("keys: the signer returned a signature of " + strconv.Itoa(len(sig)) + " bytes, not " + strconv.Itoa(size))
-	}
-	return sig, err
-}
-
-func (k *Key) signatureSize() int { return k.public.signatureSize() }
-
-// rawECDSA turns the DER form SEQUENCE{r, s} into r ‖ s, each padded to half
-// of size (RFC 7518 §3.4). Signers outside this process make the DER, so its
-// shape is checked.
-func rawECDSA(der []byte, size int) ([]byte, error) {
-	bad := errors.New("keys: the signer returned a malformed ECDSA signature")
-	body, rest, ok := derElement(der, 0x30)
-	if !ok || len(rest) != 0 {
-		return nil, bad
-	}
-	r, body, ok := derElement(body, 0x02)
+	raw, ok := rawECDSA(sig, k.public.signatureSize())
 	if !ok {
-		return nil, bad
-	}
-	s, body, ok := derElement(body, 0x02)
-	if !ok || len(body) != 0 {
-		return nil, bad
-	}
-	raw := make([]byte, size)
-	if !putInteger(raw[:size/2], r) || !putInteger(raw[size/2:], s) {
-		return nil, bad
+		return nil, refuse(ErrSigner, "it returned no DER signature")
 	}
 	return raw, nil
 }
 
-// derElement splits one element of the given tag off b. Signatures are under
-// 256 bytes, so lengths take at most two bytes.
-func derElement(b []byte, tag byte) (value, rest []byte, ok bool) {
-	if len(b) < 2 || b[0] != tag {
-		return nil, nil, false
+// signatureSize is the length in bytes of a JWS signature by this key.
+func (p *PublicKey) signatureSize() int {
+	switch k := p.key.(type) {
+	case *rsa.PublicKey:
+		return k.Size()
+	case *ecdsa.PublicKey:
+		return 2 * ((k.Curve.Params().BitSize + 7) / 8)
 	}
-	n, b := int(b[1]), b[2:]
-	if n == 0x81 && len(b) > 0 {
-		n, b = int(b[0]), b[1:]
-	} else if n >= 0x80 {
-		return nil, nil, false
-	}
-	if n > len(b) {
-		return nil, nil, false
-	}
-	return b[:n], b[n:], true
-}
-
-// putInteger right-aligns a positive DER integer in dst.
-func putInteger(dst, i []byte) bool {
-	for len(i) > 0 && i[0] == 0 {
-		i = i[1:]
-	}
-	if len(i) == 0 || len(i) > len(dst) {
-		return false
-	}
-	copy(dst[len(dst)-len(i):], i)
-	return true
+	return ed25519.SignatureSize
 }
 
 // headerCache holds the encoded headers of one key, dot included. A program

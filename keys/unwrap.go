@@ -1,0 +1,118 @@
+package keys
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/json"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// maxWrapping bounds how often a key may be wrapped (a JSON string in a
+// base64 file, say) before it stops being believable.
+const maxWrapping = 4
+
+type form int
+
+const (
+	formJSON form = iota
+	formPEM
+	formDER
+)
+
+// unwrap takes string quotes, escapes and base64 off until JSON, PEM or DER
+// is left.
+func unwrap(data []byte) ([]byte, form, error) {
+	if len(data) > maxInput {
+		return nil, 0, refuse(ErrTooLarge, "input over 64 KiB")
+	}
+	for range maxWrapping {
+		// DER comes before any trimming, for its last byte may look like a
+		// space. No text form starts with '0', not even base64 of one.
+		if len(data) > 0 && data[0] == 0x30 {
+			return data, formDER, nil
+		}
+		text, ok := decodeText(data)
+		switch {
+		case !ok:
+			return nil, 0, refuse(ErrMalformed, "text is neither UTF-8 nor UTF-16 with a byte order mark")
+		case len(text) == 0:
+			return nil, 0, refuse(ErrMalformed, "empty input")
+		case text[0] == '"':
+			data, ok = unquote(text)
+		case text[0] == '{' && !escapedQuotes(text):
+			return text, formJSON, nil
+		case text[0] == '{' || text[0] == '\\':
+			data, ok = unescape(text)
+		case bytes.Contains(text, []byte("-----BEGIN ")): // openssl writes lines before it
+			return text, formPEM, nil
+		default:
+			data, ok = decodeBase64(text)
+		}
+		if !ok {
+			return nil, 0, refuse(ErrMalformed, "not JSON, PEM, DER, base64 or a JSON string of these")
+		}
+	}
+	return nil, 0, refuse(ErrMalformed, "wrapped too often")
+}
+
+// decodeText returns trimmed UTF-8. PowerShell's > writes UTF-16, many editors
+// on Windows a byte order mark.
+func decodeText(data []byte) ([]byte, bool) {
+	var order binary.ByteOrder
+	switch {
+	case bytes.HasPrefix(data, []byte{0xff, 0xfe}):
+		order = binary.LittleEndian
+	case bytes.HasPrefix(data, []byte{0xfe, 0xff}):
+		order = binary.BigEndian
+	default:
+		data = bytes.TrimPrefix(data, []byte("\ufeff"))
+		return bytes.TrimSpace(data), utf8.Valid(data)
+	}
+	units := make([]uint16, len(data)/2)
+	_, err := binary.Decode(data, order, units)
+	text := []byte(string(utf16.Decode(units)[1:]))
+	return bytes.TrimSpace(text), err == nil && len(data)%2 == 0
+}
+
+// escapedQuotes tells {\u0022kty… and {\"kty… from JSON proper.
+func escapedQuotes(text []byte) bool {
+	rest := bytes.TrimLeft(text[1:], " \t\r\n")
+	return len(rest) > 0 && rest[0] == '\\'
+}
+
+func unquote(text []byte) ([]byte, bool) {
+	var s string
+	err := json.Unmarshal(text, &s)
+	return []byte(s), err == nil
+}
+
+// unescape reads the inside of a JSON string without its own quotes. Real
+// line ends may stand between the escapes.
+func unescape(text []byte) ([]byte, bool) {
+	quoted := append([]byte{'"'}, text...)
+	for i, c := range quoted {
+		if c == '\n' || c == '\r' || c == '\t' {
+			quoted[i] = ' '
+		}
+	}
+	return unquote(append(quoted, '"'))
+}
+
+// decodeBase64 takes both alphabets, with or without padding and line ends.
+func decodeBase64(text []byte) ([]byte, bool) {
+	text = bytes.Map(func(r rune) rune {
+		switch r {
+		case ' ', '\t', '\r', '\n':
+			return -1
+		case '-':
+			return '+'
+		case '_':
+			return '/'
+		}
+		return r
+	}, bytes.TrimRight(text, "="))
+	out, err := base64.RawStdEncoding.AppendDecode(nil, text)
+	return out, err == nil
+}
