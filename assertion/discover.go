@@ -2,44 +2,139 @@ package assertion
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
+	"time"
+
+	"github.com/go-jose/go-jose/v4/json"
+	"golang.org/x/oauth2"
 )
 
-// Metadata is what this package needs of an authorization server's metadata
-// (RFC 8414 §2, OpenID Connect Discovery 1.0 §3).
+const discoverTimeout = 15 * time.Second
+
+// Metadata is what an authorization server says of itself (RFC 8414 §2, OpenID
+// Connect Discovery 1.0 §3), as far as a client needs it. Members that the
+// server leaves out are empty.
 type Metadata struct {
-	Issuer        string `json:"issuer"`
-	TokenEndpoint string `json:"token_endpoint"`
-	JWKSURI       string `json:"jwks_uri"`
+	Issuer                      string   `json:"issuer"`
+	AuthorizationEndpoint       string   `json:"authorization_endpoint"`
+	TokenEndpoint               string   `json:"token_endpoint"`
+	JWKSURI                     string   `json:"jwks_uri"`
+	PAREndpoint                 string   `json:"pushed_authorization_request_endpoint"` // RFC 9126 §5
+	DeviceAuthorizationEndpoint string   `json:"device_authorization_endpoint"`         // RFC 8628 §4
+	IntrospectionEndpoint       string   `json:"introspection_endpoint"`
+	RevocationEndpoint          string   `json:"revocation_endpoint"`
+	RegistrationEndpoint        string   `json:"registration_endpoint"`
+	UserinfoEndpoint            string   `json:"userinfo_endpoint"`
+	GrantTypes                  []string `json:"grant_types_supported"`
+	AuthMethods                 []string `json:"token_endpoint_auth_methods_supported"`
+	AuthAlgorithms              []string `json:"token_endpoint_auth_signing_alg_values_supported"`
+	DPoPAlgorithms              []string `json:"dpop_signing_alg_values_supported"` // RFC 9449 §5.1
 }
 
-// Discover reads the metadata of issuer, which must name itself in it.
+// Endpoint returns the endpoints in the form of golang.org/x/oauth2, for a
+// [Transport] to authenticate at.
+func (m *Metadata) Endpoint() oauth2.Endpoint {
+	return oauth2.Endpoint{
+		AuthURL:       m.AuthorizationEndpoint,
+		TokenURL:      m.TokenEndpoint,
+		DeviceAuthURL: m.DeviceAuthorizationEndpoint,
+		AuthStyle:     oauth2.AuthStyleInParams,
+	}
+}
+
+// Discover reads the metadata of issuer: first at the place that OpenID Connect
+// gives it (issuer/.well-known/openid-configuration), then, where there is
+// nothing, at that of RFC 8414 §3.1 (/.well-known/oauth-authorization-server
+// before the issuer's path). It is refused unless it names exactly this issuer
+// ([ErrIssuer]), has a token endpoint, and all its endpoints are https; http
+// where the issuer itself is http on loopback. Redirects are not followed; an
+// answer has at most 256 KiB and, with all attempts, 15 s. Base may be nil:
+// http.DefaultTransport.
 func Discover(ctx context.Context, base http.RoundTripper, issuer string) (*Metadata, error) {
+	u, err := parseEndpoint(issuer)
+	if err != nil {
+		return nil, err
+	}
+	if u.RawQuery != "" || u.ForceQuery {
+		return nil, refuse(ErrMalformed, "an issuer has no query")
+	}
+	ctx, cancel := context.WithTimeout(ctx, discoverTimeout)
+	defer cancel()
+	root, path := u.Scheme+"://"+u.Host, strings.TrimSuffix(u.EscapedPath(), "/")
+	body, err := get(ctx, base, root+path+"/.well-known/openid-configuration")
+	if notThere(err) {
+		body, err = get(ctx, base, root+"/.well-known/oauth-authorization-server"+path)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return parseMetadata(body, u, issuer)
+}
+
+// notThere tells an answer that another place may correct from a failure.
+func notThere(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Rule == ErrRefused && e.Status >= 400 && e.Status < 500
+}
+
+func get(ctx context.Context, base http.RoundTripper, address string) ([]byte, error) {
 	if base == nil {
 		base = http.DefaultTransport
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(issuer, "/")+"/.well-known/openid-configuration", nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
-		return nil, err
+		return nil, refuse(ErrMalformed, "not the URL of an issuer")
 	}
-	resp, err := base.RoundTrip(req)
+	req.Header.Set("Accept", "application/json")
+	resp, err := base.RoundTrip(req) // a RoundTripper follows no redirect
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("assertion: discovery: %w", err)
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return nil, &Error{Status: resp.StatusCode}
+		return nil, refusal(ErrRefused, resp, "", "")
 	}
-	var m Metadata
-	if err := json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(&m); err != nil {
-		return nil, err
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	if err != nil {
+		return nil, fmt.Errorf("assertion: discovery: %w", err)
 	}
-	if m.Issuer != issuer {
-		return nil, errors.New("assertion: the metadata is of another issuer")
+	if len(body) > maxAnswer {
+		return nil, refuse(ErrTooLarge, "metadata over 256 KiB")
 	}
-	return &m, nil
+	return body, nil
+}
+
+func parseMetadata(body []byte, issuer *url.URL, name string) (*Metadata, error) {
+	m := new(Metadata)
+	if json.Unmarshal(body, m) != nil {
+		return nil, refuse(ErrMalformed, "the metadata is not the JSON object that it should be")
+	}
+	if m.Issuer != name {
+		return nil, refuse(ErrIssuer, "")
+	}
+	if m.TokenEndpoint == "" {
+		return nil, refuse(ErrMalformed, "metadata without a token endpoint")
+	}
+	for _, endpoint := range []string{
+		m.AuthorizationEndpoint, m.TokenEndpoint, m.JWKSURI, m.PAREndpoint, m.DeviceAuthorizationEndpoint,
+		m.IntrospectionEndpoint, m.RevocationEndpoint, m.RegistrationEndpoint, m.UserinfoEndpoint,
+	} {
+		if endpoint == "" {
+			continue
+		}
+		u, err := parseEndpoint(endpoint)
+		if err != nil {
+			return nil, err
+		}
+		// A server on the network must not point into this machine.
+		if u.Scheme != "https" && issuer.Scheme == "https" {
+			return nil, refuse(ErrInsecure, "")
+		}
+	}
+	return m, nil
 }

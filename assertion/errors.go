@@ -1,23 +1,109 @@
 package assertion
 
-import "strconv"
+import (
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
 
-// Error is the authorization server's refusal (RFC 6749 §5.2). It never holds
-// the body, a token or a key.
+// The rules that a configuration, a request or an answer can break. Every
+// refusal is an *[Error] that wraps one of them, so
+// errors.Is(err, assertion.ErrInvalidClient) tells what was wrong.
+var (
+	ErrConfig        = errors.New("incomplete or contradicting configuration")
+	ErrClaim         = errors.New("extra claim refused")                        // it would replace a registered one, or is no JSON
+	ErrWeakSecret    = errors.New("secret shorter than its algorithm's hash")   // RFC 7518 §3.2
+	ErrInsecure      = errors.New("refusing an address that is not https")      // loopback may be http
+	ErrOrigin        = errors.New("refusing to authenticate at another origin") // than the token endpoint's
+	ErrRedirect      = errors.New("refusing to follow a redirect with credentials")
+	ErrTooLarge      = errors.New("too large")
+	ErrMalformed     = errors.New("malformed")
+	ErrIssuer        = errors.New("metadata of another issuer") // RFC 8414 §3.3
+	ErrTokenType     = errors.New("token of another type than asked for")
+	ErrInvalidClient = errors.New("the server refused the client's credentials") // invalid_client; unauthorized_client with 401, as Keycloak says it
+	ErrRefused       = errors.New("the server refused the request")              // any other error answer
+)
+
+// Error says which rule was broken and, where a server answered, what it said
+// (RFC 6749 §5.2). It never holds a body, a token, an assertion or a secret.
 type Error struct {
-	Status      int    // HTTP status code
-	Code        string // "error"
-	Description string // "error_description"
+	Rule        error         // one of the Err values of this package
+	Detail      string        // in this package's own words; may be empty
+	Status      int           // HTTP status of the answer; zero: there was none
+	Code        string        // "error"
+	Description string        // "error_description": one line, at most 300 bytes, without what looks like a token
+	RetryAfter  time.Duration // how long the server asks to wait, at most 15 min; zero: it does not say
+	ClockBehind time.Duration // this machine's clock against the server's "Date"; negative: ahead; zero: within 5 s or unknown
 }
 
-// Error returns status, code and description.
+// Error returns rule, detail, the server's words and a hint at a wrong clock
+// in one line.
 func (e *Error) Error() string {
-	s := "assertion: the server answered " + strconv.Itoa(e.Status)
-	if e.Code != "" {
-		s += " " + e.Code
+	var b strings.Builder
+	b.WriteString("assertion: ")
+	b.WriteString(e.Rule.Error())
+	part := func(separator, s string) {
+		if s != "" {
+			b.WriteString(separator)
+			b.WriteString(s)
+		}
 	}
-	if e.Description != "" {
-		s += ": " + e.Description
+	part(": ", e.Detail)
+	if e.Status != 0 {
+		part(": ", strconv.Itoa(e.Status))
+		part(" ", e.Code)
+		part(": ", e.Description)
 	}
-	return s
+	if s := int(e.ClockBehind / time.Second); s > 0 {
+		part("; ", "the clock of this machine looks "+strconv.Itoa(s)+" s behind")
+	} else if s < 0 {
+		part("; ", "the clock of this machine looks "+strconv.Itoa(-s)+" s ahead")
+	}
+	return b.String()
+}
+
+// Unwrap returns the rule.
+func (e *Error) Unwrap() error { return e.Rule }
+
+func refuse(rule error, detail string) error { return &Error{Rule: rule, Detail: detail} }
+
+const (
+	clockTolerance = 5 * time.Second // a Date has whole seconds, and an answer takes its time
+	maxRetryAfter  = 15 * time.Minute
+)
+
+// clockBehind compares the clock of this machine with an answer's Date
+// (RFC 9110 §6.6.1). It is a hint for people and nothing is corrected by it.
+func clockBehind(h http.Header, now time.Time) time.Duration {
+	date, err := http.ParseTime(h.Get("Date"))
+	if err != nil {
+		return 0
+	}
+	behind := date.Sub(now).Round(time.Second)
+	if behind.Abs() < clockTolerance {
+		return 0
+	}
+	return behind
+}
+
+// retryAfter reads Retry-After (RFC 9110 §10.2.3). A date in it is measured
+// from the server's own Date, so that the clock of this machine does not count.
+func retryAfter(h http.Header, now time.Time) time.Duration {
+	value := h.Get("Retry-After")
+	if value == "" {
+		return 0
+	}
+	if s, err := strconv.ParseUint(value, 10, 63); err == nil {
+		return time.Duration(min(s, uint64(maxRetryAfter/time.Second))) * time.Second
+	}
+	until, err := http.ParseTime(value)
+	if err != nil {
+		return 0
+	}
+	if date, err := http.ParseTime(h.Get("Date")); err == nil {
+		now = date
+	}
+	return min(max(until.Sub(now), 0), maxRetryAfter)
 }

@@ -2,15 +2,14 @@ package assertion
 
 import (
 	"context"
-	"encoding/json"
-	"io"
 	"net/http"
 	"net/url"
-	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nokkel/nokkel/keys"
+	"golang.org/x/oauth2"
 )
 
 // Prover makes requests that prove possession of key; a *dpop.Prover is one.
@@ -18,41 +17,64 @@ type Prover interface {
 	Bind(base http.RoundTripper, key *keys.Key) http.RoundTripper
 }
 
-// Token is an access token and the key that it is bound to.
-type Token struct {
-	AccessToken keys.Secret
-	Type        string    // "Bearer" or "DPoP"
-	Expiry      time.Time // zero: the server did not say
-	Key         *keys.Key // the DPoP key; nil for a bearer token
-}
-
 // TokenSource gets access tokens with the client-credentials grant (RFC 6749
-// §4.4) and keeps the last one.
+// §4.4) and keeps the last one. It is safe for concurrent use; its fields must
+// not change after the first call.
+//
+// However many callers wait, one request is under way at a time, on its own
+// goroutine and with its own deadline. After 70 to 80 % of a token's lifetime
+// the next call starts a request for a new one and goes on with the old one,
+// which is served until 10 s (or a tenth of the lifetime) before its end. A
+// lifetime that the server does not tell is taken as one minute. After a
+// failed request the next one waits 250 ms, then twice as long each time, up
+// to 30 s, or as long as the server's Retry-After; callers without a live token
+// get the last error meanwhile. An idle TokenSource does nothing.
 type TokenSource struct {
 	Endpoint string                                       // the token endpoint's URL
-	Discover func(ctx context.Context) (*Metadata, error) // used when Endpoint is empty
+	Discover func(ctx context.Context) (*Metadata, error) // asked before each request when Endpoint is empty
 	Auth     Authenticator                                // who asks
-	Scopes   []string
-	Prover   Prover            // nil: bearer tokens; else tokens bound to a DPoP key
-	DPoPKey  keys.Source       // the key for the next token; nil: a new ES256 key for each token
-	Base     http.RoundTripper // nil: http.DefaultTransport
+	Scopes   []string                                     // "scope", joined with spaces
+	Params   url.Values                                   // more of the form, such as resource or audience; only read
+	Prover   Prover                                       // nil: bearer tokens; else tokens bound to a DPoP key
+	DPoPKey  keys.Source                                  // the key for the next token; nil: a new ES256 key for each token
+	Base     http.RoundTripper                            // nil: http.DefaultTransport
+	Timeout  time.Duration                                // of a request, discovery and signing included; zero: 30 s
 
-	mu    sync.Mutex
-	token *Token
+	current atomic.Pointer[cached]
+
+	mu        sync.Mutex // guards what follows; never held while anything waits
+	flight    *flight
+	failures  int
+	retry     time.Time // no request before this
+	lastErr   error
+	discarded time.Time
 }
 
-// Token returns a token that is still good.
+// Token returns a token that is still good. It waits for a server only when
+// it has none; ctx ends the caller's own wait and not the request, which
+// others may wait for. A refusal is an *[Error], the same one for all who
+// waited.
 func (s *TokenSource) Token(ctx context.Context) (*Token, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.token != nil && time.Until(s.token.Expiry) > 10*time.Second {
-		return s.token, nil
+	c, now := s.current.Load(), time.Now()
+	if c != nil && !reached(c.refresh, now) {
+		return c.token, nil
 	}
-	t, err := s.fetch(ctx)
-	if err == nil {
-		s.token = t
+	if err := ctx.Err(); err != nil {
+		return nil, err
 	}
-	return t, err
+	c, f, err := s.renew(ctx, now)
+	switch {
+	case c != nil:
+		return c.token, nil
+	case err != nil:
+		return nil, err
+	}
+	select {
+	case <-f.landed:
+		return f.token, f.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // BoundToken returns the token and its key, as dpop.Transport asks for them.
@@ -64,63 +86,33 @@ func (s *TokenSource) BoundToken(ctx context.Context) (string, *keys.Key, error)
 	return t.AccessToken.Reveal(), t.Key, nil
 }
 
-func (s *TokenSource) fetch(ctx context.Context) (*Token, error) {
-	var key *keys.Key
-	var err error
-	var rt http.RoundTripper = &Transport{Auth: s.Auth, Base: s.Base}
-	if s.Prover != nil {
-		if s.DPoPKey != nil {
-			key, err = s.DPoPKey.SigningKey(ctx)
-		} else {
-			key, err = keys.Generate(keys.ES256)
-		}
-		if err != nil {
-			return nil, err
-		}
-		rt = s.Prover.Bind(rt, key)
+// Discard drops the token if it is still the one that is served, for a
+// resource server that answered invalid_token (RFC 6750 §3.1). It does so once
+// in 5 s at most: an API that refuses every token must not turn each call into
+// a token request.
+func (s *TokenSource) Discard(token string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c, now := s.current.Load(), time.Now()
+	if c == nil || !c.token.AccessToken.Equal(keys.NewSecret(token)) || !reached(s.discarded.Add(discardPause), now) {
+		return
 	}
-	form := url.Values{"grant_type": {"client_credentials"}}
-	if len(s.Scopes) > 0 {
-		form.Set("scope", strings.Join(s.Scopes, " "))
-	}
-	endpoint := s.Endpoint
-	if endpoint == "" {
-		m, err := s.Discover(ctx)
-		if err != nil {
-			return nil, err
-		}
-		endpoint = m.TokenEndpoint
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(form.Encode()))
-	if err != nil {
-		return nil, err
-	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	req.Header.Set("Accept", "application/json")
-	resp, err := rt.RoundTrip(req)
-	if err != nil {
-		return nil, err
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
-	if err != nil {
-		return nil, err
-	}
-	var answer struct {
-		AccessToken string `json:"access_token"`
-		TokenType   string `json:"token_type"`
-		ExpiresIn   int64  `json:"expires_in"`
-		Error       string `json:"error"`
-		Description string `json:"error_description"`
-	}
-	err = json.Unmarshal(body, &answer)
-	if resp.StatusCode/100 != 2 || err != nil || answer.AccessToken == "" {
-		return nil, &Error{Status: resp.StatusCode, Code: answer.Error, Description: answer.Description}
-	}
-	return &Token{
-		AccessToken: keys.NewSecret(answer.AccessToken),
-		Type:        answer.TokenType,
-		Expiry:      time.Now().Add(time.Duration(answer.ExpiresIn) * time.Second),
-		Key:         key,
-	}, nil
+	s.discarded = now
+	s.current.Store(nil)
 }
+
+// OAuth2 returns the source in the form of golang.org/x/oauth2, whose Token
+// method has no context: ctx bounds every wait of it.
+func (s *TokenSource) OAuth2(ctx context.Context) oauth2.TokenSource {
+	return oauth2Source(func() (*oauth2.Token, error) {
+		t, err := s.Token(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return t.OAuth2(), nil
+	})
+}
+
+type oauth2Source func() (*oauth2.Token, error)
+
+func (f oauth2Source) Token() (*oauth2.Token, error) { return f() }

@@ -1,43 +1,126 @@
 package assertion
 
 import (
+	"bytes"
+	"context"
+	"encoding/json"
 	"io"
+	"mime"
 	"net/http"
 	"net/url"
 	"strings"
 )
 
-const maxForm = 1 << 20
+const (
+	maxForm      = 1 << 20  // a token exchange may carry large tokens
+	maxErrorBody = 64 << 10 // an error answer; the rest is dropped
+)
 
-// Transport is an http.RoundTripper that authenticates every form POST with
-// Auth, anew for each attempt, in place of whatever client authentication the
-// request had.
+// Transport is an http.RoundTripper that authenticates the client in token
+// requests, anew for each attempt. Put into an http.Client under the context
+// value oauth2.HTTPClient, it serves every flow of golang.org/x/oauth2, whose
+// Config then has a ClientID and no ClientSecret:
+//
+//	ctx = context.WithValue(ctx, oauth2.HTTPClient, &http.Client{Transport: transport})
+//
+// What it authenticates is a form POST without a token of its own: token
+// (RFC 6749, RFC 8693), pushed authorization (RFC 9126), device (RFC 8628),
+// introspection and revocation requests. Such a request goes to the origin of
+// Endpoint or nowhere ([ErrOrigin]), and is not repeated after a redirect
+// ([ErrRedirect]). Client authentication that it already has (Basic,
+// client_secret, client_assertion) is taken out.
+//
+// All other requests pass untouched: API calls made by the same client carry
+// their token in the Authorization header, or are no form POSTs.
+//
+// Set the AuthStyle of an oauth2.Endpoint to AuthStyleInParams. With
+// AuthStyleAutoDetect x/oauth2 asks twice when it is refused; each time with
+// an assertion of its own.
 type Transport struct {
-	Auth Authenticator
-	Base http.RoundTripper // nil: http.DefaultTransport
+	Auth     Authenticator
+	Endpoint string            // URL of the token endpoint: https, or http on loopback
+	Base     http.RoundTripper // nil: http.DefaultTransport
 }
 
-// RoundTrip sends the request with a fresh client authentication.
+// RoundTrip sends the request with a fresh client authentication. In an error
+// answer whatever was sent as a credential is replaced by "[redacted]".
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
-	body, err := io.ReadAll(io.LimitReader(req.Body, maxForm))
-	req.Body.Close()
+	if !isClientRequest(firstRequest(req)) {
+		return t.base().RoundTrip(req)
+	}
+	form, err := t.accept(req)
 	if err != nil {
 		return nil, err
 	}
-	form, err := url.ParseQuery(string(body))
-	if err != nil {
-		return nil, err
-	}
-	r := req.Clone(req.Context())
+	ctx := req.Context()
+	r := req.Clone(ctx)
 	r.Header.Del("Authorization")
-	form.Del("client_secret")
-	if err := t.Auth.Authenticate(req.Context(), r.Header, form); err != nil {
+	text, err := t.authenticate(ctx, r.Header, form)
+	if err != nil {
 		return nil, err
 	}
-	text := form.Encode()
-	r.Body, r.ContentLength = io.NopCloser(strings.NewReader(text)), int64(len(text))
-	r.GetBody = nil // a form is good for one attempt
-	return t.base().RoundTrip(r)
+	r.Body, r.ContentLength, r.TransferEncoding = io.NopCloser(strings.NewReader(text)), int64(len(text)), nil
+	// net/http asks for the body again when it lost a connection before the
+	// server can have read anything. That attempt too has its own assertion.
+	r.GetBody = func() (io.ReadCloser, error) {
+		again, err := t.authenticate(ctx, make(http.Header), form)
+		if err == nil && len(again) != len(text) {
+			err = refuse(ErrConfig, "the credential changed during the request")
+		}
+		return io.NopCloser(strings.NewReader(again)), err
+	}
+	resp, err := t.base().RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	resp.Request = req // as it was given, without what was added
+	if resp.StatusCode >= http.StatusMultipleChoices {
+		scrub(resp, credentials(r, form))
+	}
+	return resp, nil
+}
+
+// accept checks where the request goes and takes its form, without the client
+// authentication it may have. The body is closed in any case.
+func (t *Transport) accept(req *http.Request) (url.Values, error) {
+	body := req.Body
+	if body == nil {
+		body = http.NoBody
+	}
+	defer body.Close()
+	endpoint, err := parseEndpoint(t.Endpoint)
+	switch {
+	case t.Auth == nil:
+		return nil, refuse(ErrConfig, "a Transport needs Auth")
+	case err != nil:
+		return nil, err
+	case req.Response != nil:
+		return nil, refuse(ErrRedirect, "")
+	case originOf(req.URL) != originOf(endpoint):
+		return nil, refuse(ErrOrigin, "")
+	}
+	b, err := io.ReadAll(io.LimitReader(body, maxForm+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(b) > maxForm {
+		return nil, refuse(ErrTooLarge, "form over 1 MiB")
+	}
+	form, err := url.ParseQuery(string(b))
+	if err != nil {
+		return nil, refuse(ErrMalformed, "the request body is not a form")
+	}
+	form.Del("client_secret")
+	form.Del("client_assertion")
+	form.Del("client_assertion_type")
+	return form, nil
+}
+
+func (t *Transport) authenticate(ctx context.Context, header http.Header, form url.Values) (string, error) {
+	if err := t.Auth.Authenticate(ctx, header, form); err != nil {
+		return "", err
+	}
+	return form.Encode(), nil
 }
 
 func (t *Transport) base() http.RoundTripper {
@@ -45,4 +128,57 @@ func (t *Transport) base() http.RoundTripper {
 		return t.Base
 	}
 	return http.DefaultTransport
+}
+
+// isClientRequest tells a request in which a client authenticates from one
+// that carries a token, or anything else.
+func isClientRequest(req *http.Request) bool {
+	if req.Method != http.MethodPost {
+		return false
+	}
+	scheme, _, _ := strings.Cut(req.Header.Get("Authorization"), " ")
+	if scheme != "" && !strings.EqualFold(scheme, "Basic") {
+		return false
+	}
+	content, _, _ := mime.ParseMediaType(req.Header.Get("Content-Type"))
+	return content == "application/x-www-form-urlencoded"
+}
+
+// firstRequest goes back to where a chain of redirects began.
+func firstRequest(req *http.Request) *http.Request {
+	for req.Response != nil && req.Response.Request != nil {
+		req = req.Response.Request
+	}
+	return req
+}
+
+// credentials returns what the server must not be quoted with.
+func credentials(r *http.Request, form url.Values) []string {
+	found := []string{form.Get("client_assertion"), form.Get("client_secret")}
+	if _, basic, ok := strings.Cut(r.Header.Get("Authorization"), " "); ok {
+		found = append(found, basic)
+		if _, password, ok := r.BasicAuth(); ok {
+			plain, _ := url.QueryUnescape(password)
+			found = append(found, plain)
+		}
+	}
+	return found
+}
+
+// scrub takes credentials out of an error answer, in plain, form-encoded and
+// JSON-escaped writing.
+func scrub(resp *http.Response, credentials []string) {
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody)) // a torn answer is still the answer
+	resp.Body.Close()
+	for _, c := range credentials {
+		if c == "" {
+			continue
+		}
+		quoted, _ := json.Marshal(c) // a string always marshals
+		for _, written := range []string{c, url.QueryEscape(c), string(quoted[1 : len(quoted)-1])} {
+			body = bytes.ReplaceAll(body, []byte(written), []byte(redacted))
+		}
+	}
+	resp.Body, resp.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	resp.Header.Del("Content-Length")
 }

@@ -1,0 +1,51 @@
+package assertion
+
+import (
+	"strings"
+	"time"
+
+	"github.com/go-jose/go-jose/v4/json"
+	"github.com/nokkel/nokkel/keys"
+	"golang.org/x/oauth2"
+)
+
+// Token is an access token and the key that it is bound to. It is immutable
+// and safe for concurrent use; it does not print what is secret in it.
+type Token struct {
+	AccessToken keys.Secret
+	Type        string    // "Bearer" or "DPoP"
+	Expiry      time.Time // at most 24 h ahead; zero: the server did not say
+	Scopes      []string  // granted; those asked for when the server does not say (RFC 6749 §5.1)
+	Key         *keys.Key // the DPoP key, which makes every proof for this token; nil for a bearer token
+
+	// A pointer, so that fmt stops at it: an answer may hold other tokens.
+	extra *map[string]json.RawMessage
+}
+
+// Extra returns another member of the server's answer, such as HelseID's
+// "rejected_scope", as encoding/json would put it into an any; nil when the
+// answer has none of that name.
+func (t *Token) Extra(name string) any {
+	if t.extra == nil {
+		return nil
+	}
+	var value any
+	if json.Unmarshal((*t.extra)[name], &value) != nil {
+		return nil // not there, or an object that has a member twice
+	}
+	return value
+}
+
+// OAuth2 returns the token in the form of golang.org/x/oauth2, which shows its
+// access token to whoever prints it. A DPoP token in it is of no use without
+// Key.
+func (t *Token) OAuth2() *oauth2.Token {
+	token := &oauth2.Token{AccessToken: t.AccessToken.Reveal(), TokenType: t.Type, Expiry: t.Expiry}
+	extra := map[string]any{"scope": strings.Join(t.Scopes, " ")}
+	if t.extra != nil {
+		for name := range *t.extra {
+			extra[name] = t.Extra(name)
+		}
+	}
+	return token.WithExtra(extra)
+}
