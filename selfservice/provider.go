@@ -70,6 +70,7 @@ type Registration struct {
 	Created     time.Time `json:"created,omitzero"`      // zero: not told
 	Expires     time.Time `json:"expires,omitzero"`      // zero: never, or not told
 	UsableFrom  time.Time `json:"usableFrom,omitzero"`   // not before this do all servers know it; zero: at once
+	RenewAt     time.Time `json:"renewAt,omitzero"`      // when the server wants a new one; zero: the Rotator's own rule
 }
 
 // Of tells whether r is the registration of c: by fingerprint, and by kid

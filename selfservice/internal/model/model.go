@@ -1,0 +1,218 @@
+// Package model is an authorization server reduced to what matters for a
+// rotation: which credentials it accepts, when. It has the ways of all the
+// systems that this module knows, for the tests of the engine.
+package model
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/selfservice"
+)
+
+// Server is one client at one server. Its fields are set before the first
+// call; zero is a server that keeps every credential for ever.
+type Server struct {
+	ReplaceAtOnce bool          // a new credential ends the others
+	Room          int           // credentials at most; zero: any number
+	Propagation   time.Duration // until a new one is accepted
+	Validity      time.Duration // zero: no expiry
+	Publish       bool          // registering is publishing: known only after Propagation, by UsableFrom
+
+	mu         sync.Mutex
+	rows       []row
+	registered int
+	verified   int
+	down       error
+}
+
+type row struct {
+	id      string
+	print   string
+	secret  keys.Secret // servers that make secrets can show them
+	from    time.Time
+	expires time.Time
+	off     bool
+	created time.Time
+}
+
+// Adopt makes the server accept c, as if registered by hand.
+func (s *Server) Adopt(c selfservice.Credential) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.add(c)
+	s.registered = 0
+	s.rows[len(s.rows)-1].from = time.Time{}
+}
+
+// Break makes every call fail with err until it is called with nil.
+func (s *Server) Break(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.down = err
+}
+
+// Expire makes the server give a credential that expiry.
+func (s *Server) Expire(fingerprint string, at time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range s.rows {
+		if s.rows[i].print == fingerprint {
+			s.rows[i].expires = at
+		}
+	}
+}
+
+// Registered is how many credentials were added since Adopt.
+func (s *Server) Registered() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.registered
+}
+
+// Accepts is the truth: whether a token request with the credential of that
+// fingerprint would succeed now.
+func (s *Server) Accepts(fingerprint string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.accepts(fingerprint)
+}
+
+// Knows tells whether the credential is registered, accepted already or not.
+func (s *Server) Knows(fingerprint string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.ContainsFunc(s.rows, func(r row) bool { return r.print == fingerprint && !r.off })
+}
+
+// Count is how many credentials the server has.
+func (s *Server) Count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.rows)
+}
+
+func (s *Server) accepts(fingerprint string) bool {
+	now := time.Now()
+	return slices.ContainsFunc(s.rows, func(r row) bool {
+		return r.print == fingerprint && !r.off && !now.Before(r.from) && (r.expires.IsZero() || now.Before(r.expires))
+	})
+}
+
+func (s *Server) add(c selfservice.Credential) row {
+	now := time.Now().Round(0)
+	r := row{id: strconv.Itoa(s.registered) + "-" + c.Fingerprint()[:8], print: c.Fingerprint(), secret: c.Secret, created: now, from: now.Add(s.Propagation)}
+	if s.Validity > 0 {
+		r.expires = now.Add(s.Validity)
+	}
+	if s.ReplaceAtOnce {
+		s.rows = nil
+	}
+	s.rows = append(s.rows, r)
+	s.registered++
+	return r
+}
+
+// as checks the credential that a call is made with.
+func (s *Server) as(c selfservice.Credential) error {
+	if s.down != nil {
+		return s.down
+	}
+	if !s.accepts(c.Fingerprint()) {
+		return fmt.Errorf("model: %w", selfservice.ErrRefused)
+	}
+	return nil
+}
+
+func (r row) registration(s *Server) selfservice.Registration {
+	reg := selfservice.Registration{ID: r.id, Fingerprint: r.print, Inactive: r.off, Created: r.created, Expires: r.expires}
+	if s.Publish {
+		reg.UsableFrom = r.from
+	}
+	return reg
+}
+
+func (s *Server) verify(_ context.Context, c selfservice.Credential) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.verified++
+	return s.as(c)
+}
+
+func (s *Server) list(_ context.Context, as selfservice.Credential) ([]selfservice.Registration, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.as(as); err != nil {
+		return nil, err
+	}
+	var list []selfservice.Registration
+	for _, r := range s.rows {
+		list = append(list, r.registration(s))
+	}
+	return list, nil
+}
+
+func (s *Server) register(_ context.Context, as, c selfservice.Credential) (selfservice.Registration, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.as(as); err != nil {
+		return selfservice.Registration{}, err
+	}
+	if s.Room > 0 && len(s.rows) >= s.Room {
+		return selfservice.Registration{}, fmt.Errorf("model: %w", selfservice.ErrLimit)
+	}
+	if slices.ContainsFunc(s.rows, func(r row) bool { return r.print == c.Fingerprint() }) {
+		return selfservice.Registration{}, errors.New("model: registered already")
+	}
+	return s.add(c).registration(s), nil
+}
+
+func (s *Server) issue(_ context.Context, as selfservice.Credential, before []selfservice.Registration) (selfservice.Credential, selfservice.Registration, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, r := range s.rows { // an administrator reads; the client's own secret may be dead
+		if !slices.ContainsFunc(before, func(b selfservice.Registration) bool { return b.Fingerprint == r.print }) {
+			return selfservice.Credential{Secret: r.secret}, r.registration(s), s.down
+		}
+	}
+	if err := s.as(as); err != nil {
+		return selfservice.Credential{}, selfservice.Registration{}, err
+	}
+	if s.Room > 0 && len(s.rows) >= s.Room {
+		return selfservice.Credential{}, selfservice.Registration{}, fmt.Errorf("model: %w", selfservice.ErrLimit)
+	}
+	c := selfservice.Credential{Secret: keys.NewSecret(rand.Text())}
+	return c, s.add(c).registration(s), nil
+}
+
+func (s *Server) set(as selfservice.Credential, reg selfservice.Registration, off bool) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.as(as); err != nil {
+		return err
+	}
+	for i := range s.rows {
+		if s.rows[i].print == reg.Fingerprint {
+			s.rows[i].off = off
+			return nil
+		}
+	}
+	return errors.New("model: no such credential")
+}
+
+func (s *Server) remove(_ context.Context, as selfservice.Credential, reg selfservice.Registration) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.as(as); err != nil {
+		return err
+	}
+	s.rows = slices.DeleteFunc(s.rows, func(r row) bool { return r.print == reg.Fingerprint })
+	return nil
+}

@@ -1,0 +1,88 @@
+package model
+
+import (
+	"context"
+
+	"github.com/nokkel/nokkel/selfservice"
+)
+
+// IO makes one call that goes over the network; a test puts its faults there.
+type IO func(point string, call func() error) error
+
+type base struct {
+	s  *Server
+	io IO
+}
+
+func (b base) Verify(ctx context.Context, c selfservice.Credential) error {
+	return b.io("verify", func() error { return b.s.verify(ctx, c) })
+}
+
+func (b base) List(ctx context.Context, as selfservice.Credential) (list []selfservice.Registration, err error) {
+	err = b.io("list", func() (err error) { list, err = b.s.list(ctx, as); return err })
+	return list, err
+}
+
+type registrar struct{ base }
+
+func (b registrar) Register(ctx context.Context, as, c selfservice.Credential) (reg selfservice.Registration, err error) {
+	err = b.io("register", func() (err error) { reg, err = b.s.register(ctx, as, c); return err })
+	return reg, err
+}
+
+type issuer struct{ base }
+
+func (b issuer) Issue(ctx context.Context, as selfservice.Credential, before []selfservice.Registration) (c selfservice.Credential, reg selfservice.Registration, err error) {
+	err = b.io("issue", func() (err error) { c, reg, err = b.s.issue(ctx, as, before); return err })
+	if err != nil {
+		return selfservice.Credential{}, selfservice.Registration{}, err
+	}
+	return c, reg, nil
+}
+
+// retirer has no embedded base, or its methods would be there twice.
+type retirer struct{ at base }
+
+func (b retirer) Activate(_ context.Context, as selfservice.Credential, r selfservice.Registration) error {
+	return b.at.io("activate", func() error { return b.at.s.set(as, r, false) })
+}
+
+func (b retirer) Deactivate(_ context.Context, as selfservice.Credential, r selfservice.Registration) error {
+	return b.at.io("deactivate", func() error { return b.at.s.set(as, r, true) })
+}
+
+func (b retirer) Remove(ctx context.Context, as selfservice.Credential, r selfservice.Registration) error {
+	return b.at.io("remove", func() error { return b.at.s.remove(ctx, as, r) })
+}
+
+// Registrar returns a provider that takes what is registered and removes
+// nothing, as HelseID.
+func (s *Server) Registrar(io IO) selfservice.Provider { return registrar{base{s, io.or()}} }
+
+// Issuer returns a provider whose secrets the server makes.
+func (s *Server) Issuer(io IO) selfservice.Provider { return issuer{base{s, io.or()}} }
+
+// Full returns a provider that also deactivates and removes, as Okta.
+func (s *Server) Full(io IO) selfservice.Provider {
+	b := base{s, io.or()}
+	return struct {
+		registrar
+		retirer
+	}{registrar{b}, retirer{b}}
+}
+
+// FullIssuer is Full with secrets that the server makes.
+func (s *Server) FullIssuer(io IO) selfservice.Provider {
+	b := base{s, io.or()}
+	return struct {
+		issuer
+		retirer
+	}{issuer{b}, retirer{b}}
+}
+
+func (io IO) or() IO {
+	if io == nil {
+		return func(_ string, call func() error) error { return call() }
+	}
+	return io
+}

@@ -1,0 +1,215 @@
+package selfservice
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nokkel/nokkel/keys"
+)
+
+// Rotator keeps the credential of one client fresh. It is a keys.Source and a
+// keys.SecretSource: whatever signs with it uses the credential of the moment.
+//
+// Any number of Rotators, in any number of processes, may share one store;
+// each rotation is then made once, and the others pick it up. A Rotator
+// without a Provider only follows: it serves what others put into the store.
+//
+// Fields must not change after the first call. Methods may be called from many
+// goroutines.
+type Rotator struct {
+	Provider Provider
+	Store    Store
+	Timing   Timing
+
+	// New makes the next credential; nil: the provider's [Maker], or else one
+	// like the old one (same algorithm and size; a secret of 256 random bits).
+	New func(ctx context.Context, like Credential) (Credential, error)
+
+	OnEvent func(Event)  // told of every step; may be nil
+	Logger  *slog.Logger // nil: silent
+
+	current atomic.Pointer[state]      // what is served; never changed in place
+	refused atomic.Pointer[Credential] // reported by those who use it
+
+	once  sync.Once
+	owner string
+	turn  chan struct{} // holds one value while a step is made: one at a time
+	wake  chan struct{} // ends Run's sleep
+	fresh string        // fingerprint of the pending credential that this process has saved and not yet sent
+}
+
+func (r *Rotator) start() {
+	r.once.Do(func() {
+		r.owner = rand.Text()
+		r.turn = make(chan struct{}, 1)
+		r.wake = make(chan struct{}, 1)
+	})
+}
+
+// lock waits for its turn, and for ctx at most.
+func (r *Rotator) lock(ctx context.Context) error {
+	r.start()
+	select {
+	case r.turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (r *Rotator) unlock() { <-r.turn }
+
+// Adopt puts the credential that the server knows already into an empty store.
+// It does nothing when the store has one: the store is ahead of whatever file
+// the program started from. It asks nothing of the server.
+func (r *Rotator) Adopt(ctx context.Context, c Credential) error {
+	if err := r.check(); err != nil {
+		return err
+	}
+	if err := c.check(); err != nil {
+		return err
+	}
+	if err := r.lock(ctx); err != nil {
+		return err
+	}
+	defer r.unlock()
+	s, err := r.load(ctx)
+	if err != nil || s.Active != nil {
+		return err
+	}
+	now := time.Now().Round(0)
+	s.Active = &entry{Credential: c, Made: now, Since: now, Registered: now}
+	err = r.save(ctx, s)
+	if errors.Is(err, ErrConflict) {
+		_, err = r.load(ctx) // another replica was first
+	}
+	if err == nil {
+		r.tell(Event{Kind: Adopted, Credential: c.Fingerprint()})
+	}
+	return err
+}
+
+// SigningKey returns the key to sign with now. It does no I/O once the store
+// has been read, and then never fails.
+func (r *Rotator) SigningKey(ctx context.Context) (*keys.Key, error) {
+	s := r.current.Load()
+	if s == nil {
+		var err error
+		if s, err = r.first(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return s.Active.Credential.SigningKey(ctx)
+}
+
+// ClientSecret returns the client secret of now, as SigningKey does the key.
+func (r *Rotator) ClientSecret(ctx context.Context) (keys.Secret, error) {
+	s := r.current.Load()
+	if s == nil {
+		var err error
+		if s, err = r.first(ctx); err != nil {
+			return keys.Secret{}, err
+		}
+	}
+	return s.Active.Credential.ClientSecret(ctx)
+}
+
+// Published returns the public keys that servers must know: the active one,
+// the pending one and those that have not been retired yet. It is what a
+// keys.Handler serves where the server fetches a JWKS.
+func (r *Rotator) Published(ctx context.Context) (keys.Set, error) {
+	s := r.current.Load()
+	if s == nil {
+		var err error
+		if s, err = r.first(ctx); err != nil {
+			return keys.Set{}, err
+		}
+	}
+	var set keys.Set
+	for _, e := range s.entries() {
+		if e.Credential.Key != nil {
+			set.Keys = append(set.Keys, e.Credential.Key.PublicKey())
+		}
+	}
+	return set, nil
+}
+
+// first reads the store for a caller that came before Run did.
+func (r *Rotator) first(ctx context.Context) (*state, error) {
+	if err := r.lock(ctx); err != nil {
+		return nil, err
+	}
+	defer r.unlock()
+	if s := r.current.Load(); s != nil {
+		return s, nil
+	}
+	s, err := r.load(ctx)
+	if err == nil && s.Active == nil {
+		err = ErrNotAdopted
+	}
+	return s, err
+}
+
+func (r *Rotator) check() error {
+	if r.Store == nil {
+		return fmt.Errorf("%w: no Store", ErrConfig)
+	}
+	if _, registers := r.Provider.(Registrar); r.Provider != nil && !registers {
+		if _, issues := r.Provider.(Issuer); !issues {
+			return fmt.Errorf("%w: the provider can neither register nor issue credentials", ErrConfig)
+		}
+	}
+	r.start()
+	return r.Timing.check()
+}
+
+// load reads the store, serves what it holds from now on, and returns a copy
+// that the step may change.
+func (r *Rotator) load(ctx context.Context) (*state, error) {
+	s, err := r.read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if s.Active != nil {
+		r.current.Store(s)
+	}
+	return s.clone(), nil
+}
+
+// read reads the store. What has not changed is not parsed again: checking a
+// private key costs more than a signature.
+func (r *Rotator) read(ctx context.Context) (*state, error) {
+	ctx, cancel := context.WithTimeout(ctx, r.Timing.callTimeout())
+	defer cancel()
+	blob, version, err := r.Store.Load(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("selfservice: reading the store: %w", err)
+	}
+	if s := r.current.Load(); s != nil && s.version == version {
+		return s, nil
+	}
+	return decode(blob, version)
+}
+
+// save writes the state and only then serves it.
+func (r *Rotator) save(ctx context.Context, s *state) error {
+	blob, err := s.encode()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, r.Timing.callTimeout())
+	defer cancel()
+	version, err := r.Store.Save(ctx, blob, s.version)
+	if err != nil {
+		return fmt.Errorf("selfservice: writing the store: %w", err)
+	}
+	s.version = version
+	r.current.Store(s.clone())
+	return nil
+}

@@ -1,0 +1,249 @@
+package selfservice
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/nokkel/nokkel/keys"
+)
+
+const (
+	stateFormat = 1
+	maxState    = 1 << 20
+)
+
+// state is what the store holds: every credential that the server may accept,
+// and how far each has come. Whatever happens, it is written before the thing
+// that depends on it.
+type state struct {
+	Active    *entry   // signs now
+	Pending   *entry   // will sign next
+	Retiring  []*entry // signed before; oldest first
+	Rotations int      // switches so far
+	Claim     claim
+
+	version string // of the store; "" before the first save
+}
+
+// entry is one credential on its way through a rotation.
+type entry struct {
+	Credential   Credential
+	Registration Registration
+	Made         time.Time      // made or adopted
+	Before       []Registration // what was registered before the server was asked to issue; Credential is still zero then
+	Registered   time.Time      // zero: the server is not known to have it
+	Since        time.Time      // became active
+	Until        time.Time      // retiring: the end of the overlap
+	Off          bool           // retiring: deactivated, and the active one verified since
+	Checked      time.Time      // Registration was read from the server
+}
+
+// claim says which replica moves the rotation on. It is no lock: a holder that
+// oversleeps finds its next save refused, and every remote step may be
+// repeated. It keeps replicas from doing the same work twice.
+type claim struct {
+	Owner string    `json:"owner,omitempty"`
+	Until time.Time `json:"until,omitzero"`
+}
+
+// heldByOther tells whether another than owner holds the claim. A claim that ends
+// later than any replica could have said comes from a clock that was stepped
+// and does not count.
+func (c claim) heldByOther(owner string, now time.Time, lease time.Duration) bool {
+	return c.Owner != "" && c.Owner != owner && now.Before(c.Until) && c.Until.Sub(now) <= 2*lease
+}
+
+// entryJSON is entry as it is stored; the only place where private parts leave
+// the memory.
+type entryJSON struct {
+	JWK          json.RawMessage `json:"jwk,omitempty"`
+	Secret       string          `json:"secret,omitempty"`
+	Registration Registration    `json:"registration,omitzero"`
+	Made         time.Time       `json:"made,omitzero"`
+	Issuing      bool            `json:"issuing,omitempty"`
+	Before       []Registration  `json:"before,omitempty"`
+	Registered   time.Time       `json:"registered,omitzero"`
+	Since        time.Time       `json:"since,omitzero"`
+	Until        time.Time       `json:"until,omitzero"`
+	Off          bool            `json:"off,omitempty"`
+	Checked      time.Time       `json:"checked,omitzero"`
+}
+
+func (e *entry) stored() (*entryJSON, error) {
+	if e == nil {
+		return nil, nil
+	}
+	s := &entryJSON{
+		Secret: e.Credential.Secret.Reveal(), Registration: e.Registration, Made: e.Made, Before: e.Before,
+		Issuing: e.Credential.IsZero(), Registered: e.Registered, Since: e.Since, Until: e.Until, Off: e.Off, Checked: e.Checked,
+	}
+	if e.Credential.Key != nil {
+		jwk, err := e.Credential.Key.PrivateJWK()
+		if err != nil {
+			return nil, fmt.Errorf("selfservice: this key cannot be stored: %w", err)
+		}
+		s.JWK = jwk
+	}
+	return s, nil
+}
+
+func (s *entryJSON) entry() (*entry, error) {
+	if s == nil {
+		return nil, nil
+	}
+	e := &entry{
+		Credential:   Credential{Secret: keys.NewSecret(s.Secret)},
+		Registration: s.Registration, Made: s.Made, Before: s.Before, Registered: s.Registered,
+		Since: s.Since, Until: s.Until, Off: s.Off, Checked: s.Checked,
+	}
+	if s.JWK != nil {
+		key, err := keys.Parse(s.JWK, keys.Options{})
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrCorrupt, err)
+		}
+		e.Credential.Key = key
+	}
+	if !s.Issuing && e.Credential.check() != nil {
+		return nil, fmt.Errorf("%w: an entry without a credential", ErrCorrupt)
+	}
+	return e, nil
+}
+
+type stateJSON struct {
+	Format    int          `json:"format"`
+	Active    *entryJSON   `json:"active,omitempty"`
+	Pending   *entryJSON   `json:"pending,omitempty"`
+	Retiring  []*entryJSON `json:"retiring,omitempty"`
+	Rotations int          `json:"rotations"`
+	Claim     claim        `json:"claim,omitzero"`
+}
+
+// encode returns the blob.
+func (s *state) encode() ([]byte, error) {
+	j := stateJSON{Format: stateFormat, Rotations: s.Rotations, Claim: s.Claim}
+	var err error
+	if j.Active, err = s.Active.stored(); err != nil {
+		return nil, err
+	}
+	if j.Pending, err = s.Pending.stored(); err != nil {
+		return nil, err
+	}
+	for _, e := range s.Retiring {
+		r, err := e.stored()
+		if err != nil {
+			return nil, err
+		}
+		j.Retiring = append(j.Retiring, r)
+	}
+	return json.Marshal(j)
+}
+
+// decode reads a blob. Its errors never hold any of it.
+func decode(blob []byte, version string) (*state, error) {
+	if blob == nil {
+		return &state{}, nil
+	}
+	var j stateJSON
+	if len(blob) > maxState || json.Unmarshal(blob, &j) != nil {
+		return nil, ErrCorrupt
+	}
+	if j.Format != stateFormat || j.Active == nil {
+		return nil, fmt.Errorf("%w: format %d", ErrCorrupt, j.Format)
+	}
+	s := &state{Rotations: j.Rotations, Claim: j.Claim, version: version}
+	var err error
+	if s.Active, err = j.Active.entry(); err != nil {
+		return nil, err
+	}
+	if s.Pending, err = j.Pending.entry(); err != nil {
+		return nil, err
+	}
+	for _, r := range j.Retiring {
+		e, err := r.entry()
+		if err != nil {
+			return nil, err
+		}
+		if e == nil || e.Credential.IsZero() {
+			return nil, ErrCorrupt
+		}
+		s.Retiring = append(s.Retiring, e)
+	}
+	if s.Active.Credential.IsZero() {
+		return nil, ErrCorrupt
+	}
+	return s, nil
+}
+
+// promote makes the pending credential active.
+func (s *state) promote(now time.Time, overlap time.Duration) {
+	old := s.Active
+	old.Until = now.Add(overlap)
+	s.Retiring = append(s.Retiring, old)
+	s.Active, s.Pending = s.Pending, nil
+	s.Active.Since, s.Active.Before = now, nil
+	if s.Active.Registered.IsZero() {
+		s.Active.Registered = now // the reply was lost, but it works
+	}
+	s.Rotations++
+	s.Claim = claim{}
+}
+
+// fallBack makes a retiring credential active again because the active one
+// has stopped working. That one is not tried again: it is retired in turn, and
+// what comes next is a new one.
+func (s *state) fallBack(old *entry, now time.Time, overlap time.Duration) {
+	s.Retiring = slices.DeleteFunc(s.Retiring, func(e *entry) bool { return e == old })
+	s.Active.Until = now.Add(overlap)
+	s.Retiring = append(s.Retiring, s.Active)
+	old.Until, old.Off = time.Time{}, false
+	s.Active = old
+	s.Claim = claim{}
+}
+
+// refresh takes over what the server says about each credential.
+func (s *state) refresh(list []Registration, now time.Time) {
+	for _, e := range s.entries() {
+		for _, r := range list {
+			if !e.Credential.IsZero() && r.Of(e.Credential) {
+				e.Registration = r
+			}
+		}
+	}
+	s.Active.Checked = now
+}
+
+// clone returns a copy that can be changed. Credentials and the lists in
+// entries are shared; nothing changes those in place.
+func (s *state) clone() *state {
+	c := *s
+	c.Active, c.Pending = s.Active.clone(), s.Pending.clone()
+	c.Retiring = nil
+	for _, e := range s.Retiring {
+		c.Retiring = append(c.Retiring, e.clone())
+	}
+	return &c
+}
+
+func (e *entry) clone() *entry {
+	if e == nil {
+		return nil
+	}
+	c := *e
+	return &c
+}
+
+// entries returns all of them: active, pending, then retiring, newest first.
+func (s *state) entries() []*entry {
+	var all []*entry
+	for _, e := range []*entry{s.Active, s.Pending} {
+		if e != nil {
+			all = append(all, e)
+		}
+	}
+	for _, e := range slices.Backward(s.Retiring) {
+		all = append(all, e)
+	}
+	return all
+}

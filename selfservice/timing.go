@@ -1,0 +1,82 @@
+package selfservice
+
+import (
+	"fmt"
+	"time"
+)
+
+// Timing says when a [Rotator] does what. The zero value is good for a service
+// with a few replicas.
+type Timing struct {
+	// MaxAge is how old a credential may grow; zero: 90 days if the server
+	// tells no expiry, else as long as RenewBefore allows; negative: no limit.
+	MaxAge time.Duration
+
+	// RenewBefore is how long before its expiry a credential is replaced;
+	// zero: a third of its lifetime. Up to a tenth of it is added as jitter.
+	RenewBefore time.Duration
+
+	// Overlap is how long the old credential stays registered after the
+	// switch; zero: 1 hour. At least twice Reread, because a replica that has
+	// not read the store since the switch still signs with the old one.
+	Overlap time.Duration
+
+	// Reread is how often Run reads the store to see what other replicas did;
+	// zero: 1 minute, or a quarter of Overlap if that is less.
+	Reread time.Duration
+
+	// CheckEvery is how often the server is asked for the expiry of the
+	// active credential; zero: 24 hours.
+	CheckEvery time.Duration
+
+	// PropagationTimeout is how long a new credential may be refused after its
+	// registration before that is an error; zero: 5 minutes. It is tried on
+	// after that too, while the old one serves.
+	PropagationTimeout time.Duration
+
+	// CallTimeout is the limit of each call to the provider and the store;
+	// zero: 30 seconds.
+	CallTimeout time.Duration
+
+	// Lease is how long a replica that died may hold up the others; zero: 4
+	// times CallTimeout, and at least that.
+	Lease time.Duration
+}
+
+const (
+	defaultMaxAge      = 90 * 24 * time.Hour
+	defaultOverlap     = time.Hour
+	defaultReread      = time.Minute
+	defaultCheckEvery  = 24 * time.Hour
+	defaultPropagation = 5 * time.Minute
+	defaultCallTimeout = 30 * time.Second
+)
+
+func or(d, fallback time.Duration) time.Duration {
+	if d == 0 {
+		return fallback
+	}
+	return d
+}
+
+func (t Timing) overlap() time.Duration     { return or(t.Overlap, defaultOverlap) }
+func (t Timing) reread() time.Duration      { return or(t.Reread, min(defaultReread, t.overlap()/4)) }
+func (t Timing) checkEvery() time.Duration  { return or(t.CheckEvery, defaultCheckEvery) }
+func (t Timing) propagation() time.Duration { return or(t.PropagationTimeout, defaultPropagation) }
+func (t Timing) callTimeout() time.Duration { return or(t.CallTimeout, defaultCallTimeout) }
+func (t Timing) lease() time.Duration       { return or(t.Lease, 4*t.callTimeout()) }
+
+// check refuses values that break an invariant.
+func (t Timing) check() error {
+	switch {
+	case t.RenewBefore < 0 || t.Overlap < 0 || t.Reread < 0 || t.CheckEvery < 0 || t.PropagationTimeout < 0 || t.CallTimeout < 0 || t.Lease < 0:
+		return fmt.Errorf("%w: negative duration", ErrConfig)
+	case t.overlap() < 2*t.reread():
+		return fmt.Errorf("%w: Overlap %v is shorter than twice Reread %v: a replica could sign with a credential that is gone", ErrConfig, t.overlap(), t.reread())
+	case t.lease() < 4*t.callTimeout():
+		return fmt.Errorf("%w: Lease %v is shorter than 4 times CallTimeout %v: a replica could lose its claim in the middle of a step", ErrConfig, t.lease(), t.callTimeout())
+	case t.MaxAge > 0 && t.MaxAge <= t.overlap():
+		return fmt.Errorf("%w: MaxAge %v is not longer than Overlap %v", ErrConfig, t.MaxAge, t.overlap())
+	}
+	return nil
+}
