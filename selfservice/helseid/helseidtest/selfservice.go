@@ -2,45 +2,22 @@ package helseidtest
 
 import (
 	"io"
+	"mime"
 	"net/http"
-	"strings"
 	"time"
 
-	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/json"
 	"github.com/nokkel/nokkel/selfservice/helseid"
 )
 
-func (s *Server) validity() time.Duration {
-	if s.Validity <= 0 {
-		return 90 * 24 * time.Hour
-	}
-	return s.Validity
-}
+const maxBody = 64 << 10
 
-// clientSecret is the self-service API's one resource.
-func (s *Server) clientSecret(w http.ResponseWriter, r *http.Request) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	g, ok := s.authorize(w, r)
+// list answers GET /v1/client-secret.
+func (s *Server) list(w http.ResponseWriter, r *http.Request) {
+	who, ok := s.authorize(w, r, helseid.SelfServiceScope)
 	if !ok {
 		return
 	}
-	if !strings.Contains(" "+g.scope+" ", " "+helseid.SelfServiceScope+" ") {
-		w.WriteHeader(http.StatusForbidden)
-		return
-	}
-	switch r.Method {
-	case http.MethodGet:
-		s.list(w, g.client)
-	case http.MethodPost:
-		s.register(w, r, g.client)
-	default:
-		w.WriteHeader(http.StatusMethodNotAllowed)
-	}
-}
-
-func (s *Server) list(w http.ResponseWriter, client string) {
 	type row struct {
 		Expiration *time.Time `json:"expiration"`
 		Kid        string     `json:"kid"`
@@ -49,37 +26,71 @@ func (s *Server) list(w http.ResponseWriter, client string) {
 		PublicJwk  *string    `json:"publicJwk"`
 	}
 	rows := []row{}
-	for _, k := range s.clients[client] {
-		x := row{Kid: k.key.KeyID, Thumbprint: k.thumbprint, Origin: k.origin}
+	for _, k := range s.client(who.Client).live(s.later()) {
+		x := row{Kid: k.kid, Thumbprint: k.thumbprint, Origin: k.origin}
 		if !k.expires.IsZero() {
 			x.Expiration = &k.expires
 		}
+		if k.origin == "Api" {
+			x.PublicJwk = &k.text
+		}
 		rows = append(rows, x)
 	}
-	writeJSON(w, http.StatusOK, rows)
+	s.counters.lists.Add(1)
+	s.writeJSON(w, http.StatusOK, "application/json", rows)
 }
 
-func (s *Server) register(w http.ResponseWriter, r *http.Request, client string) {
-	body, _ := io.ReadAll(io.LimitReader(r.Body, 64<<10))
+// register answers POST /v1/client-secret.
+func (s *Server) register(w http.ResponseWriter, r *http.Request) {
+	who, ok := s.authorize(w, r, helseid.SelfServiceScope)
+	if !ok {
+		return
+	}
+	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
+		s.problem(w, http.StatusUnsupportedMediaType, "Unsupported media type", KeyMalformed)
+		return
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if err != nil {
+		s.problem(w, http.StatusRequestEntityTooLarge, "Request too large", KeyMalformed)
+		return
+	}
 	var text string
 	if json.Unmarshal(body, &text) == nil {
 		body = []byte(text) // the older clients send a JSON string that holds the JWK
 	}
-	var jwk jose.JSONWebKey
-	if jwk.UnmarshalJSON(body) != nil || !jwk.IsPublic() {
-		writeJSON(w, http.StatusBadRequest, map[string]any{"title": "Invalid JWK", "status": 400})
+	key, refusal := parseJWK(body)
+	if refusal == "" && key.kid == "" {
+		refusal = KeyRefused
+	}
+	if refusal != "" {
+		s.problem(w, http.StatusBadRequest, "Invalid JWK", refusal)
 		return
 	}
-	k := registered{key: jwk, thumbprint: thumbprint(jwk), expires: time.Now().Add(s.validity()).UTC().Truncate(time.Second), origin: "Api"}
-	s.clients[client] = append(s.clients[client], k)
-	writeJSON(w, http.StatusOK, map[string]any{"expiration": k.expires})
+	c := s.client(who.Client)
+	if c == nil {
+		s.problem(w, http.StatusNotFound, "Unknown client", TokenInvalid)
+		return
+	}
+	k, refusal := c.add(s, key)
+	if refusal != "" {
+		s.problem(w, http.StatusConflict, "Duplicate key", refusal)
+		return
+	}
+	s.counters.registrations.Add(1)
+	var answer struct {
+		Expiration *time.Time `json:"expiration"`
+	}
+	if !k.expires.IsZero() {
+		answer.Expiration = &k.expires
+	}
+	s.writeJSON(w, http.StatusOK, "application/json", answer)
 }
 
-// patients is the sample API.
-func (s *Server) patients(w http.ResponseWriter, r *http.Request) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if _, ok := s.authorize(w, r); ok {
-		writeJSON(w, http.StatusOK, []string{"Kari Nordmann", "Ola Nordmann"})
-	}
+// problem answers with problem details (RFC 9457 §3).
+func (s *Server) problem(w http.ResponseWriter, status int, title string, refusal Refusal) {
+	s.counters.refuse(refusal)
+	s.writeJSON(w, status, "application/problem+json", map[string]any{
+		"type": "about:blank", "title": title, "status": status, "detail": string(refusal), "instance": "/v1/client-secret",
+	})
 }

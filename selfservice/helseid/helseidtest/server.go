@@ -6,83 +6,158 @@
 //	server.AddClient("my-client", key.PublicKey())
 //	client := &helseid.Client{Environment: server.Environment(), ClientID: "my-client"}
 //
-// It is as strict as the real one is said to be. It verifies what it gets
-// with go-jose and never with this module's signing code.
+// It refuses whatever the real one is known to refuse, and says which rule was
+// broken: in the answer, and in [Server.Counts]. Its fields choose how it
+// treats keys; [Server.Inject] makes single requests fail, before or after
+// they are carried out.
+//
+// Access tokens are JWTs (RFC 9068) that the key at jwks_uri verifies, so that
+// a program's own API can be tested with them too.
+//
+// It verifies what it gets with package crypto alone and shares no signing or
+// parsing code with the rest of this module, so that the two prove each other.
 package helseidtest
 
 import (
 	"crypto/rand"
-	"encoding/json"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
-	"github.com/go-jose/go-jose/v4"
-	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice/helseid"
 )
 
-// Server is a running fake. Its fields may be set before the first request.
+// Replacement says what the registration of a key does to the client's
+// earlier keys of origin Api. Keys of origin Gui stay in any case.
+type Replacement int
+
+// The ways that are thought possible; which one HelseID goes is not public.
+const (
+	Keep   Replacement = iota // nothing: they stay until they expire
+	AtOnce                    // they stop working at once
+	Later                     // they stop working after Server.ReplaceAfter
+)
+
+// Server is a running fake. Set its fields before the first request; its
+// methods may be called at any time and from many goroutines.
 type Server struct {
-	Validity time.Duration // of a registered key; zero: 90 days
+	Validity      time.Duration // of a registered key; zero: 90 days, negative: for ever
+	Propagation   time.Duration // a registered key is listed at once but accepted only after this
+	Replace       Replacement
+	ReplaceAfter  time.Duration
+	TokenLifetime time.Duration // zero: 10 minutes
+	NonceLifetime time.Duration // a nonce is good for this long to twice as long; zero: 1 minute
+	NonceAtAPI    bool          // the self-service API and the sample API ask for nonces too
+	Skew          time.Duration // how far this server's clock is ahead of the true time, in its Date header too
 
-	http    *httptest.Server
-	mu      sync.Mutex
-	clients map[string][]registered
-	used    map[string]bool // jti of assertions and proofs
-	nonce   string
-	tokens  map[string]grant
+	http     *httptest.Server
+	url      string
+	clients  sync.Map     // client id → *client
+	ahead    atomic.Int64 // nanoseconds, see Advance
+	secret   []byte       // makes the nonces
+	issuer   *issuer
+	used     [2]*spent // jti of assertions, of proofs
+	faults   atomic.Pointer[injection]
+	counters counters
+	unsigned sync.Map // organisation number → scopes that it has not signed for
 }
 
-type registered struct {
-	key        jose.JSONWebKey
-	thumbprint string
-	expires    time.Time
-	origin     string
-}
-
-type grant struct {
-	client, scope, jkt string
-	expires            time.Time
-}
-
-// New starts a server on loopback.
+// New starts a server on loopback, over plain http.
 func New() *Server {
-	s := &Server{clients: map[string][]registered{}, used: map[string]bool{}, tokens: map[string]grant{}, nonce: rand.Text()}
+	s := newServer()
+	s.url = "http://" + s.http.Listener.Addr().String()
+	s.http.Start()
+	return s
+}
+
+// NewTLS starts a server on loopback over https. Its certificate is trusted by
+// the RoundTripper that [Server.Transport] returns, and by no one else.
+func NewTLS() *Server {
+	s := newServer()
+	s.url = "https://" + s.http.Listener.Addr().String()
+	s.http.StartTLS()
+	return s
+}
+
+// Listen starts a server on a TCP address, like "localhost:8080" or ":8080",
+// for programs outside this process. Its URL has the host as it is written
+// here (localhost when there is none), since an issuer's name is not its number.
+func Listen(address string) (*Server, error) {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, err
+	}
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	if host == "" {
+		host = "localhost"
+	}
+	s := newServer()
+	s.http.Listener.Close()
+	s.http.Listener = l
+	s.url = "http://" + net.JoinHostPort(host, strconv.Itoa(l.Addr().(*net.TCPAddr).Port))
+	s.http.Start()
+	return s, nil
+}
+
+func newServer() *Server {
+	s := &Server{secret: make([]byte, 32), issuer: newIssuer()}
+	s.used = [2]*spent{newSpent(maxAhead + 2*leeway), newSpent(proofValidity + 2*leeway)}
+	rand.Read(s.secret)
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /.well-known/openid-configuration", s.discovery)
+	mux.HandleFunc("GET /.well-known/openid-configuration/jwks", s.jwks)
 	mux.HandleFunc("POST /connect/token", s.token)
-	mux.HandleFunc("/v1/client-secret", s.clientSecret)
+	mux.HandleFunc("GET /v1/client-secret", s.list)
+	mux.HandleFunc("POST /v1/client-secret", s.register)
 	mux.HandleFunc("GET /api/patients", s.patients)
-	s.http = httptest.NewServer(mux)
+	mux.HandleFunc("POST /api/patients", s.newPatient)
+	mux.HandleFunc("GET /api/token", s.whoami)
+	s.http = httptest.NewUnstartedServer(s.faulty(mux))
 	return s
 }
 
 // Close stops the server.
 func (s *Server) Close() { s.http.Close() }
 
-// URL is the server's base URL.
-func (s *Server) URL() string { return s.http.URL }
+// URL is the server's base URL, which is also its issuer. The sample API is
+// below it: GET and POST /api/patients, and /api/token, which answers with the
+// claims of the access token it was called with.
+func (s *Server) URL() string { return s.url }
 
 // Environment returns what a helseid.Client needs to find the server.
 func (s *Server) Environment() helseid.Environment {
-	return helseid.Environment{Authority: s.http.URL, BaseAddress: s.http.URL}
+	return helseid.Environment{Authority: s.url, BaseAddress: s.url}
 }
 
-// AddClient registers a client with a key, as a person would in the portal.
-func (s *Server) AddClient(id string, key *keys.PublicKey) {
-	var jwk jose.JSONWebKey
-	if err := jwk.UnmarshalJSON(key.JWK()); err != nil {
-		panic(err)
+// Transport returns a RoundTripper that trusts the server's certificate and
+// keeps enough connections open for a load. It is closed with the server.
+func (s *Server) Transport() http.RoundTripper {
+	t := s.http.Client().Transport.(*http.Transport)
+	t.MaxIdleConnsPerHost = 512
+	return t
+}
+
+// Advance moves the clock by which keys are accepted, replaced and expire,
+// and by which tokens and nonces expire. Assertions and proofs are checked by
+// the true time (plus Skew) still, since the client's clock has not moved.
+func (s *Server) Advance(d time.Duration) { s.ahead.Add(int64(d)) }
+
+// now is the server's clock for what clients sign.
+func (s *Server) now() time.Time { return time.Now().Add(s.Skew) }
+
+// later is the server's clock for what it keeps itself.
+func (s *Server) later() time.Time { return s.now().Add(time.Duration(s.ahead.Load())) }
+
+func orDefault(d, otherwise time.Duration) time.Duration {
+	if d == 0 {
+		return otherwise
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.clients[id] = append(s.clients[id], registered{key: jwk, thumbprint: thumbprint(jwk), origin: "Gui"})
-}
-
-func writeJSON(w http.ResponseWriter, status int, v any) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	json.NewEncoder(w).Encode(v)
+	return d
 }

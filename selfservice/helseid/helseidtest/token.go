@@ -1,170 +1,117 @@
 package helseidtest
 
 import (
-	"crypto"
-	"crypto/rand"
+	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/binary"
+	"encoding/json"
 	"net/http"
 	"strings"
 	"time"
-
-	"github.com/go-jose/go-jose/v4"
-	"github.com/go-jose/go-jose/v4/json"
 )
 
-var algorithms = []jose.SignatureAlgorithm{
-	jose.RS256, jose.RS384, jose.RS512, jose.PS256, jose.PS384, jose.PS512, jose.ES256, jose.ES384, jose.ES512,
-}
-
-func thumbprint(k jose.JSONWebKey) string {
-	t, err := k.Thumbprint(crypto.SHA256)
-	if err != nil {
-		return ""
-	}
-	return base64.RawURLEncoding.EncodeToString(t)
-}
+const (
+	assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+	maxForm       = 64 << 10
+)
 
 func (s *Server) discovery(w http.ResponseWriter, _ *http.Request) {
-	writeJSON(w, http.StatusOK, map[string]any{"issuer": s.URL(), "token_endpoint": s.URL() + "/connect/token"})
+	s.writeJSON(w, http.StatusOK, "application/json", map[string]any{
+		"issuer":                                s.URL(),
+		"token_endpoint":                        s.URL() + "/connect/token",
+		"jwks_uri":                              s.URL() + "/.well-known/openid-configuration/jwks",
+		"token_endpoint_auth_methods_supported": []string{"private_key_jwt"},
+		"dpop_signing_alg_values_supported":     []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"},
+	})
 }
 
-func oauthError(w http.ResponseWriter, code, description string) {
-	writeJSON(w, http.StatusBadRequest, map[string]string{"error": code, "error_description": description})
-}
-
+// token is the token endpoint. Client authentication comes before the proof,
+// so an assertion is spent even when the proof is then asked to carry a nonce.
 func (s *Server) token(w http.ResponseWriter, r *http.Request) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	client, problem := s.authenticate(r)
-	if problem != "" {
-		oauthError(w, "invalid_client", problem)
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	if refusal := checkForm(r); refusal != "" {
+		s.refuseToken(w, "invalid_request", refusal)
 		return
 	}
-	jkt, code, problem := s.proof(r, "")
-	if problem != "" {
-		if code == "use_dpop_nonce" {
-			w.Header().Set("DPoP-Nonce", s.nonce)
-		}
-		oauthError(w, code, problem)
+	if r.PostForm.Get("grant_type") != "client_credentials" {
+		s.refuseToken(w, "unsupported_grant_type", RequestGrant)
 		return
 	}
-	token := rand.Text() + rand.Text()
-	s.tokens[token] = grant{client, r.PostForm.Get("scope"), jkt, time.Now().Add(10 * time.Minute)}
-	writeJSON(w, http.StatusOK, map[string]any{"access_token": token, "token_type": "DPoP", "expires_in": 600, "scope": r.PostForm.Get("scope")})
+	who, refusal := s.authenticate(r.PostForm)
+	if refusal == RequestDetails {
+		s.refuseToken(w, "invalid_request", refusal)
+		return
+	}
+	if refusal != "" {
+		s.refuseToken(w, "invalid_client", refusal)
+		return
+	}
+	jkt, refusal := s.proof(r, "", "", true)
+	w.Header().Set("DPoP-Nonce", s.nonce(0))
+	if refusal == ProofNonce {
+		s.refuseToken(w, "use_dpop_nonce", refusal)
+		return
+	}
+	if refusal != "" {
+		s.refuseToken(w, "invalid_dpop_proof", refusal)
+		return
+	}
+	granted, rejected := s.split(r.PostForm.Get("scope"), who.Parent)
+	if len(granted)+len(rejected) == 0 {
+		s.refuseToken(w, "invalid_scope", RequestScope)
+		return
+	}
+	lifetime := orDefault(s.TokenLifetime, 10*time.Minute)
+	now := s.later()
+	who.Issuer, who.Scope, who.Confirmation.JKT = s.URL(), strings.Join(granted, " "), jkt
+	who.IssuedAt, who.Expires = now.Unix(), now.Add(lifetime).Unix()
+	answer := map[string]any{
+		"access_token": s.issuer.sign(who),
+		"token_type":   "DPoP",
+		"expires_in":   int(lifetime / time.Second),
+		"scope":        who.Scope,
+	}
+	if len(rejected) > 0 {
+		answer["rejected_scope"] = strings.Join(rejected, " ")
+	}
+	s.counters.tokens.Add(1)
+	s.writeJSON(w, http.StatusOK, "application/json", answer)
 }
 
-// authenticate checks the client assertion.
-func (s *Server) authenticate(r *http.Request) (client, problem string) {
-	if err := r.ParseForm(); err != nil {
-		return "", "not a form"
+// checkForm parses the form and refuses what RFC 6749 §3.2 and §2.3 forbid.
+func checkForm(r *http.Request) Refusal {
+	if r.ParseForm() != nil || len(r.PostForm) == 0 {
+		return RequestForm
 	}
-	client = r.PostForm.Get("client_id")
-	jws, err := jose.ParseSigned(r.PostForm.Get("client_assertion"), algorithms)
-	if err != nil {
-		return "", "client_assertion is not a JWS"
-	}
-	header := jws.Signatures[0].Protected
-	if typ := header.ExtraHeaders[jose.HeaderType]; typ != "client-authentication+jwt" && typ != "JWT" {
-		return "", "typ"
-	}
-	var payload []byte
-	for _, k := range s.clients[client] {
-		if k.key.KeyID == header.KeyID {
-			payload, _ = jws.Verify(k.key)
+	for _, values := range r.PostForm {
+		if len(values) != 1 {
+			return RequestForm
 		}
 	}
-	if payload == nil {
-		return "", "the key is not registered"
+	if r.Header.Get("Authorization") != "" || r.PostForm.Has("client_secret") {
+		return RequestTwice
 	}
-	var c struct {
-		Iss string `json:"iss"`
-		Sub string `json:"sub"`
-		Aud string `json:"aud"`
-		Jti string `json:"jti"`
-		Exp int64  `json:"exp"`
-		Nbf int64  `json:"nbf"`
-	}
-	now := time.Now().Unix()
-	switch {
-	case json.Unmarshal(payload, &c) != nil:
-		return "", "claims"
-	case c.Iss != client || c.Sub != client:
-		return "", "iss or sub"
-	case c.Aud != s.URL():
-		return "", "aud"
-	case c.Exp > now+60 || c.Exp < now || c.Nbf > now:
-		return "", "time"
-	case c.Jti == "" || s.used[c.Jti]:
-		return "", "jti"
-	}
-	s.used[c.Jti] = true
-	return client, ""
+	return ""
 }
 
-// proof checks the DPoP proof of a request; token is empty at the token
-// endpoint, which asks for a nonce.
-func (s *Server) proof(r *http.Request, token string) (jkt, code, problem string) {
-	const invalid = "invalid_dpop_proof"
-	if len(r.Header.Values("DPoP")) != 1 {
-		return "", invalid, "one DPoP header"
-	}
-	jws, err := jose.ParseSigned(r.Header.Get("DPoP"), algorithms)
-	if err != nil || jws.Signatures[0].Protected.JSONWebKey == nil {
-		return "", invalid, "not a proof"
-	}
-	header := jws.Signatures[0].Protected
-	payload, err := jws.Verify(header.JSONWebKey)
-	if err != nil || header.ExtraHeaders[jose.HeaderType] != "dpop+jwt" {
-		return "", invalid, "signature or typ"
-	}
-	var c struct {
-		Jti   string `json:"jti"`
-		Htm   string `json:"htm"`
-		Htu   string `json:"htu"`
-		Iat   int64  `json:"iat"`
-		Ath   string `json:"ath"`
-		Nonce string `json:"nonce"`
-	}
-	if json.Unmarshal(payload, &c) != nil {
-		return "", invalid, "claims"
-	}
-	var ath string
-	if token != "" {
-		sum := sha256.Sum256([]byte(token))
-		ath = base64.RawURLEncoding.EncodeToString(sum[:])
-	}
-	age := time.Now().Unix() - c.Iat
-	switch {
-	case c.Htm != r.Method || c.Htu != s.URL()+r.URL.Path:
-		return "", invalid, "htm or htu"
-	case age < -5 || age > 6:
-		return "", invalid, "iat"
-	case c.Ath != ath:
-		return "", invalid, "ath"
-	case token == "" && c.Nonce != s.nonce:
-		return "", "use_dpop_nonce", "nonce"
-	case c.Jti == "" || s.used[c.Jti]:
-		return "", invalid, "jti"
-	}
-	s.used[c.Jti] = true
-	return thumbprint(*header.JSONWebKey), "", ""
+func (s *Server) refuseToken(w http.ResponseWriter, code string, refusal Refusal) {
+	s.counters.refuse(refusal)
+	s.writeJSON(w, http.StatusBadRequest, "application/json", map[string]string{"error": code, "error_description": string(refusal)})
 }
 
-// authorize checks token and proof of an API request.
-func (s *Server) authorize(w http.ResponseWriter, r *http.Request) (grant, bool) {
-	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "DPoP ")
-	g := s.tokens[token]
-	if !ok || g.client == "" || time.Now().After(g.expires) {
-		w.Header().Set("WWW-Authenticate", `DPoP error="invalid_token"`)
-		w.WriteHeader(http.StatusUnauthorized)
-		return grant{}, false
-	}
-	jkt, _, problem := s.proof(r, token)
-	if problem != "" || jkt != g.jkt {
-		w.Header().Set("WWW-Authenticate", `DPoP error="invalid_dpop_proof"`)
-		w.WriteHeader(http.StatusUnauthorized)
-		return grant{}, false
-	}
-	return g, true
+// nonce returns the nonce that was the newest one so many lifetimes ago. It
+// is made of the time alone, so that nothing is kept.
+func (s *Server) nonce(ago int64) string {
+	period := s.later().UnixNano()/int64(orDefault(s.NonceLifetime, time.Minute)) - ago
+	mac := hmac.New(sha256.New, s.secret)
+	mac.Write(binary.BigEndian.AppendUint64(nil, uint64(period)))
+	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:18])
+}
+
+func (s *Server) writeJSON(w http.ResponseWriter, status int, contentType string, v any) {
+	w.Header().Set("Content-Type", contentType)
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	json.NewEncoder(w).Encode(v)
 }
