@@ -10,12 +10,20 @@
 //	resp, err := api.Get("https://api.example.no/patients")
 //
 // The key may be any keys.Source; given a selfservice.Rotator it changes while
-// the program runs.
+// the program runs. A token that was got with an earlier key is used until it
+// expires, with the DPoP key that it is bound to.
+//
+// A client that may use the scope [SelfServiceScope] renews its own key with
+// [Client.UpdateClientSecret] and proves the new one with [Client.VerifyKey].
+// Store the new private key durably before it is registered: whether HelseID
+// lets the old one live on is not promised.
+//
+// Package helseidtest is a HelseID to test against.
 package helseid
 
 import (
 	"net/http"
-	"sync"
+	"time"
 
 	"github.com/nokkel/nokkel/assertion"
 	"github.com/nokkel/nokkel/dpop"
@@ -24,8 +32,8 @@ import (
 
 // Environment is one installation of HelseID and its self-service API.
 type Environment struct {
-	Authority   string // the issuer's URL
-	BaseAddress string // the self-service API's URL
+	Authority   string // the issuer's URL, exactly as its metadata spells it
+	BaseAddress string // the self-service API's URL, with or without a slash at its end
 }
 
 // The installations that Norsk helsenett runs.
@@ -38,22 +46,82 @@ var (
 // been given it by hand, once.
 const SelfServiceScope = "nhn:selvbetjening/client"
 
-// Client is a client system at HelseID. Its methods may be called from many
+// callTimeout bounds a call of the self-service API, and of HTTPClient unless
+// its Timeout is changed.
+const callTimeout = 30 * time.Second
+
+// Client is a client at HelseID. Its methods may be called from many
 // goroutines; its fields must not change after the first call.
 type Client struct {
 	Environment Environment
 	ClientID    string
 	Scopes      []string          // of the APIs that HTTPClient calls
+	DPoPKey     keys.Source       // the key to bind the next token to; nil: a new ES256 key for each token
 	Base        http.RoundTripper // nil: http.DefaultTransport
 
-	prover dpop.Prover
+	tokens selfServiceTokens
+	own    learned
+	shared *learned // of the Client that For was called on
+}
 
-	mu         sync.Mutex
-	discovered *assertion.Metadata
+// learned is what is known of the servers, for any client id.
+type learned struct {
+	prover   dpop.Prover
+	metadata metadata
+}
+
+// For returns a client of another id in the same environment. It shares what
+// is known of the servers (token endpoint, nonces), which saves requests where
+// one program owns many clients.
+func (c *Client) For(clientID string, scopes ...string) *Client {
+	return &Client{Environment: c.Environment, ClientID: clientID, Scopes: scopes, DPoPKey: c.DPoPKey, Base: c.Base, shared: c.learned()}
+}
+
+func (c *Client) learned() *learned {
+	if c.shared != nil {
+		return c.shared
+	}
+	return &c.own
 }
 
 // HTTPClient returns a client for the sector's APIs: token, assertion, DPoP,
-// nonces and renewal are inside. Keep it; it holds the token.
-func (c *Client) HTTPClient(key keys.Source) *http.Client {
-	return &http.Client{Transport: &dpop.Transport{Tokens: c.tokens(key, c.Scopes...), Prover: &c.prover, Base: c.Base}}
+// nonces and renewal are inside. Keep it; it holds the token. A multi-tenant
+// client has one for each organisation that it acts for; see [MultiTenant].
+//
+// A call may take 30 s, until its body is read; set Timeout for another
+// bound. Redirects are not followed.
+func (c *Client) HTTPClient(key keys.Source, details ...Detail) *http.Client {
+	return &http.Client{
+		Transport:     &dpop.Transport{Tokens: c.Tokens(key, details...), Prover: &c.learned().prover, Base: c.Base},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		Timeout:       callTimeout,
+	}
+}
+
+// Tokens returns a source of DPoP tokens with the client's Scopes, for callers
+// who need the token itself or its [RejectedScopes]. Details that are not well
+// formed make its first token request fail with [ErrDetail].
+func (c *Client) Tokens(key keys.Source, details ...Detail) *assertion.TokenSource {
+	return c.source(key, c.Scopes, details)
+}
+
+// source returns a new source of tokens, got with key.
+func (c *Client) source(key keys.Source, scopes []string, details []Detail) *assertion.TokenSource {
+	signer := &assertion.Signer{ClientID: c.ClientID, Audience: c.Environment.Authority, Key: key}
+	s := &assertion.TokenSource{
+		Discover: c.discover,
+		Auth:     signer,
+		Scopes:   scopes,
+		Prover:   &c.learned().prover,
+		DPoPKey:  c.DPoPKey,
+		Base:     c.Base,
+	}
+	claim, err := detailsClaim(details)
+	switch {
+	case err != nil:
+		s.Auth = failing{err}
+	case claim != nil:
+		signer.Claims = map[string]any{"assertion_details": claim}
+	}
+	return s
 }

@@ -1,73 +1,103 @@
 package helseid
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"io"
 	"net/http"
-	"strconv"
 	"time"
 
-	"github.com/nokkel/nokkel/dpop"
 	"github.com/nokkel/nokkel/keys"
 )
 
 // ClientSecret is one key that is registered for the client; HelseID calls
-// public keys client secrets.
+// public keys client secrets. Members that the server leaves out are empty.
 type ClientSecret struct {
-	KeyID      string    `json:"kid"`
-	Thumbprint string    `json:"jwkThumbprint"` // RFC 7638
-	Expiration time.Time `json:"expiration"`    // zero: never
-	Origin     string    `json:"origin"`        // "Api" or "Gui"
+	KeyID      string
+	Thumbprint string          // RFC 7638, SHA-256, base64url
+	Expiration time.Time       // in UTC; zero: never
+	Origin     string          // "Api": registered by the client; "Gui": by a person
+	PublicKey  *keys.PublicKey // nil: the server did not show it, or it is of no kind that signs
 }
 
-// UpdateClientSecret registers a new public key, authenticated by one that is
-// registered, and returns when the new one expires; zero: never.
+// UpdateClientSecret registers a new public key for the client, authenticated
+// by one that is registered, and returns when the new one expires: in UTC,
+// zero for never. Whether the old one lives on is not promised, so the new
+// private key must be stored before. After an error the key may be registered
+// all the same; [Client.ClientSecrets] or [Client.VerifyKey] tells.
 func (c *Client) UpdateClientSecret(ctx context.Context, as keys.Source, next *keys.PublicKey) (time.Time, error) {
-	var answer struct {
-		Expiration time.Time `json:"expiration"`
+	if next.Algorithm() == keys.EdDSA {
+		// Were it registered, and the old key dropped, no token could be got any more.
+		return time.Time{}, &Error{Rule: ErrAlgorithm}
 	}
-	err := c.call(ctx, as, http.MethodPost, next.JWK(), &answer)
-	return answer.Expiration, err
+	status, body, err := c.call(ctx, as, http.MethodPost, next.JWK())
+	if err != nil {
+		return time.Time{}, err
+	}
+	if len(body) == 0 {
+		return time.Time{}, nil // accepted without a word on the date
+	}
+	var answer struct {
+		Expiration json.RawMessage `json:"expiration"`
+	}
+	if json.Unmarshal(body, &answer) != nil {
+		return time.Time{}, &Error{Rule: ErrMalformed, Status: status}
+	}
+	return parseExpiration(answer.Expiration)
 }
 
 // ClientSecrets lists the keys that are registered for the client.
 func (c *Client) ClientSecrets(ctx context.Context, as keys.Source) ([]ClientSecret, error) {
-	var list []ClientSecret
-	err := c.call(ctx, as, http.MethodGet, nil, &list)
-	return list, err
+	status, body, err := c.call(ctx, as, http.MethodGet, nil)
+	if err != nil {
+		return nil, err
+	}
+	var rows []struct {
+		Expiration json.RawMessage `json:"expiration"`
+		KeyID      string          `json:"kid"`
+		Thumbprint string          `json:"jwkThumbprint"`
+		Origin     string          `json:"origin"`
+		PublicJWK  json.RawMessage `json:"publicJwk"`
+	}
+	if json.Unmarshal(body, &rows) != nil {
+		return nil, &Error{Rule: ErrMalformed, Status: status}
+	}
+	list := make([]ClientSecret, 0, len(rows))
+	for _, row := range rows {
+		s := ClientSecret{KeyID: row.KeyID, Thumbprint: row.Thumbprint, Origin: row.Origin}
+		if s.Expiration, err = parseExpiration(row.Expiration); err != nil {
+			return nil, err // no date is harmless, a wrong one is not
+		}
+		if key, err := keys.ParsePublic(row.PublicJWK, keys.Options{}); err == nil {
+			s.PublicKey = key
+			if s.Thumbprint == "" {
+				s.Thumbprint = key.Thumbprint()
+			}
+		}
+		list = append(list, s)
+	}
+	return list, nil
 }
 
-func (c *Client) call(ctx context.Context, as keys.Source, method string, body []byte, answer any) error {
-	req, err := http.NewRequestWithContext(ctx, method, c.Environment.BaseAddress+"/v1/client-secret", bytes.NewReader(body))
-	if err != nil {
-		return err
+// Find returns the row of a key in a list: the one of its thumbprint, or else
+// the one of its kid. The kid counts only where the server tells no thumbprint
+// and one row alone has it, since keys made for one client by hand often share
+// a kid.
+func Find(list []ClientSecret, key *keys.PublicKey) (ClientSecret, bool) {
+	var byKid []ClientSecret
+	for _, s := range list {
+		switch {
+		case s.Thumbprint == key.Thumbprint():
+			return s, true
+		case len(s.Thumbprint) != thumbprintLength && s.KeyID == key.KeyID():
+			byKid = append(byKid, s)
+		}
 	}
-	req.Header.Set("Accept", "application/json")
-	if body != nil {
-		req.Header.Set("Content-Type", "application/json")
+	if len(byKid) == 1 {
+		return byKid[0], true
 	}
-	rt := &dpop.Transport{Tokens: c.tokens(as, SelfServiceScope), Prover: &c.prover, Base: c.Base}
-	resp, err := rt.RoundTrip(req)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	b, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
-	if err != nil {
-		return err
-	}
-	if resp.StatusCode/100 != 2 {
-		return &Error{Status: resp.StatusCode}
-	}
-	return json.Unmarshal(b, answer)
+	return ClientSecret{}, false
 }
 
-// Error is a refusal of the self-service API.
-type Error struct {
-	Status int
-}
-
-// Error returns the status.
-func (e *Error) Error() string { return "helseid: the server answered " + strconv.Itoa(e.Status) }
+// thumbprintLength is that of SHA-256 in base64url; a text of another length
+// is not an RFC 7638 thumbprint and says nothing of the key.
+const thumbprintLength = 43

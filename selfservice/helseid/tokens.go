@@ -2,32 +2,97 @@ package helseid
 
 import (
 	"context"
+	"slices"
+	"strings"
+	"sync"
 
 	"github.com/nokkel/nokkel/assertion"
 	"github.com/nokkel/nokkel/keys"
 )
 
-// tokens returns a source of DPoP tokens for scopes, got with key. The token
-// endpoint is discovered at the first use.
-func (c *Client) tokens(key keys.Source, scopes ...string) *assertion.TokenSource {
-	return &assertion.TokenSource{
-		Discover: c.metadata,
-		Auth:     &assertion.Signer{ClientID: c.ClientID, Audience: c.Environment.Authority, Key: key},
-		Scopes:   scopes,
-		Prover:   &c.prover,
-		Base:     c.Base,
-	}
+// maxKeys bounds the keys whose tokens are kept. A rotation has three in hand:
+// the pending, the active and the retiring one.
+const maxKeys = 4
+
+// selfServiceTokens keeps the tokens for the self-service API, each under the
+// key that it was got with: a call as a key must prove that key, so another
+// key's token will not do.
+type selfServiceTokens struct {
+	mu      sync.Mutex
+	entries []keyTokens // the one used last is in front
 }
 
-func (c *Client) metadata(ctx context.Context) (*assertion.Metadata, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.discovered != nil {
-		return c.discovered, nil
+type keyTokens struct {
+	key    keyName
+	source *assertion.TokenSource
+}
+
+// keyName is all that distinguishes what two keys put into an assertion.
+type keyName struct {
+	thumbprint, kid string
+	alg             keys.Algorithm
+}
+
+func nameOf(key *keys.Key) keyName { return keyName{key.Thumbprint(), key.KeyID(), key.Algorithm()} }
+
+// get returns the source of a key, made with the function where there is none.
+func (t *selfServiceTokens) get(key *keys.Key, make func() *assertion.TokenSource) *assertion.TokenSource {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	name := nameOf(key)
+	i := slices.IndexFunc(t.entries, func(e keyTokens) bool { return e.key == name })
+	if i < 0 {
+		return t.front(keyTokens{name, make()})
 	}
-	m, err := assertion.Discover(ctx, c.Base, c.Environment.Authority)
-	if err == nil {
-		c.discovered = m
+	e := t.entries[i]
+	t.entries = slices.Delete(t.entries, i, i+1)
+	return t.front(e)
+}
+
+// put makes source the one of key.
+func (t *selfServiceTokens) put(key *keys.Key, source *assertion.TokenSource) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	name := nameOf(key)
+	t.entries = slices.DeleteFunc(t.entries, func(e keyTokens) bool { return e.key == name })
+	t.front(keyTokens{name, source})
+}
+
+func (t *selfServiceTokens) front(e keyTokens) *assertion.TokenSource {
+	t.entries = slices.Insert(t.entries, 0, e)
+	if len(t.entries) > maxKeys {
+		t.entries = slices.Delete(t.entries, maxKeys, len(t.entries))
 	}
-	return m, err
+	return e.source
+}
+
+// VerifyKey gets a fresh token with exactly this key, which proves that
+// HelseID accepts it now. The token is kept for calls of the self-service API
+// as that key. A key that is not, not yet or no longer accepted gives an
+// *assertion.Error with the code "invalid_client".
+func (c *Client) VerifyKey(ctx context.Context, key *keys.Key) error {
+	source := c.source(key, []string{SelfServiceScope}, nil)
+	if _, err := source.Token(ctx); err != nil {
+		return err
+	}
+	c.tokens.put(key, source)
+	return nil
+}
+
+// RejectedScopes returns the scopes that HelseID left out of a token because
+// the organisation that it is for has not signed their terms.
+func RejectedScopes(t *assertion.Token) []string {
+	switch rejected := t.Extra("rejected_scope").(type) {
+	case string:
+		return strings.Fields(rejected)
+	case []any:
+		var scopes []string
+		for _, v := range rejected {
+			if s, ok := v.(string); ok {
+				scopes = append(scopes, s)
+			}
+		}
+		return scopes
+	}
+	return nil
 }

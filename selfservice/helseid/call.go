@@ -1,0 +1,88 @@
+package helseid
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+
+	"github.com/nokkel/nokkel/assertion"
+	"github.com/nokkel/nokkel/dpop"
+	"github.com/nokkel/nokkel/keys"
+)
+
+const (
+	clientSecretPath = "v1/client-secret"
+	maxBody          = 1 << 20
+)
+
+// call makes one call of the self-service API as the key that as gives now,
+// and returns status and body of a 2xx answer.
+func (c *Client) call(ctx context.Context, as keys.Source, method string, body []byte) (int, []byte, error) {
+	address, err := address(c.Environment.BaseAddress)
+	if err != nil {
+		return 0, nil, err
+	}
+	key, err := as.SigningKey(ctx)
+	if err != nil {
+		return 0, nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, method, address, bytes.NewReader(body))
+	if err != nil {
+		return 0, nil, &Error{Rule: ErrAddress}
+	}
+	req.Header.Set("Accept", "application/json")
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	tokens := c.tokens.get(key, func() *assertion.TokenSource {
+		return c.source(key, []string{SelfServiceScope}, nil)
+	})
+	// A RoundTripper follows no redirect.
+	resp, err := (&dpop.Transport{Tokens: tokens, Prover: &c.learned().prover, Base: c.Base}).RoundTrip(req)
+	if err != nil {
+		return 0, nil, wrap(err)
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
+	switch {
+	case resp.StatusCode/100 != 2:
+		return 0, nil, refusal(resp, answer) // what came of the body will do
+	case err != nil:
+		return 0, nil, wrap(err)
+	case len(answer) > maxBody:
+		return 0, nil, &Error{Rule: ErrTooLarge, Status: resp.StatusCode}
+	}
+	return resp.StatusCode, answer, nil
+}
+
+// wrap leaves errors alone that say themselves where they come from.
+func wrap(err error) error {
+	var token *assertion.Error
+	var proof *dpop.Error
+	if errors.As(err, &token) || errors.As(err, &proof) {
+		return err
+	}
+	return fmt.Errorf("helseid: calling the self-service API: %w", err)
+}
+
+// address returns the endpoint's URL below a base address, which may end with
+// a slash and must not lead tokens over the network in clear.
+func address(base string) (string, error) {
+	u, err := url.Parse(base)
+	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return "", &Error{Rule: ErrAddress}
+	}
+	ip := net.ParseIP(u.Hostname())
+	loopback := u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
+	if u.Scheme != "https" && !(u.Scheme == "http" && loopback) {
+		return "", &Error{Rule: ErrAddress}
+	}
+	return u.JoinPath(clientSecretPath).String(), nil
+}

@@ -1,0 +1,42 @@
+package helseid
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"github.com/nokkel/nokkel/assertion"
+)
+
+// metadataLifetime is how long HelseID's own description is believed. It has
+// not changed in years, but a program may run for as long.
+const metadataLifetime = 24 * time.Hour
+
+type metadata struct {
+	known atomic.Pointer[knownMetadata]
+}
+
+type knownMetadata struct {
+	*assertion.Metadata
+	until time.Time
+}
+
+// discover returns the authority's metadata. Callers that find none ask at
+// the same time, each with its own context, rather than wait for one another;
+// an old one serves while HelseID does not answer.
+func (c *Client) discover(ctx context.Context) (*assertion.Metadata, error) {
+	m := &c.learned().metadata
+	known := m.known.Load()
+	if known != nil && time.Now().Before(known.until) {
+		return known.Metadata, nil
+	}
+	fresh, err := assertion.Discover(ctx, c.Base, c.Environment.Authority)
+	if err != nil && known != nil {
+		return known.Metadata, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	m.known.Store(&knownMetadata{fresh, time.Now().Add(metadataLifetime)})
+	return fresh, nil
+}

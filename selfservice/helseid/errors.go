@@ -1,0 +1,138 @@
+package helseid
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// The rules that a call or an answer can break. Every refusal is an *[Error]
+// that wraps one of them. A token that is refused is an *assertion.Error.
+var (
+	ErrRefused   = errors.New("the self-service API refused the request")                         // any status but 2xx, redirects too
+	ErrMalformed = errors.New("the self-service API answered with something else than it should") // the request may have been carried out
+	ErrTooLarge  = errors.New("the self-service API answered with more than 1 MiB")
+	ErrAddress   = errors.New("the base address is not an https URL") // http is for loopback only
+	ErrAlgorithm = errors.New("HelseID takes RSA and EC keys only")
+	ErrDetail    = errors.New("an organisation number is not 9 digits, or the journal id is empty")
+)
+
+const (
+	maxInput      = 4 << 10 // bytes of a text of the server's that are looked at
+	maxText       = 300     // bytes of it that are kept
+	maxRun        = 40      // characters in a row that could be a token or a key
+	maxRetryAfter = 24 * time.Hour
+)
+
+// Error is a refusal: by the self-service API (with its problem details,
+// RFC 9457 §3.1, where it gave any) or by this package. The server's texts in
+// it are one line of at most 300 bytes, without anything that looks like a
+// token or a key.
+type Error struct {
+	Rule            error         // one of the Err values of this package
+	Status          int           // of the HTTP answer; zero: there was none
+	Type            string        // problem details: a URI that names the kind of problem
+	Title           string        // problem details: the kind in words
+	Detail          string        // problem details: this case in words
+	Instance        string        // problem details: a URI that names this case
+	WWWAuthenticate string        // the header, for 401 and 403 that a gateway gives without a body
+	RetryAfter      time.Duration // how long the server asks to wait, at most 24 h; zero: it does not say
+}
+
+// Error returns rule, status, title and detail in one line.
+func (e *Error) Error() string {
+	s := "helseid: " + e.Rule.Error()
+	if e.Status != 0 {
+		s += ": " + strconv.Itoa(e.Status)
+	}
+	if e.Title != "" {
+		s += " " + e.Title
+	}
+	if e.Detail != "" {
+		s += ": " + e.Detail
+	}
+	return s
+}
+
+// Unwrap returns the rule.
+func (e *Error) Unwrap() error { return e.Rule }
+
+// refusal makes the Error of an answer. Its body may be problem details,
+// another text, or nothing; only the four members are taken out of it.
+func refusal(resp *http.Response, body []byte) *Error {
+	e := &Error{
+		Rule:            ErrRefused,
+		Status:          resp.StatusCode,
+		WWWAuthenticate: clean(resp.Header.Get("WWW-Authenticate")),
+		RetryAfter:      retryAfter(resp.Header, time.Now()),
+	}
+	var members map[string]json.RawMessage
+	if json.Unmarshal(body, &members) != nil {
+		return e
+	}
+	for name, field := range map[string]*string{"type": &e.Type, "title": &e.Title, "detail": &e.Detail, "instance": &e.Instance} {
+		var text string
+		if json.Unmarshal(members[name], &text) == nil { // RFC 9457 §3.1: a member of the wrong type is ignored
+			*field = clean(text)
+		}
+	}
+	return e
+}
+
+// clean makes one line for people of a server's text: no control characters,
+// nothing that could be a token or a key, at most maxText bytes.
+func clean(text string) string {
+	text = strings.Map(func(r rune) rune {
+		if r == unicode.ReplacementChar || !unicode.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, text[:min(len(text), maxInput)])
+	var b strings.Builder
+	for text = strings.TrimSpace(text); text != "" && b.Len() <= maxText; {
+		end := strings.IndexFunc(text, func(r rune) bool { return !tokenRune(r) })
+		switch {
+		case end < 0:
+			end = len(text)
+		case end == 0:
+			_, end = utf8.DecodeRuneInString(text)
+		}
+		if end > maxRun {
+			b.WriteString("[redacted]")
+		} else {
+			b.WriteString(text[:end])
+		}
+		text = text[end:]
+	}
+	if b.Len() > maxText {
+		return strings.ToValidUTF8(b.String()[:maxText-len("…")], "") + "…"
+	}
+	return b.String()
+}
+
+// tokenRune tells the characters of base64, in both alphabets.
+func tokenRune(r rune) bool {
+	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_+/=", r)
+}
+
+// retryAfter reads Retry-After (RFC 9110 §10.2.3). A date in it is measured
+// from the server's own Date, so that the clock of this machine does not count.
+func retryAfter(h http.Header, now time.Time) time.Duration {
+	value := h.Get("Retry-After")
+	if s, err := strconv.ParseUint(value, 10, 63); err == nil {
+		return time.Duration(min(s, uint64(maxRetryAfter/time.Second))) * time.Second
+	}
+	until, err := http.ParseTime(value)
+	if err != nil {
+		return 0
+	}
+	if date, err := http.ParseTime(h.Get("Date")); err == nil {
+		now = date
+	}
+	return min(max(until.Sub(now), 0), maxRetryAfter)
+}
