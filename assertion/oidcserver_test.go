@@ -1,0 +1,154 @@
+package assertion_test
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/nokkel/nokkel/assertion"
+	"github.com/nokkel/nokkel/keys"
+)
+
+// oidcClient is one client as oidc-provider registers it (RFC 7591 §2).
+type oidcClient struct {
+	ID            string   `json:"client_id"`
+	Method        string   `json:"token_endpoint_auth_method"`
+	Algorithm     string   `json:"token_endpoint_auth_signing_alg"`
+	Keys          keys.Set `json:"jwks"`
+	Bound         bool     `json:"dpop_bound_access_tokens"`
+	Grants        []string `json:"grant_types"`
+	ResponseTypes []string `json:"response_types"`
+	RedirectURIs  []string `json:"redirect_uris"`
+}
+
+// startOIDCProvider runs node's oidc-provider, a real and independent
+// authorization server, on loopback until the test ends, and returns what it
+// says of itself.
+func startOIDCProvider(t *testing.T, clients ...oidcClient) *assertion.Metadata {
+	t.Helper()
+	node, err := exec.LookPath("node")
+	if err != nil {
+		absent(t, "node is not installed")
+	}
+	cache, err := os.UserCacheDir()
+	require.NoError(t, err)
+	modules := filepath.Join(cache, "nokkel", "oidc-provider")
+	if _, err := os.Stat(filepath.Join(modules, "node_modules")); err != nil {
+		absent(t, "oidc-provider is not installed: see .ci/oidc-provider")
+	}
+	registered, err := json.Marshal(clients)
+	require.NoError(t, err)
+
+	cmd := exec.Command(node, filepath.Join("testdata", "oidcprovider", "provider.js"), modules)
+	var complaints bytes.Buffer
+	cmd.Stderr = &complaints
+	stdin, err := cmd.StdinPipe()
+	require.NoError(t, err)
+	stdout, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	t.Cleanup(func() {
+		stdin.Close() // its sign to end
+		cmd.Wait()
+		if t.Failed() {
+			t.Logf("oidc-provider says:\n%s", complaints.String())
+		}
+	})
+	_, err = stdin.Write(append(registered, '\n'))
+	require.NoError(t, err)
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	require.NoError(t, err, "oidc-provider did not start")
+	server, err := assertion.Discover(t.Context(), nil, strings.TrimSpace(line))
+	require.NoError(t, err)
+	return server
+}
+
+// absent skips a live test for want of a program, and fails it in CI, which
+// installs them all.
+func absent(t *testing.T, reason string) {
+	t.Helper()
+	if os.Getenv("NOKKEL_LIVE") == "1" {
+		t.Fatal("NOKKEL_LIVE=1, but " + reason)
+	}
+	t.Skip(reason)
+}
+
+// wire is the last RoundTripper before the network. It notes what was really
+// sent and answered.
+type wire struct {
+	mu   sync.Mutex
+	seen []exchange
+}
+
+type exchange struct {
+	Path   string
+	Form   url.Values
+	Proof  string // the DPoP header
+	Status int
+	Nonce  string // the DPoP-Nonce header of the answer
+	Error  string // "error" of the answer's body or challenge
+}
+
+func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
+	e := exchange{Path: req.URL.Path, Proof: req.Header.Get("DPoP")}
+	out := req.Clone(req.Context())
+	if req.Body != nil {
+		body, err := io.ReadAll(req.Body)
+		req.Body.Close()
+		if err != nil {
+			return nil, err
+		}
+		e.Form, _ = url.ParseQuery(string(body))
+		out.Body = io.NopCloser(bytes.NewReader(body))
+	}
+	resp, err := http.DefaultTransport.RoundTrip(out)
+	if err != nil {
+		return nil, err
+	}
+	e.Status, e.Nonce = resp.StatusCode, resp.Header.Get("DPoP-Nonce")
+	if e.Status >= http.StatusBadRequest {
+		body, _ := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		resp.Body = io.NopCloser(bytes.NewReader(body))
+		var answer struct{ Error string }
+		json.Unmarshal(body, &answer)
+		e.Error = answer.Error
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.seen = append(w.seen, e)
+	return resp, nil
+}
+
+// take returns what was seen since the last call.
+func (w *wire) take() []exchange {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	seen := w.seen
+	w.seen = nil
+	return seen
+}
+
+// claims decodes a token that somebody else has verified.
+func claims(t *testing.T, token string) map[string]any {
+	t.Helper()
+	parts := strings.Split(token, ".")
+	require.Len(t, parts, 3)
+	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
+	require.NoError(t, err)
+	var c map[string]any
+	require.NoError(t, json.Unmarshal(payload, &c))
+	return c
+}
