@@ -53,6 +53,7 @@ func TestEveryFaultAtEveryPoint(t *testing.T) {
 					Knows:      server.Knows,
 					Registered: server.Registered,
 					Gone:       m.gone,
+					AtOnce:     server.ReplaceAtOnce,
 					ServerMade: m.dark,
 				}
 			})

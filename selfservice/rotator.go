@@ -55,6 +55,9 @@ func (r *Rotator) start() {
 // lock waits for its turn, and for ctx at most.
 func (r *Rotator) lock(ctx context.Context) error {
 	r.start()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	select {
 	case r.turn <- struct{}{}:
 		return nil

@@ -116,8 +116,8 @@ func (r *Rotator) poke() {
 // store that cannot be read changes nothing: the last state goes on serving.
 func (r *Rotator) reload(ctx context.Context) {
 	if r.lock(ctx) == nil {
+		defer r.unlock()
 		r.load(ctx)
-		r.unlock()
 	}
 }
 

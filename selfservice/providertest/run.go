@@ -13,6 +13,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -45,6 +46,12 @@ type Target struct {
 	// Gone tells whether a retired credential must not be accepted after the
 	// rotation; false for servers that keep it.
 	Gone bool
+
+	// AtOnce is set for servers that end the old credential in the instant in
+	// which they take the new one: until the switch the active credential is
+	// refused and the pending one works. Otherwise the active one must be
+	// accepted at every instant.
+	AtOnce bool
 
 	// ServerMade is set for servers that make the secret and end the old one
 	// in the same instant: between its reply and the save no stored
@@ -179,9 +186,10 @@ func (r *run) process() (ended bool) {
 func (r *run) observe(point string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	lit := false
-	for _, f := range r.stored() {
-		lit = lit || r.target.Knows(f)
+	stored := r.stored()
+	lit := slices.ContainsFunc(stored, r.target.Knows)
+	if lit && !r.target.AtOnce && !r.target.ServerMade && !r.target.Accepts(stored[0]) {
+		r.t.Errorf("after %q the active credential is not accepted by the server", point)
 	}
 	switch {
 	case lit:
@@ -193,7 +201,8 @@ func (r *run) observe(point string) {
 	}
 }
 
-// stored returns the fingerprints of all stored credentials.
+// stored returns the fingerprints of all stored credentials, the active one
+// first.
 func (r *run) stored() []string {
 	st, err := (&selfservice.Rotator{Store: r.raw}).Status(context.Background())
 	if err != nil {

@@ -1,0 +1,282 @@
+package selfservice
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"maps"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Fleet rotates many clients of one authorization server from one process:
+// those of a vendor with thousands of customers, say. Any number of processes
+// may work on the same fleet over shared stores; a client that another one is
+// busy with is left to it.
+type Fleet struct {
+	// Rotators gives the clients, one at a time and anew for each pass, so
+	// that they need not all be in memory. A Rotator that is given again in
+	// the next pass keeps what it learned.
+	Rotators iter.Seq[*Rotator]
+
+	// Concurrency is how many clients are worked on at once; zero: 4 for each
+	// processor.
+	Concurrency int
+
+	// Interval is the least time between the starts of two clients, to stay
+	// under a server's rate limit; zero: none. When the server says how long
+	// to wait (Retry-After), the whole fleet waits.
+	Interval time.Duration
+
+	// OnProgress is told after each client, one call at a time; may be nil.
+	OnProgress func(Report)
+}
+
+// Report is what a pass has done so far, and at its end in all.
+type Report struct {
+	Clients   int            `json:"clients"`   // looked at
+	Rotated   int            `json:"rotated"`   // switched to a new credential
+	Idle      int            `json:"idle"`      // with nothing to do yet
+	Elsewhere int            `json:"elsewhere"` // in the hands of another process
+	Failed    int            `json:"failed"`    // will be tried again by the next pass
+	Causes    map[string]int `json:"causes,omitempty"`
+	Elapsed   time.Duration  `json:"elapsed"`
+}
+
+// maxCauses bounds the report however creative the server's errors are.
+const maxCauses = 50
+
+// RotateDue makes one pass: every client whose next step is due makes its
+// steps until there is none to make now. It returns an error only when ctx
+// ends; what fails for a client is in the report.
+func (f *Fleet) RotateDue(ctx context.Context) (Report, error) {
+	return f.pass(ctx, time.Time{})
+}
+
+// RotateOlder is RotateDue, but also replaces every credential that was made
+// or adopted before than: after a leak, say. Several processes that are given
+// the same time share the work, and a pass that was broken off goes on.
+func (f *Fleet) RotateOlder(ctx context.Context, than time.Time) (Report, error) {
+	return f.pass(ctx, than)
+}
+
+// Run makes a pass every so often until ctx ends, and returns its error then.
+// Each pass is reported to done, which may be nil.
+func (f *Fleet) Run(ctx context.Context, every time.Duration, done func(Report)) error {
+	for {
+		report, err := f.RotateDue(ctx)
+		if err != nil {
+			return err
+		}
+		if done != nil {
+			done(report)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(spread(every)):
+		}
+	}
+}
+
+func (f *Fleet) concurrency() int {
+	if f.Concurrency > 0 {
+		return f.Concurrency
+	}
+	return 4 * runtime.GOMAXPROCS(0)
+}
+
+func (f *Fleet) pass(ctx context.Context, older time.Time) (Report, error) {
+	p := &pass{fleet: f, older: older, started: time.Now(), report: Report{Causes: map[string]int{}}}
+	work := make(chan *Rotator)
+	var workers sync.WaitGroup
+	for range f.concurrency() {
+		workers.Go(func() {
+			for r := range work {
+				p.client(ctx, r)
+			}
+		})
+	}
+	for r := range f.Rotators {
+		if p.pace(ctx) != nil {
+			break
+		}
+		work <- r
+	}
+	close(work)
+	workers.Wait()
+	return p.snapshot(), ctx.Err()
+}
+
+// pass is one pass over the fleet.
+type pass struct {
+	fleet   *Fleet
+	older   time.Time
+	started time.Time
+
+	mu     sync.Mutex
+	report Report
+	clear  time.Time // nobody starts before this
+}
+
+// pace waits for the next start.
+func (p *pass) pace(ctx context.Context) error {
+	for {
+		p.mu.Lock()
+		wait := time.Until(p.clear)
+		if wait <= 0 {
+			p.clear = time.Now().Add(p.fleet.Interval)
+		}
+		p.mu.Unlock()
+		if wait <= 0 {
+			return ctx.Err()
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(wait):
+		}
+	}
+}
+
+// hold makes the whole fleet wait.
+func (p *pass) hold(d time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if until := time.Now().Add(d); until.After(p.clear) {
+		p.clear = until
+	}
+}
+
+const maxAttempts = 3
+
+// client works on one client. When the server asks for patience it waits with
+// all others and tries again.
+func (p *pass) client(ctx context.Context, r *Rotator) {
+	var (
+		res outcome
+		err error
+	)
+	for range maxAttempts {
+		if res, err = p.steps(ctx, r); err == nil || ctx.Err() != nil {
+			break
+		}
+		wait := retryAfter(err)
+		if wait <= 0 {
+			break
+		}
+		p.hold(wait)
+		if p.pace(ctx) != nil {
+			break
+		}
+	}
+	p.count(res, err)
+}
+
+type outcome int
+
+const (
+	nothing outcome = iota
+	rotated
+	elsewhere
+)
+
+// steps makes a client's steps until there is none to make now.
+func (p *pass) steps(ctx context.Context, r *Rotator) (outcome, error) {
+	r.reload(ctx)
+	before, err := r.first(ctx)
+	if err != nil {
+		return nothing, err
+	}
+	for {
+		force := notForced
+		if s := r.current.Load(); s.Active.Made.Before(p.older) {
+			force = s.Rotations
+		}
+		at, err := r.step(ctx, force)
+		if err != nil {
+			return nothing, err
+		}
+		s, wait := r.current.Load(), time.Until(at)
+		switch {
+		case s.Claim.heldByOther(r.owner, time.Now(), r.Timing.lease()):
+			return elsewhere, nil
+		case !at.IsZero() && wait <= 0:
+		case s.Active.Made.Before(p.older), s.Pending != nil && wait < patience:
+			if err := sleep(ctx, wait); err != nil { // the server is about to accept it
+				return nothing, err
+			}
+		case s.Rotations > before.Rotations:
+			return rotated, nil
+		default:
+			return nothing, nil
+		}
+	}
+}
+
+// patience is how long a worker stays with a client whose new credential the
+// server does not accept yet.
+const patience = time.Minute
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
+
+func (p *pass) count(res outcome, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.report.Clients++
+	switch {
+	case err != nil:
+		p.report.Failed++
+		c := cause(err)
+		if _, known := p.report.Causes[c]; !known && len(p.report.Causes) >= maxCauses {
+			c = "other"
+		}
+		p.report.Causes[c]++
+	case res == rotated:
+		p.report.Rotated++
+	case res == elsewhere:
+		p.report.Elsewhere++
+	default:
+		p.report.Idle++
+	}
+	if p.fleet.OnProgress != nil {
+		p.report.Elapsed = time.Since(p.started)
+		p.fleet.OnProgress(p.report.clone())
+	}
+}
+
+func (p *pass) snapshot() Report {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.report.Elapsed = time.Since(p.started)
+	return p.report.clone()
+}
+
+func (r Report) clone() Report {
+	r.Causes = maps.Clone(r.Causes)
+	return r
+}
+
+// cause names the kind of an error, so that a thousand failures make a few
+// lines.
+func cause(err error) string {
+	known := []error{ErrLockedOut, ErrRefused, ErrLimit, ErrConflict, ErrCorrupt, ErrNotAdopted, ErrConfig, context.DeadlineExceeded, context.Canceled}
+	if i := slices.IndexFunc(known, func(k error) bool { return errors.Is(err, k) }); i >= 0 {
+		return known[i].Error()
+	}
+	for errors.Unwrap(err) != nil {
+		err = errors.Unwrap(err)
+	}
+	return err.Error()
+}

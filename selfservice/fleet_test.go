@@ -1,0 +1,155 @@
+package selfservice_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/internal/model"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+type member struct {
+	server *model.Server
+	store  *selfservice.Mem
+	first  selfservice.Credential
+	io     model.IO
+}
+
+func members(t *testing.T, n int) []*member {
+	t.Helper()
+	all := make([]*member, n)
+	for i := range all {
+		m := &member{server: &model.Server{}, store: &selfservice.Mem{}}
+		m.first = selfservice.Credential{Secret: keys.NewSecret(fmt.Sprintf("the first secret of client %d", i))}
+		m.server.Adopt(m.first)
+		require.NoError(t, (&selfservice.Rotator{Store: m.store}).Adopt(t.Context(), m.first))
+		all[i] = m
+	}
+	time.Sleep(time.Second) // in the bubble: they are older than now
+	return all
+}
+
+func (m *member) rotator() *selfservice.Rotator {
+	return &selfservice.Rotator{Provider: m.server.Registrar(m.io), Store: m.store}
+}
+
+func fleet(all []*member) *selfservice.Fleet {
+	return &selfservice.Fleet{Rotators: func(yield func(*selfservice.Rotator) bool) {
+		for _, m := range all {
+			if !yield(m.rotator()) {
+				return
+			}
+		}
+	}}
+}
+
+func TestFleetRotatesAllAndReports(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		all := members(t, 200)
+		all[7].server.Break(errors.New("boom"))
+		all[8].server.Break(fmt.Errorf("wrapped: %w", errors.New("boom")))
+		all[9].server.Expire(all[9].first.Fingerprint(), time.Now())
+		f := fleet(all)
+		var progress []selfservice.Report
+		f.OnProgress = func(r selfservice.Report) { progress = append(progress, r) }
+		report, err := f.RotateOlder(t.Context(), time.Now())
+		require.NoError(t, err)
+		assert.Equal(t, 200, report.Clients)
+		assert.Equal(t, 197, report.Rotated)
+		assert.Equal(t, 3, report.Failed)
+		assert.Equal(t, map[string]int{"boom": 2, selfservice.ErrLockedOut.Error(): 1}, report.Causes)
+		assert.Len(t, progress, 200)
+		assert.True(t, slices.IsSortedFunc(progress, func(a, b selfservice.Report) int { return a.Clients - b.Clients }))
+		for i, m := range all {
+			if i < 7 || i > 9 {
+				assert.Equal(t, 1, m.server.Registered())
+			}
+		}
+		// Nothing is due now.
+		report, err = fleet(all).RotateDue(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, 197, report.Idle)
+		// When the overlap is over, a pass retires the old ones.
+		time.Sleep(2 * time.Hour)
+		_, err = fleet(all).RotateDue(t.Context())
+		require.NoError(t, err)
+		st, err := all[0].rotator().Status(t.Context())
+		require.NoError(t, err)
+		assert.Empty(t, st.Retiring)
+	})
+}
+
+func TestFleetsShareTheWork(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		all := members(t, 100)
+		for _, m := range all {
+			m.io = func(_ string, call func() error) error {
+				time.Sleep(100 * time.Millisecond) // the network
+				return call()
+			}
+		}
+		leak := time.Now()
+		var reports [3]selfservice.Report
+		var processes sync.WaitGroup
+		for i := range reports {
+			processes.Go(func() {
+				f := fleet(all)
+				f.Concurrency = 2 + 3*i
+				time.Sleep(time.Duration(i) * 300 * time.Millisecond)
+				reports[i], _ = f.RotateOlder(t.Context(), leak)
+			})
+		}
+		processes.Wait()
+		assert.Equal(t, 100, reports[0].Rotated+reports[1].Rotated+reports[2].Rotated)
+		for _, m := range all {
+			assert.Equal(t, 1, m.server.Registered(), "one registration, whoever made it")
+		}
+	})
+}
+
+func TestFleetWaitsWhenTheServerSaysSo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		all := members(t, 20)
+		var calls, early atomic.Int32
+		var until atomic.Int64
+		for _, m := range all {
+			m.io = func(_ string, call func() error) error {
+				if time.Now().UnixNano() < until.Load() {
+					early.Add(1)
+				}
+				if calls.Add(1) == 10 {
+					until.Store(time.Now().Add(30 * time.Minute).UnixNano())
+					return slowDown{}
+				}
+				return call()
+			}
+		}
+		f := fleet(all)
+		f.Concurrency = 1
+		start := time.Now()
+		report, err := f.RotateOlder(t.Context(), time.Now())
+		require.NoError(t, err)
+		assert.Equal(t, 20, report.Rotated)
+		assert.Zero(t, early.Load(), "calls before the server's time was up")
+		assert.GreaterOrEqual(t, time.Since(start), 30*time.Minute)
+	})
+}
+
+func TestFleetKeepsItsPace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := fleet(members(t, 50))
+		f.Interval = time.Second
+		report, err := f.RotateOlder(t.Context(), time.Now())
+		require.NoError(t, err)
+		assert.GreaterOrEqual(t, report.Elapsed, 49*time.Second)
+	})
+}

@@ -1,0 +1,246 @@
+package selfservice_test
+
+import (
+	"context"
+	"flag"
+	"math/rand/v2"
+	"runtime"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/internal/model"
+)
+
+var seeds = flag.Int("seeds", 300, "histories of the model test")
+
+// TestReplicasInAnyOrder lets three replicas share one store and one server,
+// and lets a random scheduler decide who goes on, who is killed and how time
+// passes. Each seed is one history; a failure names it.
+func TestReplicasInAnyOrder(t *testing.T) {
+	var total history
+	for seed := range *seeds {
+		synctest.Test(t, func(t *testing.T) {
+			h := play(t, uint64(seed))
+			total.rotations += h.rotations
+			total.kills += h.kills
+			total.requests += h.requests
+			total.steps += h.steps
+		})
+		if t.Failed() {
+			return
+		}
+	}
+	t.Logf("%d seeds: %d rotations, %d kills, %d calls to store and server, %d requests, 0 failed", *seeds, total.rotations, total.kills, total.steps, total.requests)
+}
+
+type history struct{ rotations, kills, steps, requests int }
+
+// scheduler holds every call of every replica until it chooses it.
+type scheduler struct {
+	t       *testing.T
+	seed    uint64
+	rand    *rand.Rand
+	waiting chan *waiter
+	server  *model.Server
+	store   *selfservice.Mem
+	history
+}
+
+type waiter struct {
+	replica int
+	go_     chan bool // false: killed before; the call never happens
+	after   bool      // killed after the call
+}
+
+// call is the IO of one replica.
+func (s *scheduler) call(replica int) model.IO {
+	return func(_ string, call func() error) error {
+		w := &waiter{replica: replica, go_: make(chan bool)}
+		s.waiting <- w
+		if !<-w.go_ {
+			runtime.Goexit()
+		}
+		err := call()
+		if w.after {
+			runtime.Goexit()
+		}
+		return err
+	}
+}
+
+type scheduledStore struct {
+	io model.IO
+	selfservice.Store
+}
+
+func (s scheduledStore) Load(ctx context.Context) (b []byte, v string, err error) {
+	err = s.io("load", func() (err error) { b, v, err = s.Store.Load(ctx); return err })
+	return b, v, err
+}
+
+func (s scheduledStore) Save(ctx context.Context, b []byte, v string) (next string, err error) {
+	err = s.io("save", func() (err error) { next, err = s.Store.Save(ctx, b, v); return err })
+	return next, err
+}
+
+// play is one history: it ends after some hours and then checks that what was
+// begun is finished.
+func play(t *testing.T, seed uint64) history {
+	s := &scheduler{
+		t: t, seed: seed, rand: rand.New(rand.NewPCG(seed, 1)), waiting: make(chan *waiter, 16),
+		server: &model.Server{}, store: &selfservice.Mem{},
+	}
+	kind := s.rand.IntN(5)
+	var provider func(model.IO) selfservice.Provider
+	switch kind {
+	case 0:
+		provider = s.server.Registrar
+	case 1:
+		s.server.Propagation = 30 * time.Second
+		provider = s.server.Registrar
+	case 2:
+		s.server.ReplaceAtOnce = true
+		provider = s.server.Registrar
+	case 3:
+		s.server.Room = 2
+		provider = s.server.Full
+	case 4:
+		s.server.Room = 2
+		provider = s.server.FullIssuer
+	}
+	first := selfservice.Credential{Secret: keys.NewSecret("the first secret")}
+	s.server.Adopt(first)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	if err := (&selfservice.Rotator{Store: s.store}).Adopt(ctx, first); err != nil {
+		t.Fatal(err)
+	}
+
+	replicas := make([]*selfservice.Rotator, 3)
+	alive := make([]chan struct{}, 3)
+	startReplica := func(i int) {
+		r := &selfservice.Rotator{
+			Provider: provider(s.call(i)),
+			Store:    scheduledStore{s.call(i), s.store},
+			Timing:   selfservice.Timing{Overlap: 10 * time.Minute, Reread: time.Minute, MaxAge: time.Hour},
+		}
+		done := make(chan struct{})
+		replicas[i], alive[i] = r, done
+		go func() {
+			defer close(done)
+			r.Run(ctx)
+		}()
+	}
+	for i := range replicas {
+		startReplica(i)
+	}
+
+	var queue []*waiter
+	end := time.Now().Add(3 * time.Hour)
+	for time.Now().Before(end) {
+		synctest.Wait()
+		for len(s.waiting) > 0 {
+			queue = append(queue, <-s.waiting)
+		}
+		for i, done := range alive {
+			select {
+			case <-done:
+				startReplica(i)
+			default:
+			}
+		}
+		if len(queue) == 0 {
+			for _, r := range replicas {
+				s.request(ctx, r)
+			}
+			time.Sleep(time.Duration(1+s.rand.IntN(40)) * time.Second)
+			continue
+		}
+		i := s.rand.IntN(len(queue))
+		w := queue[i]
+		queue = append(queue[:i], queue[i+1:]...)
+		s.steps++
+		switch s.rand.IntN(60) {
+		case 0:
+			s.kills++
+			w.go_ <- false
+		case 1:
+			s.kills++
+			w.after = true
+			w.go_ <- true
+		default:
+			w.go_ <- true
+		}
+		synctest.Wait()
+		s.check()
+	}
+	st := s.status()
+	s.rotations = st.Rotations
+	// One rotation may be under way: its registration was made, or made by a
+	// process that died before it could save the reply, or is yet to come.
+	if got := s.server.Registered(); got < st.Rotations || got > st.Rotations+1 || got > st.Rotations && st.Pending == nil {
+		t.Errorf("seed %d, kind %d: %d registrations for %d rotations", seed, kind, got, st.Rotations)
+	}
+	if st.Rotations < 2 {
+		t.Errorf("seed %d, kind %d: only %d rotations in 3 hours", seed, kind, st.Rotations)
+	}
+	cancel()
+	for {
+		synctest.Wait()
+		if len(s.waiting) == 0 && len(queue) == 0 {
+			break
+		}
+		for len(s.waiting) > 0 {
+			queue = append(queue, <-s.waiting)
+		}
+		for _, w := range queue {
+			w.go_ <- false
+		}
+		queue = nil
+	}
+	return s.history
+}
+
+func (s *scheduler) status() selfservice.Status {
+	st, err := (&selfservice.Rotator{Store: s.store}).Status(context.Background())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return st
+}
+
+// check is invariant 2: a stored credential is known to the server.
+func (s *scheduler) check() {
+	st := s.status()
+	if s.server.Knows(st.Active.Fingerprint) || st.Pending != nil && s.server.Knows(st.Pending.Fingerprint) {
+		return
+	}
+	s.t.Errorf("seed %d: locked out", s.seed)
+}
+
+// request is what a replica's program does all the time. At a server that
+// replaces at once it may be refused, and then gets the new one by saying so.
+func (s *scheduler) request(ctx context.Context, r *selfservice.Rotator) {
+	secret, ok := served(ctx, r)
+	if !ok {
+		return // just started: nothing was read yet
+	}
+	s.requests++
+	if s.server.Accepts(selfservice.SecretFingerprint(secret)) {
+		return
+	}
+	if !s.server.ReplaceAtOnce {
+		s.t.Errorf("seed %d: a request failed at a server with overlap", s.seed)
+	}
+}
+
+// served does not wait for the store: a program's request comes when it comes.
+func served(ctx context.Context, r *selfservice.Rotator) (keys.Secret, bool) {
+	ctx, cancel := context.WithCancel(ctx)
+	cancel()
+	secret, err := r.ClientSecret(ctx)
+	return secret, err == nil
+}

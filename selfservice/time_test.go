@@ -1,0 +1,206 @@
+package selfservice_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/internal/model"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+const day = 24 * time.Hour
+
+// plant is a rotator that runs at a model server until the test ends.
+type plant struct {
+	server  *model.Server
+	rotator *selfservice.Rotator
+
+	mu     sync.Mutex
+	events []selfservice.Event
+}
+
+func newPlant(t *testing.T, server *model.Server, timing selfservice.Timing) *plant {
+	t.Helper()
+	key, err := keys.Generate(keys.ES256)
+	require.NoError(t, err)
+	first := selfservice.Credential{Key: key}
+	server.Adopt(first)
+	p := &plant{server: server}
+	p.rotator = &selfservice.Rotator{Provider: server.Registrar(nil), Store: &selfservice.Mem{}, Timing: timing, OnEvent: func(e selfservice.Event) {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.events = append(p.events, e)
+	}}
+	require.NoError(t, p.rotator.Adopt(t.Context(), first))
+	return p
+}
+
+func (p *plant) count(kind selfservice.Kind) (n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, e := range p.events {
+		if e.Kind == kind {
+			n++
+		}
+	}
+	return n
+}
+
+// run lets it run for d and uses the key every hour.
+func (p *plant) run(t *testing.T, d time.Duration) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- p.rotator.Run(ctx) }()
+	for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(time.Hour) {
+		p.use(t)
+	}
+	cancel()
+	require.ErrorIs(t, <-done, context.Canceled)
+}
+
+func (p *plant) use(t *testing.T) {
+	t.Helper()
+	key, err := p.rotator.SigningKey(t.Context())
+	require.NoError(t, err)
+	require.True(t, p.server.Accepts(key.Thumbprint()), "the key served is not accepted")
+}
+
+func TestYearOfRotations(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlant(t, &model.Server{Validity: 90 * day, Propagation: time.Minute}, selfservice.Timing{})
+		p.run(t, 365*day)
+		// The first key tells no expiry and lasts 90 days; the others are
+		// replaced when a third of 90 days is left.
+		st, err := p.rotator.Status(t.Context())
+		require.NoError(t, err)
+		assert.InDelta(t, 1+(365-90)/60, st.Rotations, 1)
+		assert.Equal(t, st.Rotations, p.server.Registered())
+		assert.Zero(t, p.count(selfservice.Failed))
+	})
+}
+
+func TestExpiryIsReadFromTheProvider(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlant(t, &model.Server{}, selfservice.Timing{MaxAge: -1, RenewBefore: 10 * day})
+		p.run(t, 2*day)
+		key, err := p.rotator.SigningKey(t.Context())
+		require.NoError(t, err)
+		// An administrator shortens its life; the next daily look sees it.
+		p.server.Expire(key.Thumbprint(), time.Now().Add(30*day))
+		p.run(t, 15*day)
+		assert.Zero(t, p.count(selfservice.Switched))
+		st, err := p.rotator.Status(t.Context())
+		require.NoError(t, err)
+		assert.WithinRange(t, st.Due, time.Now().Add(3*day), time.Now().Add(5*day+time.Hour))
+		p.run(t, 16*day) // past its expiry
+		assert.Equal(t, 1, p.count(selfservice.Switched))
+	})
+}
+
+func TestProviderDownForAWeek(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlant(t, &model.Server{Validity: 30 * day}, selfservice.Timing{MaxAge: 20 * day})
+		p.run(t, 18*day)
+		outage := errors.New("503")
+		p.server.Break(outage)
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		go p.rotator.Run(ctx)
+		time.Sleep(7 * day)
+		failed := p.count(selfservice.Failed)
+		assert.Positive(t, failed)
+		// Every 12 to 15 minutes at most once it has slowed down.
+		assert.Less(t, failed, 7*24*5+20)
+		p.server.Break(nil)
+		time.Sleep(16 * time.Minute)
+		assert.Equal(t, 1, p.count(selfservice.Switched))
+		p.use(t)
+	})
+}
+
+func TestSuspendedMachine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlant(t, &model.Server{Validity: 30 * day}, selfservice.Timing{})
+		p.run(t, 25*day)
+		before := p.count(selfservice.Switched)
+		// The process is frozen for a month: its key has expired, and so has
+		// every other. There is nothing to go on with, and it says so.
+		time.Sleep(31 * day)
+		_, err := p.rotator.Step(t.Context())
+		for range 5 {
+			if err != nil {
+				break
+			}
+			_, err = p.rotator.Step(t.Context())
+		}
+		require.ErrorIs(t, err, selfservice.ErrLockedOut)
+		assert.Equal(t, before, p.count(selfservice.Switched))
+		// A person registers the same key again; the rotator heals itself.
+		key, err := p.rotator.SigningKey(t.Context())
+		require.NoError(t, err)
+		p.server.Expire(key.Thumbprint(), time.Now().Add(30*day))
+		p.run(t, 2*day)
+		p.use(t)
+	})
+}
+
+func TestRetryAfterIsKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlant(t, &model.Server{}, selfservice.Timing{})
+		p.server.Break(slowDown{})
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		go p.rotator.Run(ctx)
+		time.Sleep(10 * time.Minute)
+		assert.Equal(t, 1, p.count(selfservice.Failed))
+		time.Sleep(21 * time.Minute)
+		assert.Equal(t, 2, p.count(selfservice.Failed))
+	})
+}
+
+type slowDown struct{}
+
+func (slowDown) Error() string             { return "429" }
+func (slowDown) RetryAfter() time.Duration { return 30 * time.Minute }
+
+func TestCallbackThatPanicsDoesNotStopTheRotation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlant(t, &model.Server{Validity: 30 * day}, selfservice.Timing{})
+		p.rotator.OnEvent = func(selfservice.Event) { panic("a bug in the caller's program") }
+		p.run(t, 100*day)
+		st, err := p.rotator.Status(t.Context())
+		require.NoError(t, err)
+		assert.Positive(t, st.Rotations)
+	})
+}
+
+func TestConfigurationThatCouldLockOutIsRefused(t *testing.T) {
+	for name, timing := range map[string]selfservice.Timing{
+		"overlap shorter than two readings": {Overlap: time.Minute, Reread: time.Minute},
+		"negative overlap":                  {Overlap: -1},
+		"lease shorter than a step":         {Lease: time.Second},
+		"older than the overlap":            {MaxAge: time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := &selfservice.Rotator{Provider: (&model.Server{}).Registrar(nil), Store: &selfservice.Mem{}, Timing: timing}
+			_, err := r.Step(t.Context())
+			require.ErrorIs(t, err, selfservice.ErrConfig)
+			require.ErrorIs(t, r.Run(t.Context()), selfservice.ErrConfig)
+		})
+	}
+}
+
+func TestNewCredentialThatIsTheOldOneIsRefused(t *testing.T) {
+	p := newPlant(t, &model.Server{}, selfservice.Timing{})
+	p.rotator.New = func(_ context.Context, like selfservice.Credential) (selfservice.Credential, error) { return like, nil }
+	require.ErrorIs(t, p.rotator.Rotate(t.Context()), selfservice.ErrConfig)
+	assert.Zero(t, p.server.Registered())
+}
