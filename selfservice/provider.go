@@ -17,7 +17,8 @@ import (
 // Errors: one that errors.Is [ErrRefused] when the server does not accept the
 // credential that the call was made with; [ErrLimit] when there is no room for
 // another one; with a method RetryAfter() time.Duration when the server said
-// how long to wait. No error holds a secret, a token or a body.
+// how long to wait. [CallError] says all three. No error holds a secret, a
+// token or a body.
 type Provider interface {
 	// Verify gets a real, fresh token with exactly c.
 	Verify(ctx context.Context, c Credential) error

@@ -133,12 +133,3 @@ func (r *Rotator) version() string {
 func spread(d time.Duration) time.Duration {
 	return d - time.Duration(rand.Int64N(int64(d)/5+1))
 }
-
-// retryAfter is what the server asked for, within reason.
-func retryAfter(err error) time.Duration {
-	var e interface{ RetryAfter() time.Duration }
-	if errors.As(err, &e) {
-		return min(max(e.RetryAfter(), 0), time.Hour)
-	}
-	return 0
-}

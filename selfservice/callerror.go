@@ -1,0 +1,37 @@
+package selfservice
+
+import (
+	"errors"
+	"time"
+)
+
+// CallError is what a provider returns to tell the engine what a failure
+// means. Its text is that of Err.
+type CallError struct {
+	Rule error         // ErrRefused or ErrLimit; nil: neither, it is just tried again
+	Wait time.Duration // what the server asked for (Retry-After); zero: it did not say
+	Err  error         // what happened; without secrets, tokens or bodies
+}
+
+// Error returns the text of Err.
+func (e *CallError) Error() string { return e.Err.Error() }
+
+// Unwrap returns Rule and Err.
+func (e *CallError) Unwrap() []error {
+	if e.Rule == nil {
+		return []error{e.Err}
+	}
+	return []error{e.Rule, e.Err}
+}
+
+// RetryAfter returns Wait.
+func (e *CallError) RetryAfter() time.Duration { return e.Wait }
+
+// retryAfter is what the server asked for, within reason.
+func retryAfter(err error) time.Duration {
+	var e interface{ RetryAfter() time.Duration }
+	if errors.As(err, &e) {
+		return min(max(e.RetryAfter(), 0), time.Hour)
+	}
+	return 0
+}

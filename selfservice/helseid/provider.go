@@ -1,0 +1,69 @@
+package helseid
+
+import (
+	"context"
+	"errors"
+
+	"github.com/nokkel/nokkel/assertion"
+	"github.com/nokkel/nokkel/selfservice"
+)
+
+// A Client is a selfservice.Provider: a Rotator renews its key. HelseID knows
+// no call that removes a key, so retired ones stay until they expire there,
+// and may end a client's earlier keys at once; a Rotator is good for both.
+var (
+	_ selfservice.Provider  = (*Client)(nil)
+	_ selfservice.Registrar = (*Client)(nil)
+)
+
+// Verify is [Client.VerifyKey] for a Rotator.
+func (c *Client) Verify(ctx context.Context, cred selfservice.Credential) error {
+	key, err := cred.SigningKey(ctx)
+	if err != nil {
+		return err
+	}
+	return verdict(c.VerifyKey(ctx, key))
+}
+
+// List is [Client.ClientSecrets] for a Rotator.
+func (c *Client) List(ctx context.Context, as selfservice.Credential) ([]selfservice.Registration, error) {
+	secrets, err := c.ClientSecrets(ctx, as)
+	if err != nil {
+		return nil, verdict(err)
+	}
+	list := make([]selfservice.Registration, len(secrets))
+	for i, s := range secrets {
+		list[i] = selfservice.Registration{KeyID: s.KeyID, Fingerprint: s.Thumbprint, Expires: s.Expiration}
+	}
+	return list, nil
+}
+
+// Register is [Client.UpdateClientSecret] for a Rotator.
+func (c *Client) Register(ctx context.Context, as, cred selfservice.Credential) (selfservice.Registration, error) {
+	key, err := cred.SigningKey(ctx)
+	if err != nil {
+		return selfservice.Registration{}, err
+	}
+	expires, err := c.UpdateClientSecret(ctx, as, key.PublicKey())
+	if err != nil {
+		return selfservice.Registration{}, verdict(err)
+	}
+	return selfservice.Registration{KeyID: key.KeyID(), Fingerprint: key.Thumbprint(), Expires: expires}, nil
+}
+
+// verdict tells the engine what a failure means.
+func verdict(err error) error {
+	var token *assertion.Error
+	var api *Error
+	switch {
+	case errors.As(err, &token):
+		e := &selfservice.CallError{Wait: token.RetryAfter, Err: err}
+		if errors.Is(err, assertion.ErrInvalidClient) {
+			e.Rule = selfservice.ErrRefused
+		}
+		return e
+	case errors.As(err, &api):
+		return &selfservice.CallError{Wait: api.RetryAfter, Err: err}
+	}
+	return err
+}
