@@ -1,0 +1,258 @@
+package selfservice
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"syscall"
+)
+
+// keepVersions is how many versions a [Dir] keeps, the current one included.
+// A rotation saves about five times, so the credentials of one rotation ago
+// are still there when the newest files are damaged.
+const keepVersions = 8
+
+// Dir is a [Store] in a directory of its own, named by its path, for any
+// number of goroutines and processes of one machine. The first Save makes the
+// directory, mode 0700; one that exists and is open to group or others is
+// refused with [ErrConfig], never changed: it may be somebody else's. Files
+// have mode 0600.
+//
+// The file system must be a local one with hard links. Without hard links
+// Save fails with [ErrConfig]. Network file systems cache listings and so
+// break the law of [Store]: take package sqlstore there.
+//
+// Every file carries a checksum. When the newest one is damaged, Load returns
+// the newest of the last 8 versions that is not: the engine finds out by
+// asking the server what has happened since. Save then goes on above the
+// damaged file, which stays in the directory, since what is left of it may be
+// worth repairing; [Dir.Damaged] names it. When no sound version is left,
+// Load returns ErrCorrupt together with the version, so that a caller who
+// decides to start over can Save.
+//
+// Errors of the file system (disk full, read-only, no permission) are
+// *fs.PathError and *os.LinkError. Nothing saved before is lost by them, and
+// Load never falls back because of them.
+type Dir string
+
+// Load implements [Store].
+func (d Dir) Load(ctx context.Context) (blob []byte, version string, err error) {
+	n, raw, older, err := d.newest(ctx)
+	if err != nil || n == 0 {
+		return nil, "", err
+	}
+	version = dirVersion(n, raw)
+	blob, ok := decodeState(raw)
+	for i := len(older) - 1; !ok && i >= 0; i-- {
+		raw, err := os.ReadFile(d.file(older[i]))
+		if errors.Is(err, fs.ErrNotExist) {
+			return d.Load(ctx) // cleaned up, so there are newer ones
+		}
+		blob, ok = decodeState(raw)
+	}
+	if !ok {
+		return nil, version, fmt.Errorf("%w: no file in %s has the checksum it says", ErrCorrupt, d)
+	}
+	// Another process may have linked the file and not yet synced it. Our
+	// caller acts on what it reads (registers the key, say), so it has to
+	// survive a crash of the machine from here on.
+	if err := syncDir(string(d)); err != nil {
+		return nil, "", err
+	}
+	return blob, version, nil
+}
+
+// Save implements [Store].
+//
+// Version N is the file state-N, complete and synced before it gets its name
+// by a hard link from a temporary file; of all who link the same name one
+// wins. Files are never written again. The newest 8 are kept, so the name of
+// an old version becomes free at some time, and a writer that was suspended
+// until then could link it. Nobody would read that (Load takes the highest),
+// but the writer would believe it. It cannot, because of this order:
+//
+//	writer of N: make state-N.tmp-*; see that N-1 is the highest; link it to state-N
+//	cleaner:     link state-V; list; remove all state-*.tmp-* up to V; only then remove state-M up to V-8
+//
+// Say the writer is late: state-N has been there, and was removed before the
+// writer links. The cleaner that removed it had linked its state-V, V >= N+8,
+// before it listed. If the writer's file was made before that listing began,
+// the cleaner removed the file first, and the link fails with ENOENT. If it
+// was made later, the writer looked for the highest later still, when V was
+// there, and stops. (Listings are no snapshots: the highest one may vanish
+// while the writer lists. But then it was removed by a cleaner whose state-V
+// is younger than the writer's file: the first case.)
+//
+// The other races: two writers link state-N, and one gets EEXIST; a cleaner
+// removes the file of a writer that has not linked yet, and it gets ENOENT,
+// rightly, as V is there; a crash leaves a temporary file, and the next Save
+// of any process removes it; a version vanishes between listing and reading
+// it, and newest lists again.
+func (d Dir) Save(ctx context.Context, blob []byte, version string) (newVersion string, err error) {
+	// This first look only spares the disk a write that cannot win.
+	n, err := d.expect(ctx, version)
+	if err != nil {
+		return "", err
+	}
+	if err := d.prepare(); err != nil {
+		return "", err
+	}
+	raw := encodeState(blob)
+	tmp, err := d.writeTemp(n+1, raw)
+	if err != nil {
+		return "", err
+	}
+	defer os.Remove(tmp)
+	if _, err := d.expect(ctx, version); err != nil {
+		return "", err
+	}
+	if err := d.publish(ctx, tmp, n+1, version); err != nil {
+		return "", err
+	}
+	d.clean(n + 1)
+	return dirVersion(n+1, raw), nil
+}
+
+// Damaged returns the paths of the files whose checksum is wrong, oldest
+// first. They are never removed by Dir.
+func (d Dir) Damaged() ([]string, error) {
+	versions, _, err := d.list()
+	var damaged []string
+	for _, n := range versions {
+		raw, readErr := os.ReadFile(d.file(n))
+		if errors.Is(readErr, fs.ErrNotExist) {
+			continue
+		}
+		if readErr != nil {
+			return nil, readErr
+		}
+		if _, ok := decodeState(raw); !ok {
+			damaged = append(damaged, d.file(n))
+		}
+	}
+	return damaged, err
+}
+
+// newest returns the number and content of the highest version, 0 when there
+// is none, and the numbers below it in ascending order.
+func (d Dir) newest(ctx context.Context) (n uint64, raw []byte, older []uint64, err error) {
+	for missing := uint64(0); ; missing = n {
+		if err := ctx.Err(); err != nil {
+			return 0, nil, nil, err
+		}
+		versions, _, err := d.list()
+		if err != nil || len(versions) == 0 {
+			return 0, nil, nil, err
+		}
+		last := len(versions) - 1
+		n, older = versions[last], versions[:last]
+		raw, err = os.ReadFile(d.file(n))
+		// Gone since the listing: eight newer ones have been made. If it is
+		// the highest still, it is not a file that can be read.
+		if !errors.Is(err, fs.ErrNotExist) || n == missing {
+			return n, raw, older, err
+		}
+	}
+}
+
+// expect returns the number of the current version if version is its name,
+// and ErrConflict otherwise.
+func (d Dir) expect(ctx context.Context, version string) (uint64, error) {
+	n, raw, _, err := d.newest(ctx)
+	if err == nil && version != dirVersion(n, raw) {
+		err = ErrConflict
+	}
+	return n, err
+}
+
+// publish makes the temporary file version n, for good when it returns nil.
+func (d Dir) publish(ctx context.Context, tmp string, n uint64, version string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	err := os.Link(tmp, d.file(n))
+	if err == nil {
+		return syncDir(string(d))
+	}
+	if _, now := d.expect(ctx, version); errors.Is(now, ErrConflict) {
+		return ErrConflict // somebody has been faster: EEXIST, or ENOENT from the cleaner
+	}
+	if errors.Is(err, errors.ErrUnsupported) || errors.Is(err, syscall.EPERM) {
+		return fmt.Errorf("%w: the file system of a Dir must have hard links: %w", ErrConfig, err)
+	}
+	return err
+}
+
+// clean removes what version n has made superfluous, in the order that Save
+// explains. What cannot be removed now is left to the next Save: this one
+// has succeeded.
+func (d Dir) clean(n uint64) {
+	versions, temps, err := d.list()
+	if err != nil {
+		return
+	}
+	for _, t := range temps {
+		if t.number > n {
+			continue
+		}
+		if err := os.Remove(filepath.Join(string(d), t.name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return
+		}
+	}
+	for _, v := range versions {
+		if v+keepVersions > n {
+			return
+		}
+		if raw, err := os.ReadFile(d.file(v)); err != nil {
+			continue
+		} else if _, sound := decodeState(raw); sound {
+			os.Remove(d.file(v))
+		}
+	}
+}
+
+// prepare makes the directory, or refuses one that others can look into.
+func (d Dir) prepare() error {
+	info, err := os.Stat(string(d))
+	if errors.Is(err, fs.ErrNotExist) {
+		return makeDir(filepath.Clean(string(d)))
+	}
+	// Windows has access lists, and Go makes up the mode there.
+	if err == nil && info.Mode().Perm()&0o077 != 0 && runtime.GOOS != "windows" {
+		return fmt.Errorf("%w: %s holds private keys and has mode %04o: give Dir a directory of its own with mode 0700", ErrConfig, d, info.Mode().Perm())
+	}
+	return err
+}
+
+// makeDir makes a directory and its parents, and sees that the names survive
+// a crash.
+func makeDir(path string) error {
+	err := os.Mkdir(path, 0o700)
+	parent := filepath.Dir(path)
+	if errors.Is(err, fs.ErrNotExist) && parent != path {
+		if err := makeDir(parent); err != nil {
+			return err
+		}
+		err = os.Mkdir(path, 0o700)
+	}
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return syncDir(parent)
+}
+
+// dirVersion names a version by its number and its content: a number may come
+// back when somebody empties the directory, the name does not.
+func dirVersion(n uint64, raw []byte) string {
+	if n == 0 {
+		return ""
+	}
+	sum := sha256.Sum256(raw)
+	return strconv.FormatUint(n, 10) + fmt.Sprintf("-%x", sum[:8])
+}

@@ -1,0 +1,109 @@
+package selfservice
+
+import (
+	"context"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// suspended is the context of a writer that others overtake: its Err, which
+// Save asks before each of its steps, lets them save at the step-th call.
+type suspended struct {
+	context.Context
+	step   int
+	others func()
+	late   bool
+}
+
+func (s *suspended) Err() error {
+	if s.step--; s.step == 0 {
+		s.late = true
+		s.others()
+	}
+	return nil
+}
+
+// TestDirLateWriter suspends a writer between any two steps of Save while
+// others save, until the name that it is going to link is taken, or taken and
+// free again. Its version has been replaced, so it must fail.
+func TestDirLateWriter(t *testing.T) {
+	for _, before := range []int{0, 1} {
+		for _, others := range []int{1, keepVersions, 2 * keepVersions} {
+			for step := 1; ; step++ {
+				d := Dir(t.TempDir() + "/key")
+				version := saveTimes(t, d, before, "")
+				ctx := &suspended{Context: t.Context(), step: step, others: func() { saveTimes(t, d, others, version) }}
+				_, err := d.Save(ctx, []byte("late"), version)
+				if !ctx.late {
+					require.NoError(t, err)
+					require.Greater(t, step, 3, "before it looks, before it looks again, before it links")
+					break
+				}
+				require.ErrorIs(t, err, ErrConflict, "before step %d, %d others", step, others)
+				versions, temps, err := d.list()
+				require.NoError(t, err)
+				assert.Len(t, versions, min(before+others, keepVersions), "nothing came back")
+				assert.Empty(t, temps)
+			}
+		}
+	}
+}
+
+func saveTimes(t *testing.T, d Dir, times int, version string) string {
+	t.Helper()
+	for range times {
+		next, err := d.Save(t.Context(), []byte("state"), version)
+		require.NoError(t, err)
+		version = next
+	}
+	return version
+}
+
+// TestDirLateCleaner lets a cleaner go on long after its Save: it removes
+// nothing that is newer than what it knew.
+func TestDirLateCleaner(t *testing.T) {
+	d := Dir(t.TempDir() + "/key")
+	version := saveTimes(t, d, 20, "")
+	tmp, err := d.writeTemp(21, encodeState([]byte("next")))
+	require.NoError(t, err)
+	d.clean(12)
+	require.NoError(t, d.publish(t.Context(), tmp, 21, version))
+	blob, _, err := d.Load(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, "next", string(blob))
+}
+
+// FuzzStateFile: what decodes is exactly what was encoded.
+func FuzzStateFile(f *testing.F) {
+	f.Add([]byte{})
+	f.Add(encodeState(nil))
+	f.Add(encodeState([]byte("{}")))
+	f.Add([]byte(stateMagic + strings.Repeat("0", 64) + "\n{}"))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		if blob, ok := decodeState(raw); ok {
+			assert.Equal(t, raw, encodeState(blob))
+		}
+		blob, ok := decodeState(encodeState(raw))
+		assert.True(t, ok)
+		assert.Equal(t, string(raw), string(blob))
+	})
+}
+
+// FuzzStateName: a name is read only if it is the one that would be written.
+func FuzzStateName(f *testing.F) {
+	for _, name := range []string{"state-1", "state-0", "state-007", "state-1.tmp-2", "state-9223372036854775807", "state-9223372036854775808"} {
+		f.Add(name)
+	}
+	f.Fuzz(func(t *testing.T, name string) {
+		n, temp := parseName(name)
+		written, _, found := strings.Cut(name, ".tmp-")
+		if n > 0 {
+			assert.Equal(t, "d"+string(os.PathSeparator)+written, Dir("d").file(n))
+			assert.Equal(t, found, temp)
+		}
+	})
+}

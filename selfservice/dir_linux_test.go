@@ -1,0 +1,157 @@
+package selfservice_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/nokkel/nokkel/selfservice"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// TestDirKilledAtEverySyscall has strace kill a process before each of the
+// system calls that its Save makes on the disk, one after the other. The state
+// is the old one or the new one, whole; the new one if the process came to say
+// so.
+func TestDirKilledAtEverySyscall(t *testing.T) {
+	if dir, ok := os.LookupEnv("NOKKEL_DIR_SAVE"); ok {
+		runtime.LockOSThread() // strace counts by thread
+		d := selfservice.Dir(dir)
+		_, version := mustLoad(t, d)
+		fmt.Println("start")
+		mustSave(t, d, "new", version)
+		fmt.Println("saved")
+		return
+	}
+	strace := lookPath(t, "strace")
+	if err := exec.Command(strace, "-o", "/dev/null", "true").Run(); err != nil {
+		t.Skipf("strace may not trace here: %v", err)
+	}
+	points, outcomes := 0, map[string]int{}
+	for _, call := range []string{"openat", "getdents64", "read", "write", "fsync", "close", "linkat", "unlinkat"} {
+		before := points
+		for when, done := 1, false; !done; when++ {
+			d, _ := saves(t, "1", "2", "3", "4", "5", "6", "7", "8", "9", "old")
+			cmd := exec.Command(strace, "-f", "-qqq", "-o", "/dev/null", "-e", "trace="+call,
+				"-e", fmt.Sprintf("inject=%s:signal=KILL:when=%d", call, when),
+				os.Args[0], "-test.run=^TestDirKilledAtEverySyscall$")
+			cmd.Env = append(os.Environ(), "NOKKEL_DIR_SAVE="+string(d), "GOMAXPROCS=1", "GOGC=off")
+			out, err := cmd.Output()
+			done = err == nil // it makes fewer such calls
+			require.Less(t, when, 500, "Save never comes to its end")
+			if !done && !strings.Contains(string(out), "start") {
+				continue // killed while it was starting up
+			}
+			blob, version := mustLoad(t, d)
+			require.Contains(t, []string{"old", "new"}, blob)
+			if strings.Contains(string(out), "saved") {
+				require.Equal(t, "new", blob, "an acknowledged save is lost")
+			}
+			mustSave(t, d, "next", version)
+			left := names(t, d)
+			assert.Len(t, left, 8)
+			assert.NotContains(t, strings.Join(left, " "), "tmp")
+			if !done {
+				points++
+				outcomes[blob]++
+			}
+		}
+		assert.Greater(t, points, before, "Save calls %s", call)
+	}
+	t.Logf("killed before %d system calls of Save; found %v", points, outcomes)
+	assert.NotZero(t, outcomes["old"])
+	assert.NotZero(t, outcomes["new"])
+}
+
+// lookPath skips the test when the program is absent, but not where it has to
+// be there.
+func lookPath(t *testing.T, program string) string {
+	t.Helper()
+	path, err := exec.LookPath(program)
+	if err != nil && os.Getenv("NOKKEL_LIVE") == "1" {
+		t.Fatalf("%s is not installed", program)
+	}
+	if err != nil {
+		t.Skipf("%s is not installed", program)
+	}
+	return path
+}
+
+// TestDirDiskFull fills a small file system.
+func TestDirDiskFull(t *testing.T) {
+	root := mount(t, "size=64k")
+	d := selfservice.Dir(filepath.Join(root, "key"))
+	version := mustSave(t, d, "kept", "")
+	filler := filepath.Join(root, "filler")
+	_ = os.WriteFile(filler, make([]byte, 1<<20), 0o600) // until it is full
+	for _, size := range []int{1, 5000, 1 << 20} {
+		_, err := d.Save(t.Context(), make([]byte, size), version)
+		require.ErrorIs(t, err, syscall.ENOSPC)
+		var pathError *os.PathError
+		require.ErrorAs(t, err, &pathError)
+		blob, now := mustLoad(t, d)
+		assert.Equal(t, "kept", blob)
+		assert.Equal(t, version, now)
+		assert.Equal(t, []string{"state-1"}, names(t, d))
+	}
+	require.NoError(t, os.Remove(filler))
+	mustSave(t, d, "after", version)
+}
+
+// TestDirFileTooLarge tears the write in the middle, with no need of root.
+func TestDirFileTooLarge(t *testing.T) {
+	if dir, ok := os.LookupEnv("NOKKEL_DIR_LIMIT"); ok {
+		signal.Ignore(syscall.SIGXFSZ)
+		require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 4096, Max: 4096}))
+		_, version := mustLoad(t, selfservice.Dir(dir))
+		_, err := selfservice.Dir(dir).Save(t.Context(), make([]byte, 64<<10), version)
+		require.ErrorIs(t, err, syscall.EFBIG)
+		return
+	}
+	d, version := saves(t, "kept")
+	cmd := exec.Command(os.Args[0], "-test.run=^TestDirFileTooLarge$")
+	cmd.Env = append(os.Environ(), "NOKKEL_DIR_LIMIT="+string(d))
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	assert.Equal(t, []string{"state-1"}, names(t, d))
+	blob, now := mustLoad(t, d)
+	assert.Equal(t, "kept", blob)
+	assert.Equal(t, version, now)
+}
+
+func TestDirReadOnly(t *testing.T) {
+	root := mount(t, "")
+	d := selfservice.Dir(filepath.Join(root, "key"))
+	version := mustSave(t, d, "kept", "")
+	require.NoError(t, syscall.Mount("", root, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""))
+	blob, now := mustLoad(t, d)
+	assert.Equal(t, "kept", blob)
+	assert.Equal(t, version, now)
+	_, err := d.Save(t.Context(), []byte("lost"), version)
+	require.ErrorIs(t, err, syscall.EROFS)
+	_, err = selfservice.Dir(filepath.Join(root, "other")).Save(t.Context(), []byte("lost"), "")
+	require.ErrorIs(t, err, syscall.EROFS)
+	require.NoError(t, syscall.Mount("", root, "", syscall.MS_REMOUNT, ""))
+	mustSave(t, d, "after", version)
+}
+
+// mount mounts an empty tmpfs.
+func mount(t *testing.T, options string) string {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("only root mounts a file system")
+	}
+	root := t.TempDir()
+	if err := syscall.Mount("tmpfs", root, "tmpfs", 0, options); err != nil {
+		t.Skipf("no tmpfs can be mounted here: %v", err)
+	}
+	t.Cleanup(func() { assert.NoError(t, syscall.Unmount(root, syscall.MNT_DETACH)) })
+	return root
+}

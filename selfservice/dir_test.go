@@ -1,0 +1,210 @@
+package selfservice_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/nokkel/nokkel/selfservice"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// saves makes a Dir and saves the blobs in it.
+func saves(t *testing.T, blobs ...string) (d selfservice.Dir, version string) {
+	t.Helper()
+	d = selfservice.Dir(filepath.Join(t.TempDir(), "key"))
+	for _, blob := range blobs {
+		version = mustSave(t, d, blob, version)
+	}
+	return d, version
+}
+
+func mustSave(t *testing.T, s selfservice.Store, blob, version string) string {
+	t.Helper()
+	next, err := s.Save(t.Context(), []byte(blob), version)
+	require.NoError(t, err)
+	return next
+}
+
+func mustLoad(t *testing.T, s selfservice.Store) (blob, version string) {
+	t.Helper()
+	b, version, err := s.Load(t.Context())
+	require.NoError(t, err)
+	return string(b), version
+}
+
+func names(t *testing.T, d selfservice.Dir) (names []string) {
+	t.Helper()
+	entries, err := os.ReadDir(string(d))
+	require.NoError(t, err)
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names
+}
+
+// TestDirDamagedNewest cuts the newest file at every length and flips every
+// bit of it: the version before is loaded, saving goes on above, and the
+// damaged file stays.
+func TestDirDamagedNewest(t *testing.T) {
+	d, _ := saves(t, "one", "two")
+	newest := filepath.Join(string(d), "state-2")
+	sound, err := os.ReadFile(newest)
+	require.NoError(t, err)
+	damage := func(name string, raw []byte) {
+		require.NoError(t, os.WriteFile(newest, raw, 0o600))
+		blob, version := mustLoad(t, d)
+		require.Equal(t, "one", blob, name)
+		require.Regexp(t, `^2-`, version, name)
+	}
+	for length := range sound {
+		damage("torn", sound[:length])
+	}
+	for bit := range len(sound) * 8 {
+		flipped := append([]byte(nil), sound...)
+		flipped[bit/8] ^= 1 << (bit % 8)
+		damage("flipped", flipped)
+	}
+	damage("longer", append(sound, 0))
+	damage("zeros", make([]byte, len(sound)))
+
+	version := func() string { _, v := mustLoad(t, d); return v }()
+	for range 20 {
+		version = mustSave(t, d, "three", version)
+	}
+	blob, _ := mustLoad(t, d)
+	assert.Equal(t, "three", blob)
+	damaged, err := d.Damaged()
+	require.NoError(t, err)
+	assert.Equal(t, []string{newest}, damaged)
+}
+
+// TestDirFallsBackFar damages all versions that are kept, newest first.
+func TestDirFallsBackFar(t *testing.T) {
+	d, version := saves(t, "1", "2", "3", "4", "5", "6", "7", "8", "9", "10")
+	kept := []string{"3", "4", "5", "6", "7", "8", "9", "10"}
+	for i := len(kept) - 1; i >= 0; i-- {
+		blob, _ := mustLoad(t, d)
+		require.Equal(t, kept[i], blob)
+		require.NoError(t, os.Truncate(filepath.Join(string(d), "state-"+kept[i]), 20))
+	}
+	blob, now, err := d.Load(t.Context())
+	require.ErrorIs(t, err, selfservice.ErrCorrupt)
+	assert.Nil(t, blob)
+	assert.NotEqual(t, version, now, "a version names the content of its file too")
+
+	_, err = d.Save(t.Context(), []byte("stale"), version)
+	require.ErrorIs(t, err, selfservice.ErrConflict)
+	mustSave(t, d, "started over", now)
+	again, _ := mustLoad(t, d)
+	assert.Equal(t, "started over", again)
+}
+
+// TestDirEmptiedByHand has a number come back, but not the version.
+func TestDirEmptiedByHand(t *testing.T) {
+	d, old := saves(t, "before")
+	require.NoError(t, os.RemoveAll(string(d)))
+	mustSave(t, d, "after", "")
+	_, err := d.Save(t.Context(), []byte("late"), old)
+	require.ErrorIs(t, err, selfservice.ErrConflict)
+}
+
+// TestDirCrashLeftovers puts there what a process leaves when it dies between
+// two steps of Save.
+func TestDirCrashLeftovers(t *testing.T) {
+	for _, c := range []struct {
+		died  string
+		leave func(t *testing.T, dir string)
+		want  string
+	}{
+		{"in the first save, having made the directory", func(t *testing.T, dir string) {
+			require.NoError(t, os.RemoveAll(dir))
+			require.NoError(t, os.Mkdir(dir, 0o700))
+		}, ""},
+		{"having made the temporary file", func(t *testing.T, dir string) {
+			require.NoError(t, os.WriteFile(filepath.Join(dir, "state-3.tmp-1"), nil, 0o600))
+		}, "two"},
+		{"writing it", func(t *testing.T, dir string) {
+			require.NoError(t, os.WriteFile(filepath.Join(dir, "state-3.tmp-1"), []byte("nokkel-st"), 0o600))
+		}, "two"},
+		{"having linked it", func(t *testing.T, dir string) {
+			require.NoError(t, os.Link(filepath.Join(dir, "state-2"), filepath.Join(dir, "state-2.tmp-1")))
+		}, "two"},
+		{"long ago, several times", func(t *testing.T, dir string) {
+			for _, name := range []string{"state-1.tmp-7", "state-1.tmp-8", "state-2.tmp-x"} {
+				require.NoError(t, os.WriteFile(filepath.Join(dir, name), nil, 0o600))
+			}
+		}, "two"},
+	} {
+		t.Run(c.died, func(t *testing.T) {
+			d, _ := saves(t, "one", "two")
+			c.leave(t, string(d))
+			blob, version := mustLoad(t, d)
+			assert.Equal(t, c.want, blob)
+			mustSave(t, d, "next", version)
+			blob, _ = mustLoad(t, d)
+			assert.Equal(t, "next", blob)
+			assert.NotContains(t, strings.Join(names(t, d), " "), "tmp")
+		})
+	}
+}
+
+func TestDirKeepsWhatIsNotItsOwn(t *testing.T) {
+	d, version := saves(t, "one")
+	foreign := []string{"README", "state-", "state-0", "state-01", "state-+1", "state-1x", "state-x.tmp-1", "state-99999999999999999999"}
+	for _, name := range foreign {
+		require.NoError(t, os.WriteFile(filepath.Join(string(d), name), nil, 0o600))
+	}
+	for range 20 {
+		version = mustSave(t, d, "more", version)
+	}
+	assert.Subset(t, names(t, d), foreign)
+	assert.Len(t, names(t, d), len(foreign)+8)
+}
+
+func TestDirModes(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows has access lists, not modes")
+	}
+	d, version := saves(t, "one")
+	info, err := os.Stat(string(d))
+	require.NoError(t, err)
+	assert.Equal(t, os.FileMode(0o700), info.Mode().Perm())
+	info, err = os.Stat(filepath.Join(string(d), "state-1"))
+	require.NoError(t, err)
+	assert.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+
+	for _, mode := range []os.FileMode{0o755, 0o750, 0o770, 0o707, 0o711} {
+		require.NoError(t, os.Chmod(string(d), mode))
+		_, err := d.Save(t.Context(), []byte("two"), version)
+		require.ErrorIs(t, err, selfservice.ErrConfig, "%04o", mode)
+		blob, _ := mustLoad(t, d)
+		assert.Equal(t, "one", blob, "reading goes on: a running service keeps its key")
+	}
+	require.NoError(t, os.Chmod(string(d), 0o700))
+	mustSave(t, d, "two", version)
+}
+
+func TestDirNeedsPath(t *testing.T) {
+	_, _, err := selfservice.Dir("").Load(t.Context())
+	require.ErrorIs(t, err, selfservice.ErrConfig)
+	_, err = selfservice.Dir("").Save(t.Context(), []byte("x"), "")
+	require.ErrorIs(t, err, selfservice.ErrConfig)
+}
+
+// TestDirUnreadableNewest: an error of the disk is no reason to fall back,
+// the file may be there again in a minute.
+func TestDirUnreadableNewest(t *testing.T) {
+	d, version := saves(t, "one")
+	require.NoError(t, os.Mkdir(filepath.Join(string(d), "state-2"), 0o700)) // read fails with EISDIR, as root too
+	_, _, err := d.Load(t.Context())
+	var pathError *os.PathError
+	require.ErrorAs(t, err, &pathError)
+	_, err = d.Save(t.Context(), []byte("x"), version)
+	require.ErrorAs(t, err, &pathError)
+	assert.False(t, errors.Is(err, selfservice.ErrConflict))
+}

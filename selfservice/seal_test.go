@@ -1,0 +1,83 @@
+package selfservice_test
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"testing"
+
+	"github.com/nokkel/nokkel/selfservice"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestSealHidesTheBlob(t *testing.T) {
+	var plain selfservice.Mem
+	version := mustSave(t, selfservice.Seal(&plain, aesGCM(t, 1)), "private key", "")
+	first, _ := mustLoad(t, &plain)
+	assert.NotContains(t, first, "private")
+	mustSave(t, selfservice.Seal(&plain, aesGCM(t, 1)), "private key", version)
+	second, _ := mustLoad(t, &plain)
+	assert.NotEqual(t, first, second, "every Save has its own nonce")
+}
+
+func TestSealReplacesItsKey(t *testing.T) {
+	var plain selfservice.Mem
+	mustSave(t, selfservice.Seal(&plain, aesGCM(t, 1)), "state", "")
+	both := selfservice.Seal(&plain, aesGCM(t, 2), aesGCM(t, 3), aesGCM(t, 1))
+	blob, version := mustLoad(t, both)
+	assert.Equal(t, "state", blob)
+	mustSave(t, both, "state", version)
+	blob, _ = mustLoad(t, selfservice.Seal(&plain, aesGCM(t, 2)))
+	assert.Equal(t, "state", blob, "the new key alone opens what was saved since")
+	_, _, err := selfservice.Seal(&plain, aesGCM(t, 1)).Load(t.Context())
+	require.ErrorIs(t, err, selfservice.ErrCorrupt)
+}
+
+// TestSealCorrupt: every bit and length of what is stored counts, and starting
+// over stays possible.
+func TestSealCorrupt(t *testing.T) {
+	var plain selfservice.Mem
+	aead := aesGCM(t, 1)
+	store := selfservice.Seal(&plain, aead)
+	version := mustSave(t, store, "state", "")
+	sealed, _ := mustLoad(t, &plain)
+	refused := func(stored string) {
+		t.Helper()
+		version = mustSave(t, &plain, stored, version)
+		blob, now, err := store.Load(t.Context())
+		require.ErrorIs(t, err, selfservice.ErrCorrupt)
+		assert.Nil(t, blob)
+		assert.Equal(t, version, now)
+	}
+	for bit := range len(sealed) * 8 {
+		flipped := []byte(sealed)
+		flipped[bit/8] ^= 1 << (bit % 8)
+		refused(string(flipped))
+	}
+	for length := range sealed {
+		refused(sealed[:length])
+	}
+	refused("saved before there was a Seal")
+	nonce := make([]byte, aead.NonceSize())
+	refused(string(aead.Seal(nonce, nonce, []byte("encrypted for another purpose"), nil)))
+
+	mustSave(t, store, "started over", version)
+	blob, _ := mustLoad(t, store)
+	assert.Equal(t, "started over", blob)
+}
+
+func TestSealNonce(t *testing.T) {
+	block, err := aes.NewCipher(make([]byte, 32))
+	require.NoError(t, err)
+	short, err := cipher.NewGCMWithNonceSize(block, 8)
+	require.NoError(t, err)
+	_, err = selfservice.Seal(&selfservice.Mem{}, short).Save(t.Context(), []byte("x"), "")
+	require.ErrorIs(t, err, selfservice.ErrConfig, "eight random bytes repeat too soon")
+
+	own, err := cipher.NewGCMWithRandomNonce(block)
+	require.NoError(t, err)
+	store := selfservice.Seal(&selfservice.Mem{}, own)
+	mustSave(t, store, "state", "")
+	blob, _ := mustLoad(t, store)
+	assert.Equal(t, "state", blob)
+}

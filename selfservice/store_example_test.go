@@ -1,0 +1,51 @@
+package selfservice_test
+
+import (
+	"context"
+	"crypto/aes"
+	"crypto/cipher"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/nokkel/nokkel/selfservice"
+)
+
+// A state that someone else has saved meanwhile is loaded again.
+func ExampleDir() {
+	parent, _ := os.MkdirTemp("", "")
+	defer os.RemoveAll(parent)
+	ctx := context.Background()
+
+	store := selfservice.Dir(parent + "/key")
+	version, _ := store.Save(ctx, []byte("one"), "")
+	_, _ = store.Save(ctx, []byte("two"), version)
+	if _, err := store.Save(ctx, []byte("2"), version); errors.Is(err, selfservice.ErrConflict) {
+		blob, _, _ := store.Load(ctx)
+		fmt.Printf("somebody was faster: %s\n", blob)
+	}
+	// Output: somebody was faster: two
+}
+
+// The encryption key comes from outside, from a KMS say. When it is to be
+// replaced, give Seal both keys until the state has been saved once.
+func ExampleSeal() {
+	gcm := func(key []byte) cipher.AEAD {
+		block, _ := aes.NewCipher(key)
+		aead, _ := cipher.NewGCM(block)
+		return aead
+	}
+	oldKey, newKey := gcm([]byte("an AES-256 key: 32 random bytes.")), gcm([]byte("another one, from the same place"))
+	ctx := context.Background()
+
+	var disk selfservice.Mem
+	version, _ := selfservice.Seal(&disk, oldKey).Save(ctx, []byte("state"), "")
+
+	store := selfservice.Seal(&disk, newKey, oldKey)
+	blob, _, _ := store.Load(ctx)
+	_, _ = store.Save(ctx, blob, version)
+
+	_, _, err := selfservice.Seal(&disk, oldKey).Load(ctx)
+	fmt.Println(err)
+	// Output: selfservice: the stored state cannot be read: no key given to Seal opens it
+}
