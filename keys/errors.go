@@ -25,7 +25,7 @@ type Error struct {
 	Rule   error  // one of the Err values of this package
 	Detail string // what exactly, in this package's own words; may be empty
 
-	cause error // a signer's own error: for errors.Is and errors.As, never in the text
+	cause func() error // a signer's own error: for errors.Is and errors.As, never printed
 }
 
 // Error returns "keys: rule: detail".
@@ -42,7 +42,7 @@ func (e *Error) Unwrap() []error {
 	if e.cause == nil {
 		return []error{e.Rule}
 	}
-	return []error{e.Rule, e.cause}
+	return []error{e.Rule, e.cause()}
 }
 
 func refuse(rule error, detail string) error { return &Error{Rule: rule, Detail: detail} }

@@ -1,11 +1,11 @@
 package keys_test
 
 import (
-	"context"
 	"testing"
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/keys/keystest"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -13,11 +13,11 @@ import (
 // TestSignVerifiesWithGoJOSE has every algorithm's token verified by go-jose.
 func TestSignVerifiesWithGoJOSE(t *testing.T) {
 	payload := []byte(`{"iss":"a","n":1}`)
-	for _, alg := range []keys.Algorithm{keys.RS256, keys.RS384, keys.RS512, keys.PS256, keys.PS384, keys.PS512, keys.ES256, keys.ES384, keys.ES512, keys.EdDSA} {
+	for _, alg := range algorithms() {
 		t.Run(string(alg), func(t *testing.T) {
-			k := generate(t, alg)
+			k := keystest.Key(t, alg)
 			for _, h := range []keys.Header{{}, {Type: "dpop+jwt", EmbedJWK: true}, {Type: "client-authentication+jwt"}} {
-				token, err := k.Sign(context.Background(), h, payload)
+				token, err := k.Sign(t.Context(), h, payload)
 				require.NoError(t, err)
 				jws, err := jose.ParseSigned(token, []jose.SignatureAlgorithm{jose.SignatureAlgorithm(alg)})
 				require.NoError(t, err)
@@ -43,15 +43,4 @@ func TestSignVerifiesWithGoJOSE(t *testing.T) {
 			assert.Equal(t, alg, again.Algorithm())
 		})
 	}
-}
-
-// generate makes keys small enough for tests.
-func generate(t testing.TB, alg keys.Algorithm) *keys.Key {
-	t.Helper()
-	k, err := keys.GenerateRSA(alg, 2048)
-	if err != nil {
-		k, err = keys.Generate(alg)
-	}
-	require.NoError(t, err)
-	return k
 }

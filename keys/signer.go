@@ -32,12 +32,16 @@ func (k *Key) callSigner(ctx context.Context, digest []byte) (sig []byte, err er
 		sig, err = signer.Sign(rand.Reader, digest, k.method.opts)
 	}
 	if err != nil {
-		return nil, &Error{Rule: ErrSigner, Detail: "it returned an error", cause: err}
+		return nil, signerError(err)
 	}
 	if k.foreign && !k.verifies(digest, sig) {
 		return nil, refuse(ErrSigner, "it returned no signature of its key")
 	}
 	return sig, nil
+}
+
+func signerError(cause error) error {
+	return &Error{Rule: ErrSigner, Detail: "it returned an error", cause: func() error { return cause }}
 }
 
 func (k *Key) verifies(digest, sig []byte) bool {
