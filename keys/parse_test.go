@@ -12,7 +12,6 @@ import (
 	"unicode/utf16"
 
 	"github.com/nokkel/nokkel/keys"
-	"github.com/nokkel/nokkel/keys/keystest"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -28,7 +27,7 @@ func utf16Text(text string, order binary.AppendByteOrder) []byte {
 // TestParseTakesEveryFormOnDisk: what users of the FHI console tool, of
 // PowerShell and of environment variables have.
 func TestParseTakesEveryFormOnDisk(t *testing.T) {
-	key := keystest.Key(t, keys.ES256)
+	key := testKey(t, keys.ES256)
 	private, err := key.PrivateJWK()
 	require.NoError(t, err)
 	jwk := string(private)
@@ -73,7 +72,7 @@ func TestParseTakesEveryFormOnDisk(t *testing.T) {
 		"key_ops sign":                      jwk[:len(jwk)-1] + `,"key_ops":["sign"]}`,
 		"key_ops sign and verify":           jwk[:len(jwk)-1] + `,"key_ops":["verify","sign"]}`,
 		"members that mean nothing to us":   jwk[:len(jwk)-1] + `,"ext":true,"nbf":1.5,"KeySize":256,"o":{"a":[1,{"b":"c"}]}}`,
-		"JWKS with a public key beside":     `{"keys":[` + string(keystest.Key(t, keys.ES256).PublicKey().JWK()) + `,` + jwk + `]}`,
+		"JWKS with a public key beside":     `{"keys":[` + string(testKey(t, keys.ES256).PublicKey().JWK()) + `,` + jwk + `]}`,
 		"JWKS with an unusable key beside":  `{"keys":[{"kty":"oct","k":"AA"},` + jwk + `,{"kty":5},7]}`,
 		"JWKS that says more than its keys": `{"next":null,"keys":[` + jwk + `]}`,
 	} {
@@ -85,7 +84,7 @@ func TestParseTakesEveryFormOnDisk(t *testing.T) {
 }
 
 func TestParseIsRefused(t *testing.T) {
-	private, err := keystest.Key(t, keys.EdDSA).PrivateJWK()
+	private, err := testKey(t, keys.EdDSA).PrivateJWK()
 	require.NoError(t, err)
 	wrapped := private
 	for range 4 {
@@ -129,7 +128,7 @@ func TestParseIsRefused(t *testing.T) {
 }
 
 func TestParseOptionsReplaceWhatTheInputSays(t *testing.T) {
-	key, err := keystest.Key(t, keys.RS256).With(keys.Options{KeyID: "inside"})
+	key, err := testKey(t, keys.RS256).With(keys.Options{KeyID: "inside"})
 	require.NoError(t, err)
 	private, err := key.PrivateJWK()
 	require.NoError(t, err)
@@ -149,7 +148,7 @@ func TestParseOptionsReplaceWhatTheInputSays(t *testing.T) {
 }
 
 func TestReadFile(t *testing.T) {
-	key := keystest.Key(t, keys.ES384)
+	key := testKey(t, keys.ES384)
 	name := filepath.Join(t.TempDir(), "key.json")
 	private, err := key.PrivateJWK()
 	require.NoError(t, err)

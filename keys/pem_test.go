@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	"github.com/nokkel/nokkel/keys"
-	"github.com/nokkel/nokkel/keys/keystest"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -204,7 +203,7 @@ func TestPEMLabelIsNotBelieved(t *testing.T) {
 // belong to the key. One Ed25519 key in forty ends so.
 func TestDERKeepsItsLastByte(t *testing.T) {
 	for range 300 {
-		key := keystest.Key(t, keys.EdDSA)
+		key := testKey(t, keys.EdDSA)
 		again, err := keys.Parse(lastBlock(mustPEM(t, key)), keys.Options{})
 		require.NoError(t, err)
 		require.Equal(t, key.Thumbprint(), again.Thumbprint())

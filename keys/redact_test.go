@@ -25,7 +25,7 @@ import (
 func TestNoTypeShowsASecret(t *testing.T) {
 	const shared = "a shared secret of some length"
 	for _, alg := range []keys.Algorithm{keys.RS256, keys.ES256, keys.ES512, keys.EdDSA} {
-		key := keystest.Key(t, alg)
+		key := testKey(t, alg)
 		secrets := append(keystest.Secrets(t, key), []byte(shared))
 		secret := keys.NewSecret(shared)
 		public := key.PublicKey()
@@ -74,7 +74,7 @@ func (f *failures) Errorf(format string, args ...any) { fmt.Fprintf(f, format, a
 // TestFailedAssertionShowsNoSecret has testify print two keys that differ: it
 // asks no methods and follows every pointer by reflection.
 func TestFailedAssertionShowsNoSecret(t *testing.T) {
-	key, other := keystest.Key(t, keys.EdDSA), keystest.Key(t, keys.EdDSA)
+	key, other := testKey(t, keys.EdDSA), testKey(t, keys.EdDSA)
 	seed := keystest.Secrets(t, key)[0]
 	start := fmt.Sprintf("%02x %02x %02x %02x", seed[0], seed[1], seed[2], seed[3])
 	var bare, hidden failures
@@ -87,7 +87,7 @@ func TestFailedAssertionShowsNoSecret(t *testing.T) {
 }
 
 func TestKeyPrintsAlgorithmAndID(t *testing.T) {
-	key, err := keystest.Key(t, keys.ES256).With(keys.Options{KeyID: "me"})
+	key, err := testKey(t, keys.ES256).With(keys.Options{KeyID: "me"})
 	require.NoError(t, err)
 	for _, v := range []any{key, *key} {
 		assert.Equal(t, "keys.Key(ES256 me)", fmt.Sprintf("%v", v))
@@ -138,7 +138,7 @@ func TestZeroAndNilValuesDoNotPanic(t *testing.T) {
 // TestJSONRoundTripLosesNothingSilently: what Marshal wrote is public, and
 // Unmarshal says so instead of giving a key that cannot sign.
 func TestJSONRoundTripLosesNothingSilently(t *testing.T) {
-	key := keystest.Key(t, keys.ES256)
+	key := testKey(t, keys.ES256)
 	private, err := key.PrivateJWK()
 	require.NoError(t, err)
 	var config struct {

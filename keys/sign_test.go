@@ -1,6 +1,8 @@
 package keys_test
 
 import (
+	"strings"
+	"sync"
 	"testing"
 
 	"github.com/go-jose/go-jose/v4"
@@ -15,7 +17,7 @@ func TestSignVerifiesWithGoJOSE(t *testing.T) {
 	payload := []byte(`{"iss":"a","n":1}`)
 	for _, alg := range algorithms() {
 		t.Run(string(alg), func(t *testing.T) {
-			k := keystest.Key(t, alg)
+			k := testKey(t, alg)
 			for _, h := range []keys.Header{{}, {Type: "dpop+jwt", EmbedJWK: true}, {Type: "client-authentication+jwt"}} {
 				token, err := k.Sign(t.Context(), h, payload)
 				require.NoError(t, err)
@@ -43,4 +45,20 @@ func TestSignVerifiesWithGoJOSE(t *testing.T) {
 			assert.Equal(t, alg, again.Algorithm())
 		})
 	}
+}
+
+// rsaKey is made once: RSA keys are slow to make, and few tests need two.
+var rsaKey = sync.OnceValues(func() (*keys.Key, error) { return keys.GenerateRSA(keys.RS256, 2048) })
+
+// testKey returns a key for alg; of RSA always the same material.
+func testKey(t testing.TB, alg keys.Algorithm) *keys.Key {
+	t.Helper()
+	if strings.HasPrefix(string(alg), "ES") || alg == keys.EdDSA {
+		return keystest.Key(t, alg)
+	}
+	key, err := rsaKey()
+	require.NoError(t, err)
+	key, err = key.With(keys.Options{Algorithm: alg})
+	require.NoError(t, err)
+	return key
 }

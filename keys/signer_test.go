@@ -14,7 +14,6 @@ import (
 	"testing"
 
 	"github.com/nokkel/nokkel/keys"
-	"github.com/nokkel/nokkel/keys/keystest"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -52,7 +51,7 @@ func (e *driverError) Error() string { return "driver: " + e.text }
 
 func TestDeviceSignsWithEveryAlgorithm(t *testing.T) {
 	for _, alg := range algorithms() {
-		soft := keystest.Key(t, alg).Signer()
+		soft := testKey(t, alg).Signer()
 		d := &device{soft.Public(), func(_ context.Context, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
 			return soft.Sign(rand.Reader, digest, opts)
 		}}
@@ -73,7 +72,7 @@ func TestDeviceSignsWithEveryAlgorithm(t *testing.T) {
 
 func TestDeviceGetsTheContext(t *testing.T) {
 	type name struct{}
-	soft := keystest.Key(t, keys.ES256).Signer()
+	soft := testKey(t, keys.ES256).Signer()
 	r := &remote{device{soft.Public(), func(ctx context.Context, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
 		assert.Equal(t, "value", ctx.Value(name{}))
 		return soft.Sign(rand.Reader, digest, opts)
@@ -90,7 +89,7 @@ func TestDeviceGetsTheContext(t *testing.T) {
 }
 
 func TestDeviceThatSignsBadlyIsAnError(t *testing.T) {
-	other := keystest.Key(t, keys.ES256).Signer()
+	other := testKey(t, keys.ES256).Signer()
 	for name, answer := range map[string]func([]byte, crypto.SignerOpts) ([]byte, error){
 		"garbage":         func([]byte, crypto.SignerOpts) ([]byte, error) { return []byte("garbage"), nil },
 		"nothing":         func([]byte, crypto.SignerOpts) ([]byte, error) { return nil, nil },
@@ -105,7 +104,7 @@ func TestDeviceThatSignsBadlyIsAnError(t *testing.T) {
 		"error and answer": func([]byte, crypto.SignerOpts) ([]byte, error) { return []byte("x"), errors.New("pin 123456") },
 	} {
 		for _, alg := range []keys.Algorithm{keys.ES256, keys.RS256, keys.PS256, keys.EdDSA} {
-			d := &device{keystest.Key(t, alg).PublicKey().Public(), func(_ context.Context, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+			d := &device{testKey(t, alg).PublicKey().Public(), func(_ context.Context, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
 				if alg == keys.EdDSA && name != "an error" {
 					return answer(make([]byte, 32), crypto.SHA256)
 				}
@@ -124,7 +123,7 @@ func TestDeviceThatSignsBadlyIsAnError(t *testing.T) {
 }
 
 func TestDeviceErrorIsWrappedButNotPrinted(t *testing.T) {
-	key, err := keys.New(failingSigner{keystest.Key(t, keys.ES256).Signer(), "token=abc"}, keys.Options{})
+	key, err := keys.New(failingSigner{testKey(t, keys.ES256).Signer(), "token=abc"}, keys.Options{})
 	require.NoError(t, err)
 	_, err = key.Sign(t.Context(), keys.Header{}, nil)
 	assert.Equal(t, "keys: signer failed: it returned an error", err.Error())
@@ -134,10 +133,10 @@ func TestDeviceErrorIsWrappedButNotPrinted(t *testing.T) {
 }
 
 func TestNewRefusesWhatIsNoKeyPair(t *testing.T) {
-	rsaKey := keystest.Key(t, keys.RS256).Signer().(*rsa.PrivateKey)
-	ecKey := keystest.Key(t, keys.ES256).Signer().(*ecdsa.PrivateKey)
-	edKey := keystest.Key(t, keys.EdDSA).Signer().(ed25519.PrivateKey)
-	otherEC := keystest.Key(t, keys.ES256).Signer().(*ecdsa.PrivateKey)
+	rsaKey := testKey(t, keys.RS256).Signer().(*rsa.PrivateKey)
+	ecKey := testKey(t, keys.ES256).Signer().(*ecdsa.PrivateKey)
+	edKey := testKey(t, keys.EdDSA).Signer().(ed25519.PrivateKey)
+	otherEC := testKey(t, keys.ES256).Signer().(*ecdsa.PrivateKey)
 	p224, err := ecdsa.GenerateKey(elliptic.P224(), rand.Reader)
 	require.NoError(t, err)
 	brokenEd := append(ed25519.PrivateKey(nil), edKey...)
@@ -190,7 +189,7 @@ func TestNewRefusesWhatIsNoKeyPair(t *testing.T) {
 }
 
 func TestOptionsAreChecked(t *testing.T) {
-	key := keystest.Key(t, keys.ES256)
+	key := testKey(t, keys.ES256)
 	for name, c := range map[string]struct {
 		o    keys.Options
 		rule error
