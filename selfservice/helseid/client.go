@@ -22,6 +22,7 @@
 package helseid
 
 import (
+	"fmt"
 	"net/http"
 	"time"
 
@@ -75,6 +76,12 @@ type learned struct {
 // one program owns many clients.
 func (c *Client) For(clientID string, scopes ...string) *Client {
 	return &Client{Environment: c.Environment, ClientID: clientID, Scopes: scopes, DPoPKey: c.DPoPKey, Base: c.Base, shared: c.learned()}
+}
+
+// Format prints client id and authority, for every verb. fmt left to itself
+// would walk through tokens and nonces, while they change.
+func (c *Client) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "HelseID client %q at %s", c.ClientID, c.Environment.Authority)
 }
 
 func (c *Client) learned() *learned {

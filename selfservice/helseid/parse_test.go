@@ -1,0 +1,92 @@
+package helseid
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestParseExpiration(t *testing.T) {
+	day := time.Date(2027, 2, 20, 0, 0, 0, 0, time.UTC)
+	for text, want := range map[string]time.Time{
+		`null`:                                  {},
+		``:                                      {},
+		`"2027-02-20T00:00:00Z"`:                day,
+		`"2027-02-20t00:00:00z"`:                day,
+		`"2027-02-20T00:00:00+00:00"`:           day,
+		`"2027-02-20T01:00:00+01:00"`:           day,
+		`"2027-02-19T18:15:00-05:45"`:           day,
+		`"2027-02-20T00:00:00"`:                 day,
+		`"2027-02-20T00:00:00.1234567"`:         day.Add(123456700),
+		`"2027-02-20T00:00:00.5Z"`:              day.Add(5e8),
+		`"2027-02-20T02:00:00.123456789+02:00"`: day.Add(123456789),
+		`"9999-12-31T23:59:59.9999999"`:         time.Date(9999, 12, 31, 23, 59, 59, 999999900, time.UTC),
+		`"0001-01-01T00:00:00"`:                 {}, // .NET's way to say that there is none
+	} {
+		got, err := parseExpiration(json.RawMessage(text))
+		require.NoError(t, err, text)
+		assert.Equal(t, want, got, text)
+	}
+	for _, text := range []string{
+		`""`, `"never"`, `1771545600`, `{}`, `[]`, `true`, `"2027-02-20"`, `"2027-02-30T00:00:00Z"`, `"2027-02-20 00:00:00Z"`,
+		`"2027-02-20T00:00:00 Z"`, `"2027-02-20T25:00:00Z"`, `"9999-12-31T23:59:59-01:00"`, `"0001-01-01T00:00:00+01:00"`, `"2027-02-20T00:00:00Z`,
+	} {
+		_, err := parseExpiration(json.RawMessage(text))
+		require.ErrorIs(t, err, ErrMalformed, text)
+	}
+}
+
+func FuzzParseExpiration(f *testing.F) {
+	for _, seed := range []string{`null`, `"2027-02-20T00:00:00Z"`, `"2027-02-20T00:00:00.5"`, `"2027-02-20T01:00:00+01:00"`, `1`, `"`} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		got, err := parseExpiration(raw)
+		if err != nil {
+			require.ErrorIs(t, err, ErrMalformed)
+			return
+		}
+		assert.Equal(t, time.UTC, got.Location())
+		if got.IsZero() {
+			return
+		}
+		text, err := json.Marshal(got)
+		require.NoError(t, err)
+		again, err := parseExpiration(text)
+		require.NoError(t, err)
+		assert.True(t, got.Equal(again))
+	})
+}
+
+func FuzzProblemDetails(f *testing.F) {
+	f.Add(400, "", `{"type":"about:blank","title":"Bad","status":400,"detail":"x","instance":"/1"}`)
+	f.Add(401, `DPoP error="invalid_token"`, ``)
+	f.Add(429, "", `{"title":1,"detail":"`+strings.Repeat("A", 400)+`"}`)
+	f.Add(500, "", "{\"title\":\"\\ud800 \u202e\xff\"}")
+	f.Fuzz(func(t *testing.T, status int, challenge, body string) {
+		resp := &http.Response{StatusCode: status, Header: http.Header{"Www-Authenticate": {challenge}, "Retry-After": {challenge}}}
+		e := refusal(resp, []byte(body))
+		for _, text := range []string{e.Type, e.Title, e.Detail, e.Instance, e.WWWAuthenticate} {
+			assert.LessOrEqual(t, len(text), maxText)
+			assert.True(t, utf8.ValidString(text))
+			run := 0
+			for _, r := range text {
+				assert.True(t, unicode.IsPrint(r))
+				if run++; !tokenRune(r) {
+					run = 0
+				}
+				assert.LessOrEqual(t, run, maxRun+len("redacted"))
+			}
+		}
+		assert.GreaterOrEqual(t, e.RetryAfter, time.Duration(0))
+		assert.LessOrEqual(t, e.RetryAfter, maxRetryAfter)
+		assert.NotContains(t, e.Error(), "\n")
+	})
+}

@@ -1,0 +1,244 @@
+package helseid_test
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nokkel/nokkel/assertion"
+	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/selfservice/helseid"
+	"github.com/nokkel/nokkel/selfservice/helseid/helseidtest"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestUpdateClientSecretSendsTheJWKItself(t *testing.T) {
+	server, client, key := setup(t)
+	wire := new(recorder)
+	client.Base = wire
+	next := newKey(t)
+	expires, err := client.UpdateClientSecret(t.Context(), key, next.PublicKey())
+	require.NoError(t, err)
+	assert.WithinDuration(t, time.Now().Add(90*24*time.Hour), expires, time.Minute)
+	assert.Equal(t, time.UTC, expires.Location())
+
+	calls := wire.to("/v1/client-secret")
+	require.Len(t, calls, 1)
+	assert.Equal(t, http.MethodPost, calls[0].Method)
+	assert.Equal(t, "application/json", calls[0].Header.Get("Content-Type"))
+	assert.Equal(t, "application/json", calls[0].Header.Get("Accept"))
+	assert.Equal(t, string(next.PublicKey().JWK()), string(calls[0].body))
+	assert.NotContains(t, string(calls[0].body), `"d"`)
+	deadline, ok := calls[0].Context().Deadline()
+	require.True(t, ok, "every call has a deadline")
+	assert.LessOrEqual(t, time.Until(deadline), 30*time.Second)
+	assert.Len(t, server.Keys(clientID), 2)
+}
+
+func TestClientSecretsListsEveryKeyWithItsExpiry(t *testing.T) {
+	_, client, key := setup(t)
+	next := newKey(t)
+	expires, err := client.UpdateClientSecret(t.Context(), key, next.PublicKey())
+	require.NoError(t, err)
+	for _, as := range []*keys.Key{key, next} {
+		list, err := client.ClientSecrets(t.Context(), as)
+		require.NoError(t, err)
+		require.Len(t, list, 2)
+		assert.Equal(t, helseid.ClientSecret{KeyID: key.KeyID(), Thumbprint: key.Thumbprint(), Origin: "Gui"}, list[0])
+		assert.Equal(t, next.KeyID(), list[1].KeyID)
+		assert.Equal(t, expires, list[1].Expiration)
+		assert.Equal(t, "Api", list[1].Origin)
+		assert.True(t, next.PublicKey().Equal(list[1].PublicKey))
+	}
+}
+
+func TestClientSecretsToleratesWhatIsNotSure(t *testing.T) {
+	server, client, key := setup(t)
+	other := newKey(t)
+	text, err := json.Marshal(string(other.PublicKey().JWK()))
+	require.NoError(t, err)
+	server.Inject(selfService(200, nil, `[
+		{"expiration":null,"kid":"a","jwkThumbprint":"t","origin":"Gui","publicJwk":null},
+		{"kid":"b"},
+		{"jwkThumbprint":"c","origin":"Robot","unknown":{"x":[1]}},
+		{"kid":null,"jwkThumbprint":null,"origin":null,"publicJwk":"not a key","expiration":"2027-02-20T00:00:00"},
+		{"publicJwk":`+string(text)+`,"expiration":"2027-02-20T01:30:00.5+01:30"},
+		{"publicJwk":`+string(other.PublicKey().JWK())+`},
+		null
+	]`))
+	list, err := client.ClientSecrets(t.Context(), key)
+	require.NoError(t, err)
+	require.Len(t, list, 7)
+	assert.Equal(t, helseid.ClientSecret{KeyID: "a", Thumbprint: "t", Origin: "Gui"}, list[0])
+	assert.Equal(t, helseid.ClientSecret{KeyID: "b"}, list[1])
+	assert.Equal(t, helseid.ClientSecret{Thumbprint: "c", Origin: "Robot"}, list[2])
+	assert.Equal(t, helseid.ClientSecret{Expiration: time.Date(2027, 2, 20, 0, 0, 0, 0, time.UTC)}, list[3])
+	assert.Equal(t, time.Date(2027, 2, 20, 0, 0, 0, 5e8, time.UTC), list[4].Expiration)
+	for _, s := range list[4:6] {
+		assert.Equal(t, other.Thumbprint(), s.Thumbprint, "read from the key itself")
+		assert.True(t, other.PublicKey().Equal(s.PublicKey))
+	}
+	assert.Zero(t, list[6])
+
+	server.Inject(selfService(200, nil, `[]`))
+	list, err = client.ClientSecrets(t.Context(), key)
+	require.NoError(t, err)
+	assert.Empty(t, list)
+}
+
+func TestAnswersOfAnotherShapeAreMalformed(t *testing.T) {
+	server, client, key := setup(t)
+	for name, body := range map[string]string{
+		"HTML": "<html>", "a number": "1", "a list of numbers": "[1]",
+		"date as number": `[{"expiration":1}]`, "no date": `[{"expiration":"soon"}]`,
+		"kid a number": `[{"kid":1}]`, "nothing": "",
+	} {
+		t.Run(name, func(t *testing.T) {
+			server.Inject(selfService(200, nil, body))
+			_, err := client.ClientSecrets(t.Context(), key)
+			require.ErrorIs(t, err, helseid.ErrMalformed)
+			assert.NotContains(t, err.Error(), "html")
+		})
+	}
+	server.Inject(selfService(200, nil, strings.Repeat(" ", 1<<20+1)))
+	_, err := client.ClientSecrets(t.Context(), key)
+	require.ErrorIs(t, err, helseid.ErrTooLarge)
+}
+
+func TestUpdateClientSecretReadsTheExpiration(t *testing.T) {
+	server, client, key := setup(t)
+	for body, want := range map[string]time.Time{
+		`{"expiration":"2027-02-20T00:00:00Z"}`:      time.Date(2027, 2, 20, 0, 0, 0, 0, time.UTC),
+		`{"expiration":"2027-02-20T02:00:00+02:00"}`: time.Date(2027, 2, 20, 0, 0, 0, 0, time.UTC),
+		`{"expiration":null}`:                        {},
+		`{}`:                                         {},
+		``:                                           {},
+	} {
+		server.Inject(selfService(201, nil, body))
+		got, err := client.UpdateClientSecret(t.Context(), key, key.PublicKey())
+		require.NoError(t, err, body)
+		assert.Equal(t, want, got, body)
+	}
+	for _, body := range []string{`"2027-02-20T00:00:00Z"`, `{"expiration":"never"}`, `registered`} {
+		server.Inject(selfService(200, nil, body))
+		_, err := client.UpdateClientSecret(t.Context(), key, key.PublicKey())
+		assert.ErrorIs(t, err, helseid.ErrMalformed, body)
+	}
+}
+
+func TestUpdateClientSecretRefusesKeysThatHelseIDDoesNotTake(t *testing.T) {
+	server, client, key := setup(t)
+	edwards, err := keys.Generate(keys.EdDSA)
+	require.NoError(t, err)
+	_, err = client.UpdateClientSecret(t.Context(), key, edwards.PublicKey())
+	require.ErrorIs(t, err, helseid.ErrAlgorithm)
+	assert.Zero(t, server.Counts().Requests)
+}
+
+func TestALostReplyIsFoundByReading(t *testing.T) {
+	server, client, key := setup(t)
+	next := newKey(t)
+	server.Inject(func(_ int, r *http.Request) *helseidtest.Fault {
+		if r.Method == http.MethodPost && r.URL.Path == "/v1/client-secret" {
+			return &helseidtest.Fault{Execute: true}
+		}
+		return nil
+	})
+	_, err := client.UpdateClientSecret(t.Context(), key, next.PublicKey())
+	require.ErrorContains(t, err, "helseid: calling the self-service API: ")
+	require.NoError(t, client.VerifyKey(t.Context(), next))
+	list, err := client.ClientSecrets(t.Context(), next)
+	require.NoError(t, err)
+	found, ok := helseid.Find(list, next.PublicKey())
+	require.True(t, ok)
+	assert.Equal(t, "Api", found.Origin)
+}
+
+func TestFind(t *testing.T) {
+	key, err := newKey(t).With(keys.Options{KeyID: "ours"})
+	require.NoError(t, err)
+	other := newKey(t).Thumbprint()
+	ours := helseid.ClientSecret{Thumbprint: key.Thumbprint(), KeyID: "renamed"}
+	for name, c := range map[string]struct {
+		list []helseid.ClientSecret
+		want int // -1: none
+	}{
+		"by thumbprint, whatever the kid":         {[]helseid.ClientSecret{{KeyID: "x", Thumbprint: other}, ours}, 1},
+		"by thumbprint before kid":                {[]helseid.ClientSecret{{KeyID: "ours"}, ours}, 1},
+		"by kid where there is no thumbprint":     {[]helseid.ClientSecret{{KeyID: "x"}, {KeyID: "ours"}}, 1},
+		"by kid where it is no thumbprint":        {[]helseid.ClientSecret{{KeyID: "ours", Thumbprint: "A1B2"}}, 0},
+		"not by kid where the thumbprint differs": {[]helseid.ClientSecret{{KeyID: "ours", Thumbprint: other}}, -1},
+		"not by a kid that two rows have":         {[]helseid.ClientSecret{{KeyID: "ours"}, {KeyID: "ours"}}, -1},
+		"not in an empty list":                    {nil, -1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, ok := helseid.Find(c.list, key.PublicKey())
+			require.Equal(t, c.want >= 0, ok)
+			if ok {
+				assert.Equal(t, c.list[c.want], got)
+			}
+		})
+	}
+}
+
+func TestATokenIsReusedPerKey(t *testing.T) {
+	server, client, key := setup(t)
+	for range 3 {
+		_, err := client.ClientSecrets(t.Context(), key)
+		require.NoError(t, err)
+	}
+	assert.Equal(t, 1, server.Counts().Tokens)
+	next := newKey(t)
+	_, err := client.UpdateClientSecret(t.Context(), key, next.PublicKey())
+	require.NoError(t, err)
+	assert.Equal(t, 1, server.Counts().Tokens)
+	_, err = client.ClientSecrets(t.Context(), next)
+	require.NoError(t, err)
+	assert.Equal(t, 2, server.Counts().Tokens, "a call as another key proves that key")
+	renamed, err := next.With(keys.Options{KeyID: "renamed"})
+	require.NoError(t, err)
+	_, err = client.ClientSecrets(t.Context(), renamed)
+	require.ErrorIs(t, err, assertion.ErrInvalidClient, "nor will another kid do")
+}
+
+func TestVerifyKeyAlwaysGetsAFreshToken(t *testing.T) {
+	server, client, key := setup(t)
+	require.NoError(t, client.VerifyKey(t.Context(), key))
+	require.NoError(t, client.VerifyKey(t.Context(), key))
+	assert.Equal(t, 2, server.Counts().Tokens)
+	_, err := client.ClientSecrets(t.Context(), key)
+	require.NoError(t, err)
+	assert.Equal(t, 2, server.Counts().Tokens, "its token is used by the next call")
+
+	server.RemoveKey(clientID, key.PublicKey())
+	err = client.VerifyKey(t.Context(), key)
+	require.ErrorIs(t, err, assertion.ErrInvalidClient)
+	var refused *assertion.Error
+	require.ErrorAs(t, err, &refused)
+	assert.Equal(t, "invalid_client", refused.Code)
+}
+
+func TestVerifyKeyWaitsForNoEarlierFailure(t *testing.T) {
+	server, client, key := setup(t)
+	next := newKey(t)
+	server.Propagation = time.Minute
+	_, err := client.UpdateClientSecret(t.Context(), key, next.PublicKey())
+	require.NoError(t, err)
+	require.ErrorIs(t, client.VerifyKey(t.Context(), next), assertion.ErrInvalidClient)
+	server.Advance(time.Minute)
+	require.NoError(t, client.VerifyKey(t.Context(), next))
+}
+
+func TestCallsEndWithTheirContext(t *testing.T) {
+	server, client, key := setup(t)
+	require.NoError(t, client.VerifyKey(t.Context(), key))
+	server.Inject(helseidtest.Every(1, helseidtest.Fault{Delay: time.Hour}))
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	_, err := client.ClientSecrets(ctx, key)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+}
