@@ -9,11 +9,15 @@ import (
 	"github.com/nokkel/nokkel/keys"
 )
 
+// thumbprintLength is that of SHA-256 in base64url; a text of another length
+// says nothing of the key.
+const thumbprintLength = 43
+
 // ClientSecret is one key that is registered for the client; HelseID calls
 // public keys client secrets. Members that the server leaves out are empty.
 type ClientSecret struct {
 	KeyID      string
-	Thumbprint string          // RFC 7638, SHA-256, base64url
+	Thumbprint string          // RFC 7638, SHA-256, base64url; empty where the server tells something else
 	Expiration time.Time       // in UTC; zero: never
 	Origin     string          // "Api": registered by the client; "Gui": by a person
 	PublicKey  *keys.PublicKey // nil: the server did not show it, or it is of no kind that signs
@@ -63,7 +67,10 @@ func (c *Client) ClientSecrets(ctx context.Context, as keys.Source) ([]ClientSec
 	}
 	list := make([]ClientSecret, 0, len(rows))
 	for _, row := range rows {
-		s := ClientSecret{KeyID: row.KeyID, Thumbprint: row.Thumbprint, Origin: row.Origin}
+		s := ClientSecret{KeyID: row.KeyID, Origin: row.Origin}
+		if len(row.Thumbprint) == thumbprintLength {
+			s.Thumbprint = row.Thumbprint
+		}
 		if s.Expiration, err = parseExpiration(row.Expiration); err != nil {
 			return nil, err // no date is harmless, a wrong one is not
 		}
@@ -88,7 +95,7 @@ func Find(list []ClientSecret, key *keys.PublicKey) (ClientSecret, bool) {
 		switch {
 		case s.Thumbprint == key.Thumbprint():
 			return s, true
-		case len(s.Thumbprint) != thumbprintLength && s.KeyID == key.KeyID():
+		case s.Thumbprint == "" && s.KeyID == key.KeyID():
 			byKid = append(byKid, s)
 		}
 	}
@@ -97,7 +104,3 @@ func Find(list []ClientSecret, key *keys.PublicKey) (ClientSecret, bool) {
 	}
 	return ClientSecret{}, false
 }
-
-// thumbprintLength is that of SHA-256 in base64url; a text of another length
-// is not an RFC 7638 thumbprint and says nothing of the key.
-const thumbprintLength = 43
