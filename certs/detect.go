@@ -5,9 +5,16 @@ import (
 	"crypto/x509"
 	"encoding/asn1"
 	"encoding/base64"
+	"encoding/pem"
 	"errors"
 
 	"github.com/nokkel/nokkel/keys"
+)
+
+// What keystores of Java begin with.
+const (
+	magicJKS   = "\xfe\xed\xfe\xed"
+	magicJCEKS = "\xce\xce\xce\xce"
 )
 
 // open tells the forms apart.
@@ -19,9 +26,9 @@ func open(data []byte, password string) ([]sealed, error) {
 		data = der
 	}
 	switch {
-	case bytes.HasPrefix(data, []byte{0xfe, 0xed, 0xfe, 0xed}):
+	case bytes.HasPrefix(data, []byte(magicJKS)):
 		return openJKS(data, password)
-	case bytes.HasPrefix(data, []byte{0xce, 0xce, 0xce, 0xce}):
+	case bytes.HasPrefix(data, []byte(magicJCEKS)):
 		return nil, refuse(keys.ErrUnsupported, "a JCEKS keystore; keytool -importkeystore converts it to PKCS12")
 	case bytes.HasPrefix(data, []byte{0x30, 0x80}):
 		return nil, refuse(keys.ErrUnsupported, "BER of indefinite length; openssl pkcs12 rewrites it as DER")
@@ -31,9 +38,9 @@ func open(data []byte, password string) ([]sealed, error) {
 	return openText(data)
 }
 
-// isDER tells a SEQUENCE of 128 bytes or more from text, where 0x30 is a
-// digit and followed by ASCII.
-func isDER(data []byte) bool { return len(data) > 1 && data[0] == 0x30 && data[1] > 0x80 }
+// isDER tells a SEQUENCE from text: 0x30 is a digit, and no form of text that
+// is read here, base64 of one included, begins with a digit 0.
+func isDER(data []byte) bool { return len(data) > 1 && data[0] == 0x30 }
 
 func openDER(der []byte, password string) ([]sealed, error) {
 	var outer asn1.RawValue
@@ -50,7 +57,7 @@ func openDER(der []byte, password string) ([]sealed, error) {
 		public, err := keys.NewPublicKey(pub, keys.Options{})
 		return opened(Entry{Public: public}, err)
 	}
-	return openPrivate(der)
+	return openPrivate(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})) // whichever kind it is
 }
 
 // openText reads what package keys reads: public forms first, because those
@@ -92,9 +99,9 @@ func opened(e Entry, err error) ([]sealed, error) {
 	return []sealed{{alias: e.Alias, private: e.Key != nil, open: func() (Entry, error) { return e, nil }}}, nil
 }
 
-// aliasOf is the kid of a JWK; PEM and DER have no names.
+// aliasOf is the kid of a JWK; PEM has no names.
 func aliasOf(p *keys.PublicKey, data []byte) string {
-	if isDER(data) || bytes.Contains(data, []byte("-----BEGIN ")) {
+	if bytes.Contains(data, []byte("-----BEGIN ")) {
 		return ""
 	}
 	return p.KeyID()
@@ -111,5 +118,5 @@ func binaryInBase64(data []byte) ([]byte, bool) {
 		return nil, false
 	}
 	out = out[:n]
-	return out, bytes.HasPrefix(out, []byte{0xfe, 0xed, 0xfe, 0xed}) || bytes.HasPrefix(out, []byte{0x30, 0x80}) || isDER(out)
+	return out, isDER(out) || bytes.HasPrefix(out, []byte(magicJKS))
 }

@@ -137,7 +137,7 @@ func checkProtected(der []byte) error {
 	case len(k.Encrypted) < jksOverhead:
 		return refuse(keys.ErrMalformed, "JKS key")
 	case len(k.Encrypted) > maxPrivateKey:
-		return refuse(keys.ErrTooLarge, "private key over 8 KiB")
+		return refuse(keys.ErrTooLarge, "private key over 5 KiB")
 	}
 	return nil
 }

@@ -3,7 +3,9 @@ package certs_test
 import (
 	"context"
 	"crypto/x509/pkix"
+	"errors"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 
@@ -22,19 +24,19 @@ const (
 // signingKeys are one key of each kind with a self-signed certificate, made
 // once.
 var signingKeys = sync.OnceValue(func() map[string]*keys.Key {
+	rsa, err := keys.GenerateRSA(keys.RS512, 2048)
+	ec, ecErr := keys.Generate(keys.ES256)
+	ed, edErr := keys.Generate(keys.EdDSA)
+	if err := errors.Join(err, ecErr, edErr); err != nil {
+		panic(err)
+	}
 	all := map[string]*keys.Key{}
-	for _, alg := range []keys.Algorithm{keys.RS512, keys.ES256, keys.EdDSA} {
-		key, err := keys.Generate(alg)
-		if alg == keys.RS512 {
-			key, err = keys.GenerateRSA(alg, 2048)
-		}
-		if err == nil {
-			key, err = certs.SelfSign(context.Background(), key, certs.Template{Subject: pkix.Name{CommonName: "my client"}})
-		}
+	for _, key := range []*keys.Key{rsa, ec, ed} {
+		key, err := certs.SelfSign(context.Background(), key, certs.Template{Subject: pkix.Name{CommonName: "my client"}})
 		if err != nil {
 			panic(err)
 		}
-		all[string(alg)] = key
+		all[string(key.Algorithm())] = key
 	}
 	return all
 })
@@ -46,7 +48,15 @@ var writers = map[string]func(key *keys.Key, alias, password string) ([]byte, er
 	"JKS":           certs.MarshalJKS,
 }
 
-func TestKeystoresOpenElsewhere(t *testing.T) {
+// converted is what keytool makes of each of them, so that all it writes is
+// read here as well.
+var converted = map[string]string{
+	"modern PKCS12": "-deststoretype PKCS12 -J-Dkeystore.pkcs12.legacy",
+	"legacy PKCS12": "-deststoretype JKS",
+	"JKS":           "-deststoretype PKCS12",
+}
+
+func TestKeystoresOpenInKeytoolAndOpenSSL(t *testing.T) {
 	for format, marshal := range writers {
 		for alg, key := range signingKeys() {
 			t.Run(format+"/"+alg, func(t *testing.T) {
@@ -57,13 +67,9 @@ func TestKeystoresOpenElsewhere(t *testing.T) {
 				require.NoError(t, err)
 				requireSame(t, key, own)
 
-				name := file(t, store)
-				listed := tool(t, "keytool", "-list", "-keystore", name, "-storepass", password, "-alias", alias)
-				assert.Contains(t, listed, "my client,")
-				assert.Contains(t, listed, "PrivateKeyEntry")
-				other := filepath.Join(t.TempDir(), "other")
-				tool(t, "keytool", "-importkeystore", "-srckeystore", name, "-srcstorepass", password, "-srcalias", alias,
-					"-destkeystore", other, "-deststoretype", "PKCS12", "-deststorepass", password, "-noprompt")
+				name, other := file(t, store), filepath.Join(t.TempDir(), "other")
+				tool(t, "keytool", append([]string{"-importkeystore", "-srckeystore", name, "-srcstorepass", password, "-srcalias", alias,
+					"-destkeystore", other, "-deststorepass", password, "-noprompt"}, strings.Fields(converted[format])...)...)
 				back, err := certs.ParseKey(read(t, other), alias, password)
 				require.NoError(t, err)
 				requireSame(t, key, back)
@@ -75,6 +81,92 @@ func TestKeystoresOpenElsewhere(t *testing.T) {
 					require.NoError(t, err)
 					requireSame(t, key, back)
 				}
+			})
+		}
+	}
+}
+
+func TestArchivesMadeByOpenSSLNowOpen(t *testing.T) {
+	for alg, key := range signingKeys() {
+		private, err := key.PrivatePEM()
+		require.NoError(t, err)
+		pem := append(private, certs.PEM(key.Certificates())...)
+		for _, options := range []string{"", "-legacy", "-legacy -descert", "-macalg sha384 -iter 5000"} {
+			t.Run(alg+options, func(t *testing.T) {
+				t.Parallel()
+				out := filepath.Join(t.TempDir(), "out")
+				tool(t, "openssl", append([]string{"pkcs12", "-export", "-in", file(t, pem), "-name", alias, "-passout", "pass:" + password, "-out", out}, strings.Fields(options)...)...)
+				got, err := certs.ParseKey(read(t, out), alias, password)
+				require.NoError(t, err)
+				requireSame(t, key, got)
+			})
+		}
+	}
+}
+
+func TestChainsStayWhole(t *testing.T) {
+	key := client(t)
+	for format, marshal := range writers {
+		t.Run(format, func(t *testing.T) {
+			t.Parallel()
+			store, err := marshal(key, alias, password)
+			require.NoError(t, err)
+			own, err := certs.ParseKey(store, alias, password)
+			require.NoError(t, err)
+			requireSame(t, key, own)
+			listed := tool(t, "keytool", "-list", "-v", "-keystore", file(t, store), "-storepass", password)
+			assert.Contains(t, listed, "Alias name: my client\n")
+			assert.Contains(t, listed, "Certificate chain length: 3\n")
+		})
+	}
+}
+
+func TestUnusualAliasesAndPasswords(t *testing.T) {
+	key := signingKeys()["ES256"]
+	for _, c := range []struct{ alias, password string }{
+		{"Blåbærsyltetøy №1", password},
+		{"a", `p"ss' w\rd`},
+		{"latin", "blåbærsyltetøy"},
+	} {
+		for format, marshal := range writers {
+			t.Run(format+"/"+c.alias, func(t *testing.T) {
+				store, err := marshal(key, c.alias, c.password)
+				require.NoError(t, err)
+				own, err := certs.ParseKey(store, c.alias, c.password)
+				require.NoError(t, err)
+				requireSame(t, key, own)
+				if format != "JKS" {
+					tool(t, "openssl", "pkcs12", "-in", file(t, store), "-passin", "pass:"+c.password, "-noout")
+				}
+			})
+		}
+	}
+}
+
+func TestWritersRefuse(t *testing.T) {
+	with := signingKeys()["ES256"]
+	without, err := keys.Generate(keys.ES256)
+	require.NoError(t, err)
+	for _, c := range []struct {
+		rule            string
+		key             *keys.Key
+		alias, password string
+		want            error
+	}{
+		{"key without certificate", without, alias, password, certs.ErrNoCertificate},
+		{"empty password", with, alias, "", certs.ErrPassword},
+		{"password that the format cannot hold", with, alias, "🔑🔑🔑🔑🔑🔑", certs.ErrPassword},
+		{"empty alias", with, "", password, keys.ErrMalformed},
+		{"alias over 255 bytes", with, strings.Repeat("a", 256), password, keys.ErrMalformed},
+		{"alias with a line end", with, "a\nb", password, keys.ErrMalformed},
+		{"alias that is not UTF-8", with, "a\xff", password, keys.ErrMalformed},
+		{"alias outside the BMP", with, "🔑", password, keys.ErrMalformed},
+	} {
+		for format, marshal := range writers {
+			t.Run(format+"/"+c.rule, func(t *testing.T) {
+				store, err := marshal(c.key, c.alias, c.password)
+				require.ErrorIs(t, err, c.want)
+				assert.Nil(t, store)
 			})
 		}
 	}

@@ -78,12 +78,15 @@ func newArchive(der []byte, text string) (*archive, error) {
 	}
 	a := &archive{password: pw, filler: filler}
 	contents, err := p.contents()
+	if err != nil {
+		return nil, err
+	}
 	for _, c := range contents {
-		if err == nil {
-			err = a.add(c, &left)
+		if err := a.add(c, &left); err != nil {
+			return nil, err
 		}
 	}
-	return a, err
+	return a, nil
 }
 
 // add takes up one content of the archive.
@@ -121,7 +124,7 @@ func (a *archive) addBag(bag safeBag, left *budget) error {
 			return err
 		}
 		if len(e.Encrypted) > maxPrivateKey {
-			return refuse(keys.ErrTooLarge, "private key over 8 KiB")
+			return refuse(keys.ErrTooLarge, "private key over 5 KiB")
 		}
 		if err := left.spendPBE(e.Algorithm); err != nil {
 			return err
@@ -224,7 +227,7 @@ func fillerBags(filler *keys.Key) ([]safeBag, error) {
 
 func parsePKCS8(der []byte) (any, error) {
 	if len(der) > maxPrivateKey {
-		return nil, refuse(keys.ErrTooLarge, "private key over 8 KiB")
+		return nil, refuse(keys.ErrTooLarge, "private key over 5 KiB")
 	}
 	key, err := x509.ParsePKCS8PrivateKey(der)
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 // Limits on what is read. Honest keystores are a few KiB.
 const (
 	maxInput      = 1 << 20 // bytes of any input
-	maxPrivateKey = 8 << 10 // bytes of one encrypted PKCS#8 key; RSA 8192 takes 4.7 KiB
+	maxPrivateKey = 5 << 10 // bytes of one PKCS#8 key, encrypted or not; RSA 8192 takes 4.6 KiB
 )
 
 // Entry is what an input holds under one alias.

@@ -19,6 +19,9 @@ func tool(t *testing.T, name string, args ...string) string {
 		t.Skipf("%s is not installed", name)
 	}
 	require.NoError(t, err)
+	if name == "keytool" {
+		args = append([]string{"-J-XX:TieredStopAtLevel=1"}, args...) // a third of the time to start
+	}
 	cmd := exec.CommandContext(t.Context(), path, args...)
 	cmd.Env = append(os.Environ(), "LC_ALL=C.UTF-8")
 	out, err := cmd.CombinedOutput()
@@ -35,7 +38,7 @@ func file(t *testing.T, content []byte) string {
 }
 
 // read returns the content of a file that a tool has written.
-func read(t *testing.T, name string) []byte {
+func read(t testing.TB, name string) []byte {
 	t.Helper()
 	content, err := os.ReadFile(name)
 	require.NoError(t, err)

@@ -1,0 +1,214 @@
+package certs_test
+
+import (
+	"encoding/base64"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/nokkel/nokkel/certs"
+	"github.com/nokkel/nokkel/keys"
+)
+
+// Archives that OpenSSL and keytool made: testdata/make.sh says how.
+
+func testdata(t testing.TB, name string) []byte {
+	t.Helper()
+	return read(t, filepath.Join("testdata", name))
+}
+
+// client is the key of the archives made by OpenSSL, with its chain.
+func client(t testing.TB) *keys.Key {
+	t.Helper()
+	key, err := keys.Parse(testdata(t, "client.key"), keys.Options{})
+	require.NoError(t, err)
+	pool, err := certs.ParsePEM(append(append(testdata(t, "root.pem"), testdata(t, "ca.pem")...), testdata(t, "client.pem")...))
+	require.NoError(t, err)
+	key, err = certs.Attach(key, pool)
+	require.NoError(t, err)
+	return key
+}
+
+func TestArchivesOfOpenSSLOpen(t *testing.T) {
+	for name, alias := range map[string]string{
+		"openssl-aes256.p12":  "My Client",
+		"openssl-rc2.p12":     "My Client",
+		"openssl-3des.p12":    "My Client",
+		"openssl-sha512.p12":  "My Client",
+		"openssl-plain.p12":   "My Client",
+		"openssl-unicode.p12": "Blåbærsyltetøy",
+		"openssl-unnamed.p12": "",
+	} {
+		t.Run(name, func(t *testing.T) {
+			entries, err := certs.Parse(testdata(t, name), "changeit")
+			require.NoError(t, err)
+			require.Len(t, entries, 1)
+			assert.Equal(t, alias, entries[0].Alias)
+			requireSame(t, client(t), entries[0].Key)
+			assert.Len(t, entries[0].Public.Certificates(), 3)
+
+			key, err := certs.ParseKey(testdata(t, name), strings.ToUpper(alias), "changeit")
+			require.NoError(t, err)
+			requireSame(t, client(t), key)
+		})
+	}
+}
+
+func TestArchivesOfKeytoolOpen(t *testing.T) {
+	for name, aliases := range map[string][]string{
+		"keytool-two.PKCS12":     {"one", "two"},
+		"keytool-two.JKS":        {"authority", "one", "two"},
+		"keytool-old.PKCS12":     {"one"},
+		"keytool-ed25519.PKCS12": {"one"},
+		"keytool-rsa.JKS":        {"one"},
+		"keytool-trusted.JKS":    {"authority"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			entries, err := certs.Parse(testdata(t, name), "changeit")
+			require.NoError(t, err)
+			var got []string
+			for _, e := range entries {
+				got = append(got, e.Alias)
+				if e.Alias == "authority" {
+					assert.Nil(t, e.Key)
+					assert.Len(t, e.Public.Certificates(), 1)
+					continue
+				}
+				assert.Equal(t, "test "+e.Alias, e.Key.Certificates()[0].Subject.CommonName)
+				key, err := certs.ParseKey(testdata(t, name), e.Alias, "changeit")
+				require.NoError(t, err)
+				requireSame(t, e.Key, key)
+			}
+			assert.ElementsMatch(t, aliases, got)
+		})
+	}
+}
+
+func TestEmptyPasswordOpensWhatWasMadeWithIt(t *testing.T) {
+	key, err := certs.ParseKey(testdata(t, "openssl-empty.p12"), "", "")
+	require.NoError(t, err)
+	assert.True(t, key.PublicKey().Equal(client(t).PublicKey()))
+}
+
+func TestPublicFormsThatKeycloakTakes(t *testing.T) {
+	public := client(t).PublicKey()
+	jwks, err := keys.Set{Keys: []*keys.PublicKey{public}}.MarshalJSON()
+	require.NoError(t, err)
+	leaf := public.Certificates()[0].Raw
+	for name, c := range map[string]struct {
+		data         []byte
+		alias        string
+		certificates int
+	}{
+		"certificate PEM":                        {testdata(t, "client.pem"), "", 1},
+		"certificate DER":                        {leaf, "", 1},
+		"certificate in base64 without armour":   {[]byte(base64.StdEncoding.EncodeToString(leaf)), "", 1},
+		"public key PEM":                         {testdata(t, "client.pub"), "", 0},
+		"public key in base64 without armour":    {bare(testdata(t, "client.pub")), "", 0},
+		"JWKS":                                   {jwks, public.KeyID(), 3},
+		"JWK":                                    {public.JWK(), public.KeyID(), 3},
+		"PKCS#12 of a certificate without a key": {testdata(t, "openssl-certificate.p12"), "", 1},
+		"JKS of a trusted certificate":           {testdata(t, "keytool-trusted.JKS"), "authority", 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			entries, err := certs.Parse(c.data, "changeit")
+			require.NoError(t, err)
+			require.Len(t, entries, 1)
+			assert.Equal(t, c.alias, entries[0].Alias)
+			assert.Nil(t, entries[0].Key)
+			assert.True(t, public.Equal(entries[0].Public))
+			assert.Len(t, entries[0].Public.Certificates(), c.certificates)
+
+			_, err = certs.ParseKey(c.data, "", "changeit")
+			assert.ErrorIs(t, err, keys.ErrNoPrivateKey)
+		})
+	}
+}
+
+// bare is a PEM text without its first and last line.
+func bare(pem []byte) []byte {
+	lines := strings.Split(strings.TrimSpace(string(pem)), "\n")
+	return []byte(strings.Join(lines[1:len(lines)-1], "\n"))
+}
+
+func TestPrivateFormsOfPackageKeys(t *testing.T) {
+	want := client(t)
+	jwk, err := want.PrivateJWK()
+	require.NoError(t, err)
+	pem, err := want.PrivatePEM()
+	require.NoError(t, err)
+	for name, data := range map[string][]byte{
+		"private JWK":                   jwk,
+		"PEM of key and chain":          append(pem, certs.PEM(want.Certificates())...),
+		"PKCS#12 in base64":             []byte(base64.StdEncoding.EncodeToString(testdata(t, "openssl-rc2.p12"))),
+		"PKCS#12 in base64 with breaks": []byte(strings.ReplaceAll(base64.StdEncoding.EncodeToString(testdata(t, "openssl-rc2.p12")), "A", "A\r\n")),
+	} {
+		t.Run(name, func(t *testing.T) {
+			key, err := certs.ParseKey(data, "", "changeit")
+			require.NoError(t, err)
+			requireSame(t, want, key)
+		})
+	}
+}
+
+func TestReadersRefuse(t *testing.T) {
+	big := make([]byte, 1<<20+1)
+	for _, c := range []struct {
+		rule            string
+		data            []byte
+		alias, password string
+		want            error
+	}{
+		{"PKCS#12: wrong password", testdata(t, "openssl-aes256.p12"), "", "wrong", certs.ErrPassword},
+		{"PKCS#12: empty password", testdata(t, "openssl-aes256.p12"), "", "", certs.ErrPassword},
+		{"PKCS#12: password that no BMPString holds", testdata(t, "openssl-aes256.p12"), "", "🔑", certs.ErrPassword},
+		{"PKCS#12: damaged", damaged(testdata(t, "openssl-aes256.p12")), "", "changeit", certs.ErrPassword},
+		{"PKCS#12: unknown alias", testdata(t, "openssl-aes256.p12"), "other", "changeit", certs.ErrNotFound},
+		{"PKCS#12: two keys and no alias", testdata(t, "keytool-two.PKCS12"), "", "changeit", keys.ErrAmbiguous},
+		{"PKCS#12: no certificate", testdata(t, "openssl-nocert.p12"), "", "changeit", certs.ErrNoCertificate},
+		{"PKCS#12: no MAC", testdata(t, "openssl-nomac.p12"), "", "changeit", keys.ErrUnsupported},
+		{"PKCS#12: DSA key", testdata(t, "keytool-dsa.PKCS12"), "", "changeit", keys.ErrMalformed},
+		{"PKCS#12: trailing bytes", append(testdata(t, "openssl-aes256.p12"), 0), "", "changeit", keys.ErrMalformed},
+		{"PKCS#12: BER", []byte{0x30, 0x80, 0x02, 0x01, 0x03}, "", "changeit", keys.ErrUnsupported},
+		{"JKS: wrong password", testdata(t, "keytool-two.JKS"), "one", "wrong", certs.ErrPassword},
+		{"JKS: password outside Latin-1", testdata(t, "keytool-two.JKS"), "one", "пароль", certs.ErrPassword},
+		{"JKS: damaged", damaged(testdata(t, "keytool-two.JKS")), "one", "changeit", certs.ErrPassword},
+		{"JKS: unknown alias", testdata(t, "keytool-two.JKS"), "other", "changeit", certs.ErrNotFound},
+		{"JKS: alias of a trusted certificate", testdata(t, "keytool-two.JKS"), "authority", "changeit", keys.ErrNoPrivateKey},
+		{"JKS: two keys and no alias", testdata(t, "keytool-two.JKS"), "", "changeit", keys.ErrAmbiguous},
+		{"JKS: key with another password", testdata(t, "keytool-keypass.JKS"), "", "changeit", certs.ErrPassword},
+		{"JCEKS", testdata(t, "keytool.JCEKS"), "one", "changeit", keys.ErrUnsupported},
+		{"over 1 MiB", big, "", "", keys.ErrTooLarge},
+		{"empty", nil, "", "", keys.ErrMalformed},
+		{"text", []byte("hello"), "", "", keys.ErrMalformed},
+		{"encrypted PEM", []byte("-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n"), "", "", keys.ErrUnsupported},
+	} {
+		t.Run(c.rule, func(t *testing.T) {
+			key, err := certs.ParseKey(c.data, c.alias, c.password)
+			require.ErrorIs(t, err, c.want)
+			assert.Nil(t, key)
+			if c.password != "" {
+				assert.NotContains(t, err.Error(), c.password)
+			}
+		})
+	}
+}
+
+// damaged flips a bit of an encrypted part.
+func damaged(data []byte) []byte {
+	data[len(data)/2] ^= 1
+	return data
+}
+
+func TestTruncatedArchivesAreRefused(t *testing.T) {
+	for _, name := range []string{"openssl-aes256.p12", "keytool-two.JKS", "keytool-trusted.JKS"} {
+		data := testdata(t, name)
+		for n := range data {
+			_, err := certs.Parse(data[:n], "changeit")
+			require.Error(t, err, "%s, %d bytes", name, n)
+		}
+	}
+}

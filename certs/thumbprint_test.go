@@ -1,0 +1,50 @@
+package certs_test
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/nokkel/nokkel/certs"
+)
+
+func TestThumbprintsAreThoseOfOpenSSLAndKeytool(t *testing.T) {
+	c := client(t).Certificates()[0]
+	name := filepath.Join("testdata", "client.pem")
+	java := tool(t, "keytool", "-printcert", "-file", name)
+	for algorithm, thumbprint := range map[string]certs.Thumbprint{"-sha1": certs.SHA1(c), "-sha256": certs.SHA256(c)} {
+		out := tool(t, "openssl", "x509", "-in", name, "-noout", "-fingerprint", algorithm)
+		_, shown, _ := strings.Cut(strings.TrimSpace(out), "=")
+		assert.Equal(t, strings.ReplaceAll(shown, ":", ""), thumbprint.Hex())
+		assert.Contains(t, java, shown)
+
+		raw, err := hex.DecodeString(thumbprint.Hex())
+		require.NoError(t, err)
+		assert.Equal(t, base64.RawURLEncoding.EncodeToString(raw), thumbprint.Base64URL())
+		assert.Equal(t, thumbprint.Hex(), thumbprint.String())
+	}
+}
+
+// The member that package keys writes into a JWK is the same value.
+func TestThumbprintIsThatOfTheJWK(t *testing.T) {
+	key := client(t)
+	assert.Contains(t, string(key.PublicKey().JWK()), `"x5t#S256":"`+certs.SHA256(key.Certificates()[0]).Base64URL()+`"`)
+}
+
+func TestKeyIDHashesWhatOpenSSLWrites(t *testing.T) {
+	for alg, key := range signingKeys() {
+		out := filepath.Join(t.TempDir(), "spki")
+		tool(t, "openssl", "pkey", "-pubin", "-in", file(t, key.PublicKey().PEM()), "-pubout", "-outform", "DER", "-out", out)
+		der, err := os.ReadFile(out)
+		require.NoError(t, err)
+		sum := sha256.Sum256(der)
+		assert.Equal(t, base64.RawURLEncoding.EncodeToString(sum[:]), certs.KeyID(key.PublicKey()), alg)
+	}
+}
