@@ -1,6 +1,7 @@
 package certs_test
 
 import (
+	"crypto/x509"
 	"encoding/base64"
 	"path/filepath"
 	"strings"
@@ -151,6 +152,34 @@ func TestPrivateFormsOfPackageKeys(t *testing.T) {
 			require.NoError(t, err)
 			requireSame(t, want, key)
 		})
+	}
+}
+
+func TestPrivateKeyInDERHasNoName(t *testing.T) {
+	for alg, want := range signingKeys() {
+		der, err := x509.MarshalPKCS8PrivateKey(want.Signer())
+		require.NoError(t, err)
+		entries, err := certs.Parse(der, "")
+		require.NoError(t, err, alg)
+		require.Len(t, entries, 1)
+		assert.Empty(t, entries[0].Alias)
+		assert.True(t, want.PublicKey().Equal(entries[0].Key.PublicKey()))
+	}
+}
+
+func TestEveryKeyOfAJWKSIsAnEntry(t *testing.T) {
+	var set keys.Set
+	for _, key := range signingKeys() {
+		set.Keys = append(set.Keys, key.PublicKey())
+	}
+	data, err := set.MarshalJSON()
+	require.NoError(t, err)
+	entries, err := certs.Parse(data, "")
+	require.NoError(t, err)
+	require.Len(t, entries, len(set.Keys))
+	for i, e := range entries {
+		assert.Equal(t, set.Keys[i].KeyID(), e.Alias)
+		assert.True(t, set.Keys[i].Equal(e.Public))
 	}
 }
 
