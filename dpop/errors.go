@@ -2,17 +2,21 @@ package dpop
 
 import "errors"
 
-// The rules that a request, an answer or a proof can break.
+// The rules that a request can break. Every error of this package's own is an
+// *[Error] that wraps one of them, so errors.Is(err, dpop.ErrRedirect) tells
+// what was wrong. Nothing has been sent when one of them is returned, except
+// [ErrBody] and a redirect's earlier requests.
 var (
-	ErrURL      = errors.New("not an absolute http or https URL")
-	ErrInsecure = errors.New("refusing to send a proof over http to another machine")
-	ErrRedirect = errors.New("refusing to send a proof to another origin after a redirect")
-	ErrBody     = errors.New("the request body is too large to be sent again")
-	ErrToken    = errors.New("the request carries an Authorization other than DPoP")
+	ErrURL      = errors.New("not a URL that a proof can name")             // relative, opaque, not http(s), or a host that is not ASCII
+	ErrInsecure = errors.New("refusing to send a proof in clear")           // http to another machine than this one
+	ErrRedirect = errors.New("refusing to follow a redirect with a proof")  // to another origin than the first request's
+	ErrToken    = errors.New("no DPoP token to send")                       // another Authorization in its place, or none from the source
+	ErrKey      = errors.New("no key to make the proof with")               // nothing configured, or a token that is bound to none
+	ErrBody     = errors.New("the request body can no longer be sent anew") // it outgrew the memory kept for it
 )
 
-// Error says which rule was broken. Its text never holds a token, a proof or
-// a key.
+// Error says which rule was broken. Its text never holds a token, a proof, a
+// URL or a key.
 type Error struct {
 	Rule   error  // one of the Err values of this package
 	Detail string // in this package's own words; may be empty
@@ -28,3 +32,5 @@ func (e *Error) Error() string {
 
 // Unwrap returns the rule.
 func (e *Error) Unwrap() error { return e.Rule }
+
+func refuse(rule error, detail string) error { return &Error{Rule: rule, Detail: detail} }

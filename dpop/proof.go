@@ -1,11 +1,13 @@
 package dpop
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"net/http"
 	"strconv"
 	"time"
 
@@ -14,28 +16,37 @@ import (
 
 // Proof is what one DPoP proof says (RFC 9449 §4.2).
 type Proof struct {
-	Method      string    // "htm", as it is sent: upper case for the usual ones
-	URL         string    // "htu" is made of it: normalised, without query and fragment
-	AccessToken string    // "ath" is its hash; empty: none, as at a token endpoint
-	Nonce       string    // "nonce"; empty: none
-	IssuedAt    time.Time // "iat", whole seconds; zero: now
+	Method      string    // "htm", in the case it is sent in; empty: GET, as in net/http
+	URL         string    // "htu" is made of it: normalised (RFC 3986 §6.2), without query and fragment
+	AccessToken string    // "ath" is its SHA-256; empty: none, as at a token endpoint
+	Nonce       string    // "nonce", as the server gave it; empty: none
+	IssuedAt    time.Time // "iat", in whole seconds; zero: now
 }
 
-// Sign returns the proof as a compact JWS by key, with a fresh 128-bit "jti".
+// Sign returns the proof as a compact JWS by key, with "typ" dpop+jwt, the
+// public key as "jwk" and a fresh "jti" of 128 random bits. A proof is good
+// for one request: sign anew for each attempt. It fails with [ErrURL],
+// [ErrKey] or what the key's signer returns.
 func Sign(ctx context.Context, key *keys.Key, p Proof) (string, error) {
 	htu, err := normalise(p.URL)
 	if err != nil {
 		return "", err
 	}
+	return sign(ctx, key, htu, p)
+}
+
+// sign is Sign with "htu" at hand; p.URL is not looked at.
+func sign(ctx context.Context, key *keys.Key, htu string, p Proof) (string, error) {
+	if key == nil {
+		return "", refuse(ErrKey, "")
+	}
 	if p.IssuedAt.IsZero() {
 		p.IssuedAt = time.Now()
 	}
-	var jti [16]byte
-	rand.Read(jti[:])
 	b := append(make([]byte, 0, 512), `{"jti":"`...)
-	b = base64.RawURLEncoding.AppendEncode(b, jti[:])
+	b = append(b, rand.Text()...) // base32: nothing to escape
 	b = append(b, `","htm":`...)
-	b = appendString(b, p.Method)
+	b = appendString(b, cmp.Or(p.Method, http.MethodGet))
 	b = append(b, `,"htu":`...)
 	b = appendString(b, htu)
 	b = append(b, `,"iat":`...)
@@ -55,7 +66,7 @@ func Sign(ctx context.Context, key *keys.Key, p Proof) (string, error) {
 
 // appendString appends s as a JSON string.
 func appendString(b []byte, s string) []byte {
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		if c := s[i]; c < 0x20 || c >= 0x7f || c == '"' || c == '\\' {
 			quoted, _ := json.Marshal(s) // a string always marshals
 			return append(b, quoted...)

@@ -1,25 +1,64 @@
 package dpop
 
 import (
+	"container/list"
 	"net/http"
 	"sync"
+	"time"
 
 	"github.com/nokkel/nokkel/keys"
 )
 
+const (
+	maxPlaces = 256       // servers whose nonce and clock are remembered
+	headLimit = 256 << 10 // bytes of response headers; net/http takes 10 MiB
+)
+
 // Prover keeps what a client has learned of its servers: the last nonce of
-// each origin (RFC 9449 §8.2). One Prover serves a whole program; the zero
-// value is ready, and it is safe for concurrent use.
+// each (RFC 9449 §8.2, §9) and how far its clock is from ours, for the 256
+// used last. One Prover serves a whole program; the zero value is ready, and
+// it is safe for concurrent use.
 type Prover struct {
 	mu     sync.Mutex
-	nonces map[string]string
+	places map[place]*list.Element
+	recent list.List // of *memory, the one used last in front
+
+	ownBase sync.Once
+	own     http.RoundTripper
+}
+
+// place is a server in one of its roles: a nonce from the token endpoint is
+// not one for the API (RFC 9449 §9), even where both are at the same origin.
+type place struct {
+	origin string
+	api    bool // requests carry a token
+}
+
+type memory struct {
+	place place
+	nonce string
+	skew  time.Duration // the server's clock minus ours
 }
 
 // Bind returns a RoundTripper that sends requests over base, each with a proof
-// by key. It is how a token request is made for a key of the caller's choice.
+// by key. It is how a token request is made for a key of the caller's choice,
+// and how an API is called by a program that sets "Authorization: DPoP ..."
+// itself: the proof is then for that token. Its other rules are those of
+// [Transport]. A nil base is the Prover's own: a copy of
+// http.DefaultTransport's settings as they are at its first use, with
+// connections of its own.
 func (p *Prover) Bind(base http.RoundTripper, key *keys.Key) http.RoundTripper {
-	return roundTripper(func(r *http.Request) (*http.Response, error) {
-		return p.send(base, r, key, "")
+	return roundTripper(func(req *http.Request) (*http.Response, error) {
+		x, err := p.begin(base, req)
+		if err != nil {
+			return nil, err
+		}
+		defer x.body.done()
+		token, err := presetToken(req.Header)
+		if err != nil {
+			return nil, err
+		}
+		return x.send(token, key)
 	})
 }
 
@@ -27,23 +66,48 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-func (p *Prover) nonce(origin string) string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.nonces[origin]
+// base returns b or the Prover's own transport.
+func (p *Prover) base(b http.RoundTripper) http.RoundTripper {
+	if b != nil {
+		return b
+	}
+	p.ownBase.Do(func() {
+		p.own = http.DefaultTransport
+		if t, ok := p.own.(*http.Transport); ok {
+			t = t.Clone()
+			t.MaxResponseHeaderBytes = headLimit
+			p.own = t
+		}
+	})
+	return p.own
 }
 
-// learn takes the nonce that any answer may carry (RFC 9449 §8.2).
-func (p *Prover) learn(origin string, resp *http.Response) (fresh bool) {
-	nonce := resp.Header.Get("DPoP-Nonce")
-	if nonce == "" {
-		return false
-	}
+// recall returns what is known of a place.
+func (p *Prover) recall(at place) memory {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.nonces == nil {
-		p.nonces = make(map[string]string)
+	if e := p.places[at]; e != nil {
+		p.recent.MoveToFront(e)
+		return *e.Value.(*memory)
 	}
-	p.nonces[origin] = nonce
-	return true
+	return memory{place: at}
+}
+
+// learn changes what is known of a place.
+func (p *Prover) learn(at place, change func(*memory)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	e := p.places[at]
+	if e == nil {
+		if p.places == nil {
+			p.places = make(map[place]*list.Element)
+		}
+		if p.recent.Len() == maxPlaces {
+			delete(p.places, p.recent.Remove(p.recent.Back()).(*memory).place)
+		}
+		e = p.recent.PushFront(&memory{place: at})
+		p.places[at] = e
+	}
+	p.recent.MoveToFront(e)
+	change(e.Value.(*memory))
 }

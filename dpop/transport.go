@@ -2,9 +2,9 @@ package dpop
 
 import (
 	"context"
-	"net"
 	"net/http"
-	"net/url"
+	"slices"
+	"strings"
 
 	"github.com/nokkel/nokkel/keys"
 )
@@ -16,28 +16,88 @@ type TokenSource interface {
 	BoundToken(ctx context.Context) (token string, key *keys.Key, err error)
 }
 
-// Transport is an http.RoundTripper that sends each request with an access
-// token and a proof (RFC 9449 §7.1).
+// Discarder is an optional interface of a [TokenSource]: Discard says that an
+// API has refused the token as invalid, so that the next BoundToken should
+// give another. It is called for every such answer; a source that wants to
+// protect its authorization server from an API that refuses all tokens keeps
+// one that is only seconds old.
+type Discarder interface {
+	Discard(token string)
+}
+
+// Transport is an http.RoundTripper that sends each request with a proof and,
+// when there is one, the access token that it is for (RFC 9449 §7.1).
+//
+// With Tokens it calls APIs; a request that has an Authorization of its own is
+// refused with [ErrToken]. With Key instead it leaves tokens to the caller:
+// "Authorization: DPoP t" is proven for t, a request without one (to a token
+// endpoint, say) gets a proof without "ath", and "Bearer" is refused with
+// ErrToken, for nothing would hold that token to the key. This is the form for
+// the HTTP client of golang.org/x/oauth2. With neither, nothing is sent:
+// [ErrKey].
+//
+// A request is sent again, with a new proof, at most once for each of these,
+// since a server that answers so has not acted on it: a true use_dpop_nonce
+// challenge that came with a nonce; a proof refused when the server's Date,
+// read over verified TLS, shows our clock to be off by 3 s or more; and, from
+// a Tokens that is a [Discarder], a token refused as invalid_token. A body
+// without GetBody is kept while it is sent, up to 1 MiB, for this purpose; a
+// larger one goes out once, and the caller gets the server's refusal and has
+// the nonce or clock learned for the next request.
+//
+// Nothing is sent over http, except to loopback, and nothing to another origin
+// than the first request's when an http.Client follows redirects
+// ([ErrInsecure], [ErrRedirect]).
 type Transport struct {
-	Tokens TokenSource       // where tokens come from
-	Prover *Prover           // nil: one of its own
-	Base   http.RoundTripper // nil: http.DefaultTransport
+	Tokens TokenSource       // where tokens and their keys come from
+	Key    keys.Source       // used when Tokens is nil; gives one key for as long as its tokens live
+	Prover *Prover           // what is known of servers; nil: the Transport's own
+	Base   http.RoundTripper // nil: the Prover's own, see [Prover.Bind]
 
 	own Prover
 }
 
-// RoundTrip sends the request with a token of Tokens.
+// RoundTrip sends the request; see [Transport] for how often. The answer's
+// Request is req, without token and proof.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
-	if err := checkTarget(req); err != nil {
-		closeBody(req)
-		return nil, err
-	}
-	token, key, err := t.Tokens.BoundToken(req.Context())
+	x, err := t.prover().begin(t.Base, req)
 	if err != nil {
-		closeBody(req)
 		return nil, err
 	}
-	return t.prover().send(t.base(), req, key, token)
+	defer x.body.done()
+	token, key, err := t.credentials(req)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := x.send(token, key)
+	if err != nil || !tokenRefused(resp) {
+		return resp, err
+	}
+	source, ok := t.Tokens.(Discarder)
+	if !ok {
+		return resp, nil
+	}
+	source.Discard(token)
+	if !x.body.replayable() {
+		return resp, nil
+	}
+	fresh, key, err := t.credentials(req)
+	if err == nil && fresh == token {
+		return resp, nil
+	}
+	discard(resp)
+	if err != nil {
+		return nil, err
+	}
+	return x.send(fresh, key)
+}
+
+// CloseIdleConnections closes those of Base, for http.Client's method of the
+// same name.
+func (t *Transport) CloseIdleConnections() {
+	if c, ok := t.prover().base(t.Base).(interface{ CloseIdleConnections() }); ok {
+		c.CloseIdleConnections()
+	}
 }
 
 func (t *Transport) prover() *Prover {
@@ -47,37 +107,54 @@ func (t *Transport) prover() *Prover {
 	return &t.own
 }
 
-func (t *Transport) base() http.RoundTripper {
-	if t.Base != nil {
-		return t.Base
+// credentials returns the token to send, empty for none, and the proof's key.
+func (t *Transport) credentials(req *http.Request) (token string, key *keys.Key, err error) {
+	switch {
+	case t.Tokens != nil:
+		if req.Header.Get("Authorization") != "" {
+			return "", nil, refuse(ErrToken, "the request has an Authorization of its own")
+		}
+		token, key, err = t.Tokens.BoundToken(req.Context())
+		if err == nil && token == "" {
+			err = refuse(ErrToken, "the source gave none")
+		}
+	case t.Key != nil:
+		if token, err = presetToken(req.Header); err == nil {
+			key, err = t.Key.SigningKey(req.Context())
+		}
 	}
-	return http.DefaultTransport
+	if err == nil && key == nil {
+		err = refuse(ErrKey, "")
+	}
+	return token, key, err
 }
 
-// checkTarget refuses to carry a token or a proof where the caller did not
-// send the request: to another origin after a redirect, or in clear.
-func checkTarget(req *http.Request) error {
-	if req.URL.Scheme != "https" && !(req.URL.Scheme == "http" && loopback(req.URL)) {
-		return &Error{Rule: ErrInsecure}
+// presetToken returns the DPoP token that the caller has put into the request,
+// "" when it has put none. Schemes such as Basic authenticate a client at its
+// token endpoint and are left alone.
+func presetToken(h http.Header) (string, error) {
+	values := h.Values("Authorization")
+	if len(values) > 1 {
+		return "", refuse(ErrToken, "more than one Authorization")
 	}
-	first := req
-	for first.Response != nil && first.Response.Request != nil {
-		first = first.Response.Request
+	if len(values) == 0 {
+		return "", nil
 	}
-	if originOf(first.URL) != originOf(req.URL) {
-		return &Error{Rule: ErrRedirect}
+	scheme, token, _ := strings.Cut(values[0], " ")
+	token = strings.TrimSpace(token)
+	switch {
+	case strings.EqualFold(scheme, "Bearer"):
+		return "", refuse(ErrToken, "a bearer token is not bound to the key")
+	case !strings.EqualFold(scheme, "DPoP"):
+		return "", nil
+	case token == "":
+		return "", refuse(ErrToken, "the Authorization is empty")
 	}
-	return nil
+	return token, nil
 }
 
-func loopback(u *url.URL) bool {
-	host := u.Hostname()
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
-}
-
-func closeBody(req *http.Request) {
-	if req.Body != nil {
-		req.Body.Close()
-	}
+// tokenRefused tells whether an API calls the token itself invalid (RFC 6750
+// §3.1, RFC 9449 §7.1): expired, revoked, or bound to another key.
+func tokenRefused(resp *http.Response) bool {
+	return resp.StatusCode == http.StatusUnauthorized && slices.Contains(challengeErrors(resp.Header), errorInvalidToken)
 }

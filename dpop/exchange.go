@@ -1,0 +1,200 @@
+package dpop
+
+import (
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nokkel/nokkel/keys"
+)
+
+const (
+	minDrift = 3 * time.Second // a smaller one is the network's and the Date header's whole seconds
+	maxDrift = 24 * time.Hour  // a larger one is no clock's
+)
+
+// exchange is one request of the caller: the attempts that it takes, each
+// with a proof of its own. There are at most four: the first, and one more
+// for each of a nonce, a clock and a token that the server refused.
+type exchange struct {
+	prover *Prover
+	base   http.RoundTripper
+	req    *http.Request
+	origin string
+	htu    string
+	body   *body
+
+	nonceTried, clockTried bool
+}
+
+// begin checks where the request goes before anything of it is touched. The
+// caller of begin calls body.done; on an error the body is closed already.
+func (p *Prover) begin(base http.RoundTripper, req *http.Request) (*exchange, error) {
+	x := &exchange{prover: p, base: p.base(base), req: req, body: newBody(req)}
+	if err := x.locate(); err != nil {
+		x.body.done()
+		return nil, err
+	}
+	return x, nil
+}
+
+// locate refuses to carry a token or a proof where the caller did not send
+// the request: to another origin after a redirect, or in clear.
+func (x *exchange) locate() (err error) {
+	u := x.req.URL
+	if u == nil {
+		return refuse(ErrURL, "there is none")
+	}
+	if x.origin, err = origin(u.Scheme, u.Host); err != nil {
+		return err
+	}
+	host := x.req.Host
+	if host == "" {
+		host = u.Host
+	}
+	if x.htu, err = targetURI(u, host); err != nil {
+		return err
+	}
+	if !strings.HasPrefix(x.origin, "https:") && !loopback(u) {
+		return refuse(ErrInsecure, "http is for this machine only")
+	}
+	// An http.Client gives each request that follows a redirect the answer
+	// that caused it, and that one its request.
+	for r := x.req; r.Response != nil; {
+		if r = r.Response.Request; r == nil || r.URL == nil {
+			return refuse(ErrRedirect, "from an unknown origin")
+		}
+		if from, err := origin(r.URL.Scheme, r.URL.Host); err != nil || from != x.origin {
+			return refuse(ErrRedirect, "to another origin")
+		}
+	}
+	return nil
+}
+
+func loopback(u *url.URL) bool {
+	host := u.Hostname()
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// send makes attempts until one is answered for good. A token that is not
+// empty goes along and is proven.
+func (x *exchange) send(token string, key *keys.Key) (*http.Response, error) {
+	at := place{x.origin, token != ""}
+	known := x.prover.recall(at)
+	trial := known // what the next attempt goes by
+	// A nonce is shared only when this request is done with it: servers exist
+	// that take each one once, and a retry must not find it used up.
+	defer func() {
+		if trial.nonce != known.nonce {
+			x.prover.learn(at, func(m *memory) { m.nonce = trial.nonce })
+		}
+	}()
+	for {
+		sent := time.Now()
+		resp, err := x.attempt(token, key, trial)
+		if err != nil {
+			return nil, err
+		}
+		nonce := nonceOf(resp.Header)
+		if nonce != "" {
+			trial.nonce = nonce
+		}
+		if trial.skew != known.skew && !refused(resp) {
+			// Only now is it known that the Date was that of the clock which judges proofs.
+			x.prover.learn(at, func(m *memory) { m.skew = trial.skew })
+		}
+		if !x.again(resp, nonce, sent, &trial.skew) {
+			resp.Request = x.req // not the one that carries token and proof
+			return resp, nil
+		}
+		discard(resp)
+	}
+}
+
+// again tells whether the answer is one that another attempt can better, and
+// corrects skew when it was the clock.
+func (x *exchange) again(resp *http.Response, nonce string, sent time.Time, skew *time.Duration) bool {
+	if !refused(resp) || !x.body.replayable() {
+		return false
+	}
+	drift := clockDrift(resp, sent.Add(*skew), time.Now().Add(*skew))
+	mayNonce := !x.nonceTried && nonce != ""
+	mayClock := !x.clockTried && drift != 0
+	if !mayNonce && !mayClock {
+		return false
+	}
+	codes := errorCodes(resp)
+	switch {
+	case mayNonce && slices.Contains(codes, errorUseNonce):
+		x.nonceTried = true
+		return true
+	case mayClock && (slices.Contains(codes, errorInvalidProof) || slices.Contains(codes, errorInvalidRequest)):
+		x.clockTried = true
+		*skew += drift
+		return true
+	}
+	return false
+}
+
+// attempt sends the request once.
+func (x *exchange) attempt(token string, key *keys.Key, m memory) (*http.Response, error) {
+	ctx := x.req.Context()
+	proof, err := sign(ctx, key, x.htu, Proof{
+		Method: x.req.Method, AccessToken: token, Nonce: m.nonce, IssuedAt: time.Now().Add(m.skew),
+	})
+	if err != nil {
+		return nil, err
+	}
+	r := x.req.WithContext(ctx) // a copy; the caller's request stays as it is
+	if r.Header = x.req.Header.Clone(); r.Header == nil {
+		r.Header = make(http.Header)
+	}
+	r.Header.Set("DPoP", proof)
+	if token != "" {
+		r.Header.Set("Authorization", "DPoP "+token)
+	}
+	if r.Body, err = x.body.next(); err != nil {
+		return nil, err
+	}
+	return x.base.RoundTrip(r)
+}
+
+// refused tells the statuses with which servers refuse a proof.
+func refused(resp *http.Response) bool {
+	return resp.StatusCode == http.StatusBadRequest || resp.StatusCode == http.StatusUnauthorized
+}
+
+// clockDrift returns how far the server's clock is outside of the time, by
+// ours, in which it answered; 0 when that is little, unknown, or unproven: in
+// clear anyone could write a Date and have proofs of tomorrow made.
+func clockDrift(resp *http.Response, sent, received time.Time) time.Duration {
+	if resp.TLS == nil || len(resp.TLS.VerifiedChains) == 0 {
+		return 0
+	}
+	date, err := http.ParseTime(resp.Header.Get("Date"))
+	if err != nil {
+		return 0
+	}
+	var drift time.Duration
+	switch {
+	case date.Before(sent):
+		drift = date.Sub(sent)
+	case date.After(received):
+		drift = date.Sub(received)
+	}
+	if drift.Abs() < minDrift || drift.Abs() > maxDrift {
+		return 0
+	}
+	return drift
+}
+
+// discard reads a small rest, so that the connection can be used again.
+func discard(resp *http.Response) {
+	io.Copy(io.Discard, io.LimitReader(resp.Body, maxErrorBody))
+	resp.Body.Close()
+}
