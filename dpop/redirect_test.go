@@ -1,0 +1,113 @@
+package dpop_test
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/nokkel/nokkel/dpop"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// TestRow28RedirectToAnotherOrigin: nothing arrives there, neither from the
+// Transport, nor from a token request through Bind with an assertion in its
+// body, nor with a token that the caller has set.
+func TestRow28RedirectToAnotherOrigin(t *testing.T) {
+	other := newServer(t, false, func(http.ResponseWriter, int, attempt) {})
+	otherName := strings.Replace(other.URL, "127.0.0.1", "localhost", 1)
+	overTLS := newServer(t, true, func(w http.ResponseWriter, _ int, _ attempt) {
+		w.Header().Set("Location", other.URL)
+		w.WriteHeader(http.StatusTemporaryRedirect)
+	})
+	for name, c := range map[string]struct {
+		to   string
+		want error
+	}{
+		"another port":       {other.URL, dpop.ErrRedirect},
+		"another name":       {otherName, dpop.ErrRedirect},
+		"another scheme":     {"https://" + strings.TrimPrefix(other.URL, "http://"), dpop.ErrRedirect},
+		"https to loopback":  {overTLS.URL, dpop.ErrRedirect},
+		"https to clear":     {"http://a.example/", dpop.ErrInsecure},
+		"not http(s) at all": {"ftp://a.example/", dpop.ErrURL},
+	} {
+		for sender, client := range map[string]*http.Client{
+			"Tokens": {Transport: &dpop.Transport{Tokens: fixedToken("t")}},
+			"Key":    {Transport: &dpop.Transport{Key: testKey()}},
+			"Bind":   {Transport: (&dpop.Prover{}).Bind(nil, testKey())},
+		} {
+			t.Run(name+" "+sender, func(t *testing.T) {
+				s := newServer(t, false, func(w http.ResponseWriter, _ int, _ attempt) {
+					w.Header().Set("Location", c.to)
+					w.WriteHeader(http.StatusTemporaryRedirect) // keeps method and body
+				})
+				req := post(t, s.URL, strings.NewReader("client_assertion=secret"))
+				if sender != "Tokens" {
+					req.Header.Set("Authorization", "DPoP t")
+				}
+				_, err := client.Do(req)
+				require.ErrorIs(t, err, c.want)
+				assert.Len(t, s.seen(), 1)
+				assert.Empty(t, other.seen())
+			})
+		}
+	}
+	t.Run("from https to http", func(t *testing.T) {
+		client := &http.Client{Transport: &dpop.Transport{Tokens: fixedToken("t"), Base: overTLS.Client().Transport}}
+		_, err := client.Do(post(t, overTLS.URL, strings.NewReader("x")))
+		require.ErrorIs(t, err, dpop.ErrRedirect)
+		assert.Len(t, overTLS.seen(), 1)
+		assert.Empty(t, other.seen())
+	})
+}
+
+func TestRow28RedirectWithinTheOriginHasAProofOfItsOwn(t *testing.T) {
+	s := newServer(t, false, func(w http.ResponseWriter, n int, _ attempt) {
+		if n < 2 {
+			w.Header().Set("Location", "/moved")
+			w.WriteHeader(http.StatusTemporaryRedirect)
+		}
+	})
+	client := &http.Client{Transport: &dpop.Transport{Tokens: fixedToken("t")}}
+	resp, err := client.Do(post(t, s.URL+"/first", strings.NewReader("x")))
+	require.NoError(t, err)
+	resp.Body.Close()
+	seen := s.seen()
+	require.Len(t, seen, 3)
+	assert.Equal(t, s.URL+"/moved", seen[2].HTU)
+	assert.Equal(t, "DPoP t", seen[2].Authorization)
+	assert.Equal(t, "x", seen[2].Body)
+}
+
+func TestRow28RedirectFromAnUnknownOrigin(t *testing.T) {
+	req := post(t, "https://a.example/", nil)
+	req.Response = &http.Response{} // a middleware in between lost its Request
+	_, err := (&dpop.Transport{Key: testKey()}).RoundTrip(req)
+	require.ErrorIs(t, err, dpop.ErrRedirect)
+}
+
+func TestInClearToLoopbackOnly(t *testing.T) {
+	sent := false
+	rt := &dpop.Transport{Key: testKey(), Base: roundTripFunc(func(*http.Request) (*http.Response, error) {
+		sent = true
+		return nil, context.Canceled
+	})}
+	for url, allowed := range map[string]bool{
+		"http://localhost/": true, "http://127.0.0.1:81/": true, "http://127.9.9.9/": true, "http://[::1]/": true,
+		"http://a.example/": false, "http://10.0.0.1/": false, "http://localhost.example/": false, "http://127.0.0.1.example/": false,
+	} {
+		sent = false
+		_, err := rt.RoundTrip(post(t, url, nil))
+		assert.Equal(t, allowed, sent, url)
+		assert.Equal(t, !allowed, assert.ObjectsAreEqual(dpop.ErrInsecure, rule(err)), url)
+	}
+}
+
+// rule returns what an *Error wraps.
+func rule(err error) error {
+	if e, ok := err.(*dpop.Error); ok {
+		return e.Rule
+	}
+	return nil
+}
