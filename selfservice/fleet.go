@@ -190,6 +190,7 @@ func (p *pass) steps(ctx context.Context, r *Rotator) (outcome, error) {
 	if err != nil {
 		return nothing, err
 	}
+	own := r.switches.Load()
 	for {
 		force := notForced
 		if s := r.current.Load(); s.Active.Made.Before(p.older) {
@@ -208,8 +209,10 @@ func (p *pass) steps(ctx context.Context, r *Rotator) (outcome, error) {
 			if err := sleep(ctx, wait); err != nil { // the server is about to accept it
 				return nothing, err
 			}
-		case s.Rotations > before.Rotations:
+		case r.switches.Load() > own:
 			return rotated, nil
+		case s.Rotations > before.Rotations:
+			return elsewhere, nil
 		default:
 			return nothing, nil
 		}

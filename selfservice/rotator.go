@@ -37,6 +37,8 @@ type Rotator struct {
 	current atomic.Pointer[state]      // what is served; never changed in place
 	refused atomic.Pointer[Credential] // reported by those who use it
 
+	switches atomic.Int64 // made by this process
+
 	once  sync.Once
 	owner string
 	turn  chan struct{} // holds one value while a step is made: one at a time

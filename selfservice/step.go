@@ -279,6 +279,7 @@ func (r *Rotator) switchOver(ctx context.Context, s *state) error {
 	if err := r.save(ctx, s); err != nil {
 		return err
 	}
+	r.switches.Add(1)
 	r.tell(Event{Kind: Switched, Credential: s.Active.Credential.Fingerprint()})
 	return nil
 }
