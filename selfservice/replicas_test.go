@@ -14,7 +14,7 @@ import (
 	"github.com/nokkel/nokkel/selfservice/internal/model"
 )
 
-var seeds = flag.Int("seeds", 300, "histories of the model test")
+var seeds = flag.Int("seeds", 100, "histories of the model test")
 
 // TestReplicasInAnyOrder lets three replicas share one store and one server,
 // and lets a random scheduler decide who goes on, who is killed and how time

@@ -20,7 +20,11 @@ func (r *Rotator) disable(ctx context.Context, s *state, old *entry, now time.Ti
 	}
 	err = r.call(ctx, func(ctx context.Context) error { return r.Provider.Verify(ctx, s.Active.Credential) })
 	if errors.Is(err, ErrRefused) {
-		back := r.call(ctx, func(ctx context.Context) error { return sw.Activate(ctx, old.Credential, old.registration()) })
+		// As the active one still: a provider that works as an administrator
+		// does not care, and another has a token from before.
+		back := r.call(ctx, func(ctx context.Context) error {
+			return sw.Activate(ctx, s.Active.Credential, old.registration())
+		})
 		if back != nil {
 			return fmt.Errorf("selfservice: the active credential is refused and the old one cannot be turned on again: %w", back)
 		}

@@ -192,11 +192,11 @@ func (s *Server) issue(_ context.Context, as selfservice.Credential, before []se
 	return c, s.add(c).registration(s), nil
 }
 
-func (s *Server) set(as selfservice.Credential, reg selfservice.Registration, off bool) error {
+func (s *Server) set(reg selfservice.Registration, off bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.as(as); err != nil {
-		return err
+	if s.down != nil {
+		return s.down
 	}
 	for i := range s.rows {
 		if s.rows[i].print == reg.Fingerprint {

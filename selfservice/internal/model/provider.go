@@ -40,15 +40,15 @@ func (b issuer) Issue(ctx context.Context, as selfservice.Credential, before []s
 	return c, reg, nil
 }
 
-// retirer has no embedded base, or its methods would be there twice.
+// retirer works as an administrator. It has no embedded base, or its methods would be there twice.
 type retirer struct{ at base }
 
-func (b retirer) Activate(_ context.Context, as selfservice.Credential, r selfservice.Registration) error {
-	return b.at.io("activate", func() error { return b.at.s.set(as, r, false) })
+func (b retirer) Activate(_ context.Context, _ selfservice.Credential, r selfservice.Registration) error {
+	return b.at.io("activate", func() error { return b.at.s.set(r, false) })
 }
 
-func (b retirer) Deactivate(_ context.Context, as selfservice.Credential, r selfservice.Registration) error {
-	return b.at.io("deactivate", func() error { return b.at.s.set(as, r, true) })
+func (b retirer) Deactivate(_ context.Context, _ selfservice.Credential, r selfservice.Registration) error {
+	return b.at.io("deactivate", func() error { return b.at.s.set(r, true) })
 }
 
 func (b retirer) Remove(ctx context.Context, as selfservice.Credential, r selfservice.Registration) error {
@@ -85,4 +85,13 @@ func (io IO) or() IO {
 		return func(_ string, call func() error) error { return call() }
 	}
 	return io
+}
+
+// OnlyRemoves returns a provider that removes and cannot turn off.
+func (s *Server) OnlyRemoves(io IO) selfservice.Provider {
+	b := base{s, io.or()}
+	return struct {
+		registrar
+		selfservice.Remover
+	}{registrar{b}, retirer{b}}
 }

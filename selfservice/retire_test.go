@@ -1,0 +1,229 @@
+package selfservice_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/internal/model"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// spy counts the calls of a provider and lets a test act at one of them.
+type spy struct {
+	mu    sync.Mutex
+	calls []string
+	on    map[string]func()
+	delay time.Duration
+}
+
+func (s *spy) do(point string, call func() error) error {
+	time.Sleep(s.delay)
+	err := call()
+	s.mu.Lock()
+	s.calls = append(s.calls, point)
+	act := s.on[point]
+	s.mu.Unlock()
+	if act != nil {
+		act()
+	}
+	return err
+}
+
+func (s *spy) count(point string) (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range s.calls {
+		if c == point {
+			n++
+		}
+	}
+	return n
+}
+
+func adopted(t *testing.T, server *model.Server, provider selfservice.Provider) (*selfservice.Rotator, selfservice.Credential) {
+	t.Helper()
+	first := selfservice.Credential{Secret: keys.NewSecret("the first secret, made by hand")}
+	server.Adopt(first)
+	r := &selfservice.Rotator{Provider: provider, Store: &selfservice.Mem{}}
+	require.NoError(t, r.Adopt(t.Context(), first))
+	return r, first
+}
+
+func active(t *testing.T, r *selfservice.Rotator) string {
+	t.Helper()
+	st, err := r.Status(t.Context())
+	require.NoError(t, err)
+	return st.Active.Fingerprint
+}
+
+// steps makes steps until none is left to make now, or one fails.
+func steps(t *testing.T, r *selfservice.Rotator) error {
+	t.Helper()
+	for range 20 {
+		at, err := r.Step(t.Context())
+		if err != nil || at.IsZero() || at.After(time.Now()) {
+			return err
+		}
+	}
+	t.Fatal("the steps do not end")
+	return nil
+}
+
+func TestOldOneIsTurnedOnAgainWhenTheNewOneDoesNotWorkAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &model.Server{}
+		s := &spy{on: map[string]func(){}}
+		r, first := adopted(t, server, server.Full(s.do))
+		var rolledBack bool
+		r.OnEvent = func(e selfservice.Event) { rolledBack = rolledBack || e.Kind == selfservice.RolledBack }
+		require.NoError(t, r.Rotate(t.Context()))
+		second := active(t, r)
+		// The server had mistaken the one for the other all along.
+		s.on["deactivate"] = func() { server.Expire(second, time.Now()) }
+		time.Sleep(2 * time.Hour)
+		require.NoError(t, steps(t, r))
+		assert.True(t, rolledBack)
+		assert.Equal(t, 1, s.count("activate"))
+		assert.Equal(t, first.Fingerprint(), active(t, r))
+		assert.True(t, server.Accepts(first.Fingerprint()))
+		assert.True(t, server.Knows(second), "what failed is not deleted before its time either")
+		// It is no dead end: the next rotation works.
+		delete(s.on, "deactivate")
+		require.NoError(t, r.Rotate(t.Context()))
+		assert.NotContains(t, []string{first.Fingerprint(), second}, active(t, r))
+	})
+}
+
+func TestNothingIsDeletedWhileTheActiveOneIsRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &model.Server{}
+		s := &spy{}
+		r, first := adopted(t, server, server.OnlyRemoves(s.do))
+		require.NoError(t, r.Rotate(t.Context()))
+		server.Expire(active(t, r), time.Now())
+		time.Sleep(2 * time.Hour)
+		require.NoError(t, steps(t, r))
+		assert.Zero(t, s.count("remove"))
+		assert.Equal(t, first.Fingerprint(), active(t, r), "the old one works and serves again")
+	})
+}
+
+func TestNothingIsRetiredBeforeTheOverlapHasPassed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &model.Server{}
+		r, first := adopted(t, server, server.Full(nil))
+		require.NoError(t, r.Rotate(t.Context()))
+		time.Sleep(time.Hour - time.Second)
+		require.NoError(t, steps(t, r))
+		assert.True(t, server.Accepts(first.Fingerprint()))
+		time.Sleep(2 * time.Second)
+		require.NoError(t, steps(t, r))
+		assert.False(t, server.Knows(first.Fingerprint()))
+		assert.Equal(t, 1, server.Count())
+	})
+}
+
+func TestNotTriedBeforeAllServersKnowIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &model.Server{Publish: true, Propagation: 10 * time.Minute}
+		s := &spy{}
+		r, _ := adopted(t, server, server.Full(s.do))
+		start := time.Now()
+		require.NoError(t, r.Rotate(t.Context()))
+		assert.GreaterOrEqual(t, time.Since(start), 10*time.Minute)
+		assert.Equal(t, 1, s.count("verify"), "a caching server remembers that it did not know the key")
+	})
+}
+
+func TestReplicasDueAtOnceMakeOneRegistration(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &model.Server{}
+		s := &spy{delay: time.Second} // of the network
+		r, _ := adopted(t, server, server.Registrar(s.do))
+		var all sync.WaitGroup
+		for range 3 {
+			replica := &selfservice.Rotator{Provider: r.Provider, Store: r.Store}
+			all.Go(func() { assert.NoError(t, replica.Rotate(t.Context())) })
+		}
+		all.Wait()
+		assert.Equal(t, 1, server.Registered())
+		assert.Equal(t, 1, s.count("register"), "the others wait for it and do not try")
+		assert.Equal(t, 1, s.count("verify"))
+		st, err := r.Status(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, 1, st.Rotations)
+	})
+}
+
+func TestServerWithoutRoomIsToldAndNothingIsLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &model.Server{Room: 1}
+		r, first := adopted(t, server, server.Full(nil))
+		require.ErrorIs(t, r.Rotate(t.Context()), selfservice.ErrLimit)
+		assert.Equal(t, first.Fingerprint(), active(t, r))
+		server.Room = 2
+		require.NoError(t, r.Rotate(t.Context()))
+		assert.NotEqual(t, first.Fingerprint(), active(t, r))
+	})
+}
+
+// TestRefusalLeadsToTheNewKey is a replica at a server that replaces at once:
+// it has not read the store since another one rotated.
+func TestRefusalLeadsToTheNewKey(t *testing.T) {
+	key, err := keys.Generate(keys.ES256)
+	require.NoError(t, err)
+	server := &model.Server{ReplaceAtOnce: true}
+	server.Adopt(selfservice.Credential{Key: key})
+	store := &selfservice.Mem{}
+	one := &selfservice.Rotator{Provider: server.Registrar(nil), Store: store}
+	other := &selfservice.Rotator{Provider: server.Registrar(nil), Store: store}
+	require.NoError(t, one.Adopt(t.Context(), selfservice.Credential{Key: key}))
+	stale, err := other.SigningKey(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, one.Rotate(t.Context()))
+	require.False(t, server.Accepts(stale.Thumbprint()))
+	fresh, err := other.KeyRefused(t.Context(), stale)
+	require.NoError(t, err)
+	assert.True(t, server.Accepts(fresh.Thumbprint()))
+	again, err := other.KeyRefused(t.Context(), fresh)
+	require.NoError(t, err)
+	assert.Equal(t, stale.Thumbprint(), again.Thumbprint(), "the old one is all that is left to try")
+}
+
+func TestProviderThatPanicsIsAnError(t *testing.T) {
+	server := &model.Server{}
+	r, first := adopted(t, server, server.Registrar(func(string, func() error) error { panic("secret in a panic") }))
+	_, err := r.Step(t.Context())
+	require.Error(t, err)
+	assert.NotContains(t, err.Error(), "secret in")
+	assert.Equal(t, first.Fingerprint(), active(t, r))
+	_, err = r.Step(t.Context())
+	require.Error(t, err, "the lock was given back")
+}
+
+func TestStoreDownKeepsServing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &model.Server{}
+		r, first := adopted(t, server, server.Registrar(nil))
+		r.Store = brokenStore{}
+		secret, err := r.ClientSecret(t.Context())
+		require.NoError(t, err)
+		assert.True(t, secret.Equal(first.Secret))
+		_, err = r.Step(t.Context())
+		require.ErrorIs(t, err, errDisk)
+		assert.Zero(t, server.Registered())
+	})
+}
+
+var errDisk = errors.New("the disk is gone")
+
+type brokenStore struct{ selfservice.Store }
+
+func (brokenStore) Load(context.Context) ([]byte, string, error) { return nil, "", errDisk }
