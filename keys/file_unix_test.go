@@ -43,7 +43,10 @@ func assertMode(t *testing.T, name string) {
 func TestWriteFileOnAFullDisk(t *testing.T) {
 	if dir := os.Getenv("NOKKEL_TEST_DIR"); dir != "" {
 		signal.Ignore(syscall.SIGXFSZ)
-		require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 100, Max: 100}))
+		var limit syscall.Rlimit
+		require.NoError(t, syscall.Getrlimit(syscall.RLIMIT_FSIZE, &limit))
+		defer syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit) // for what the test binary writes at its end
+		require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 100, Max: limit.Max}))
 		for _, replace := range []bool{false, true} {
 			err := keys.WriteFile(filepath.Join(dir, "key.json"), make([]byte, 1000), replace)
 			assert.ErrorIs(t, err, syscall.EFBIG)

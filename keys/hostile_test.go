@@ -96,7 +96,6 @@ func TestJSONThatParsersDisagreeAbout(t *testing.T) {
 		"control character":             o.with("kid", `"a\u001b[0m"`),
 		"nested 20000 deep":             o.with("x-a", strings.Repeat("[", 20000)+strings.Repeat("]", 20000)),
 		"nested 9 deep":                 o.with("x-a", strings.Repeat("[", 9)+strings.Repeat("]", 9)),
-		"number too large for a float":  o.with("x-a", `1e999`),
 		"trailing value":                o.with("", "") + `{}`,
 		"trailing comma":                strings.TrimSuffix(o.with("", ""), "}") + ",}",
 		"comment":                       o.with("", "") + "//",

@@ -1,7 +1,6 @@
 package keys
 
 import (
-	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"slices"
@@ -11,7 +10,7 @@ import (
 // members are the members of one JWK. The first rule that is broken stays in
 // err; what is read after that is empty.
 type members struct {
-	raw map[string]json.RawMessage
+	raw map[string][]byte
 	err error
 }
 
@@ -24,7 +23,7 @@ func readMembers(data []byte) *members {
 		return m
 	}
 	for _, value := range raw {
-		if !strictValue(json.NewDecoder(bytes.NewReader(value)), maxNesting) {
+		if !strictValue(value, maxNesting) {
 			m.fail(ErrMalformed, "null, NUL, broken UTF-8, a member twice or too deep nesting inside the JWK")
 		}
 	}
@@ -34,15 +33,19 @@ func readMembers(data []byte) *members {
 // otherSpelling tells a name that a parser which ignores case (Go's and many
 // others) takes for one that means something, and that we would not see.
 func otherSpelling(name string) bool {
-	known := func(k string) bool { return name != k && strings.EqualFold(name, k) }
-	return slices.ContainsFunc(privateNames(), known) || slices.ContainsFunc(publicNames(), known)
+	known := names()
+	return !slices.Contains(known[:], name) &&
+		slices.ContainsFunc(known[:], func(k string) bool { return strings.EqualFold(name, k) })
 }
 
-// The members that mean something here (RFC 7517 §4, RFC 7518 §6).
-func privateNames() []string { return []string{"d", "p", "q", "dp", "dq", "qi", "oth", "k"} }
-func publicNames() []string {
-	return []string{"kty", "use", "key_ops", "alg", "kid", "x5c", "x5t#S256", "crv", "x", "y", "n", "e", "keys"}
+// names are the members that mean something here, private and symmetric ones
+// first (RFC 7517 §4, RFC 7518 §6).
+func names() [21]string {
+	return [...]string{"d", "p", "q", "dp", "dq", "qi", "oth", "k",
+		"kty", "use", "key_ops", "alg", "kid", "x5c", "x5t#S256", "crv", "x", "y", "n", "e", "keys"}
 }
+
+const privateNames = 8
 
 func (m *members) fail(rule error, detail string) {
 	if m.err == nil {
@@ -55,7 +58,8 @@ func (m *members) has(name string) bool { return m.raw[name] != nil }
 // hasPrivate tells whether a private or symmetric member is there, well
 // formed or not.
 func (m *members) hasPrivate() bool {
-	return slices.ContainsFunc(privateNames(), func(name string) bool {
+	known := names()
+	return slices.ContainsFunc(known[:privateNames], func(name string) bool {
 		return m.has(name) && (name != "oth" || m.hasMorePrimes())
 	})
 }
@@ -69,8 +73,11 @@ func (m *members) hasMorePrimes() bool {
 
 // text returns a string member, "" when it is absent.
 func (m *members) text(name string) string {
-	var s string
-	if m.err == nil && m.has(name) && json.Unmarshal(m.raw[name], &s) != nil {
+	if m.err != nil || !m.has(name) {
+		return ""
+	}
+	s, ok := jsonText(m.raw[name])
+	if !ok {
 		m.fail(ErrMalformed, name+" is not a string")
 	}
 	return s
@@ -78,8 +85,11 @@ func (m *members) text(name string) string {
 
 // list returns an array of strings, nil when it is absent or empty.
 func (m *members) list(name string) []string {
+	if m.err != nil || !m.has(name) {
+		return nil
+	}
 	var l []string
-	if m.err == nil && m.has(name) && json.Unmarshal(m.raw[name], &l) != nil {
+	if json.Unmarshal(m.raw[name], &l) != nil {
 		m.fail(ErrMalformed, name+" is not an array of strings")
 	}
 	return l
@@ -90,10 +100,14 @@ func (m *members) list(name string) []string {
 // refused, so that one value has one spelling.
 func (m *members) octets(name string) []byte {
 	s := m.text(name)
-	b, err := base64.RawURLEncoding.Strict().DecodeString(s)
-	if err != nil || base64.RawURLEncoding.EncodedLen(len(b)) != len(s) {
-		m.fail(ErrMalformed, name+" is not unpadded base64url")
-		return nil
+	enc := base64.RawURLEncoding
+	b, err := enc.DecodeString(s) // skips line ends and tail bits; Strict() copies its tables
+	if err == nil && enc.EncodedLen(len(b)) == len(s) {
+		var tail [4]byte
+		if end := enc.AppendEncode(tail[:0], b[len(b)-len(b)%3:]); strings.HasSuffix(s, string(end)) {
+			return b
+		}
 	}
-	return b
+	m.fail(ErrMalformed, name+" is not unpadded base64url")
+	return nil
 }

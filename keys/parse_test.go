@@ -71,7 +71,7 @@ func TestParseTakesEveryFormOnDisk(t *testing.T) {
 		"empty key_ops, oth, x5c, as .NET":  jwk[:len(jwk)-1] + `,"key_ops":[],"oth":[],"x5c":[]}`,
 		"key_ops sign":                      jwk[:len(jwk)-1] + `,"key_ops":["sign"]}`,
 		"key_ops sign and verify":           jwk[:len(jwk)-1] + `,"key_ops":["verify","sign"]}`,
-		"members that mean nothing to us":   jwk[:len(jwk)-1] + `,"ext":true,"nbf":1.5,"KeySize":256,"o":{"a":[1,{"b":"c"}]}}`,
+		"members that mean nothing to us":   jwk[:len(jwk)-1] + `,"ext":true,"nbf":-1.5e300,"KeySize":256,"o":{"a":[1,{"b":"c"}]}}`,
 		"JWKS with a public key beside":     `{"keys":[` + string(testKey(t, keys.ES256).PublicKey().JWK()) + `,` + jwk + `]}`,
 		"JWKS with an unusable key beside":  `{"keys":[{"kty":"oct","k":"AA"},` + jwk + `,{"kty":5},7]}`,
 		"JWKS that says more than its keys": `{"next":null,"keys":[` + jwk + `]}`,

@@ -82,7 +82,7 @@ func parseSetKey(data []byte, o Options) (*Key, error) {
 func splitSet(data []byte) ([]json.RawMessage, error) {
 	var raws []json.RawMessage
 	set, ok := jsonObject(data)
-	if !ok || json.Unmarshal(set["keys"], &raws) != nil || raws == nil {
+	if !ok || set["keys"] == nil || json.Unmarshal(set["keys"], &raws) != nil || raws == nil {
 		return nil, refuse(ErrMalformed, "not a JWKS: one JSON object with an array of keys")
 	}
 	if len(raws) > maxSetKeys {
