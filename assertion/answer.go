@@ -25,7 +25,7 @@ type answer struct {
 	typ      string // "Bearer" or "DPoP"
 	lifetime time.Duration
 	scope    *string
-	extra    map[string]json.RawMessage
+	body     string
 }
 
 // readAnswer reads either an answer with a token or an *Error.
@@ -51,6 +51,7 @@ func readAnswer(resp *http.Response) (answer, error) {
 	if e, ok := err.(*Error); ok {
 		e.Status = resp.StatusCode
 	}
+	a.body = string(body)
 	return a, err
 }
 
@@ -66,8 +67,7 @@ func malformed(resp *http.Response, detail string) error {
 	return &Error{Rule: ErrMalformed, Detail: detail, Status: resp.StatusCode}
 }
 
-// parseAnswer takes the members of a success answer; what it does not know
-// stays in extra.
+// parseAnswer takes the members of a success answer.
 func parseAnswer(members map[string]json.RawMessage) (a answer, err error) {
 	var ok bool
 	if a.token, ok, _ = text(members, "access_token"); !ok || !isToken(a.token) {
@@ -92,10 +92,6 @@ func parseAnswer(members map[string]json.RawMessage) (a answer, err error) {
 	if present {
 		a.scope = &scope
 	}
-	for _, known := range []string{"access_token", "token_type", "expires_in", "scope"} {
-		delete(members, known)
-	}
-	a.extra = members
 	return a, nil
 }
 

@@ -65,7 +65,7 @@ func (s *TokenSource) exchange(ctx context.Context) (*cached, error) {
 // token counts the lifetime from before the request, when the server cannot
 // have begun to.
 func (s *TokenSource) token(a answer, key *keys.Key, asked time.Time) *Token {
-	t := &Token{AccessToken: keys.NewSecret(a.token), Type: a.typ, Scopes: slices.Clone(s.Scopes), Key: key, extra: &a.extra}
+	t := &Token{AccessToken: keys.NewSecret(a.token), Type: a.typ, Scopes: slices.Clone(s.Scopes), Key: key, answer: &a.body}
 	if a.scope != nil {
 		t.Scopes = strings.Fields(*a.scope)
 	}

@@ -1,7 +1,6 @@
 package assertion
 
 import (
-	"strings"
 	"time"
 
 	"github.com/go-jose/go-jose/v4/json"
@@ -18,22 +17,27 @@ type Token struct {
 	Scopes      []string  // granted; those asked for when the server does not say (RFC 6749 §5.1)
 	Key         *keys.Key // the DPoP key, which makes every proof for this token; nil for a bearer token
 
-	// A pointer, so that fmt stops at it: an answer may hold other tokens.
-	extra *map[string]json.RawMessage
+	// The answer, which holds this token and maybe others. A pointer to a
+	// string is where fmt stops whatever the verb; into one to a map it looks.
+	answer *string
 }
 
-// Extra returns another member of the server's answer, such as HelseID's
-// "rejected_scope", as encoding/json would put it into an any; nil when the
-// answer has none of that name.
+// Extra returns a member of the server's answer, such as HelseID's
+// "rejected_scope", as encoding/json would put it into an any, each time anew;
+// nil when the answer has none of that name.
 func (t *Token) Extra(name string) any {
-	if t.extra == nil {
-		return nil
-	}
 	var value any
-	if json.Unmarshal((*t.extra)[name], &value) != nil {
+	if json.Unmarshal(t.members()[name], &value) != nil {
 		return nil // not there, or an object that has a member twice
 	}
 	return value
+}
+
+func (t *Token) members() (members map[string]json.RawMessage) {
+	if t.answer != nil {
+		json.Unmarshal([]byte(*t.answer), &members) // it was parsed before
+	}
+	return members
 }
 
 // OAuth2 returns the token in the form of golang.org/x/oauth2, which shows its
@@ -41,11 +45,9 @@ func (t *Token) Extra(name string) any {
 // Key.
 func (t *Token) OAuth2() *oauth2.Token {
 	token := &oauth2.Token{AccessToken: t.AccessToken.Reveal(), TokenType: t.Type, Expiry: t.Expiry}
-	extra := map[string]any{"scope": strings.Join(t.Scopes, " ")}
-	if t.extra != nil {
-		for name := range *t.extra {
-			extra[name] = t.Extra(name)
-		}
+	extra := make(map[string]any)
+	for name := range t.members() {
+		extra[name] = t.Extra(name)
 	}
 	return token.WithExtra(extra)
 }
