@@ -1,0 +1,155 @@
+// Package jwksurl rotates the key of a client whose authorization server
+// fetches a JWKS (RFC 7591 "jwks_uri"): there is nothing to call. A new key is
+// published, becomes usable when every cached copy has been renewed, signs,
+// and is unpublished after its successor has taken over.
+//
+//	provider := &jwksurl.Provider{
+//		URL:   "https://app.example.no/jwks",
+//		Token: func(ctx context.Context, key keys.Source) error { … get a token with key … },
+//	}
+//	rotator := &selfservice.Rotator{Provider: provider, Store: store}
+//	http.Handle("/jwks", &keys.Handler{Keys: rotator.Published, MaxAge: provider.MaxAge})
+//
+// Any replica can answer, since what is published is what the store holds.
+package jwksurl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/nokkel/nokkel/assertion"
+	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/selfservice"
+)
+
+// Provider is a selfservice.Provider for keys that are published at a URL.
+type Provider struct {
+	// URL is where the server fetches the JWKS: https, or http on loopback. A
+	// new key is waited for until it is seen there.
+	URL string
+
+	// Token gets a fresh token with exactly this key, by an
+	// assertion.TokenSource for example, and throws it away. An error that is
+	// assertion.ErrInvalidClient means that the server does not know the key.
+	Token func(ctx context.Context, key keys.Source) error
+
+	// MaxAge is how long servers may keep a copy of the JWKS; zero: 5 minutes,
+	// as for a keys.Handler. A server that ignores Cache-Control needs its own
+	// time here.
+	MaxAge time.Duration
+
+	// Margin is added to MaxAge; zero: 1 minute. Some replicas publish a key
+	// later than others, by the Rotator's Reread at most.
+	Margin time.Duration
+
+	Base http.RoundTripper // nil: http.DefaultTransport
+}
+
+// The rules that a configuration or an answer can break.
+var (
+	ErrURL          = errors.New("jwksurl: the URL is not https")
+	ErrUnpublished  = errors.New("jwksurl: the new key is not published yet")
+	ErrNotReachable = errors.New("jwksurl: the published JWKS cannot be read")
+)
+
+const (
+	defaultMaxAge = 5 * time.Minute
+	defaultMargin = time.Minute
+	maxSet        = 64 << 10
+)
+
+func (p *Provider) settling() time.Duration {
+	age, margin := p.MaxAge, p.Margin
+	if age == 0 {
+		age = defaultMaxAge
+	}
+	if margin == 0 {
+		margin = defaultMargin
+	}
+	return age + margin
+}
+
+// Verify gets a token with the key.
+func (p *Provider) Verify(ctx context.Context, c selfservice.Credential) error {
+	key, err := c.SigningKey(ctx)
+	if err != nil {
+		return err
+	}
+	if err = p.Token(ctx, key); err == nil {
+		return nil
+	}
+	verdict := &selfservice.CallError{Err: err}
+	if errors.Is(err, assertion.ErrInvalidClient) {
+		verdict.Rule = selfservice.ErrRefused
+	}
+	var refusal *assertion.Error
+	if errors.As(err, &refusal) {
+		verdict.Wait = refusal.RetryAfter
+	}
+	return verdict
+}
+
+// List returns nothing: the server keeps no list of its own.
+func (p *Provider) List(context.Context, selfservice.Credential) ([]selfservice.Registration, error) {
+	return nil, nil
+}
+
+// Register waits for nothing: it looks whether the key is published and says
+// from when on it can be used. The engine saved the key before, which is what
+// published it.
+func (p *Provider) Register(ctx context.Context, _, c selfservice.Credential) (selfservice.Registration, error) {
+	set, err := p.published(ctx)
+	if err != nil {
+		return selfservice.Registration{}, err
+	}
+	now := time.Now().Round(0)
+	for _, k := range set.Keys {
+		if k.Thumbprint() == c.Fingerprint() && k.KeyID() == c.KeyID() {
+			return selfservice.Registration{KeyID: k.KeyID(), Fingerprint: k.Thumbprint(), Created: now, UsableFrom: now.Add(p.settling())}, nil
+		}
+	}
+	return selfservice.Registration{}, &selfservice.CallError{Wait: 5 * time.Second, Err: ErrUnpublished}
+}
+
+// published reads the JWKS as a server would that has no copy.
+func (p *Provider) published(ctx context.Context) (keys.Set, error) {
+	u, err := url.Parse(p.URL)
+	if err != nil || u.Host == "" || u.Scheme != "https" && !(u.Scheme == "http" && loopback(u.Hostname())) {
+		return keys.Set{}, ErrURL
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.URL, nil)
+	if err != nil {
+		return keys.Set{}, ErrURL
+	}
+	req.Header.Set("Accept", "application/jwk-set+json, application/json")
+	req.Header.Set("Cache-Control", "no-cache")
+	base := p.Base
+	if base == nil {
+		base = http.DefaultTransport
+	}
+	resp, err := base.RoundTrip(req) // follows no redirect
+	if err != nil {
+		return keys.Set{}, fmt.Errorf("%w: %w", ErrNotReachable, err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxSet+1))
+	if err != nil || resp.StatusCode != http.StatusOK {
+		return keys.Set{}, fmt.Errorf("%w: status %d", ErrNotReachable, resp.StatusCode)
+	}
+	set, err := keys.ParseSet(body)
+	if err != nil {
+		return keys.Set{}, fmt.Errorf("%w: %w", ErrNotReachable, err)
+	}
+	return set, nil
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}

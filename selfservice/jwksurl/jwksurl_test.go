@@ -1,0 +1,172 @@
+package jwksurl_test
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/nokkel/nokkel/assertion"
+	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/jwksurl"
+	"github.com/nokkel/nokkel/selfservice/providertest"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// server is an authorization server that fetches the client's JWKS, keeps it
+// for as long as Cache-Control says, and reads it with go-jose.
+type server struct {
+	fetch http.RoundTripper
+
+	mu    sync.Mutex
+	set   jose.JSONWebKeySet
+	until time.Time
+	used  map[string]bool
+}
+
+func (s *server) keys() jose.JSONWebKeySet {
+	if time.Now().Before(s.until) {
+		return s.set
+	}
+	req, _ := http.NewRequest(http.MethodGet, "http://127.0.0.1/jwks", nil)
+	resp, err := s.fetch.RoundTrip(req)
+	if err != nil {
+		return s.set
+	}
+	defer resp.Body.Close()
+	var set jose.JSONWebKeySet
+	if readJSON(resp.Body, &set) == nil {
+		s.set, s.until = set, time.Now().Add(5*time.Minute) // keys.Handler's max-age
+	}
+	return s.set
+}
+
+func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	w.Header().Set("Content-Type", "application/json")
+	r.ParseForm()
+	jws, err := jose.ParseSigned(r.PostForm.Get("client_assertion"), []jose.SignatureAlgorithm{jose.ES256})
+	if err == nil && !s.used[r.PostForm.Get("client_assertion")] {
+		set := s.keys()
+		for _, k := range set.Key(jws.Signatures[0].Header.KeyID) {
+			if _, err := jws.Verify(k); err == nil {
+				s.used[r.PostForm.Get("client_assertion")] = true
+				w.Write([]byte(`{"access_token":"t","token_type":"Bearer","expires_in":60}`))
+				return
+			}
+		}
+	}
+	w.WriteHeader(http.StatusUnauthorized)
+	w.Write([]byte(`{"error":"invalid_client"}`))
+}
+
+// accepts tells whether an assertion by that key would be accepted now.
+func (s *server) accepts(thumbprint string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	set := s.keys()
+	return len(set.Key(thumbprint)) > 0
+}
+
+func token(rt http.RoundTripper) func(context.Context, keys.Source) error {
+	return func(ctx context.Context, key keys.Source) error {
+		source := &assertion.TokenSource{
+			Endpoint: "http://127.0.0.1/token", Base: rt,
+			Auth: &assertion.Signer{ClientID: "app", Audience: "http://127.0.0.1", Key: key},
+		}
+		_, err := source.Token(ctx)
+		return err
+	}
+}
+
+// site publishes what a store holds, through a replica that never rotates.
+func site(store selfservice.Store) http.RoundTripper {
+	return providertest.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		replica := &selfservice.Rotator{Store: store} // a new one: it has just read the store
+		(&keys.Handler{Keys: replica.Published}).ServeHTTP(w, r)
+	}))
+}
+
+func TestEveryFaultAtEveryPoint(t *testing.T) {
+	key, err := keys.Generate(keys.ES256)
+	require.NoError(t, err)
+	providertest.Run(t, func(t *testing.T) *providertest.Target {
+		store := &selfservice.Mem{}
+		s := &server{fetch: site(store), used: map[string]bool{}}
+		return &providertest.Target{
+			First: selfservice.Credential{Key: key},
+			Store: store,
+			Provider: func(io *providertest.IO) selfservice.Provider {
+				return &jwksurl.Provider{
+					URL: "http://127.0.0.1/jwks", Base: io.Transport(site(store)), Token: token(io.Transport(providertest.Handler(s))),
+				}
+			},
+			Accepts: s.accepts,
+		}
+	})
+}
+
+func TestKeyIsUsedOnlyWhenEveryCopyIsRenewed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &selfservice.Mem{}
+		s := &server{fetch: site(store), used: map[string]bool{}}
+		key, err := keys.Generate(keys.ES256)
+		require.NoError(t, err)
+		var asked []time.Time
+		r := &selfservice.Rotator{Store: store, Provider: &jwksurl.Provider{
+			URL: "http://127.0.0.1/jwks", Base: site(store),
+			Token: func(ctx context.Context, key keys.Source) error {
+				asked = append(asked, time.Now())
+				return token(providertest.Handler(s))(ctx, key)
+			},
+		}}
+		require.NoError(t, r.Adopt(t.Context(), selfservice.Credential{Key: key}))
+		require.True(t, s.accepts(key.Thumbprint())) // the server has a copy now
+		start := time.Now()
+		require.NoError(t, r.Rotate(t.Context()))
+		require.Len(t, asked, 1, "the first try with the new key succeeds")
+		assert.GreaterOrEqual(t, asked[0].Sub(start), 6*time.Minute)
+		set, err := r.Published(t.Context())
+		require.NoError(t, err)
+		assert.Len(t, set.Keys, 2, "both are published during the overlap")
+		time.Sleep(2 * time.Hour)
+		_, err = r.Step(t.Context())
+		require.NoError(t, err)
+		set, err = r.Published(t.Context())
+		require.NoError(t, err)
+		assert.Len(t, set.Keys, 1)
+		assert.False(t, s.accepts(key.Thumbprint()))
+	})
+}
+
+func TestNotPublishedIsSaid(t *testing.T) {
+	key, err := keys.Generate(keys.ES256)
+	require.NoError(t, err)
+	for name, test := range map[string]struct {
+		url  string
+		page http.HandlerFunc
+		want error
+	}{
+		"another set": {"http://127.0.0.1/jwks", func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte(`{"keys":[]}`)) }, jwksurl.ErrUnpublished},
+		"html":        {"http://127.0.0.1/jwks", func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte(`<html>`)) }, jwksurl.ErrNotReachable},
+		"redirect":    {"http://127.0.0.1/jwks", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "http://127.0.0.1/other", 302) }, jwksurl.ErrNotReachable},
+		"http":        {"http://example.org/jwks", nil, jwksurl.ErrURL},
+		"no URL":      {"", nil, jwksurl.ErrURL},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := &jwksurl.Provider{URL: test.url, Base: providertest.Handler(test.page)}
+			_, err := p.Register(t.Context(), selfservice.Credential{}, selfservice.Credential{Key: key})
+			require.ErrorIs(t, err, test.want)
+		})
+	}
+}
+
+func readJSON(r io.Reader, v any) error { return json.NewDecoder(r).Decode(v) }
