@@ -32,7 +32,8 @@ func Generate(alg Algorithm) (*Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	return New(signer, Options{Algorithm: alg})
+	// Not New: checking that the parts belong together costs as much as making them.
+	return newKey(signer, false, Options{Algorithm: alg})
 }
 
 // GenerateRSA makes a new RSA key of 2048 to 8192 bits for alg, one of

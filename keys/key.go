@@ -47,6 +47,11 @@ func New(signer crypto.Signer, o Options) (*Key, error) {
 	if err != nil {
 		return nil, err
 	}
+	return newKey(signer, foreign, o)
+}
+
+// newKey is New for a signer that needs no checks.
+func newKey(signer crypto.Signer, foreign bool, o Options) (*Key, error) {
 	public, err := NewPublicKey(signer.Public(), o)
 	if err != nil {
 		return nil, err
