@@ -81,6 +81,10 @@ func TestHTTPClientOutlivesARotation(t *testing.T) {
 		require.Equal(t, 200, status)
 	}
 	assert.Equal(t, 1, server.Counts().Tokens, "the token is bound to its DPoP key, not to the client's")
+	server.Advance(time.Hour)
+	status, _ := get(t, api, server.URL()+"/api/patients")
+	require.Equal(t, 200, status, "a token that the API calls expired is replaced, with the new key")
+	assert.Equal(t, 2, server.Counts().Tokens)
 }
 
 func TestHTTPClientAnswersNonceChallengesWithTheWholeBody(t *testing.T) {

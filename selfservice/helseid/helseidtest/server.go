@@ -51,6 +51,7 @@ type Server struct {
 	ReplaceAfter  time.Duration
 	TokenLifetime time.Duration // zero: 10 minutes
 	NonceLifetime time.Duration // a nonce is good for this long to twice as long; zero: 1 minute
+	Unsigned      bool          // access tokens get no signature, which makes a load test cheaper; no other API can check them
 	NonceAtAPI    bool          // the self-service API and the sample API ask for nonces too
 	Skew          time.Duration // how far this server's clock is ahead of the true time, in its Date header too
 

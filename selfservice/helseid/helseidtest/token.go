@@ -67,7 +67,7 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request) {
 	who.Issuer, who.Scope, who.Confirmation.JKT = s.URL(), strings.Join(granted, " "), jkt
 	who.IssuedAt, who.Expires = now.Unix(), now.Add(lifetime).Unix()
 	answer := map[string]any{
-		"access_token": s.issuer.sign(who),
+		"access_token": s.issuer.sign(who, s.Unsigned),
 		"token_type":   "DPoP",
 		"expires_in":   int(lifetime / time.Second),
 		"scope":        who.Scope,

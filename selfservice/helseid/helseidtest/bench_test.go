@@ -1,0 +1,52 @@
+package helseidtest_test
+
+import (
+	"strconv"
+	"sync/atomic"
+	"testing"
+
+	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/selfservice/helseid"
+	"github.com/nokkel/nokkel/selfservice/helseid/helseidtest"
+	"github.com/stretchr/testify/require"
+)
+
+// BenchmarkRotation is what one client of a fleet asks of the fake: a token,
+// a list, a registration, and a token with the new key. Both sides and the
+// making of the key are in it.
+func BenchmarkRotation(b *testing.B) {
+	server := helseidtest.New()
+	defer server.Close()
+	server.Unsigned = true
+	fleet := &helseid.Client{Environment: server.Environment(), Base: server.Transport()}
+	key, err := keys.Generate(keys.ES256)
+	require.NoError(b, err)
+	var n atomic.Int64
+	b.ReportAllocs()
+	b.SetParallelism(8)
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			id := strconv.FormatInt(n.Add(1), 10)
+			server.AddClient(id, key.PublicKey())
+			if err := rotate(b, fleet.For(id), key); err != nil {
+				b.Error(err)
+				return
+			}
+		}
+	})
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "clients/s")
+}
+
+func rotate(b *testing.B, client *helseid.Client, key *keys.Key) error {
+	next, err := keys.Generate(keys.ES256)
+	if err != nil {
+		return err
+	}
+	if _, err := client.ClientSecrets(b.Context(), key); err != nil {
+		return err
+	}
+	if _, err := client.UpdateClientSecret(b.Context(), key, next.PublicKey()); err != nil {
+		return err
+	}
+	return client.VerifyKey(b.Context(), next)
+}
