@@ -1,9 +1,7 @@
 package assertion
 
 import (
-	"net/http"
 	"strings"
-	"time"
 	"unicode"
 	"unicode/utf8"
 )
@@ -72,17 +70,4 @@ func looksLikeToken(word string) bool {
 		}
 	}
 	return long >= 3
-}
-
-// refusal is the *Error of an answer that is no token (RFC 6749 §5.2).
-func refusal(rule error, resp *http.Response, code, description string) *Error {
-	now := time.Now()
-	return &Error{
-		Rule:        rule,
-		Status:      resp.StatusCode,
-		Code:        clean(code, maxCode),
-		Description: clean(description, maxDescription),
-		RetryAfter:  retryAfter(resp.Header, now),
-		ClockBehind: clockBehind(resp.Header, now),
-	}
 }

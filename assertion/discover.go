@@ -79,7 +79,7 @@ func Discover(ctx context.Context, base http.RoundTripper, issuer string) (*Meta
 // notThere tells an answer that another place may correct from a failure.
 func notThere(err error) bool {
 	var e *Error
-	return errors.As(err, &e) && e.Rule == ErrRefused && e.Status >= 400 && e.Status < 500
+	return errors.As(err, &e) && e.Status >= 400 && e.Status < 500 && e.Status != http.StatusTooManyRequests
 }
 
 func get(ctx context.Context, base http.RoundTripper, address string) ([]byte, error) {

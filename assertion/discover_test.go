@@ -121,6 +121,20 @@ func TestDiscoverRefuses(t *testing.T) {
 	}
 }
 
+func TestDiscoverAsksNoSecondPlaceWhenTheServerIsBusy(t *testing.T) {
+	for _, status := range []int{429, 500, 503} {
+		var asked int
+		_, err := assertion.Discover(t.Context(), network(func(*http.Request) (*http.Response, error) {
+			asked++
+			return answer(status, "", "Retry-After", "9"), nil
+		}), issuer)
+		var e *assertion.Error
+		require.ErrorAs(t, err, &e)
+		assert.Equal(t, 9*time.Second, e.RetryAfter)
+		assert.Equal(t, 1, asked)
+	}
+}
+
 func TestDiscoverFollowsNoRedirect(t *testing.T) {
 	var followed bool
 	mux := http.NewServeMux()

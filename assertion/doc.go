@@ -12,5 +12,12 @@
 //	token, err := tokens.Token(ctx)
 //
 // Programs that already use golang.org/x/oauth2 put a [Transport] into its
-// context and keep their code.
+// context and keep their code. Where the server knows the client by a plain
+// secret, [Basic] or [Post] takes the Signer's place. [Discover] finds the
+// endpoints of an issuer.
+//
+// Keys and secrets come from a keys.Source or keys.SecretSource and are asked
+// for at every attempt, so that a rotation changes them under a running
+// program. Every refusal is an *[Error]; none holds a token, an assertion, a
+// secret or a body.
 package assertion

@@ -104,6 +104,34 @@ func TestDPoPKeyStaysWithItsToken(t *testing.T) {
 	assert.Len(t, clientKeys, 3)
 }
 
+// TestAPIRefusingATokenGetsANewOne: dpop.Transport discards what an API calls
+// invalid_token, and the call goes on with a new token and its own key.
+func TestAPIRefusingATokenGetsANewOne(t *testing.T) {
+	server := &boundServer{jtis: map[string]bool{}, lifetime: "600"}
+	as := httptest.NewServer(server)
+	defer as.Close()
+	var revoked string
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") == "DPoP "+revoked {
+			w.Header().Set("WWW-Authenticate", `DPoP error="invalid_token"`)
+			w.WriteHeader(http.StatusUnauthorized)
+		}
+	}))
+	defer api.Close()
+	prover := new(dpop.Prover)
+	s := &assertion.TokenSource{
+		Endpoint: as.URL, Auth: &assertion.Signer{ClientID: clientID, Audience: as.URL, Key: testKey(t, keys.ES256)}, Prover: prover,
+	}
+	var err error
+	revoked, _, err = s.BoundToken(t.Context())
+	require.NoError(t, err)
+	resp, err := (&http.Client{Transport: &dpop.Transport{Tokens: s, Prover: prover}}).Get(api.URL)
+	require.NoError(t, err)
+	resp.Body.Close()
+	assert.Equal(t, http.StatusOK, resp.StatusCode)
+	assert.Len(t, server.boundTo, 2)
+}
+
 func TestDPoPKeyMayBeTheCallers(t *testing.T) {
 	server := &boundServer{jtis: map[string]bool{}, lifetime: "600"}
 	as := httptest.NewServer(server)

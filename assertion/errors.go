@@ -69,6 +69,19 @@ func (e *Error) Unwrap() error { return e.Rule }
 
 func refuse(rule error, detail string) error { return &Error{Rule: rule, Detail: detail} }
 
+// refusal is the *Error of an answer that is no token (RFC 6749 §5.2).
+func refusal(rule error, resp *http.Response, code, description string) *Error {
+	now := time.Now()
+	return &Error{
+		Rule:        rule,
+		Status:      resp.StatusCode,
+		Code:        clean(code, maxCode),
+		Description: clean(description, maxDescription),
+		RetryAfter:  retryAfter(resp.Header, now),
+		ClockBehind: clockBehind(resp.Header, now),
+	}
+}
+
 const (
 	clockTolerance = 5 * time.Second // a Date has whole seconds, and an answer takes its time
 	maxRetryAfter  = 15 * time.Minute

@@ -3,6 +3,7 @@ package assertion
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"time"
 )
@@ -56,8 +57,7 @@ func (s *TokenSource) renew(ctx context.Context, now time.Time) (*cached, *fligh
 	if c != nil && !reached(c.refresh, now) {
 		return c, nil, nil // renewed while the caller came here
 	}
-	mayStart := s.failures == 0 || reached(s.retry, now)
-	if s.flight == nil && mayStart {
+	if s.flight == nil && reached(s.retry, now) {
 		s.start(ctx)
 	}
 	switch {
@@ -72,31 +72,43 @@ func (s *TokenSource) renew(ctx context.Context, now time.Time) (*cached, *fligh
 // start begins a flight. It keeps the values of the caller's context, not its
 // end: others wait for it too. s.mu is held.
 func (s *TokenSource) start(ctx context.Context) {
-	f := &flight{landed: make(chan struct{}), err: errors.New("assertion: the token request was aborted")}
+	f := &flight{landed: make(chan struct{})}
 	s.flight = f
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.timeout())
+	// A key in a device that hangs does not look at ctx; nobody waits longer for it.
+	stop := context.AfterFunc(ctx, func() {
+		s.land(f, nil, fmt.Errorf("assertion: token request: %w", context.Cause(ctx)))
+	})
 	go func() {
 		var c *cached
-		defer func() { s.land(f, c) }() // also when a callback ends this goroutine
-		defer cancel()
-		c, f.err = s.fetch(ctx)
+		err := errors.New("assertion: the token request was aborted")
+		defer func() { // also when a callback ends this goroutine
+			stop()
+			cancel()
+			s.land(f, c, err)
+		}()
+		c, err = s.fetch(ctx)
 	}()
 }
 
-// land ends a flight: its token is served from now on, or its failure delays
-// the next one.
-func (s *TokenSource) land(f *flight, c *cached) {
+// land ends a flight, once: its token is served from now on, or its failure
+// delays the next one.
+func (s *TokenSource) land(f *flight, c *cached, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.flight != f {
+		return
+	}
 	s.flight = nil
-	if c != nil {
+	if err == nil {
 		f.token = c.token
 		s.current.Store(c)
-		s.failures, s.lastErr = 0, nil
+		s.failures, s.retry, s.lastErr = 0, time.Time{}, nil
 	} else {
+		f.err = err
 		s.failures++
-		s.lastErr = f.err
-		s.retry = time.Now().Add(pause(s.failures, f.err))
+		s.lastErr = err
+		s.retry = time.Now().Add(pause(s.failures, err))
 	}
 	close(f.landed)
 }

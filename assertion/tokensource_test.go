@@ -104,9 +104,9 @@ func TestACancelledCallerStartsNothing(t *testing.T) {
 func TestAFlightHasItsOwnDeadlineAndValues(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		type contextKey struct{}
-		var value any
+		value := make(chan any, 1)
 		s := &assertion.TokenSource{Endpoint: endpoint, Auth: testSigner(t), Base: network(func(r *http.Request) (*http.Response, error) {
-			value = r.Context().Value(contextKey{})
+			value <- r.Context().Value(contextKey{})
 			<-r.Context().Done()
 			return nil, r.Context().Err()
 		})}
@@ -114,7 +114,29 @@ func TestAFlightHasItsOwnDeadlineAndValues(t *testing.T) {
 		_, err := s.Token(context.WithValue(t.Context(), contextKey{}, "trace"))
 		assert.ErrorIs(t, err, context.DeadlineExceeded)
 		assert.Equal(t, 30*time.Second, time.Since(start))
-		assert.Equal(t, "trace", value)
+		assert.Equal(t, "trace", <-value)
+	})
+}
+
+// TestADeviceThatHangs: a crypto.Signer has no context, so its call may never
+// return. The wait ends, later calls try again, and a late token is not used.
+func TestADeviceThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, s := counted(t)
+		repaired := make(chan struct{})
+		s.Auth = &assertion.Signer{ClientID: clientID, Audience: issuer, Key: keySource(func(context.Context) (*keys.Key, error) {
+			<-repaired
+			return testKey(t, keys.ES256), nil
+		})}
+		start := time.Now()
+		_, err := s.Token(t.Context())
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.Equal(t, 30*time.Second, time.Since(start))
+		close(repaired)
+		time.Sleep(time.Second)
+		token, err := s.Token(t.Context())
+		require.NoError(t, err)
+		within(t, token.Expiry, time.Now().Add(599*time.Second), 0)
 	})
 }
 
