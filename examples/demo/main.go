@@ -1,55 +1,96 @@
-// Demo does nokkel's main job against a HelseID of its own on loopback: make
-// a key, register it, read when it expires, and call an API with it.
+// Demo shows nokkel's main job against a HelseID of its own on loopback: a
+// program's key is renewed several times while many clients call an API with
+// it, and no request fails.
+//
+//	go run ./examples/demo                         a few seconds, in one process
+//	go run ./examples/demo -kill -for 1m           the rotator is a process of its own, and killed again and again
+//	go run ./examples/demo -serve localhost:8080   the HelseID alone, for examples/clientkeys
 package main
 
 import (
 	"context"
+	"encoding/json"
+	"flag"
 	"fmt"
 	"os"
-
-	"github.com/nokkel/nokkel/keys"
-	"github.com/nokkel/nokkel/selfservice/helseid"
-	"github.com/nokkel/nokkel/selfservice/helseid/helseidtest"
+	"os/signal"
+	"syscall"
+	"time"
 )
 
+// options are the command line.
+type options struct {
+	duration  time.Duration
+	clients   int
+	rotations int
+	kill      bool
+	atOnce    bool
+	json      bool
+	serve     string
+}
+
 func main() {
-	if err := run(context.Background()); err != nil {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "demo:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context) error {
-	server := helseidtest.New()
-	defer server.Close()
-	first, err := keys.Generate(keys.ES256)
-	if err != nil {
-		return err
-	}
-	server.AddClient("demo", first.PublicKey())
-	client := &helseid.Client{Environment: server.Environment(), ClientID: "demo", Scopes: []string{"demo:patients"}}
+func run(ctx context.Context, args []string) error {
+	var o options
+	flags := flag.NewFlagSet("demo", flag.ExitOnError)
+	flags.DurationVar(&o.duration, "for", 5*time.Second, "how long the clients call the API")
+	flags.IntVar(&o.clients, "clients", 20, "clients that call it at the same time, each with a token of its own")
+	flags.IntVar(&o.rotations, "rotations", 3, "how often the key is renewed in that time, at least")
+	flags.BoolVar(&o.kill, "kill", false, "run the rotator as a process of its own and kill it at random points")
+	flags.BoolVar(&o.atOnce, "at-once", false, "let the server end the old key in the instant in which it takes the new one")
+	flags.BoolVar(&o.json, "json", false, "end with one JSON object on standard output")
+	flags.StringVar(&o.serve, "serve", "", "only serve the HelseID at this address")
+	child := flags.String("rotator", "", "") // what -kill starts
+	flags.Parse(args)
 
-	next, err := keys.Generate(keys.ES256)
+	switch {
+	case *child != "":
+		return runRotator(ctx, *child)
+	case o.serve != "":
+		return serve(ctx, o.serve)
+	case o.clients < 1 || o.rotations < 1 || o.duration < time.Second:
+		return fmt.Errorf("-clients and -rotations are at least 1, -for at least 1s")
+	}
+	result, err := show(ctx, o)
 	if err != nil {
 		return err
 	}
-	expires, err := client.UpdateClientSecret(ctx, first, next.PublicKey())
-	if err != nil {
-		return err
+	if o.json {
+		return json.NewEncoder(os.Stdout).Encode(result)
 	}
-	fmt.Println("registered", next.KeyID(), "until", expires)
-	list, err := client.ClientSecrets(ctx, next)
-	if err != nil {
-		return err
+	result.print(os.Stdout)
+	if result.Failures > 0 {
+		return fmt.Errorf("%d requests failed", result.Failures)
 	}
-	for _, k := range list {
-		fmt.Println("  key", k.KeyID, k.Origin, k.Expiration)
-	}
-	resp, err := client.HTTPClient(next).Get(server.URL() + "/api/patients")
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	fmt.Println("GET /api/patients:", resp.Status)
 	return nil
+}
+
+// result is what the demo ends with.
+type result struct {
+	Requests  int64   `json:"requests"`
+	Failures  int64   `json:"failures"`
+	Rotations int     `json:"rotations"`
+	Kills     int     `json:"kills"`
+	SlowestMS float64 `json:"slowest_ms"`
+	seconds   float64
+	clients   int
+}
+
+func (r result) print(w *os.File) {
+	fmt.Fprintf(w, `
+  clients            %10d
+  requests           %10d   (%.0f a second)
+  failed requests    %10d
+  rotations          %10d
+  killed rotators    %10d
+  slowest request    %10.1f ms
+`, r.clients, r.Requests, float64(r.Requests)/r.seconds, r.Failures, r.Rotations, r.Kills, r.SlowestMS)
 }

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"time"
+
+	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/helseid"
+)
+
+// child is what a rotator's process is told.
+type child struct {
+	URL    string
+	Dir    string
+	Timing selfservice.Timing
+}
+
+// killing runs the rotator as a process of its own, kills it (SIGKILL: nothing
+// is tidied up) at a random moment, and starts the next one.
+func killing(ctx context.Context, c child, kills *int) error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	arg, err := json.Marshal(c)
+	if err != nil {
+		return err
+	}
+	for ctx.Err() == nil {
+		life, cancel := context.WithTimeout(ctx, time.Duration(rand.Int64N(int64(c.Timing.MaxAge+c.Timing.Lease/2))))
+		cmd := exec.CommandContext(life, self, "-rotator", string(arg))
+		cmd.Stderr = os.Stderr
+		err := cmd.Run()
+		ended := life.Err()
+		cancel()
+		switch {
+		case ctx.Err() != nil:
+		case errors.Is(ended, context.DeadlineExceeded):
+			*kills++
+		default:
+			return fmt.Errorf("the rotator's process ended by itself: %w", err)
+		}
+	}
+	return ctx.Err()
+}
+
+// runRotator is the rotator's process.
+func runRotator(ctx context.Context, arg string) error {
+	var c child
+	if err := json.Unmarshal([]byte(arg), &c); err != nil {
+		return err
+	}
+	client := &helseid.Client{Environment: helseid.Environment{Authority: c.URL, BaseAddress: c.URL}, ClientID: clientID}
+	rotator := &selfservice.Rotator{Provider: client, Store: selfservice.Dir(c.Dir), Timing: c.Timing}
+	return rotator.Run(ctx)
+}

@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/helseid"
+	"github.com/nokkel/nokkel/selfservice/helseid/helseidtest"
+)
+
+const (
+	clientID = "demo-client"
+	scope    = "demo:patients"
+)
+
+// say tells a person what goes on.
+func say(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
+
+// show is the whole demonstration.
+func show(ctx context.Context, o options) (result, error) {
+	server := helseidtest.New()
+	defer server.Close()
+	p := pace(o)
+	server.TokenLifetime = 3 * time.Second // so that the clients sign with the key of the moment often
+	server.Validity = time.Hour
+	if o.atOnce {
+		server.Replace = helseidtest.AtOnce
+	} else {
+		server.Replace, server.ReplaceAfter = helseidtest.Later, p.Overlap
+	}
+	dir, err := os.MkdirTemp("", "nokkel-demo-")
+	if err != nil {
+		return result{}, err
+	}
+	defer os.RemoveAll(dir)
+
+	key, err := keys.Generate(keys.ES256)
+	if err != nil {
+		return result{}, err
+	}
+	server.AddClient(clientID, key.PublicKey())
+	say("HelseID (a test one)  %s", server.URL())
+	say("key                   %s, registered by hand", key.KeyID())
+
+	client := &helseid.Client{Environment: server.Environment(), ClientID: clientID, Scopes: []string{scope}, Base: server.Transport()}
+	rotator := &selfservice.Rotator{Provider: client, Store: selfservice.Dir(dir), Timing: p}
+	if err := rotator.Adopt(ctx, selfservice.Credential{Key: key}); err != nil {
+		return result{}, err
+	}
+	if err := rotator.Rotate(ctx); err != nil {
+		return result{}, err
+	}
+	st, err := rotator.Status(ctx)
+	if err != nil {
+		return result{}, err
+	}
+	say("renewed               %s, until %s", st.Active.KeyID, st.Active.Expires.Format(time.RFC3339))
+	if err := callOnce(ctx, client, rotator, server.URL()); err != nil {
+		return result{}, err
+	}
+	say("called                GET /api/patients with it")
+	say("")
+
+	// From here on the rotator runs beside the load, in this process or in one
+	// that is killed; then the one of this process only follows.
+	running, stop := context.WithCancel(ctx)
+	defer stop()
+	killed := 0
+	done := make(chan error, 1)
+	if o.kill {
+		rotator = &selfservice.Rotator{Store: selfservice.Dir(dir), Timing: p}
+		go func() { done <- killing(running, child{server.URL(), dir, p}, &killed) }()
+		go rotator.Run(running)
+	} else {
+		go func() { done <- rotator.Run(running) }()
+	}
+	l := &load{client: client, rotator: rotator, url: server.URL(), base: st.Rotations}
+	r, err := l.run(ctx, o)
+	stop()
+	if stopped := <-done; err == nil && !errors.Is(stopped, context.Canceled) {
+		err = stopped
+	}
+	r.Kills = killed
+	return r, err
+}
+
+// pace spreads the wanted rotations over the time. One takes longer when the
+// rotator is killed in the middle of it: it waits for the dead one's claim.
+func pace(o options) selfservice.Timing {
+	every := o.duration / time.Duration(o.rotations+1)
+	if o.kill {
+		every /= 2
+	}
+	return selfservice.Timing{
+		MaxAge: every, Overlap: every / 2, Reread: every / 8,
+		CallTimeout: 2 * time.Second, Lease: 8 * time.Second, PropagationTimeout: time.Minute,
+	}
+}
+
+// serve offers the HelseID to other programs.
+func serve(ctx context.Context, address string) error {
+	server, err := helseidtest.Listen(address)
+	if err != nil {
+		return err
+	}
+	defer server.Close()
+	key, err := keys.Generate(keys.ES256)
+	if err != nil {
+		return err
+	}
+	server.AddClient(clientID, key.PublicKey())
+	file := "demo_private.json"
+	private, err := key.PrivateJWK()
+	if err != nil {
+		return err
+	}
+	if err := keys.WriteFile(file, private, true); err != nil {
+		return err
+	}
+	say("authority and base address  %s", server.URL())
+	say("client                      %s, its private key in ./%s", clientID, file)
+	<-ctx.Done()
+	return nil
+}
