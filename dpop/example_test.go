@@ -1,0 +1,81 @@
+package dpop_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/nokkel/nokkel/assertion"
+	"github.com/nokkel/nokkel/dpop"
+	"github.com/nokkel/nokkel/keys"
+	"golang.org/x/oauth2"
+	"golang.org/x/oauth2/clientcredentials"
+)
+
+// How does a client call an API with DPoP-bound tokens?
+func ExampleTransport() {
+	key, err := keys.ReadFile("client_private.json")
+	if err != nil {
+		return
+	}
+	prover := &dpop.Prover{}
+	tokens := &assertion.TokenSource{
+		Endpoint: "https://sts.example.no/connect/token",
+		Auth:     &assertion.Signer{ClientID: "my-client", Audience: "https://sts.example.no", Key: key},
+		Prover:   prover,
+	}
+	api := &http.Client{Transport: &dpop.Transport{Tokens: tokens, Prover: prover}}
+	resp, err := api.Get("https://api.example.no/patients")
+	if err != nil {
+		return
+	}
+	resp.Body.Close()
+}
+
+// How does a program on golang.org/x/oauth2 get and use DPoP-bound tokens?
+func ExampleTransport_oauth2() {
+	key, err := keys.Generate(keys.ES256)
+	if err != nil {
+		return
+	}
+	client := &http.Client{Transport: &dpop.Transport{Key: key}}
+	ctx := context.WithValue(context.Background(), oauth2.HTTPClient, client)
+	config := clientcredentials.Config{ClientID: "my-client", TokenURL: "https://sts.example.no/token"}
+	resp, err := config.Client(ctx).Get("https://api.example.no/patients")
+	if err != nil {
+		return
+	}
+	resp.Body.Close()
+}
+
+// How is a single proof made?
+func ExampleSign() {
+	key, err := keys.Generate(keys.ES256)
+	if err != nil {
+		return
+	}
+	req, err := http.NewRequest(http.MethodGet, "https://api.example.no/patients?id=1", nil)
+	if err != nil {
+		return
+	}
+	token := "the access token"
+	proof, err := dpop.Sign(req.Context(), key, dpop.Proof{Method: req.Method, URL: req.URL.String(), AccessToken: token})
+	if err != nil {
+		return
+	}
+	req.Header.Set("Authorization", "DPoP "+token)
+	req.Header.Set("DPoP", proof)
+}
+
+// Which rule did a request break?
+func ExampleError() {
+	key, err := keys.Generate(keys.ES256)
+	if err != nil {
+		return
+	}
+	client := &http.Client{Transport: &dpop.Transport{Key: key}}
+	_, err = client.Get("http://api.example.no/patients")
+	fmt.Println(errors.Is(err, dpop.ErrInsecure))
+	// Output: true
+}
