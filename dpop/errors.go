@@ -4,8 +4,8 @@ import "errors"
 
 // The rules that a request can break. Every error of this package's own is an
 // *[Error] that wraps one of them, so errors.Is(err, dpop.ErrRedirect) tells
-// what was wrong. Nothing has been sent when one of them is returned, except
-// [ErrBody] and a redirect's earlier requests.
+// what was wrong. All but [ErrBody] are found before the attempt that they
+// stop is sent.
 var (
 	ErrURL      = errors.New("not a URL that a proof can name")             // relative, opaque, not http(s), or a host that is not ASCII
 	ErrInsecure = errors.New("refusing to send a proof in clear")           // http to another machine than this one
