@@ -1,0 +1,64 @@
+package main
+
+import (
+	"bytes"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestEveryContenderDoesTheWork(t *testing.T) {
+	tasks, err := allTasks()
+	require.NoError(t, err)
+	for _, task := range tasks {
+		assert.NoError(t, task.verify())
+	}
+}
+
+func TestCheatsAreSeen(t *testing.T) {
+	tasks, err := allTasks()
+	require.NoError(t, err)
+	for _, task := range tasks {
+		honest, err := task.contenders[1].make()
+		require.NoError(t, err)
+		cheats := map[string]func() (product, error){
+			"nothing":  func() (product, error) { return product{}, nil },
+			"raw only": task.contenders[0].make,
+		}
+		if honest.token != "" {
+			cheats["a token made once"] = func() (product, error) { return honest, nil }
+			cheats["no signature"] = func() (product, error) {
+				return product{token: honest.token[:bytes.LastIndexByte([]byte(honest.token), '.')+1]}, nil
+			}
+		}
+		for name, cheat := range cheats {
+			task.contenders = []contender{task.contenders[0], {name, cheat}}
+			assert.Error(t, task.verify(), "%s: %s", task.name, name)
+		}
+	}
+}
+
+func TestRunPrintsATable(t *testing.T) {
+	var out bytes.Buffer
+	require.NoError(t, run(&out, 1, 1))
+	for _, want := range []string{"DPoP proof, ES256", "client assertion, PS256", "x raw", "golang-jwt v5"} {
+		assert.Contains(t, out.String(), want)
+	}
+}
+
+func Benchmark(b *testing.B) {
+	tasks, err := allTasks()
+	require.NoError(b, err)
+	for _, task := range tasks {
+		require.NoError(b, task.verify())
+		for _, c := range task.contenders {
+			b.Run(task.name+"/"+c.name, func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					c.make()
+				}
+			})
+		}
+	}
+}
