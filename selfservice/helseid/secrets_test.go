@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -240,4 +241,58 @@ func TestCallsEndWithTheirContext(t *testing.T) {
 	defer cancel()
 	_, err := client.ClientSecrets(ctx, key)
 	require.ErrorIs(t, err, context.DeadlineExceeded)
+}
+
+func TestManyCallersShareOneTokenPerKey(t *testing.T) {
+	server, client, key := setup(t)
+	next := newKey(t)
+	server.AddClient(clientID, next.PublicKey())
+	var wg sync.WaitGroup
+	for i := range 40 {
+		wg.Go(func() {
+			_, err := client.ClientSecrets(t.Context(), []*keys.Key{key, next}[i%2])
+			assert.NoError(t, err)
+		})
+	}
+	wg.Wait()
+	assert.Equal(t, 2, server.Counts().Tokens)
+	assert.Equal(t, 40, server.Counts().Lists)
+}
+
+func TestTheTokensOfFewKeysAreKept(t *testing.T) {
+	server, client, first := setup(t)
+	all := []*keys.Key{first}
+	for range 4 {
+		key := newKey(t)
+		server.AddClient(clientID, key.PublicKey())
+		all = append(all, key)
+	}
+	for _, key := range append(all, all[1:]...) { // five keys, then the last four of them again
+		_, err := client.ClientSecrets(t.Context(), key)
+		require.NoError(t, err)
+	}
+	assert.Equal(t, 5, server.Counts().Tokens)
+	_, err := client.ClientSecrets(t.Context(), first)
+	require.NoError(t, err)
+	assert.Equal(t, 6, server.Counts().Tokens, "the fifth was forgotten")
+}
+
+func TestTheTokenEndpointsWaitAndAWrongClockAreSaid(t *testing.T) {
+	server, client, key := setup(t)
+	server.Inject(func(_ int, r *http.Request) *helseidtest.Fault {
+		if r.URL.Path == "/connect/token" {
+			return &helseidtest.Fault{Status: 429, Header: http.Header{"Retry-After": {"7"}}}
+		}
+		return nil
+	})
+	var refused *assertion.Error
+	require.ErrorAs(t, client.VerifyKey(t.Context(), key), &refused)
+	assert.Equal(t, 429, refused.Status)
+	assert.Equal(t, 7*time.Second, refused.RetryAfter)
+
+	server, client, key = setup(t)
+	server.Skew = 90 * time.Second
+	err := client.VerifyKey(t.Context(), key)
+	require.ErrorIs(t, err, assertion.ErrInvalidClient)
+	assert.Regexp(t, `the clock of this machine looks (89|90) s behind`, err.Error())
 }

@@ -35,14 +35,14 @@ type keyName struct {
 
 func nameOf(key *keys.Key) keyName { return keyName{key.Thumbprint(), key.KeyID(), key.Algorithm()} }
 
-// get returns the source of a key, made with the function where there is none.
-func (t *selfServiceTokens) get(key *keys.Key, make func() *assertion.TokenSource) *assertion.TokenSource {
+// get returns the source of a key, a new one where there is none.
+func (t *selfServiceTokens) get(key *keys.Key, newSource func() *assertion.TokenSource) *assertion.TokenSource {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	name := nameOf(key)
 	i := slices.IndexFunc(t.entries, func(e keyTokens) bool { return e.key == name })
 	if i < 0 {
-		return t.front(keyTokens{name, make()})
+		return t.front(keyTokens{name, newSource()})
 	}
 	e := t.entries[i]
 	t.entries = slices.Delete(t.entries, i, i+1)

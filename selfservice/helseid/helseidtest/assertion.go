@@ -61,7 +61,7 @@ func (s *Server) authenticate(form url.Values) (claims, Refusal) {
 	if !ok {
 		return claims{}, RequestDetails
 	}
-	if !s.used[0].add(id, c.Jti, now) {
+	if !s.asserted.add(id, c.Jti, now) {
 		return claims{}, AssertionReplayed
 	}
 	who.Client = id

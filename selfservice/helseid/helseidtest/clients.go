@@ -64,11 +64,11 @@ func (s *Server) Keys(id string) []helseid.ClientSecret {
 // RejectScopes makes the tokens that are asked for on behalf of an
 // organisation come without scopes, whose terms it has not signed; they are
 // named in rejected_scope instead.
-func (s *Server) RejectScopes(parent string, scopes ...string) { s.unsigned.Store(parent, scopes) }
+func (s *Server) RejectScopes(parent string, scopes ...string) { s.rejected.Store(parent, scopes) }
 
 // split parts the scopes that a client asks for into granted and rejected.
 func (s *Server) split(scope, parent string) (granted, rejected []string) {
-	v, _ := s.unsigned.Load(parent)
+	v, _ := s.rejected.Load(parent)
 	unsigned, _ := v.([]string)
 	for name := range strings.FieldsSeq(scope) {
 		if slices.Contains(unsigned, name) {

@@ -61,7 +61,7 @@ func (s *Server) proof(r *http.Request, token, bound string, nonce bool) (jkt st
 		return "", ProofBinding
 	case nonce && c.Nonce != s.nonce(0) && c.Nonce != s.nonce(1):
 		return "", ProofNonce
-	case !s.used[1].add(key.thumbprint, c.Jti, now): // last: a refused proof spends nothing
+	case !s.proven.add(key.thumbprint, c.Jti, now): // last: a refused proof spends nothing
 		return "", ProofReplayed
 	}
 	return key.thumbprint, ""

@@ -67,12 +67,7 @@ func (s *Server) register(w http.ResponseWriter, r *http.Request) {
 		s.problem(w, http.StatusBadRequest, "Invalid JWK", refusal)
 		return
 	}
-	c := s.client(who.Client)
-	if c == nil {
-		s.problem(w, http.StatusNotFound, "Unknown client", TokenInvalid)
-		return
-	}
-	k, refusal := c.add(s, key)
+	k, refusal := s.client(who.Client).add(s, key)
 	if refusal != "" {
 		s.problem(w, http.StatusConflict, "Duplicate key", refusal)
 		return

@@ -61,17 +61,17 @@ type Server struct {
 	ahead    atomic.Int64 // nanoseconds, see Advance
 	secret   []byte       // makes the nonces
 	issuer   *issuer
-	used     [2]*spent // jti of assertions, of proofs
+	asserted *spent // the jti of assertions
+	proven   *spent // the jti of proofs
 	faults   atomic.Pointer[injection]
 	counters counters
-	unsigned sync.Map // organisation number → scopes that it has not signed for
+	rejected sync.Map // organisation number → scopes that it has not signed for
 }
 
 // New starts a server on loopback, over plain http.
 func New() *Server {
 	s := newServer()
-	s.url = "http://" + s.http.Listener.Addr().String()
-	s.http.Start()
+	s.start("http://"+s.http.Listener.Addr().String(), s.http.Start)
 	return s
 }
 
@@ -79,8 +79,7 @@ func New() *Server {
 // the RoundTripper that [Server.Transport] returns, and by no one else.
 func NewTLS() *Server {
 	s := newServer()
-	s.url = "https://" + s.http.Listener.Addr().String()
-	s.http.StartTLS()
+	s.start("https://"+s.http.Listener.Addr().String(), s.http.StartTLS)
 	return s
 }
 
@@ -102,14 +101,21 @@ func Listen(address string) (*Server, error) {
 	s := newServer()
 	s.http.Listener.Close()
 	s.http.Listener = l
-	s.url = "http://" + net.JoinHostPort(host, strconv.Itoa(l.Addr().(*net.TCPAddr).Port))
-	s.http.Start()
+	s.start("http://"+net.JoinHostPort(host, strconv.Itoa(l.Addr().(*net.TCPAddr).Port)), s.http.Start)
 	return s, nil
+}
+
+// start opens the server under the URL that requests are to name.
+func (s *Server) start(url string, start func()) {
+	s.url = url
+	start()
+	s.http.Client().Transport.(*http.Transport).MaxIdleConnsPerHost = 512
 }
 
 func newServer() *Server {
 	s := &Server{secret: make([]byte, 32), issuer: newIssuer()}
-	s.used = [2]*spent{newSpent(maxAhead + 2*leeway), newSpent(proofValidity + 2*leeway)}
+	s.asserted = newSpent(maxAhead + leeway)
+	s.proven = newSpent(proofValidity + 2*leeway + time.Second) // iat counts whole seconds
 	rand.Read(s.secret)
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /.well-known/openid-configuration", s.discovery)
@@ -140,9 +146,7 @@ func (s *Server) Environment() helseid.Environment {
 // Transport returns a RoundTripper that trusts the server's certificate and
 // keeps enough connections open for a load. It is closed with the server.
 func (s *Server) Transport() http.RoundTripper {
-	t := s.http.Client().Transport.(*http.Transport)
-	t.MaxIdleConnsPerHost = 512
-	return t
+	return s.http.Client().Transport
 }
 
 // Advance moves the clock by which keys are accepted, replaced and expire,
