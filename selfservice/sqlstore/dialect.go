@@ -1,0 +1,87 @@
+package sqlstore
+
+import (
+	"cmp"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/nokkel/nokkel/selfservice"
+)
+
+// Dialect is the SQL that a database speaks.
+type Dialect int
+
+const (
+	PostgreSQL Dialect = iota + 1 // 9.5 or newer
+	SQLite                        // 3.24 or newer
+	MySQL                         // MySQL 5.7 or newer, MariaDB 10.2 or newer, with InnoDB
+)
+
+// create and insert are the statements that differ: make the table unless
+// there is one, and insert a row (name, version, state) unless the name is
+// there. In all statements {table} stands for the name, ? for a parameter and
+// {blob} for the parameter that is the blob. Names compare and sort by their bytes.
+func (d Dialect) create() string {
+	const create = "CREATE TABLE IF NOT EXISTS {table} "
+	switch d {
+	case PostgreSQL:
+		return create + `(name text COLLATE "C" PRIMARY KEY, version bigint NOT NULL, state bytea NOT NULL)`
+	case SQLite:
+		return create + `(name text NOT NULL PRIMARY KEY, version integer NOT NULL, state blob NOT NULL)`
+	default:
+		// A varbinary does not take "a" and "a " for the same.
+		return create + `(name varbinary(255) NOT NULL PRIMARY KEY, version bigint NOT NULL, state longblob NOT NULL) ENGINE = InnoDB`
+	}
+}
+
+func (d Dialect) insert() string {
+	const insert = "INTO {table} (name, version, state) VALUES (?, ?, {blob})"
+	if d == MySQL {
+		// IGNORE would also cut values that do not fit; these always fit.
+		return "INSERT IGNORE " + insert
+	}
+	return "INSERT " + insert + " ON CONFLICT (name) DO NOTHING"
+}
+
+// sql puts the table's name and the dialect's parameters into a statement.
+func (t Table) sql(statement string) string {
+	statement = strings.ReplaceAll(statement, "{table}", cmp.Or(t.Name, "nokkel_state"))
+	if t.Dialect != PostgreSQL {
+		return strings.ReplaceAll(statement, "{blob}", "?")
+	}
+	// In a table that Create did not make the column may have another type.
+	// Without the cast PostgreSQL says so by quoting the value.
+	statement = strings.ReplaceAll(statement, "{blob}", "?::bytea")
+	parts := strings.Split(statement, "?")
+	for i := range len(parts) - 1 {
+		parts[i] += "$" + strconv.Itoa(i+1)
+	}
+	return strings.Join(parts, "")
+}
+
+// check refuses a table whose name is not safe to put into a statement.
+func (t Table) check() error {
+	if t.DB == nil || t.Dialect < PostgreSQL || t.Dialect > MySQL {
+		return fmt.Errorf("%w: sqlstore: Table needs a DB and a Dialect", selfservice.ErrConfig)
+	}
+	if t.Name == "" {
+		return nil
+	}
+	parts := strings.Split(t.Name, ".")
+	for _, part := range parts {
+		if len(parts) > 2 || !identifier(part) {
+			return fmt.Errorf("%w: sqlstore: %q is no table name of lower-case letters, digits and _, 1 to 63 of them", selfservice.ErrConfig, t.Name)
+		}
+	}
+	return nil
+}
+
+func identifier(s string) bool {
+	for i, c := range []byte(s) {
+		if !(c >= 'a' && c <= 'z' || c == '_' || i > 0 && c >= '0' && c <= '9') {
+			return false
+		}
+	}
+	return s != "" && len(s) <= 63
+}

@@ -1,0 +1,173 @@
+// Package sqlstore keeps the state of any number of rotators in one table of
+// an SQL database, so that many processes on many machines share the work:
+//
+//	table := sqlstore.Table{DB: db, Dialect: sqlstore.PostgreSQL}
+//	if err := table.Create(ctx); err != nil {
+//		return err
+//	}
+//	rotator := &selfservice.Rotator{Provider: client, Store: table.Store("my-client")}
+//
+// It works on database/sql and imports no driver. Every call is one statement
+// in a transaction of its own, and nothing is retried. A Save is as durable as
+// the database makes a commit: leave synchronous_commit (PostgreSQL),
+// synchronous (SQLite) and innodb_flush_log_at_trx_commit (MySQL) at their
+// defaults. SQLite needs a busy_timeout in its DSN when several connections
+// write.
+//
+// The blobs hold private keys in clear unless the store is wrapped in
+// selfservice.Seal.
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/nokkel/nokkel/selfservice"
+)
+
+// Table is a table of named blobs. Fields are not changed after the first
+// use; all methods may be called at once by any number of goroutines,
+// processes and machines.
+type Table struct {
+	DB      *sql.DB
+	Dialect Dialect
+	Name    string // lower-case letters, digits and _, with "schema." before it if wanted; empty: nokkel_state
+}
+
+// Create makes the table unless there is one, also when several processes try
+// at the same time. Where the program may not create tables, somebody else
+// runs [Table.Schema] before; Create then only checks that the table is there.
+func (t Table) Create(ctx context.Context) error {
+	schema, err := t.Schema()
+	if err != nil {
+		return err
+	}
+	_, createErr := t.DB.ExecContext(ctx, schema)
+	// PostgreSQL fails one of two that create at once, and fails without the
+	// right to create even if there is nothing to do: what counts is the table.
+	_, err = t.DB.ExecContext(ctx, t.sql("SELECT name, version, state FROM {table} WHERE 1 = 0"))
+	if err != nil {
+		return fmt.Errorf("sqlstore: creating the table: %w", errors.Join(createErr, err))
+	}
+	return nil
+}
+
+// Schema returns the statement that makes the table.
+func (t Table) Schema() (string, error) {
+	if err := t.check(); err != nil {
+		return "", err
+	}
+	return t.sql(t.Dialect.create()), nil
+}
+
+// Names returns the names that start with prefix and hold something, in the
+// order of their bytes. It reads the names only.
+func (t Table) Names(ctx context.Context, prefix string) ([]string, error) {
+	if err := errors.Join(t.check(), checkText(prefix)); err != nil {
+		return nil, err
+	}
+	// UTF-8 sorts like its runes, and no name holds the highest one.
+	rows, err := t.DB.QueryContext(ctx, t.sql("SELECT name FROM {table} WHERE name >= ? AND name < ? ORDER BY name"), prefix, prefix+string(utf8.MaxRune))
+	if err != nil {
+		return nil, fmt.Errorf("sqlstore: listing names: %w", err)
+	}
+	defer rows.Close()
+	var names []string
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return nil, fmt.Errorf("sqlstore: listing names: %w", err)
+		}
+		names = append(names, name)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("sqlstore: listing names: %w", err)
+	}
+	return names, nil
+}
+
+// Store returns the store of one rotator, a row of the table. Name is 1 to 255
+// bytes of UTF-8 without NUL; another one, and a Table that is not filled in,
+// make every call of the store fail with selfservice.ErrConfig.
+func (t Table) Store(name string) selfservice.Store { return row{t, name} }
+
+type row struct {
+	table Table
+	name  string
+}
+
+// Load implements [selfservice.Store].
+func (r row) Load(ctx context.Context) ([]byte, string, error) {
+	if err := r.check(); err != nil {
+		return nil, "", err
+	}
+	var version int64
+	var blob []byte
+	err := r.table.DB.QueryRowContext(ctx, r.table.sql("SELECT version, state FROM {table} WHERE name = ?"), r.name).Scan(&version, &blob)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, "", nil
+	}
+	if err != nil {
+		return nil, "", fmt.Errorf("sqlstore: loading: %w", err)
+	}
+	return blob, strconv.FormatInt(version, 10), nil
+}
+
+// Save implements [selfservice.Store].
+func (r row) Save(ctx context.Context, blob []byte, version string) (string, error) {
+	if err := r.check(); err != nil {
+		return "", err
+	}
+	if blob == nil {
+		blob = []byte{} // not NULL
+	}
+	if version == "" {
+		// A row that is deleted by hand and made again must not repeat a
+		// version, so versions start anywhere in half of their range.
+		first := rand.Int64N(math.MaxInt64 / 2)
+		return r.exec(ctx, first, r.table.Dialect.insert(), r.name, first, blob)
+	}
+	old, err := strconv.ParseInt(version, 10, 64)
+	if err != nil || strconv.FormatInt(old, 10) != version || old == math.MaxInt64 {
+		return "", selfservice.ErrConflict // no version of ours
+	}
+	return r.exec(ctx, old+1, "UPDATE {table} SET version = ?, state = {blob} WHERE name = ? AND version = ?", old+1, blob, r.name, old)
+}
+
+// exec runs a statement that changes the row to the version next, or no row.
+func (r row) exec(ctx context.Context, next int64, statement string, args ...any) (string, error) {
+	result, err := r.table.DB.ExecContext(ctx, r.table.sql(statement), args...)
+	if err != nil {
+		return "", fmt.Errorf("sqlstore: saving: %w", err)
+	}
+	changed, err := result.RowsAffected()
+	if err != nil {
+		return "", fmt.Errorf("sqlstore: saving: %w", err)
+	}
+	if changed == 0 {
+		return "", selfservice.ErrConflict
+	}
+	return strconv.FormatInt(next, 10), nil
+}
+
+func (r row) check() error {
+	if r.name == "" || len(r.name) > 255 {
+		return fmt.Errorf("%w: sqlstore: a name of %d bytes, not 1 to 255", selfservice.ErrConfig, len(r.name))
+	}
+	return errors.Join(r.table.check(), checkText(r.name))
+}
+
+// checkText refuses names that not every database can keep.
+func checkText(name string) error {
+	if !utf8.ValidString(name) || strings.ContainsAny(name, "\x00\U0010FFFF") {
+		return fmt.Errorf("%w: sqlstore: a name is UTF-8 without NUL and U+10FFFF", selfservice.ErrConfig)
+	}
+	return nil
+}
