@@ -88,7 +88,7 @@ func (s *TokenSource) endpoint(ctx context.Context) (string, error) {
 
 func (s *TokenSource) proofKey(ctx context.Context) (*keys.Key, error) {
 	if s.DPoPKey != nil {
-		return s.DPoPKey.SigningKey(ctx)
+		return signingKey(ctx, s.DPoPKey)
 	}
 	return keys.Generate(keys.ES256)
 }

@@ -64,7 +64,7 @@ func (s *Signer) Assertion(ctx context.Context) (string, error) {
 	if s.Key == nil {
 		return s.signHMAC(ctx, claims)
 	}
-	key, err := s.Key.SigningKey(ctx)
+	key, err := signingKey(ctx, s.Key)
 	if err != nil {
 		return "", err
 	}
@@ -81,6 +81,14 @@ func (s *Signer) Authenticate(ctx context.Context, _ http.Header, form url.Value
 	form.Set("client_assertion_type", AssertionType)
 	form.Set("client_assertion", a)
 	return nil
+}
+
+func signingKey(ctx context.Context, source keys.Source) (*keys.Key, error) {
+	key, err := source.SigningKey(ctx)
+	if err == nil && key == nil {
+		err = refuse(ErrConfig, "the source gave no key")
+	}
+	return key, err
 }
 
 func (s *Signer) check() error {

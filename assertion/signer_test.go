@@ -193,6 +193,7 @@ func TestSignerRefusesWhatCannotWork(t *testing.T) {
 		"no client id":           {assertion.Signer{Audience: "a", Key: key}, assertion.ErrConfig},
 		"no audience":            {assertion.Signer{ClientID: "c", Key: key}, assertion.ErrConfig},
 		"client id not UTF-8":    {assertion.Signer{ClientID: "\xff", Audience: "a", Key: key}, assertion.ErrConfig},
+		"no key yet":             {assertion.Signer{ClientID: "c", Audience: "a", Key: (*keys.Key)(nil)}, assertion.ErrConfig},
 		"unknown algorithm":      {assertion.Signer{ClientID: "c", Audience: "a", Secret: secret, Algorithm: "none"}, assertion.ErrConfig},
 		"no secret yet":          {assertion.Signer{ClientID: "c", Audience: "a", Secret: keys.Secret{}}, assertion.ErrConfig},
 		"HS256 under 32 bytes":   {assertion.Signer{ClientID: "c", Audience: "a", Secret: keys.NewSecret(strings.Repeat("x", 31))}, assertion.ErrWeakSecret},
