@@ -142,5 +142,5 @@ func TestDPoPKeyMayBeTheCallers(t *testing.T) {
 	require.NoError(t, err)
 	assert.Same(t, own, token.Key)
 	assert.Equal(t, []string{own.Thumbprint()}, server.boundTo)
-	within(t, token.Expiry, time.Now().Add(10*time.Minute), 5*time.Second)
+	require.WithinDuration(t, time.Now().Add(10*time.Minute), token.Expiry, 5*time.Second)
 }

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
@@ -92,8 +91,3 @@ type closes struct {
 }
 
 func (c *closes) Close() error { c.closed = true; return nil }
-
-func within(t testing.TB, got time.Time, want time.Time, tolerance time.Duration) {
-	t.Helper()
-	require.WithinDuration(t, want, got, tolerance)
-}

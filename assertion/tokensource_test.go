@@ -136,7 +136,7 @@ func TestADeviceThatHangs(t *testing.T) {
 		time.Sleep(time.Second)
 		token, err := s.Token(t.Context())
 		require.NoError(t, err)
-		within(t, token.Expiry, time.Now().Add(599*time.Second), 0)
+		require.WithinDuration(t, time.Now().Add(599*time.Second), token.Expiry, 0)
 	})
 }
 
@@ -259,7 +259,7 @@ func TestLifetimes(t *testing.T) {
 				if r.told == 0 {
 					assert.Zero(t, token.Expiry)
 				} else {
-					within(t, token.Expiry, asked.Add(r.told), 0)
+					require.WithinDuration(t, asked.Add(r.told), token.Expiry, 0)
 				}
 				for range 600 {
 					time.Sleep(time.Second)
