@@ -1,6 +1,7 @@
 package selfservice_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -30,20 +31,13 @@ func TestDirKilledAtEverySyscall(t *testing.T) {
 		fmt.Println("saved")
 		return
 	}
-	strace := lookPath(t, "strace")
-	if err := exec.Command(strace, "-o", "/dev/null", "true").Run(); err != nil {
-		t.Skipf("strace may not trace here: %v", err)
-	}
+	strace := findStrace(t)
 	points, outcomes := 0, map[string]int{}
 	for _, call := range []string{"openat", "getdents64", "read", "write", "fsync", "close", "linkat", "unlinkat"} {
 		before := points
 		for when, done := 1, false; !done; when++ {
 			d, _ := saves(t, "1", "2", "3", "4", "5", "6", "7", "8", "9", "old")
-			cmd := exec.Command(strace, "-f", "-qqq", "-o", "/dev/null", "-e", "trace="+call,
-				"-e", fmt.Sprintf("inject=%s:signal=KILL:when=%d", call, when),
-				os.Args[0], "-test.run=^TestDirKilledAtEverySyscall$")
-			cmd.Env = append(os.Environ(), "NOKKEL_DIR_SAVE="+string(d), "GOMAXPROCS=1", "GOGC=off")
-			out, err := cmd.Output()
+			out, err := inject(t, strace, call, fmt.Sprintf("signal=KILL:when=%d", when), d)
 			done = err == nil // it makes fewer such calls
 			require.Less(t, when, 500, "Save never comes to its end")
 			if !done && !strings.Contains(string(out), "start") {
@@ -70,18 +64,63 @@ func TestDirKilledAtEverySyscall(t *testing.T) {
 	assert.NotZero(t, outcomes["new"])
 }
 
-// lookPath skips the test when the program is absent, but not where it has to
-// be there.
-func lookPath(t *testing.T, program string) string {
+// TestDirFailingSyscalls has the system refuse what Save needs.
+func TestDirFailingSyscalls(t *testing.T) {
+	if dir, ok := os.LookupEnv("NOKKEL_DIR_SAVE"); ok {
+		runtime.LockOSThread()
+		d := selfservice.Dir(dir)
+		_, version := mustLoad(t, d)
+		_, err := d.Save(t.Context(), []byte("new"), version)
+		fmt.Printf("config=%t conflict=%t %v\n", errors.Is(err, selfservice.ErrConfig), errors.Is(err, selfservice.ErrConflict), err)
+		return
+	}
+	strace := findStrace(t)
+	for _, c := range []struct{ rule, call, fault, says, holds string }{
+		{"no hard links", "linkat", "error=EPERM", "config=true conflict=false", "old"},
+		{"no hard links, said otherwise", "linkat", "error=EOPNOTSUPP", "config=true conflict=false", "old"},
+		{"no room for another name", "linkat", "error=ENOSPC", "config=false conflict=false", "old"},
+		{"the file cannot be synced", "fsync", "error=EIO:when=2", "config=false conflict=false", "old"},
+		{"the directory cannot be synced", "fsync", "error=EIO:when=3", "config=false conflict=false", "new"},
+		{"the directory cannot be synced, ever", "fsync", "error=EINVAL:when=3", "config=false conflict=false <nil>", "new"},
+	} {
+		t.Run(c.rule, func(t *testing.T) {
+			d, _ := saves(t, "old")
+			out, err := inject(t, strace, c.call, c.fault, d)
+			require.NoError(t, err, "%s", out)
+			assert.Contains(t, string(out), c.says)
+			blob, version := mustLoad(t, d)
+			assert.Equal(t, c.holds, blob)
+			assert.NotContains(t, strings.Join(names(t, d), " "), "tmp")
+			mustSave(t, d, "next", version)
+		})
+	}
+}
+
+// inject runs the current test again as a process that saves in d, with a
+// fault in one of its system calls.
+func inject(t *testing.T, strace, call, fault string, d selfservice.Dir) ([]byte, error) {
+	test, _, _ := strings.Cut(t.Name(), "/")
+	cmd := exec.Command(strace, "-f", "-qqq", "-o", "/dev/null", "-e", "trace="+call, "-e", "inject="+call+":"+fault,
+		os.Args[0], "-test.run=^"+test+"$")
+	cmd.Env = append(os.Environ(), "NOKKEL_DIR_SAVE="+string(d), "GOMAXPROCS=1", "GOGC=off")
+	return cmd.Output()
+}
+
+// findStrace skips the test where strace is absent or may not trace, and
+// fails it where everything has to run.
+func findStrace(t *testing.T) string {
 	t.Helper()
-	path, err := exec.LookPath(program)
+	if testing.Short() {
+		t.Skip("starts many processes")
+	}
+	err := exec.Command("strace", "-o", "/dev/null", "true").Run()
 	if err != nil && os.Getenv("NOKKEL_LIVE") == "1" {
-		t.Fatalf("%s is not installed", program)
+		t.Fatalf("strace does not run: %v", err)
 	}
 	if err != nil {
-		t.Skipf("%s is not installed", program)
+		t.Skipf("strace does not run: %v", err)
 	}
-	return path
+	return "strace"
 }
 
 // TestDirDiskFull fills a small file system.
