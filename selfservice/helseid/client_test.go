@@ -199,6 +199,27 @@ func TestRejectedScopes(t *testing.T) {
 	assert.Empty(t, helseid.RejectedScopes(token))
 }
 
+func TestRejectedScopesMayBeAList(t *testing.T) {
+	server, client, key := setup(t)
+	for answer, want := range map[string][]string{
+		`["nhn:a","nhn:b",1]`: {"nhn:a", "nhn:b"},
+		`"nhn:a"`:             {"nhn:a"},
+		`""`:                  {},
+		`null`:                nil,
+		`{}`:                  nil,
+	} {
+		server.Inject(func(_ int, r *http.Request) *helseidtest.Fault {
+			if r.URL.Path != "/connect/token" {
+				return nil
+			}
+			return &helseidtest.Fault{Status: 200, Body: `{"access_token":"t","token_type":"DPoP","expires_in":60,"rejected_scope":` + answer + `}`}
+		})
+		token, err := client.Tokens(key).Token(t.Context())
+		require.NoError(t, err, answer)
+		assert.Equal(t, want, helseid.RejectedScopes(token), answer)
+	}
+}
+
 func TestForSharesWhatIsKnownOfTheServers(t *testing.T) {
 	server, client, key := setup(t)
 	require.NoError(t, client.VerifyKey(t.Context(), key))

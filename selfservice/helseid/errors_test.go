@@ -39,6 +39,7 @@ func TestRefusals(t *testing.T) {
 		"wait for nonsense":        {503, http.Header{"Retry-After": {"-1"}}, ``, helseid.Error{}, "503"},
 		"a redirect":               {307, http.Header{"Location": {"https://evil.example/"}}, ``, helseid.Error{}, "307"},
 		"controls and line ends":   {400, problem, `{"title":" a\u001b[31m\r\nb\u202e ","detail":"c\u0000d"}`, helseid.Error{Title: "a [31m  b", Detail: "c d"}, "400 a [31m  b: c d"},
+		"a long story":             {400, problem, `{"detail":"` + strings.Repeat("bø ", 200) + `"}`, helseid.Error{Detail: strings.Repeat("bø ", 74) + "b…"}, "400: " + strings.Repeat("bø ", 74) + "b…"},
 		"an answer without an end": {400, problem, `{"title":"x` + strings.Repeat("y", 2<<20), helseid.Error{}, "400"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -2,9 +2,12 @@ package helseid
 
 import (
 	"encoding/json"
+	"errors"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -42,6 +45,39 @@ func TestParseExpiration(t *testing.T) {
 		require.ErrorIs(t, err, ErrMalformed, text)
 	}
 }
+
+func TestMetadataIsReadOnceADayAndOutlivesAnOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		calls, down := 0, false
+		c := &Client{Environment: Test, Base: roundTripper(func(*http.Request) (*http.Response, error) {
+			if calls++; down {
+				return nil, errors.New("no route")
+			}
+			body := `{"issuer":"` + Test.Authority + `","token_endpoint":"` + Test.Authority + `/connect/token"}`
+			return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body))}, nil
+		})}
+		ask := func(want int) {
+			m, err := c.discover(t.Context())
+			require.NoError(t, err)
+			assert.Equal(t, Test.Authority+"/connect/token", m.TokenEndpoint)
+			assert.Equal(t, want, calls)
+		}
+		ask(1)
+		time.Sleep(23 * time.Hour)
+		ask(1)
+		time.Sleep(2 * time.Hour)
+		ask(2)
+		down = true
+		time.Sleep(25 * time.Hour)
+		ask(3)
+		_, err := (&Client{Environment: Test, Base: c.Base}).discover(t.Context())
+		assert.ErrorContains(t, err, "no route", "there is none to fall back on")
+	})
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 func FuzzParseExpiration(f *testing.F) {
 	for _, seed := range []string{`null`, `"2027-02-20T00:00:00Z"`, `"2027-02-20T00:00:00.5"`, `"2027-02-20T01:00:00+01:00"`, `1`, `"`} {

@@ -65,27 +65,31 @@ func TestSelfServiceRefusesKeys(t *testing.T) {
 		status int
 		rule   helseidtest.Refusal
 	}{
-		"empty":                {"", 400, helseidtest.KeyMalformed},
-		"not JSON":             {"key", 400, helseidtest.KeyMalformed},
-		"a list":               {"[]", 400, helseidtest.KeyMalformed},
-		"text in text":         {string(mustJSON(t, string(mustJSON(t, with(`"x5t":"a"`))))), 400, helseidtest.KeyMalformed},
-		"a member twice":       {with(`"kty":"EC"`), 400, helseidtest.KeyMalformed},
-		"trailing text":        {with(`"x5t":"a"`) + "{}", 400, helseidtest.KeyMalformed},
-		"private key":          {string(mustJSON(t, jose.JSONWebKey{Key: ec, KeyID: "k"})), 400, helseidtest.KeyPrivate},
-		"private key as text":  {string(mustJSON(t, string(mustJSON(t, jose.JSONWebKey{Key: rsaKey(), KeyID: "k"})))), 400, helseidtest.KeyPrivate},
-		"a lone private part":  {with(`"p":"AQ"`), 400, helseidtest.KeyPrivate},
-		"symmetric":            {`{"kty":"oct","kid":"k","k":"AAAA"}`, 400, helseidtest.KeyPrivate},
-		"RSA of 1024 bits":     {string(jwk(t, small.Public(), "k")), 400, helseidtest.KeyWeak},
-		"RSA exponent 1":       {string(jwk(t, &rsa.PublicKey{N: rsaKey().N, E: 1}, "k")), 400, helseidtest.KeyWeak},
-		"Ed25519":              {string(jwk(t, edwards, "k")), 400, helseidtest.KeyRefused},
-		"no kid":               {string(jwk(t, ec.Public(), "")), 400, helseidtest.KeyRefused},
-		"for encryption":       {string(mustJSON(t, jose.JSONWebKey{Key: ec.Public(), KeyID: "k", Use: "enc"})), 400, helseidtest.KeyRefused},
-		"key_ops of another":   {with(`"key_ops":["encrypt"]`), 400, helseidtest.KeyRefused},
-		"alg of another curve": {with(`"alg":"ES384"`), 400, helseidtest.KeyRefused},
-		"point off the curve":  {`{"kty":"EC","crv":"P-256","kid":"k","x":"` + coordinates + `","y":"` + coordinates + `"}`, 400, helseidtest.KeyMalformed},
-		"the same key":         {string(jwk(t, s.key.(crypto.Signer).Public(), "k")), 409, helseidtest.KeyDuplicate},
-		"the same kid":         {string(jwk(t, ec.Public(), s.kid)), 409, helseidtest.KeyDuplicate},
-		"over 64 KiB":          {strings.Repeat(" ", 65<<10), 413, helseidtest.KeyMalformed},
+		"empty":                 {"", 400, helseidtest.KeyMalformed},
+		"not JSON":              {"key", 400, helseidtest.KeyMalformed},
+		"a list":                {"[]", 400, helseidtest.KeyMalformed},
+		"text in text":          {string(mustJSON(t, string(mustJSON(t, with(`"x5t":"a"`))))), 400, helseidtest.KeyMalformed},
+		"a member twice":        {with(`"kty":"EC"`), 400, helseidtest.KeyMalformed},
+		"trailing text":         {with(`"x5t":"a"`) + "{}", 400, helseidtest.KeyMalformed},
+		"private key":           {string(mustJSON(t, jose.JSONWebKey{Key: ec, KeyID: "k"})), 400, helseidtest.KeyPrivate},
+		"private key as text":   {string(mustJSON(t, string(mustJSON(t, jose.JSONWebKey{Key: rsaKey(), KeyID: "k"})))), 400, helseidtest.KeyPrivate},
+		"a lone private part":   {with(`"p":"AQ"`), 400, helseidtest.KeyPrivate},
+		"symmetric":             {`{"kty":"oct","kid":"k","k":"AAAA"}`, 400, helseidtest.KeyPrivate},
+		"RSA of 1024 bits":      {string(jwk(t, small.Public(), "k")), 400, helseidtest.KeyWeak},
+		"RSA exponent 1":        {string(jwk(t, &rsa.PublicKey{N: rsaKey().N, E: 1}, "k")), 400, helseidtest.KeyWeak},
+		"Ed25519":               {string(jwk(t, edwards, "k")), 400, helseidtest.KeyRefused},
+		"no kid":                {string(jwk(t, ec.Public(), "")), 400, helseidtest.KeyRefused},
+		"for encryption":        {string(mustJSON(t, jose.JSONWebKey{Key: ec.Public(), KeyID: "k", Use: "enc"})), 400, helseidtest.KeyRefused},
+		"key_ops of another":    {with(`"key_ops":["encrypt"]`), 400, helseidtest.KeyRefused},
+		"alg of another curve":  {with(`"alg":"ES384"`), 400, helseidtest.KeyRefused},
+		"point off the curve":   {`{"kty":"EC","crv":"P-256","kid":"k","x":"` + coordinates + `","y":"` + coordinates + `"}`, 400, helseidtest.KeyMalformed},
+		"another curve":         {`{"kty":"EC","crv":"secp256k1","kid":"k","x":"AA","y":"AA"}`, 400, helseidtest.KeyRefused},
+		"a short coordinate":    {`{"kty":"EC","crv":"P-256","kid":"k","x":"AA","y":"` + coordinates + `"}`, 400, helseidtest.KeyMalformed},
+		"RSA without e":         {`{"kty":"RSA","kid":"k","n":"AQAB"}`, 400, helseidtest.KeyMalformed},
+		"RSA of a leading zero": {`{"kty":"RSA","kid":"k","n":"AAEA","e":"AQAB"}`, 400, helseidtest.KeyMalformed},
+		"the same key":          {string(jwk(t, s.key.(crypto.Signer).Public(), "k")), 409, helseidtest.KeyDuplicate},
+		"the same kid":          {string(jwk(t, ec.Public(), s.kid)), 409, helseidtest.KeyDuplicate},
+		"over 64 KiB":           {strings.Repeat(" ", 65<<10), 413, helseidtest.KeyMalformed},
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := s.server.Counts()
@@ -98,6 +102,14 @@ func TestSelfServiceRefusesKeys(t *testing.T) {
 		})
 	}
 	assert.Len(t, s.server.Keys(clientID), 1)
+
+	h := http.Header{
+		"Authorization": {"DPoP " + token}, "Content-Type": {"text/plain"},
+		"Dpop": {s.proofFor("POST", secretPath, token, nil, nil)},
+	}
+	assert.Equal(t, 415, s.send("POST", secretPath, h, string(jwk(t, ec.Public(), "k"))).status)
+	assert.Equal(t, 401, s.callWith("POST", secretPath, "", string(jwk(t, ec.Public(), "k"))).status)
+	assert.Panics(t, func() { s.server.AddClient(clientID, public(t, "EdDSA", edwards, "k")) })
 }
 
 func TestAPIsRefuseTokensAndProofs(t *testing.T) {
@@ -122,6 +134,7 @@ func TestAPIsRefuseTokensAndProofs(t *testing.T) {
 		"no token":                {"", good(""), 401, helseidtest.TokenMissing},
 		"scheme Bearer":           {"Bearer " + token, good(token), 401, helseidtest.TokenMissing},
 		"a token of another":      {"DPoP x.e30.z", good("x.e30.z"), 401, helseidtest.TokenInvalid},
+		"a token of no JSON":      {"DPoP x.AA.z", good("x.AA.z"), 401, helseidtest.TokenInvalid},
 		"a changed token":         {"DPoP " + repayload(t, token, `{"client_id":"other"}`), good(token), 401, helseidtest.TokenInvalid},
 		"a proof without ath":     {"DPoP " + token, good(""), 401, helseidtest.ProofToken},
 		"ath of another token":    {"DPoP " + token, good(narrow), 401, helseidtest.ProofToken},

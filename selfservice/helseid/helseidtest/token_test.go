@@ -93,6 +93,9 @@ func TestTokenEndpointRefusesAssertions(t *testing.T) {
 		"iat ahead":               {s.assertion(nil, object{"iat": now + 20}), helseidtest.AssertionTime},
 		"details of wrong shape":  {s.assertion(nil, object{"assertion_details": "x"}), helseidtest.RequestDetails},
 		"list of one detail":      {s.assertion(nil, object{"assertion_details": []any{multiTenant("123456789", "")}}), helseidtest.RequestDetails},
+		"journal without an id":   {s.assertion(nil, object{"assertion_details": object{"type": "nhn:sfm:journal-id"}}), helseidtest.RequestDetails},
+		"another system":          {s.assertion(nil, object{"assertion_details": object{"type": "helseid_authorization", "practitioner_role": object{"organization": object{"identifier": object{"system": "x", "type": "ENH", "value": "123456789"}}}}}), helseidtest.RequestDetails},
+		"two organisations":       {s.assertion(nil, object{"assertion_details": []any{multiTenant("123456789", ""), multiTenant("123456789", "")}}), helseidtest.RequestDetails},
 		"short number":            {s.assertion(nil, object{"assertion_details": multiTenant("12345678", "")}), helseidtest.RequestDetails},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -278,6 +281,14 @@ func TestAccessTokenIsAJWTOfThePublishedKey(t *testing.T) {
 	assert.Equal(t, "987654321", claims["orgnr_child"])
 	assert.Equal(t, "j1", claims["sfm_journal_id"])
 	assert.Equal(t, thumbprint(t, s.proof.(crypto.Signer).Public()), claims["cnf"].(object)["jkt"])
+}
+
+func TestUnsignedTokensAreGoodHereOnly(t *testing.T) {
+	s := newStranger(t, func(s *helseidtest.Server) { s.Unsigned = true })
+	token := s.token(nil)
+	assert.True(t, strings.HasSuffix(token, "."))
+	assert.Equal(t, 200, s.call("GET", "/api/patients", token, "").status)
+	assert.Equal(t, 401, s.call("GET", "/api/patients", repayload(t, token, `{"client_id":"x"}`), "").status)
 }
 
 func multiTenant(parent, child string) object {
