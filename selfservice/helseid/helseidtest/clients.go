@@ -61,6 +61,15 @@ func (s *Server) Keys(id string) []helseid.ClientSecret {
 	return list
 }
 
+// Accepts tells whether the client would get a token with the key of that
+// RFC 7638 thumbprint now.
+func (s *Server) Accepts(id, thumbprint string) bool {
+	now := s.later()
+	return slices.ContainsFunc(s.client(id).live(now), func(k registered) bool {
+		return k.thumbprint == thumbprint && !now.Before(k.accepted)
+	})
+}
+
 // RejectScopes makes the tokens that are asked for on behalf of an
 // organisation come without scopes, whose terms it has not signed; they are
 // named in rejected_scope instead.

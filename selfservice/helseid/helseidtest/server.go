@@ -55,7 +55,8 @@ type Server struct {
 	NonceAtAPI    bool          // the self-service API and the sample API ask for nonces too
 	Skew          time.Duration // how far this server's clock is ahead of the true time, in its Date header too
 
-	http     *httptest.Server
+	http     *httptest.Server // nil: no network
+	handler  http.Handler
 	url      string
 	clients  sync.Map     // client id → *client
 	ahead    atomic.Int64 // nanoseconds, see Advance
@@ -71,6 +72,7 @@ type Server struct {
 // New starts a server on loopback, over plain http.
 func New() *Server {
 	s := newServer()
+	s.http = httptest.NewUnstartedServer(s)
 	s.start("http://"+s.http.Listener.Addr().String(), s.http.Start)
 	return s
 }
@@ -79,6 +81,7 @@ func New() *Server {
 // the RoundTripper that [Server.Transport] returns, and by no one else.
 func NewTLS() *Server {
 	s := newServer()
+	s.http = httptest.NewUnstartedServer(s)
 	s.start("https://"+s.http.Listener.Addr().String(), s.http.StartTLS)
 	return s
 }
@@ -99,10 +102,18 @@ func Listen(address string) (*Server, error) {
 		host = "localhost"
 	}
 	s := newServer()
-	s.http.Listener.Close()
-	s.http.Listener = l
+	s.http = &httptest.Server{Listener: l, Config: &http.Server{Handler: s}}
 	s.start("http://"+net.JoinHostPort(host, strconv.Itoa(l.Addr().(*net.TCPAddr).Port)), s.http.Start)
 	return s, nil
+}
+
+// NewHandler returns a server without a network, for tests whose RoundTripper
+// calls ServeHTTP, such as those in a testing/synctest bubble. URL is the base
+// URL that requests are to name.
+func NewHandler(url string) *Server {
+	s := newServer()
+	s.url = url
+	return s
 }
 
 // start opens the server under the URL that requests are to name.
@@ -126,12 +137,19 @@ func newServer() *Server {
 	mux.HandleFunc("GET /api/patients", s.patients)
 	mux.HandleFunc("POST /api/patients", s.newPatient)
 	mux.HandleFunc("GET /api/token", s.whoami)
-	s.http = httptest.NewUnstartedServer(s.faulty(mux))
+	s.handler = s.faulty(mux)
 	return s
 }
 
+// ServeHTTP answers one request.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
+
 // Close stops the server.
-func (s *Server) Close() { s.http.Close() }
+func (s *Server) Close() {
+	if s.http != nil {
+		s.http.Close()
+	}
+}
 
 // URL is the server's base URL, which is also its issuer. The sample API is
 // below it: GET and POST /api/patients, and /api/token, which answers with the
@@ -144,8 +162,12 @@ func (s *Server) Environment() helseid.Environment {
 }
 
 // Transport returns a RoundTripper that trusts the server's certificate and
-// keeps enough connections open for a load. It is closed with the server.
+// keeps enough connections open for a load. It is closed with the server. A
+// server without a network has none.
 func (s *Server) Transport() http.RoundTripper {
+	if s.http == nil {
+		return nil
+	}
 	return s.http.Client().Transport
 }
 

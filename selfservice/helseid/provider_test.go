@@ -1,0 +1,80 @@
+package helseid_test
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/helseid"
+	"github.com/nokkel/nokkel/selfservice/helseid/helseidtest"
+	"github.com/nokkel/nokkel/selfservice/providertest"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// A rotation survives every fault at every request, whichever way HelseID
+// treats the earlier key.
+func TestRotation(t *testing.T) {
+	for name, set := range map[string]func(*helseidtest.Server){
+		"overlap":                        func(*helseidtest.Server) {},
+		"replace at once":                func(s *helseidtest.Server) { s.Replace = helseidtest.AtOnce },
+		"replace later":                  func(s *helseidtest.Server) { s.Replace, s.ReplaceAfter = helseidtest.Later, 5*time.Minute },
+		"propagation":                    func(s *helseidtest.Server) { s.Propagation = time.Minute },
+		"nonces at the self-service API": func(s *helseidtest.Server) { s.NonceAtAPI = true },
+	} {
+		t.Run(name, func(t *testing.T) {
+			providertest.Run(t, func(t *testing.T) *providertest.Target {
+				server := helseidtest.NewHandler("http://127.0.0.1")
+				byHand, first := newKey(t), newKey(t)
+				server.AddClient(clientID, byHand.PublicKey())
+				// The key to be rotated was itself registered over the API, since
+				// only those are replaced.
+				client := &helseid.Client{Environment: server.Environment(), ClientID: clientID, Base: providertest.Handler(server)}
+				_, err := client.UpdateClientSecret(t.Context(), byHand, first.PublicKey())
+				require.NoError(t, err)
+				server.RemoveKey(clientID, byHand.PublicKey())
+				before := server.Counts().Registrations
+				set(server)
+				return &providertest.Target{
+					Provider: func(io *providertest.IO) selfservice.Provider {
+						return &helseid.Client{Environment: server.Environment(), ClientID: clientID, Base: io.Transport(providertest.Handler(server))}
+					},
+					First:   selfservice.Credential{Key: first},
+					Accepts: func(fingerprint string) bool { return server.Accepts(clientID, fingerprint) },
+					Knows: func(fingerprint string) bool {
+						return slices.ContainsFunc(server.Keys(clientID), func(s helseid.ClientSecret) bool { return s.Thumbprint == fingerprint })
+					},
+					Registered: func() int { return server.Counts().Registrations - before },
+					AtOnce:     server.Replace == helseidtest.AtOnce,
+				}
+			})
+		})
+	}
+}
+
+func TestProviderTellsTheEngineWhatAFailureMeans(t *testing.T) {
+	server, client, key := setup(t)
+	ctx := context.Background()
+	stranger := selfservice.Credential{Key: newKey(t)}
+	assert.ErrorIs(t, client.Verify(ctx, stranger), selfservice.ErrRefused)
+	_, err := client.List(ctx, stranger)
+	assert.ErrorIs(t, err, selfservice.ErrRefused)
+	secret := selfservice.Credential{Secret: keys.NewSecret("a secret is no key at HelseID")}
+	assert.ErrorContains(t, client.Verify(ctx, secret), "not a key")
+	_, err = client.Register(ctx, selfservice.Credential{Key: key}, secret)
+	assert.ErrorContains(t, err, "not a key")
+
+	server.Inject(selfService(429, http.Header{"Retry-After": {"11"}}, ""))
+	_, err = client.Register(ctx, selfservice.Credential{Key: key}, stranger)
+	var wait interface{ RetryAfter() time.Duration }
+	require.ErrorAs(t, err, &wait)
+	assert.Equal(t, 11*time.Second, wait.RetryAfter())
+	assert.NotErrorIs(t, err, selfservice.ErrRefused)
+	var refused *helseid.Error
+	require.ErrorAs(t, err, &refused)
+	assert.Equal(t, 429, refused.Status)
+}
