@@ -136,7 +136,10 @@ func (w *recorder) Write(b []byte) (int, error) {
 	return w.body.Write(b)
 }
 
-// store makes every call to a store a point.
+// Store returns a store whose every call is a point, for providers that keep
+// something themselves.
+func (o *IO) Store(base selfservice.Store) selfservice.Store { return store{o, base} }
+
 type store struct {
 	io   *IO
 	base selfservice.Store

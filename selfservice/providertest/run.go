@@ -143,7 +143,7 @@ func (r *run) rotator() *selfservice.Rotator {
 	if timing.Overlap == 0 {
 		timing.Overlap = 10 * time.Minute
 	}
-	return &selfservice.Rotator{Provider: r.target.Provider(r.io), Store: store{r.io, r.raw}, Timing: timing}
+	return &selfservice.Rotator{Provider: r.target.Provider(r.io), Store: r.io.Store(r.raw), Timing: timing}
 }
 
 // process is the life of one process: it rotates until all is retired, or is

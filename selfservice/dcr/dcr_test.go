@@ -1,0 +1,172 @@
+package dcr_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/nokkel/nokkel/assertion"
+	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/dcr"
+	"github.com/nokkel/nokkel/selfservice/providertest"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func post(clientID string, c selfservice.Credential) assertion.Authenticator {
+	return &assertion.Post{ClientID: clientID, Secret: c}
+}
+
+func withKey(key *keys.PublicKey, others ...json.RawMessage) map[string]any {
+	set := []any{json.RawMessage(key.JWK())}
+	for _, o := range others {
+		set = append(set, o)
+	}
+	return map[string]any{"client_name": "App", "jwks": map[string]any{"keys": set}}
+}
+
+func newKey(t *testing.T) *keys.Key {
+	t.Helper()
+	k, err := keys.Generate(keys.ES256)
+	require.NoError(t, err)
+	return k
+}
+
+func client(t *testing.T, s *server) *dcr.Client {
+	t.Helper()
+	c := &dcr.Client{Store: &selfservice.Mem{}, Issuer: issuer, Base: providertest.Handler(s)}
+	require.NoError(t, c.Adopt(t.Context(), s.registration()))
+	return c
+}
+
+func TestEveryFaultAtEveryPoint(t *testing.T) {
+	key := newKey(t)
+	target := func(t *testing.T, s *server, first selfservice.Credential, provider func(*dcr.Client) selfservice.Provider) *providertest.Target {
+		registration := &selfservice.Mem{}
+		require.NoError(t, (&dcr.Client{Store: registration}).Adopt(t.Context(), s.registration()))
+		return &providertest.Target{
+			First: first, Accepts: s.accepts,
+			Provider: func(io *providertest.IO) selfservice.Provider {
+				return provider(&dcr.Client{Store: io.Store(registration), Issuer: issuer, Base: io.Transport(providertest.Handler(s)), Recover: s.recover})
+			},
+		}
+	}
+	t.Run("keys", func(t *testing.T) {
+		providertest.Run(t, func(t *testing.T) *providertest.Target {
+			target := target(t, newServer(withKey(key.PublicKey())), selfservice.Credential{Key: key}, (*dcr.Client).Keys)
+			target.Gone = true
+			return target
+		})
+	})
+	for name, overlap := range map[string]bool{"secret, overlap": true, "secret, at once": false} {
+		t.Run(name, func(t *testing.T) {
+			providertest.Run(t, func(t *testing.T) *providertest.Target {
+				s := newServer(map[string]any{"client_name": "App"})
+				s.rotatesSecret, s.overlap, s.expires = 24*time.Hour, overlap, time.Now().Add(time.Hour)
+				target := target(t, s, selfservice.Credential{Secret: keys.NewSecret(s.secret)}, func(c *dcr.Client) selfservice.Provider { return c.Secret(post) })
+				target.ServerMade = !overlap
+				target.Registered = func() int { return s.made }
+				return target
+			})
+		})
+	}
+}
+
+func TestForeignKeysAndMetadataSurvive(t *testing.T) {
+	key := newKey(t)
+	// A key of another purpose, with a member that nobody here knows.
+	encryption := json.RawMessage(strings.Replace(string(newKey(t).PublicKey().JWK()), `"use":"sig"`, `"use":"enc","x-own":1`, 1))
+	s := newServer(withKey(key.PublicKey(), encryption))
+	s.metadata["x_vendor"] = map[string]any{"deep": []any{"a", 1.0}}
+	r := &selfservice.Rotator{Provider: client(t, s).Keys(), Store: &selfservice.Mem{}}
+	require.NoError(t, r.Adopt(t.Context(), selfservice.Credential{Key: key}))
+	require.NoError(t, r.Rotate(t.Context()))
+	assert.Equal(t, map[string]any{"deep": []any{"a", 1.0}}, s.metadata["x_vendor"])
+	set := s.metadata["jwks"].(map[string]any)["keys"].([]any)
+	require.Len(t, set, 3)
+	b, err := json.Marshal(set[1])
+	require.NoError(t, err)
+	assert.JSONEq(t, string(encryption), string(b))
+}
+
+func TestLostAccessTokenIsSaidAndTheKeyStillWorks(t *testing.T) {
+	key := newKey(t)
+	s := newServer(withKey(key.PublicKey()))
+	c := client(t, s)
+	s.access = "another one: the reply to an update was lost"
+	r := &selfservice.Rotator{Provider: c.Keys(), Store: &selfservice.Mem{}}
+	require.NoError(t, r.Adopt(t.Context(), selfservice.Credential{Key: key}))
+	err := r.Rotate(t.Context())
+	require.ErrorIs(t, err, dcr.ErrAccessToken)
+	require.NotErrorIs(t, err, selfservice.ErrLockedOut)
+	require.NotErrorIs(t, err, selfservice.ErrRefused)
+	require.NoError(t, c.Keys().Verify(t.Context(), selfservice.Credential{Key: key}))
+	c.Recover = s.recover
+	require.NoError(t, r.Rotate(t.Context()))
+}
+
+func TestSecretFollowsTheServersExpiry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(map[string]any{"client_name": "App"})
+		s.rotatesSecret, s.overlap, s.expires = 40*24*time.Hour, true, time.Now().Add(100*24*time.Hour)
+		first := selfservice.Credential{Secret: keys.NewSecret(s.secret)}
+		r := &selfservice.Rotator{Provider: client(t, s).Secret(post), Store: &selfservice.Mem{}}
+		require.NoError(t, r.Adopt(t.Context(), first))
+		err := r.Rotate(t.Context())
+		require.ErrorIs(t, err, dcr.ErrNotRotated, "the server finds it too early")
+		for range 200 {
+			time.Sleep(24 * time.Hour)
+			for range 5 {
+				r.Step(t.Context())
+			}
+			secret, err := r.ClientSecret(t.Context())
+			require.NoError(t, err)
+			require.True(t, s.accepts(selfservice.SecretFingerprint(secret)))
+		}
+		assert.GreaterOrEqual(t, s.made, 2)
+	})
+}
+
+func TestLastKeyIsNotRemoved(t *testing.T) {
+	key := newKey(t)
+	s := newServer(withKey(key.PublicKey()))
+	p := client(t, s).Keys().(selfservice.Remover)
+	err := p.Remove(t.Context(), selfservice.Credential{Key: key}, selfservice.Registration{Fingerprint: key.Thumbprint()})
+	require.ErrorIs(t, err, dcr.ErrConfig)
+	assert.True(t, s.accepts(key.Thumbprint()))
+}
+
+func TestErrorsAndPrintingHideWhatIsSecret(t *testing.T) {
+	const secret = "registration-access-token-or-secret"
+	base := providertest.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusBadRequest)
+		w.Write([]byte(`{"error":"` + secret + `","error_description":"` + secret + `"}`))
+	}))
+	c := &dcr.Client{Store: &selfservice.Mem{}, Base: base}
+	reg := dcr.Registration{ClientID: "app", URI: "http://localhost/r", AccessToken: keys.NewSecret(secret)}
+	require.NoError(t, c.Adopt(t.Context(), reg))
+	_, err := c.Read(t.Context())
+	require.ErrorIs(t, err, dcr.ErrRefused)
+	m := dcr.Metadata{"client_secret": json.RawMessage(`"` + secret + `"`)}
+	for _, text := range []string{err.Error(), fmt.Sprintf("%+v %#v %v %+v %#v", reg, reg, m, m, m), slog.AnyValue(m).String()} {
+		assert.NotContains(t, text, secret)
+	}
+	var e *dcr.Error
+	require.True(t, errors.As(err, &e))
+	assert.Equal(t, http.StatusBadRequest, e.Status)
+}
+
+func TestAddressMustBeSafe(t *testing.T) {
+	for _, uri := range []string{"", "http://example.org/r", "ftp://localhost/", "https://user:pass@example.org/", "/r"} {
+		c := &dcr.Client{Store: &selfservice.Mem{}}
+		err := c.Adopt(t.Context(), dcr.Registration{ClientID: "a", URI: uri, AccessToken: keys.NewSecret("t")})
+		require.ErrorIs(t, err, dcr.ErrAddress, uri)
+	}
+}

@@ -1,0 +1,123 @@
+package dcr
+
+import (
+	"encoding/json"
+	"slices"
+	"time"
+
+	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/selfservice"
+)
+
+// Metadata is a client's metadata (RFC 7591 §2), every member as the server
+// sent it. It may hold "client_secret": it is not for printing.
+type Metadata map[string]json.RawMessage
+
+// String returns the number of members and none of them.
+func (m Metadata) String() string { return "dcr.Metadata(redacted)" }
+
+// GoString returns the same as String.
+func (m Metadata) GoString() string { return m.String() }
+
+func (m Metadata) text(name string) string {
+	var s string
+	json.Unmarshal(m[name], &s)
+	return s
+}
+
+func (m Metadata) number(name string) int64 {
+	var n json.Number
+	json.Unmarshal(m[name], &n)
+	i, _ := n.Int64()
+	return i
+}
+
+func (m Metadata) set(name string, value any) error {
+	b, err := json.Marshal(value)
+	m[name] = b
+	return err
+}
+
+// forUpdate makes an answer a request: RFC 7592 §2.2 has client_id in it, and
+// not what only the server says. The secret is left out too: sent, it could
+// only put an old one back.
+func (m Metadata) forUpdate(clientID string) {
+	for _, name := range []string{"registration_access_token", "registration_client_uri", "client_secret_expires_at", "client_id_issued_at", "client_secret"} {
+		delete(m, name)
+	}
+	m.set("client_id", clientID)
+}
+
+// jwk is one member of "jwks", kept as it is: the set may hold keys of other
+// kinds and purposes that are not ours to touch.
+type jwk struct {
+	raw        json.RawMessage
+	kid        string
+	thumbprint string // empty when this module cannot read the key
+}
+
+func (m Metadata) keys() ([]jwk, error) {
+	raw, ok := m["jwks"]
+	if !ok || string(raw) == "null" {
+		return nil, nil
+	}
+	var set struct {
+		Keys []json.RawMessage `json:"keys"`
+	}
+	if json.Unmarshal(raw, &set) != nil {
+		return nil, refuse(ErrMalformed, "jwks is not a JWK Set")
+	}
+	var all []jwk
+	for _, raw := range set.Keys {
+		k := jwk{raw: raw}
+		if p, err := keys.ParsePublic(raw, keys.Options{}); err == nil {
+			k.kid, k.thumbprint = p.KeyID(), p.Thumbprint()
+		}
+		all = append(all, k)
+	}
+	return all, nil
+}
+
+func (m Metadata) setKeys(all []jwk) error {
+	raw := make([]json.RawMessage, len(all))
+	for i, k := range all {
+		raw[i] = k.raw
+	}
+	delete(m, "jwks_uri") // the two exclude each other, RFC 7591 §2
+	return m.set("jwks", map[string]any{"keys": raw})
+}
+
+// add puts a key into the set; false: it is there.
+func (m Metadata) add(key *keys.PublicKey) (bool, error) {
+	all, err := m.keys()
+	if err != nil || slices.ContainsFunc(all, func(k jwk) bool { return k.thumbprint == key.Thumbprint() && k.kid == key.KeyID() }) {
+		return false, err
+	}
+	return true, m.setKeys(append(all, jwk{raw: key.JWK()}))
+}
+
+// drop takes a key out of the set; false: it is not there.
+func (m Metadata) drop(thumbprint string) (bool, error) {
+	all, err := m.keys()
+	if err != nil {
+		return false, err
+	}
+	rest := slices.DeleteFunc(slices.Clone(all), func(k jwk) bool { return k.thumbprint == thumbprint })
+	switch {
+	case len(rest) == len(all):
+		return false, nil
+	case len(rest) == 0:
+		return false, refuse(ErrConfig, "this is the client's last key")
+	}
+	return true, m.setKeys(rest)
+}
+
+// secret returns the client secret, and what the server tells of it.
+func (m Metadata) secret() (selfservice.Credential, selfservice.Registration) {
+	s := keys.NewSecret(m.text("client_secret"))
+	reg := selfservice.Registration{Fingerprint: selfservice.SecretFingerprint(s)}
+	if at := m.number("client_secret_expires_at"); at > 0 { // zero: never, RFC 7591 §3.2.1
+		reg.Expires = time.Unix(at, 0)
+	}
+	return selfservice.Credential{Secret: s}, reg
+}

@@ -1,0 +1,143 @@
+package dcr
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/nokkel/nokkel/assertion"
+	"github.com/nokkel/nokkel/selfservice"
+)
+
+// Keys returns the provider that rotates the client's keys in its "jwks"
+// (private_key_jwt). Several keys stand beside each other, so there is an
+// overlap; keys of others in the set are left alone.
+func (c *Client) Keys() selfservice.Provider { return keyProvider{c} }
+
+// Secret returns the provider that rotates the client's secret, by method
+// (client_secret_basic, say). Only the server can make one, and it does so
+// when it finds it due: the Rotator follows "client_secret_expires_at".
+// Whether the old secret lives on is the server's choice.
+func (c *Client) Secret(method func(clientID string, secret selfservice.Credential) assertion.Authenticator) selfservice.Provider {
+	return secretProvider{c, method}
+}
+
+type keyProvider struct{ c *Client }
+
+func (p keyProvider) Verify(ctx context.Context, cred selfservice.Credential) error {
+	return p.c.verify(ctx, func(clientID, issuer string) assertion.Authenticator {
+		return &assertion.Signer{ClientID: clientID, Audience: issuer, Key: cred}
+	})
+}
+
+func (p keyProvider) List(ctx context.Context, _ selfservice.Credential) ([]selfservice.Registration, error) {
+	m, err := p.c.Read(ctx)
+	if err != nil {
+		return nil, verdict(err)
+	}
+	all, err := m.keys()
+	if err != nil {
+		return nil, err
+	}
+	var list []selfservice.Registration
+	for _, k := range all {
+		list = append(list, selfservice.Registration{KeyID: k.kid, Fingerprint: k.thumbprint})
+	}
+	return list, nil
+}
+
+func (p keyProvider) Register(ctx context.Context, _, cred selfservice.Credential) (selfservice.Registration, error) {
+	key, err := cred.SigningKey(ctx)
+	if err != nil {
+		return selfservice.Registration{}, err
+	}
+	_, err = p.c.Update(ctx, func(m Metadata) (bool, error) { return m.add(key.PublicKey()) })
+	return selfservice.Registration{KeyID: key.KeyID(), Fingerprint: key.Thumbprint()}, verdict(err)
+}
+
+func (p keyProvider) Remove(ctx context.Context, _ selfservice.Credential, r selfservice.Registration) error {
+	_, err := p.c.Update(ctx, func(m Metadata) (bool, error) { return m.drop(r.Fingerprint) })
+	return verdict(err)
+}
+
+type secretProvider struct {
+	c      *Client
+	method func(string, selfservice.Credential) assertion.Authenticator
+}
+
+func (p secretProvider) Verify(ctx context.Context, cred selfservice.Credential) error {
+	return p.c.verify(ctx, func(clientID, _ string) assertion.Authenticator { return p.method(clientID, cred) })
+}
+
+func (p secretProvider) List(ctx context.Context, _ selfservice.Credential) ([]selfservice.Registration, error) {
+	m, err := p.c.Read(ctx)
+	if err != nil {
+		return nil, verdict(err)
+	}
+	_, reg := m.secret()
+	return []selfservice.Registration{reg}, nil
+}
+
+func (p secretProvider) Issue(ctx context.Context, _ selfservice.Credential, before []selfservice.Registration) (selfservice.Credential, selfservice.Registration, error) {
+	isNew := func(m Metadata) bool {
+		cred, reg := m.secret()
+		return !cred.IsZero() && !slices.ContainsFunc(before, func(b selfservice.Registration) bool { return b.Fingerprint == reg.Fingerprint })
+	}
+	// Sending the metadata back unchanged is what makes a server look whether
+	// a new secret is due.
+	m, err := p.c.Update(ctx, func(m Metadata) (bool, error) { return !isNew(m), nil })
+	if err == nil && !isNew(m) {
+		err = refuse(ErrNotRotated, "it may not be due yet")
+	}
+	if err != nil {
+		return selfservice.Credential{}, selfservice.Registration{}, verdict(err)
+	}
+	cred, reg := m.secret()
+	return cred, reg, nil
+}
+
+// verify gets a fresh token.
+func (c *Client) verify(ctx context.Context, auth func(clientID, issuer string) assertion.Authenticator) error {
+	r, _, err := c.registration(ctx)
+	if err != nil {
+		return err
+	}
+	m, err := c.metadata(ctx)
+	if err != nil {
+		return verdict(err)
+	}
+	tokens := &assertion.TokenSource{Endpoint: m.TokenEndpoint, Auth: auth(r.ClientID, m.Issuer), Base: c.Base}
+	_, err = tokens.Token(ctx)
+	return verdict(err)
+}
+
+func (c *Client) metadata(ctx context.Context) (*assertion.Metadata, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.discovered != nil {
+		return c.discovered, nil
+	}
+	m, err := assertion.Discover(ctx, c.Base, c.Issuer)
+	if err == nil {
+		c.discovered = m
+	}
+	return m, err
+}
+
+// verdict tells the engine what a failure means. A refused registration access
+// token is no refusal of the credential.
+func verdict(err error) error {
+	var token *assertion.Error
+	var own *Error
+	switch {
+	case errors.As(err, &token):
+		e := &selfservice.CallError{Wait: token.RetryAfter, Err: err}
+		if errors.Is(err, assertion.ErrInvalidClient) {
+			e.Rule = selfservice.ErrRefused
+		}
+		return e
+	case errors.As(err, &own):
+		return &selfservice.CallError{Wait: own.RetryAfter, Err: err}
+	}
+	return err
+}

@@ -1,0 +1,174 @@
+package dcr_test
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/dcr"
+)
+
+const issuer = "http://127.0.0.1"
+
+// server is an authorization server with RFC 7592 as Keycloak has it: the
+// registration access token changes with each PUT, and the old one is dead. It
+// reads keys and assertions with go-jose.
+type server struct {
+	rotatesSecret time.Duration // a PUT within this before the secret's expiry makes a new one
+	overlap       bool          // the old secret lives on
+
+	mu       sync.Mutex
+	metadata map[string]any
+	access   string // registration access token
+	secret   string
+	older    []string
+	expires  time.Time
+	made     int
+	seen     map[string]bool
+}
+
+func newServer(metadata map[string]any) *server {
+	s := &server{metadata: metadata, access: rand.Text(), secret: rand.Text(), seen: map[string]bool{}}
+	metadata["client_id"] = "app"
+	return s
+}
+
+func (s *server) registration() dcr.Registration {
+	return dcr.Registration{ClientID: "app", URI: issuer + "/register/app", AccessToken: keys.NewSecret(s.access)}
+}
+
+// recover is the administrator.
+func (s *server) recover(context.Context) (keys.Secret, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.access = rand.Text()
+	return keys.NewSecret(s.access), nil
+}
+
+func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	w.Header().Set("Content-Type", "application/json")
+	switch r.URL.Path {
+	case "/.well-known/openid-configuration":
+		json.NewEncoder(w).Encode(map[string]string{"issuer": issuer, "token_endpoint": issuer + "/token"})
+	case "/token":
+		s.token(w, r)
+	case "/register/app":
+		s.manage(w, r)
+	default:
+		w.WriteHeader(http.StatusNotFound)
+	}
+}
+
+func (s *server) manage(w http.ResponseWriter, r *http.Request) {
+	if r.Header.Get("Authorization") != "Bearer "+s.access {
+		w.WriteHeader(http.StatusUnauthorized)
+		w.Write([]byte(`{"error":"invalid_token"}`))
+		return
+	}
+	if r.Method == http.MethodPut {
+		var m map[string]any
+		if json.NewDecoder(r.Body).Decode(&m) != nil || !s.takes(m) {
+			w.WriteHeader(http.StatusBadRequest)
+			w.Write([]byte(`{"error":"invalid_client_metadata"}`))
+			return
+		}
+		s.metadata = m
+		s.access = rand.Text()
+		if s.rotatesSecret > 0 && time.Until(s.expires) < s.rotatesSecret {
+			s.older = append(s.older, s.secret)
+			s.secret, s.expires = rand.Text(), time.Now().Add(100*24*time.Hour)
+			s.made++
+		}
+	}
+	answer := map[string]any{
+		"registration_access_token": s.access, "registration_client_uri": issuer + "/register/app",
+		"client_id_issued_at": 1, "client_secret": s.secret, "client_secret_expires_at": 0,
+	}
+	if !s.expires.IsZero() {
+		answer["client_secret_expires_at"] = s.expires.Unix()
+	}
+	for name, value := range s.metadata {
+		answer[name] = value
+	}
+	json.NewEncoder(w).Encode(answer)
+}
+
+// takes is RFC 7592 §2.2: what must and what must not be in an update.
+func (s *server) takes(m map[string]any) bool {
+	for _, name := range []string{"registration_access_token", "registration_client_uri", "client_secret_expires_at", "client_id_issued_at"} {
+		if _, there := m[name]; there {
+			return false
+		}
+	}
+	_, set := m["jwks"]
+	_, uri := m["jwks_uri"]
+	return m["client_id"] == "app" && m["client_name"] == s.metadata["client_name"] && !(set && uri)
+}
+
+// set is the stored JWKS, as go-jose reads it.
+func (s *server) set() (set jose.JSONWebKeySet) {
+	b, _ := json.Marshal(s.metadata["jwks"])
+	json.Unmarshal(b, &set)
+	return set
+}
+
+func (s *server) token(w http.ResponseWriter, r *http.Request) {
+	r.ParseForm()
+	ok := false
+	if assertion := r.PostForm.Get("client_assertion"); assertion != "" {
+		jws, err := jose.ParseSigned(assertion, []jose.SignatureAlgorithm{jose.ES256})
+		if err == nil && !s.seen[assertion] {
+			set := s.set()
+			for _, k := range set.Key(jws.Signatures[0].Header.KeyID) {
+				_, err := jws.Verify(k)
+				ok = ok || err == nil
+			}
+			s.seen[assertion] = true
+		}
+	} else {
+		ok = s.acceptsSecret(r.PostForm.Get("client_secret"))
+	}
+	if !ok {
+		w.WriteHeader(http.StatusUnauthorized)
+		w.Write([]byte(`{"error":"invalid_client"}`))
+		return
+	}
+	w.Write([]byte(`{"access_token":"t","token_type":"Bearer","expires_in":60}`))
+}
+
+func (s *server) acceptsSecret(secret string) bool {
+	if secret == s.secret {
+		return true
+	}
+	for _, o := range s.older {
+		if s.overlap && o == secret {
+			return true
+		}
+	}
+	return false
+}
+
+// accepts is the truth about a credential of that fingerprint.
+func (s *server) accepts(fingerprint string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	set := s.set()
+	if len(set.Key(fingerprint)) > 0 {
+		return true
+	}
+	for _, secret := range append([]string{s.secret}, s.older...) {
+		if strings.EqualFold(selfservice.SecretFingerprint(keys.NewSecret(secret)), fingerprint) {
+			return s.acceptsSecret(secret)
+		}
+	}
+	return false
+}
