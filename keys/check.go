@@ -58,6 +58,7 @@ func checkPrivateEC(k *ecdsa.PrivateKey) error {
 	if err := checkPublic(&k.PublicKey); err != nil {
 		return err
 	}
+	//lint:ignore SA1019 Bytes panics without it
 	if k.D == nil {
 		return refuse(ErrNoPrivateKey, "EC key without a private part")
 	}
@@ -82,6 +83,7 @@ func checkPublic(pub crypto.PublicKey) error {
 		}
 		return checkRSA(k.N, int64(k.E))
 	case *ecdsa.PublicKey:
+		//lint:ignore SA1019 Bytes panics without them
 		if k == nil || k.X == nil || k.Y == nil {
 			return refuse(ErrMalformed, "EC key without a point")
 		}

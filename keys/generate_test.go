@@ -57,7 +57,7 @@ func TestSignFromManyGoroutines(t *testing.T) {
 			assert.NoError(t, err)
 			token, err := source.Sign(context.Background(), keys.Header{Type: typ, EmbedJWK: i%2 == 0}, []byte("{}"))
 			assert.NoError(t, err)
-			jws, err := jose.ParseSigned(token, []jose.SignatureAlgorithm{jose.EdDSA})
+			jws, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.EdDSA})
 			if assert.NoError(t, err) {
 				assert.Equal(t, typ, jws.Signatures[0].Protected.ExtraHeaders[jose.HeaderType])
 				assert.Equal(t, i%2 == 0, jws.Signatures[0].Protected.JSONWebKey != nil)

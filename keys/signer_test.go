@@ -1,3 +1,5 @@
+//lint:file-ignore SA1019 broken keys can only be made with the deprecated fields
+
 package keys_test
 
 import (

@@ -129,7 +129,7 @@ func algorithms() []keys.Algorithm {
 // verified returns the payload of a token after go-jose has verified it.
 func verified(t testing.TB, token string, key *keys.PublicKey) []byte {
 	t.Helper()
-	jws, err := jose.ParseSigned(token, []jose.SignatureAlgorithm{jose.SignatureAlgorithm(key.Algorithm())})
+	jws, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.SignatureAlgorithm(key.Algorithm())})
 	require.NoError(t, err)
 	payload, err := jws.Verify(key.Public())
 	require.NoError(t, err)

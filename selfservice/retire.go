@@ -89,8 +89,8 @@ func (e *entry) registration() Registration {
 // server replaced at once, or a reply was lost), then the old ones. It tells
 // whether it moved the state; neither moved nor an error means that the
 // active one works after all.
-func (r *Rotator) recover(ctx context.Context, s *state) (moved bool, err error) {
-	s, err = r.load(ctx) // the failed step may have changed s half-way
+func (r *Rotator) recover(ctx context.Context) (moved bool, err error) {
+	s, err := r.load(ctx) // anew: the failed step may have changed its copy half-way
 	if err != nil {
 		return false, err
 	}

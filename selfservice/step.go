@@ -52,7 +52,7 @@ func (r *Rotator) step(ctx context.Context, force int) (at time.Time, err error)
 		p = plan{do: begin, entry: s.Active}
 	}
 	if c := r.refused.Swap(nil); c != nil && c.Fingerprint() == s.Active.Credential.Fingerprint() {
-		if moved, err := r.recover(ctx, s); moved || err != nil {
+		if moved, err := r.recover(ctx); moved || err != nil {
 			return now, err
 		}
 	}
@@ -64,7 +64,7 @@ func (r *Rotator) step(ctx context.Context, force int) (at time.Time, err error)
 	case errors.Is(err, ErrConflict):
 		return now, nil // another replica moved on; look again
 	case errors.Is(err, ErrRefused):
-		if moved, err := r.recover(ctx, s); moved || err != nil {
+		if moved, err := r.recover(ctx); moved || err != nil {
 			return now, err
 		}
 	}

@@ -53,7 +53,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer s.mu.Unlock()
 	w.Header().Set("Content-Type", "application/json")
 	r.ParseForm()
-	jws, err := jose.ParseSigned(r.PostForm.Get("client_assertion"), []jose.SignatureAlgorithm{jose.ES256})
+	jws, err := jose.ParseSignedCompact(r.PostForm.Get("client_assertion"), []jose.SignatureAlgorithm{jose.ES256})
 	if err == nil && !s.used[r.PostForm.Get("client_assertion")] {
 		set := s.keys()
 		for _, k := range set.Key(jws.Signatures[0].Header.KeyID) {
@@ -157,9 +157,11 @@ func TestNotPublishedIsSaid(t *testing.T) {
 	}{
 		"another set": {"http://127.0.0.1/jwks", func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte(`{"keys":[]}`)) }, jwksurl.ErrUnpublished},
 		"html":        {"http://127.0.0.1/jwks", func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte(`<html>`)) }, jwksurl.ErrNotReachable},
-		"redirect":    {"http://127.0.0.1/jwks", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "http://127.0.0.1/other", 302) }, jwksurl.ErrNotReachable},
-		"http":        {"http://example.org/jwks", nil, jwksurl.ErrURL},
-		"no URL":      {"", nil, jwksurl.ErrURL},
+		"redirect": {"http://127.0.0.1/jwks", func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "http://127.0.0.1/other", http.StatusFound)
+		}, jwksurl.ErrNotReachable},
+		"http":   {"http://example.org/jwks", nil, jwksurl.ErrURL},
+		"no URL": {"", nil, jwksurl.ErrURL},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := &jwksurl.Provider{URL: test.url, Base: providertest.Handler(test.page)}

@@ -268,7 +268,7 @@ func TestAccessTokenIsAJWTOfThePublishedKey(t *testing.T) {
 	meta := s.send("GET", "/.well-known/openid-configuration", nil, "").object
 	var set jose.JSONWebKeySet
 	require.NoError(t, json.Unmarshal(s.send("GET", strings.TrimPrefix(meta["jwks_uri"].(string), s.server.URL()), nil, "").body, &set))
-	jws, err := jose.ParseSigned(token, []jose.SignatureAlgorithm{jose.ES256})
+	jws, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.ES256})
 	require.NoError(t, err)
 	payload, err := jws.Verify(set)
 	require.NoError(t, err)
