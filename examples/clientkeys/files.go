@@ -1,0 +1,123 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/nokkel/nokkel/keys"
+)
+
+// file is one to be written.
+type file struct {
+	name    string
+	content []byte
+	public  bool
+}
+
+// writeNew writes all of the files or none, and replaces none. It prints their
+// paths for a script. What is not public only the owner can read.
+func writeNew(c *console, dir string, files ...file) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	var written []string
+	for _, f := range files {
+		path := filepath.Join(dir, f.name)
+		err := keys.WriteFile(path, f.content, false)
+		if err == nil {
+			written = append(written, path)
+			if f.public {
+				err = os.Chmod(path, 0o644)
+			}
+		}
+		if err != nil {
+			for _, path := range written { // one half of a pair is of no use
+				os.Remove(path)
+			}
+			return err
+		}
+	}
+	for _, path := range written {
+		c.result("%s", path)
+	}
+	return nil
+}
+
+// checkFileName refuses a name that would lead out of the directory.
+func checkFileName(option, name string) error {
+	if strings.ContainsAny(name, `/\`) || name == "." || name == ".." {
+		return fmt.Errorf("--%s becomes the name of a file and must not hold / or \\", option)
+	}
+	return nil
+}
+
+// given is a key in the value of an option or in the file that another option
+// names.
+type given struct {
+	name       string
+	text, path string
+}
+
+func (g *given) declare(o *options, name, short, pathShort, what string) {
+	g.name = name
+	o.text(&g.text, name, short, what+" itself; other users of the machine can see it, so rather give the file")
+	o.text(&g.path, name+"Path", pathShort, "file that holds "+what)
+}
+
+func (g *given) isZero() bool { return g.text == "" && g.path == "" }
+
+func (g *given) read() ([]byte, error) {
+	switch {
+	case g.isZero():
+		return nil, fmt.Errorf("missing --%s or --%[1]sPath", g.name)
+	case g.text != "" && g.path != "":
+		return nil, fmt.Errorf("give one of --%s and --%[1]sPath", g.name)
+	case g.path != "":
+		return readFile(g.name+"Path", g.path)
+	}
+	return []byte(g.text), nil
+}
+
+// readFile does not repeat the path in its error: it may be a key, given to
+// the wrong option.
+func readFile(option, path string) ([]byte, error) {
+	data, err := os.ReadFile(path)
+	if e := (*fs.PathError)(nil); errors.As(err, &e) {
+		err = e.Err
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the file of --%s: %w", option, err)
+	}
+	return data, nil
+}
+
+func (g *given) private(c *console) (*keys.Key, error) {
+	data, err := g.read()
+	if err != nil {
+		return nil, err
+	}
+	if g.text != "" {
+		c.tell("Note: every user of this machine can read the arguments of a program; --%sPath keeps the key out of them.", g.name)
+	}
+	key, err := keys.Parse(data, keys.Options{})
+	if err != nil {
+		return nil, fmt.Errorf("--%s: %w", g.name, err)
+	}
+	return key, nil
+}
+
+func (g *given) public() (*keys.PublicKey, error) {
+	data, err := g.read()
+	if err != nil {
+		return nil, err
+	}
+	key, err := keys.ParsePublic(data, keys.Options{})
+	if err != nil {
+		return nil, fmt.Errorf("--%s: %w", g.name, err)
+	}
+	return key, nil
+}

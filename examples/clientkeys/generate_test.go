@@ -1,0 +1,173 @@
+package main
+
+import (
+	"crypto/rsa"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/nokkel/nokkel/certs"
+	"github.com/nokkel/nokkel/keys"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func read(t *testing.T, path string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	require.NoError(t, err)
+	return data
+}
+
+func mode(t *testing.T, path string) os.FileMode {
+	t.Helper()
+	info, err := os.Stat(path)
+	require.NoError(t, err)
+	return info.Mode().Perm()
+}
+
+func TestGenerateJSONWebKeyWritesBothFilesInBothForms(t *testing.T) {
+	for name, tc := range map[string]struct {
+		args      []string
+		extension string
+		alg       keys.Algorithm
+		kid       string
+	}{
+		"long names, jsonEscape, RSA": {[]string{"--KeySize", "2048"}, ".json", keys.RS512, ""},
+		"short names, base64, EC":     {[]string{"-ot", "BASE64", "-alg", "es384"}, ".txt", keys.ES384, ""},
+		"= and a kid of one's own":    {[]string{"--Algorithm=PS256", "-ks=2048", "--KeyCustomKid=my kid"}, ".json", keys.PS256, "my kid"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "made", "for", "it")
+			r := invoke(t, "", append([]string{"GenerateJsonWebKey", "--KeyFileNamePrefix", "mine", "-d", dir}, tc.args...)...)
+			require.Equal(t, 0, r.code, r.stderr)
+			private, public := filepath.Join(dir, "mine_private"+tc.extension), filepath.Join(dir, "mine_public"+tc.extension)
+			assert.Equal(t, private+"\n"+public+"\n", r.stdout)
+			assert.Equal(t, os.FileMode(0o600), mode(t, private))
+			assert.Equal(t, os.FileMode(0o644), mode(t, public))
+
+			key, err := keys.ReadFile(private)
+			require.NoError(t, err)
+			assert.Equal(t, tc.alg, key.Algorithm())
+			if tc.kid == "" {
+				tc.kid = key.Thumbprint()
+			}
+			assert.Equal(t, tc.kid, key.KeyID())
+			assert.Contains(t, r.stderr, tc.kid)
+			pub, err := keys.ParsePublic(read(t, public), keys.Options{})
+			require.NoError(t, err)
+			assert.True(t, pub.Equal(key.PublicKey()))
+			hides(t, key, r)
+		})
+	}
+}
+
+func TestGeneratedKeyIsAJSONStringThatGoJoseReads(t *testing.T) {
+	dir := t.TempDir()
+	r := invoke(t, "", "generatejsonwebkey", "-n", "mine", "-d", dir, "-alg", "ES256")
+	require.Equal(t, 0, r.code, r.stderr)
+	for name, public := range map[string]bool{"mine_private.json": false, "mine_public.json": true} {
+		var text string
+		require.NoError(t, json.Unmarshal(read(t, filepath.Join(dir, name)), &text))
+		var jwk jose.JSONWebKey
+		require.NoError(t, jwk.UnmarshalJSON([]byte(text)))
+		assert.True(t, jwk.Valid())
+		assert.Equal(t, public, jwk.IsPublic())
+		assert.Equal(t, "ES256", jwk.Algorithm)
+	}
+}
+
+func TestDefaultKeyIsRSA4096ForRS512(t *testing.T) {
+	n := defaultKey()
+	key, err := n.make()
+	require.NoError(t, err)
+	assert.Equal(t, keys.RS512, key.Algorithm())
+	assert.Equal(t, 4096, key.PublicKey().Public().(*rsa.PublicKey).N.BitLen())
+}
+
+func TestFilesThatExistAreKeptAndNoHalfPairIsLeft(t *testing.T) {
+	dir := t.TempDir()
+	public := filepath.Join(dir, "mine_public.json")
+	require.NoError(t, os.WriteFile(public, []byte("precious"), 0o600))
+	r := invoke(t, "", "generatejsonwebkey", "-n", "mine", "-d", dir, "-alg", "ES256")
+	assert.Equal(t, 1, r.code)
+	assert.Empty(t, r.stdout)
+	assert.Contains(t, r.stderr, "file exists: mine_public.json")
+	assert.Equal(t, "precious", string(read(t, public)))
+	assert.NoFileExists(t, filepath.Join(dir, "mine_private.json"))
+}
+
+// tool runs openssl or keytool. Where the program is absent the test is
+// skipped, or fails when NOKKEL_LIVE says that it must be there.
+func tool(t *testing.T, name string, args ...string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil && os.Getenv("NOKKEL_LIVE") != "1" {
+		t.Skipf("%s is not installed", name)
+	}
+	require.NoError(t, err)
+	out, err := exec.CommandContext(t.Context(), path, args...).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	return string(out)
+}
+
+func TestGenerateCertificateWritesThreeFiles(t *testing.T) {
+	dir := t.TempDir()
+	cmd := program(t, "generatecertificate", "-cn", "My Hospital", "-dir", dir, "-vm", "12", "-ks", "2048")
+	cmd.Env = append(cmd.Env, passwordVariable+"=from the environment")
+	r := finish(t, cmd)
+	require.Equal(t, 0, r.code, r.stderr)
+	pfx, pem, thumbprint := filepath.Join(dir, "My Hospital_private.pfx"), filepath.Join(dir, "My Hospital_public.pem"), filepath.Join(dir, "My Hospital_thumbprint.txt")
+	assert.Equal(t, pfx+"\n"+pem+"\n"+thumbprint+"\n", r.stdout)
+	assert.Equal(t, os.FileMode(0o600), mode(t, pfx))
+	assert.NotContains(t, r.stderr, "from the environment")
+
+	key, err := certs.ParseKey(read(t, pfx), "My Hospital", "from the environment")
+	require.NoError(t, err)
+	leaf := key.Certificates()[0]
+	assert.Equal(t, "SHA512-RSA", leaf.SignatureAlgorithm.String())
+	assert.WithinDuration(t, leaf.NotBefore.AddDate(0, 12, 0), leaf.NotAfter, 24*60*60*1e9)
+	hides(t, key, r)
+
+	t.Run("openssl tells the same thumbprint", func(t *testing.T) {
+		_, hex, _ := strings.Cut(tool(t, "openssl", "x509", "-in", pem, "-noout", "-fingerprint", "-sha1"), "=")
+		assert.Equal(t, strings.ReplaceAll(strings.TrimSpace(hex), ":", ""), string(read(t, thumbprint)))
+	})
+	t.Run("openssl opens the pfx", func(t *testing.T) {
+		out := tool(t, "openssl", "pkcs12", "-in", pfx, "-passin", "pass:from the environment", "-nodes")
+		assert.Contains(t, out, "PRIVATE KEY")
+		assert.Contains(t, out, "My Hospital")
+	})
+	t.Run("keytool opens the pfx", func(t *testing.T) {
+		out := tool(t, "keytool", "-list", "-keystore", pfx, "-storetype", "PKCS12", "-storepass", "from the environment")
+		assert.Contains(t, out, "PrivateKeyEntry")
+		assert.Contains(t, strings.ToLower(out), "my hospital")
+	})
+}
+
+func TestPasswordComesFromAFileOrWithAHintFromTheArguments(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "password")
+	require.NoError(t, os.WriteFile(file, []byte("from a file\r\n"), 0o600))
+	for name, tc := range map[string]struct {
+		args     []string
+		password string
+		hint     bool
+	}{
+		"file":     {[]string{"-pwdp", file}, "from a file", false},
+		"argument": {[]string{"--CertificatePassword", "for all to see"}, "for all to see", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := invoke(t, "", append([]string{"generatecertificate", "--CertificateCommonName", name, "--CertificateDirectory", dir, "-alg", "ES256"}, tc.args...)...)
+			require.Equal(t, 0, r.code, r.stderr)
+			_, err := certs.ParseKey(read(t, filepath.Join(dir, name+"_private.pfx")), name, tc.password)
+			assert.NoError(t, err)
+			assert.Equal(t, tc.hint, strings.Contains(r.stderr, passwordVariable))
+			assert.NotContains(t, r.stderr, tc.password)
+		})
+	}
+}

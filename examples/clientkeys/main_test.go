@@ -1,0 +1,163 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/keys/keystest"
+	"github.com/nokkel/nokkel/selfservice/helseid/helseidtest"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// asProgram makes the test binary be clientkeys, so that tests run it as a
+// process without a build of its own.
+const asProgram = "CLIENTKEYS_TEST_AS_PROGRAM"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) == "1" {
+		main()
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+const clientID = "my-client"
+
+// result is what a process left behind.
+type result struct {
+	code           int
+	stdout, stderr string
+}
+
+func program(t *testing.T, args ...string) *exec.Cmd {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	t.Cleanup(cancel)
+	cmd := exec.CommandContext(ctx, os.Args[0], args...)
+	cmd.Env = append(os.Environ(), asProgram+"=1")
+	cmd.Dir = t.TempDir()
+	return cmd
+}
+
+// invoke runs clientkeys to its end. Standard input is what stdin holds, and
+// then has ended.
+func invoke(t *testing.T, stdin string, args ...string) result {
+	t.Helper()
+	cmd := program(t, args...)
+	cmd.Stdin = strings.NewReader(stdin)
+	return finish(t, cmd)
+}
+
+func finish(t *testing.T, cmd *exec.Cmd) result {
+	t.Helper()
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	err := cmd.Run()
+	if exit := (*exec.ExitError)(nil); !errors.As(err, &exit) {
+		require.NoError(t, err)
+	}
+	return result{code: cmd.ProcessState.ExitCode(), stdout: out.String(), stderr: errs.String()}
+}
+
+// hides fails when a private member of the key, as a JWK writes it, is in any
+// of the texts.
+func hides(t *testing.T, key *keys.Key, r result) {
+	t.Helper()
+	for _, secret := range keystest.Secrets(t, key) {
+		assert.NotContains(t, r.stdout+r.stderr, base64.RawURLEncoding.EncodeToString(secret))
+	}
+}
+
+// fixture is a HelseID with one client, and the files of its key.
+type fixture struct {
+	*helseidtest.Server
+	dir string
+	key *keys.Key
+}
+
+func setup(t *testing.T) *fixture {
+	t.Helper()
+	f := &fixture{Server: helseidtest.New(), dir: t.TempDir(), key: keystest.Key(t, keys.ES256)}
+	t.Cleanup(f.Close)
+	f.AddClient(clientID, f.key.PublicKey())
+	f.write(t, "old", f.key)
+	return f
+}
+
+// path is that of a file in the fixture's directory.
+func (f *fixture) path(name string) string { return filepath.Join(f.dir, name) }
+
+// write saves a key as <name>_private.json and <name>_public.json.
+func (f *fixture) write(t *testing.T, name string, key *keys.Key) {
+	t.Helper()
+	private, err := key.PrivateJWK()
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(f.path(name+"_private.json"), private, 0o600))
+	require.NoError(t, os.WriteFile(f.path(name+"_public.json"), key.PublicKey().JWK(), 0o600))
+}
+
+// at puts command and connection in front of other arguments.
+func (f *fixture) at(command string, args ...string) []string {
+	return append([]string{command, "--ClientId", clientID, "--AuthorityUrl", f.URL(), "--BaseAddress", f.URL()}, args...)
+}
+
+func TestHelpGoesToStdoutAndNamesEveryCommandAndOption(t *testing.T) {
+	for _, word := range []string{"help", "HELP", "--help", "-h"} {
+		r := invoke(t, "", word)
+		assert.Equal(t, 0, r.code)
+		assert.Empty(t, r.stderr)
+		for _, cmd := range commands() {
+			assert.Contains(t, r.stdout, cmd.name)
+		}
+	}
+	for _, cmd := range commands() {
+		asked := invoke(t, "", "help", strings.ToUpper(cmd.name))
+		assert.Equal(t, asked, invoke(t, "", cmd.name, "--help"))
+		assert.Equal(t, 0, asked.code)
+		assert.Contains(t, asked.stdout, cmd.about)
+		o := newOptions()
+		cmd.declare(o)
+		for _, opt := range o.list {
+			assert.Contains(t, asked.stdout, "--"+opt.long)
+			assert.NotEmpty(t, opt.usage)
+		}
+	}
+}
+
+func TestWrongUseFailsOnStderrWithoutRepeatingValues(t *testing.T) {
+	const secret = "s3cret-value"
+	for rule, args := range map[string][]string{
+		"no command given":                   {},
+		"unknown command":                    {secret},
+		"missing --KeyFileNamePrefix":        {"generatejsonwebkey"},
+		"not defined: -Nonsense":             {"generatejsonwebkey", "--Nonsense=" + secret},
+		"needs an argument":                  {"generatejsonwebkey", "-n"},
+		"a value without an option":          {"generatejsonwebkey", "-n", "x", secret},
+		"missing --ClientId, --AuthorityUrl": {"updateclientkey", "-n", secret},
+		"must not hold /":                    {"generatejsonwebkey", "-n", "../" + secret},
+		"--OutputTransform is":               {"generatejsonwebkey", "-n", "x", "-ot", secret},
+		"--Algorithm is not":                 {"generatejsonwebkey", "-n", "x", "-alg", secret},
+		"--KeySize is for RSA":               {"generatejsonwebkey", "-n", "x", "-alg", "ES256", "-ks", "2048"},
+		"from 2048 to 8192":                  {"generatejsonwebkey", "-n", "x", "-ks", "1024"},
+		"missing --CertificatePassword":      {"generatecertificate", "-cn", secret},
+		"--ValidityMonths is":                {"generatecertificate", "-cn", "x", "-pwd", secret, "-vm", "0"},
+		"give one of --CertificatePassword":  {"generatecertificate", "-cn", "x", "-pwd", secret, "-pwdp", secret},
+	} {
+		t.Run(rule, func(t *testing.T) {
+			r := invoke(t, "", args...)
+			assert.Equal(t, 1, r.code)
+			assert.Empty(t, r.stdout)
+			assert.Contains(t, r.stderr, rule)
+			assert.NotContains(t, r.stderr, secret)
+		})
+	}
+}

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/nokkel/nokkel/selfservice"
+)
+
+// state holds the options that say where a rotation is kept, and its pace.
+type state struct {
+	dir    string
+	timing selfservice.Timing
+}
+
+func (s *state) declare(o *options) {
+	o.required(&s.dir, "StateDirectory", "s", "directory of this client alone, where its keys are kept")
+	o.duration(&s.timing.MaxAge, "MaxAge", "replace a key that is older than this, like 720h (default: as its expiry says, or 90 days)")
+	o.duration(&s.timing.RenewBefore, "RenewBefore", "replace a key this long before it expires (default: a third of its life)")
+	o.duration(&s.timing.Overlap, "Overlap", "how long the old key is kept after a change (default 1h)")
+	o.duration(&s.timing.CallTimeout, "CallTimeout", "limit of each call to HelseID (default 30s)")
+}
+
+func (s *state) rotator() *selfservice.Rotator {
+	return &selfservice.Rotator{Store: selfservice.Dir(s.dir), Timing: s.timing}
+}
+
+// rotation holds the options of the commands that rotate.
+type rotation struct {
+	state
+	connection
+	existing given
+}
+
+func (r *rotation) declare(o *options) {
+	r.state.declare(o)
+	r.connection.declare(o)
+	r.existing.declare(o, "ExistingPrivateJwk", "e", "ep", "the private key that is registered, needed the first time only:")
+}
+
+// start returns a rotator whose state directory holds a key. An empty one gets
+// the existing key, once HelseID has shown that it accepts it: what is in the
+// directory is never again compared with a file.
+func (r *rotation) start(ctx context.Context, c *console) (*selfservice.Rotator, selfservice.Status, error) {
+	client, rotator := r.client(), r.rotator()
+	rotator.Provider = client
+	before, err := rotator.Status(ctx)
+	if err == nil && !r.existing.isZero() {
+		c.tell("Note: the state directory has a key already; the given one is not used.")
+	}
+	if !errors.Is(err, selfservice.ErrNotAdopted) {
+		return rotator, before, err
+	}
+	key, err := r.existing.private(c)
+	if err != nil {
+		return nil, before, fmt.Errorf("the state directory holds no key yet: %w", err)
+	}
+	if err := client.VerifyKey(ctx, key); err != nil {
+		return nil, before, fmt.Errorf("the existing key was not adopted: %w", err)
+	}
+	if err := rotator.Adopt(ctx, selfservice.Credential{Key: key}); err != nil {
+		return nil, before, err
+	}
+	before, err = rotator.Status(ctx)
+	return rotator, before, err
+}

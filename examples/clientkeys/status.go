@@ -1,0 +1,48 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/nokkel/nokkel/selfservice"
+)
+
+const aboutStatus = `Reads the state directory and prints which key is active, which one is being
+rotated to, which old ones are kept, and when the next rotation is due. It asks
+nothing of HelseID and prints no private key. Give it the same --MaxAge,
+--RenewBefore and --Overlap as run, for the due date follows from them.`
+
+// status is the command of the same name.
+type status struct {
+	state
+	json bool
+}
+
+func (s *status) declare(o *options) {
+	s.state.declare(o)
+	o.toggle(&s.json, "Json", "json", "print one JSON object")
+}
+
+func (s *status) run(ctx context.Context, c *console) error {
+	st, err := s.rotator().Status(ctx)
+	if err != nil {
+		return err
+	}
+	if s.json {
+		e := json.NewEncoder(c.out)
+		e.SetIndent("", "  ")
+		return e.Encode(st)
+	}
+	line := func(what string, k selfservice.CredentialStatus) {
+		c.result("%s: %s made %s expires %s", what, k.KeyID, date(k.Made), date(k.Expires))
+	}
+	line("Active", st.Active)
+	if st.Pending != nil {
+		line("Pending", *st.Pending)
+	}
+	for _, old := range st.Retiring {
+		line("Retiring", old)
+	}
+	c.result("Rotations: %d\nDue: %s\nNext: %s", st.Rotations, date(st.Due), date(st.Next))
+	return nil
+}
