@@ -30,10 +30,12 @@ func open(data []byte, password string) ([]sealed, error) {
 		return openJKS(data, password)
 	case bytes.HasPrefix(data, []byte(magicJCEKS)):
 		return nil, refuse(keys.ErrUnsupported, "a JCEKS keystore; keytool -importkeystore converts it to PKCS12")
-	case bytes.HasPrefix(data, []byte{0x30, 0x80}):
-		return nil, refuse(keys.ErrUnsupported, "BER of indefinite length; openssl pkcs12 rewrites it as DER")
 	case isDER(data):
-		return openDER(data, password)
+		der, err := toDER(data)
+		if err != nil {
+			return nil, err
+		}
+		return openDER(der, password)
 	}
 	return openText(data)
 }

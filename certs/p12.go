@@ -80,15 +80,23 @@ type encryptedKey struct {
 	Encrypted []byte
 }
 
-// contents splits the archive.
+// contents splits the archive. The MAC is over the content as it stands; only
+// then may BER in it be rewritten.
 func (p *pfx) contents() (list []contentInfo, err error) {
-	return list, unmarshal(p.AuthSafe.Content, &list)
+	der, err := toDER(p.AuthSafe.Content)
+	if err != nil {
+		return nil, err
+	}
+	return list, unmarshal(der, &list)
 }
 
 // bags splits a content that is not encrypted.
 func (c contentInfo) bags() (list []safeBag, err error) {
 	var octets []byte
 	if err := unmarshal(c.Content.Bytes, &octets); err != nil {
+		return nil, err
+	}
+	if octets, err = toDER(octets); err != nil {
 		return nil, err
 	}
 	return list, unmarshal(octets, &list)

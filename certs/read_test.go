@@ -201,7 +201,7 @@ func TestReadersRefuse(t *testing.T) {
 		{"PKCS#12: no MAC", testdata(t, "openssl-nomac.p12"), "", "changeit", keys.ErrUnsupported},
 		{"PKCS#12: DSA key", testdata(t, "keytool-dsa.PKCS12"), "", "changeit", keys.ErrMalformed},
 		{"PKCS#12: trailing bytes", append(testdata(t, "openssl-aes256.p12"), 0), "", "changeit", keys.ErrMalformed},
-		{"PKCS#12: BER", []byte{0x30, 0x80, 0x02, 0x01, 0x03}, "", "changeit", keys.ErrUnsupported},
+		{"PKCS#12: BER without an end", []byte{0x30, 0x80, 0x02, 0x01, 0x03}, "", "changeit", keys.ErrMalformed},
 		{"JKS: wrong password", testdata(t, "keytool-two.JKS"), "one", "wrong", certs.ErrPassword},
 		{"JKS: password outside Latin-1", testdata(t, "keytool-two.JKS"), "one", "пароль", certs.ErrPassword},
 		{"JKS: damaged", damaged(testdata(t, "keytool-two.JKS")), "one", "changeit", certs.ErrPassword},

@@ -1,0 +1,47 @@
+package certs_test
+
+import (
+	"bytes"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/nokkel/nokkel/certs"
+	"github.com/nokkel/nokkel/keys"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// TestReadsBER opens what Keycloak 26.7.4 wrote for generate-and-download with
+// format PKCS12: Bouncy Castle's BER, 3DES and RC2-40.
+func TestReadsBER(t *testing.T) {
+	archive, err := os.ReadFile("testdata/keycloak-26.7.4.p12")
+	require.NoError(t, err)
+	key, err := certs.ParseKey(archive, "mine", "changeit-7")
+	require.NoError(t, err)
+	require.Len(t, key.Certificates(), 1)
+	assert.Equal(t, "CN=b1", key.Certificates()[0].Subject.String())
+	_, err = certs.ParseKey(archive, "mine", "wrong")
+	require.ErrorIs(t, err, certs.ErrPassword)
+}
+
+func TestRefusesBrokenBER(t *testing.T) {
+	archive, err := os.ReadFile("testdata/keycloak-26.7.4.p12")
+	require.NoError(t, err)
+	for name, data := range map[string][]byte{
+		"no end":                       archive[:len(archive)-2],
+		"something behind the end":     append(bytes.Clone(archive), 0),
+		"nothing inside":               {0x30, 0x80},
+		"a length over the input":      {0x30, 0x80, 0x04, 0x83, 0xff, 0xff, 0xff, 0, 0},
+		"a length of four octets":      {0x30, 0x80, 0x04, 0x84, 0, 0, 0, 1, 0, 0, 0},
+		"a length cut short":           {0x30, 0x80, 0x04, 0x82, 0},
+		"a primitive without a length": {0x30, 0x80, 0x04, 0x80, 0, 0, 0, 0},
+		"pieces of another type":       {0x30, 0x80, 0x24, 0x80, 0x02, 0x01, 0x03, 0, 0, 0, 0},
+		"20 000 levels":                []byte(strings.Repeat("\x30\x80", 20_000)),
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := certs.Parse(data, "")
+			require.ErrorIs(t, err, keys.ErrMalformed)
+		})
+	}
+}
