@@ -1,0 +1,188 @@
+package keycloak
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nokkel/nokkel/assertion"
+	"github.com/nokkel/nokkel/dpop"
+	"github.com/nokkel/nokkel/keys"
+)
+
+const (
+	callTimeout = 30 * time.Second
+	maxBody     = 4 << 20
+	jsonType    = "application/json"
+)
+
+// Admin calls the Admin REST API of a realm. Its methods may be called from
+// many goroutines; its fields must not change after the first call. They take
+// a client's id, which [Admin.FindClient] gives for its client_id.
+//
+// No call is conditional: Keycloak has no versions. Where a call reads,
+// changes and writes, it looks afterwards whether its change is there
+// ([ErrLost]).
+type Admin struct {
+	Realm  Realm            // whose clients are managed
+	Tokens dpop.TokenSource // who asks: a client of this realm or of master, see [Realm.Tokens]
+
+	prover   dpop.Prover
+	policies sync.Mutex // the documents of client policies are written whole
+}
+
+// request is one call below /admin; the path is escaped by its maker.
+type request struct {
+	method      string
+	path        string
+	query       url.Values
+	body        []byte
+	contentType string
+}
+
+// call makes one call and returns the body of a 2xx answer. A token that is
+// refused, as after a restart of the server, is replaced once.
+func (a *Admin) call(ctx context.Context, r request) ([]byte, error) {
+	if a.Tokens == nil {
+		return nil, refuse(ErrConfig, "an Admin without Tokens")
+	}
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	for attempt := 0; ; attempt++ {
+		token, key, err := a.Tokens.BoundToken(ctx)
+		if err != nil {
+			return nil, err
+		}
+		body, err := a.send(ctx, r, token, key)
+		if !errors.Is(err, ErrUnauthorized) || attempt > 0 {
+			return body, err
+		}
+		source, ok := a.Tokens.(interface{ Discard(token string) })
+		if !ok {
+			return nil, err
+		}
+		source.Discard(token)
+	}
+}
+
+func (a *Admin) send(ctx context.Context, r request, token string, key *keys.Key) ([]byte, error) {
+	address, err := a.address(r)
+	if err != nil {
+		return nil, err
+	}
+	req, err := http.NewRequestWithContext(ctx, r.method, address, bytes.NewReader(r.body))
+	if err != nil {
+		return nil, refuse(ErrConfig, "the server's URL")
+	}
+	req.Header.Set("Accept", jsonType+", */*;q=0.5") // an HTML error page says nothing
+	if r.body != nil {
+		req.Header.Set("Content-Type", r.contentType)
+	}
+	var rt http.RoundTripper = a.Realm.Base
+	if rt == nil {
+		rt = http.DefaultTransport
+	}
+	if key != nil {
+		rt = &dpop.Transport{Tokens: bound{token, key}, Prover: &a.prover, Base: rt}
+	} else {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	resp, err := rt.RoundTrip(req) // a RoundTripper follows no redirect
+	if err != nil {
+		return nil, wrap(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
+	switch {
+	case resp.StatusCode/100 != 2:
+		return nil, refusal(resp, body)
+	case err != nil:
+		return nil, wrap(err)
+	case len(body) > maxBody:
+		return nil, &Error{Rule: ErrTooLarge, Status: resp.StatusCode}
+	}
+	return body, nil
+}
+
+// bound is a token that has been got already.
+type bound struct {
+	token string
+	key   *keys.Key
+}
+
+func (b bound) BoundToken(context.Context) (string, *keys.Key, error) { return b.token, b.key, nil }
+
+// wrap leaves errors alone that say themselves where they come from.
+func wrap(err error) error {
+	var token *assertion.Error
+	var proof *dpop.Error
+	if errors.As(err, &token) || errors.As(err, &proof) {
+		return err
+	}
+	return fmt.Errorf("keycloak: %w", err)
+}
+
+// address refuses to send tokens over the network in clear.
+func (a *Admin) address(r request) (string, error) {
+	u, err := url.Parse(strings.TrimSuffix(a.Realm.Server, "/") + "/admin" + r.path)
+	if err != nil || u.Host == "" || u.User != nil || u.Fragment != "" {
+		return "", refuse(ErrConfig, "the server's URL")
+	}
+	if u.Scheme != "https" && !(u.Scheme == "http" && loopback(u.Hostname())) {
+		return "", refuse(ErrConfig, "the server's URL is not https")
+	}
+	u.RawQuery = r.query.Encode()
+	return u.String(), nil
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// realm returns the path of something in the realm.
+func (a *Admin) realm(elements ...string) string {
+	path := "/realms/" + url.PathEscape(a.Realm.Name)
+	for _, e := range elements {
+		path += "/" + url.PathEscape(e)
+	}
+	return path
+}
+
+// get reads JSON into answer.
+func (a *Admin) get(ctx context.Context, path string, query url.Values, answer any) error {
+	return a.read(ctx, request{method: http.MethodGet, path: path, query: query}, answer)
+}
+
+// send in and read the answer as JSON; either may be nil.
+func (a *Admin) exchange(ctx context.Context, method, path string, in, answer any) error {
+	r := request{method: method, path: path}
+	if in != nil {
+		body, err := json.Marshal(in)
+		if err != nil {
+			return err
+		}
+		r.body, r.contentType = body, jsonType
+	}
+	return a.read(ctx, r, answer)
+}
+
+func (a *Admin) read(ctx context.Context, r request, answer any) error {
+	body, err := a.call(ctx, r)
+	if err != nil || answer == nil {
+		return err
+	}
+	if json.Unmarshal(body, answer) != nil { // its error may quote the body
+		return refuse(ErrMalformed, "not the JSON that it should be")
+	}
+	return nil
+}

@@ -1,0 +1,214 @@
+package keycloak_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/json"
+	"encoding/pem"
+	"mime/multipart"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/nokkel/nokkel/certs"
+	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/selfservice/keycloak"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// certified returns a new key with a certificate, under the kid that Keycloak
+// finds it by.
+func certified(t *testing.T, alg keys.Algorithm) *keys.Key {
+	t.Helper()
+	key, err := keys.GenerateRSA(alg, 2048)
+	if err != nil {
+		key, err = keys.Generate(alg)
+	}
+	require.NoError(t, err)
+	key, err = key.With(keys.Options{KeyID: certs.KeyID(key.PublicKey())})
+	require.NoError(t, err)
+	key, err = certs.SelfSign(context.Background(), key, certs.Template{Subject: pkix.Name{CommonName: "app"}})
+	require.NoError(t, err)
+	return key
+}
+
+func TestUploadsActAtOnce(t *testing.T) {
+	each(t, func(tg *target) {
+		t, ctx := tg.t, tg.t.Context()
+		id, _ := tg.client("app", nil)
+		const password = "changeit-7"
+		files := map[string]func(*keys.Key) keycloak.KeyFile{
+			"certificate": func(k *keys.Key) keycloak.KeyFile {
+				return keycloak.KeyFile{Format: keycloak.FormatCertificate, Content: certs.PEM(k.Certificates())}
+			},
+			"public key": func(k *keys.Key) keycloak.KeyFile {
+				der, err := x509.MarshalPKIXPublicKey(k.PublicKey().Public())
+				require.NoError(t, err)
+				return keycloak.KeyFile{Format: keycloak.FormatPublicKey, Content: pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})}
+			},
+			"JWKS": func(k *keys.Key) keycloak.KeyFile {
+				text, err := json.Marshal(set(k))
+				require.NoError(t, err)
+				return keycloak.KeyFile{Format: keycloak.FormatJWKS, Content: text}
+			},
+			"PKCS#12, its certificate": archive(t, keycloak.FormatPKCS12, certs.MarshalPKCS12, password, false),
+			"PKCS#12 as it is":         archive(t, keycloak.FormatPKCS12, certs.MarshalPKCS12, password, true),
+			"old PKCS#12 as it is":     archive(t, keycloak.FormatPKCS12, certs.MarshalLegacyPKCS12, password, true),
+			"JKS as it is":             archive(t, keycloak.FormatJKS, certs.MarshalJKS, password, true),
+		}
+		last := certified(t, keys.ES256)
+		require.NoError(t, tg.admin.SetKeys(ctx, id, set(last)))
+		require.True(t, tg.acceptsKey("app", last))
+		for name, file := range files {
+			key := certified(t, keys.RS256)
+			require.NoError(t, tg.admin.Upload(ctx, id, file(key)), name)
+			assert.True(t, tg.acceptsKey("app", key), name)
+			assert.False(t, tg.acceptsKey("app", last), "the key before %s", name)
+			stored, err := tg.admin.StoredKey(ctx, id)
+			require.NoError(t, err, name)
+			require.NotNil(t, stored.PublicKey, name)
+			assert.Equal(t, key.Thumbprint(), stored.PublicKey.Thumbprint(), name)
+			if !strings.HasSuffix(name, "as it is") {
+				assert.False(t, stored.PrivateKey, name)
+			}
+			last = key
+		}
+		ec := certified(t, keys.ES384)
+		require.NoError(t, tg.admin.Upload(ctx, id, keycloak.KeyFile{Format: keycloak.FormatCertificate, Content: certs.PEM(ec.Certificates())}))
+		assert.True(t, tg.acceptsKey("app", ec), "an EC certificate")
+	})
+}
+
+func archive(t *testing.T, format keycloak.Format, write func(*keys.Key, string, string) ([]byte, error), password string, private bool) func(*keys.Key) keycloak.KeyFile {
+	return func(k *keys.Key) keycloak.KeyFile {
+		content, err := write(k, "mine", password)
+		require.NoError(t, err)
+		return keycloak.KeyFile{Format: format, Content: content, Alias: "mine", Password: keys.NewSecret(password), Private: private}
+	}
+}
+
+// TestAnUploadAloneIsNotSeen holds what Upload makes up for.
+func TestAnUploadAloneIsNotSeen(t *testing.T) {
+	each(t, func(tg *target) {
+		t, ctx := tg.t, tg.t.Context()
+		id, _ := tg.client("app", nil)
+		one, two := certified(t, keys.ES256), certified(t, keys.ES256)
+		require.NoError(t, tg.admin.Upload(ctx, id, keycloak.KeyFile{Format: keycloak.FormatCertificate, Content: certs.PEM(one.Certificates())}))
+		require.True(t, tg.acceptsKey("app", one))
+		var body bytes.Buffer
+		w := multipart.NewWriter(&body)
+		require.NoError(t, w.WriteField("keystoreFormat", "Certificate PEM"))
+		part, err := w.CreateFormFile("file", "cert.pem")
+		require.NoError(t, err)
+		part.Write(certs.PEM(two.Certificates()))
+		require.NoError(t, w.Close())
+		status, _ := tg.raw(http.MethodPost, tg.path("clients", id, "certificates/jwt.credential/upload-certificate"), w.FormDataContentType(), body.Bytes())
+		require.Equal(t, http.StatusOK, status)
+		assert.False(t, tg.acceptsKey("app", two), "the server's cache has the old key")
+		assert.True(t, tg.acceptsKey("app", one))
+		require.NoError(t, tg.admin.UpdateClient(ctx, id, keycloak.Change{}))
+		assert.True(t, tg.acceptsKey("app", two))
+		assert.False(t, tg.acceptsKey("app", one))
+	})
+}
+
+func TestNamesOfACertificatesKey(t *testing.T) {
+	each(t, func(tg *target) {
+		t, ctx := tg.t, tg.t.Context()
+		id, _ := tg.client("app", nil)
+		key := certified(t, keys.ES256)
+		require.NoError(t, tg.admin.Upload(ctx, id, keycloak.KeyFile{Format: keycloak.FormatCertificate, Content: certs.PEM(key.Certificates())}))
+		thumbprint, err := key.With(keys.Options{KeyID: key.Thumbprint()})
+		require.NoError(t, err)
+		assert.True(t, tg.acceptsKey("app", key), "certs.KeyID")
+		assert.False(t, tg.acceptsKey("app", thumbprint), "the RFC 7638 thumbprint")
+	})
+}
+
+func TestUploadRefusesWhatIsNotWhatItSays(t *testing.T) {
+	key := certified(t, keys.ES256)
+	private, err := key.PrivatePEM()
+	require.NoError(t, err)
+	two, err := json.Marshal(set(newKey(t), newKey(t)))
+	require.NoError(t, err)
+	for name, f := range map[string]keycloak.KeyFile{
+		"a private key":                  {Format: keycloak.FormatPublicKey, Content: private},
+		"a bare key as a certificate":    {Format: keycloak.FormatCertificate, Content: newKey(t).PublicKey().JWK()},
+		"two keys as one":                {Format: keycloak.FormatPublicKey, Content: two},
+		"BCFKS that would leave nothing": {Format: keycloak.FormatBCFKS, Content: []byte("x")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			require.ErrorIs(t, new(keycloak.Admin).Upload(t.Context(), "id", f), keycloak.ErrConfig)
+		})
+	}
+	require.Error(t, new(keycloak.Admin).Upload(t.Context(), "id", keycloak.KeyFile{Format: keycloak.FormatJWKS, Content: []byte("garbage")}))
+}
+
+func TestKeystoresThatTheServerMakes(t *testing.T) {
+	each(t, func(tg *target) {
+		t, ctx := tg.t, tg.t.Context()
+		id, _ := tg.client("app", nil)
+		require.NoError(t, tg.admin.UpdateClient(ctx, id, keycloak.Change{Method: keycloak.MethodSignedJWT}))
+		for _, format := range []keycloak.Format{keycloak.FormatPKCS12, keycloak.FormatJKS} {
+			k := keycloak.Keystore{Format: format, Alias: "mine", Password: keys.NewSecret("changeit-7")}
+			if !tg.old() {
+				k.Bits, k.Years = 2048, 1
+			}
+			content, err := tg.admin.GenerateKeystore(ctx, id, k)
+			require.NoError(t, err, format)
+			key, err := certs.ParseKey(content, "mine", "changeit-7")
+			require.NoError(t, err, format)
+			require.NotEmpty(t, key.Certificates(), format)
+			keytool(t, content, "mine", "changeit-7")
+			key, err = key.With(keys.Options{KeyID: certs.KeyID(key.PublicKey())})
+			require.NoError(t, err)
+			require.NoError(t, tg.admin.UpdateClient(ctx, id, keycloak.Change{}))
+			assert.True(t, tg.acceptsKey("app", key), format)
+			stored, err := tg.admin.StoredKey(ctx, id)
+			require.NoError(t, err)
+			assert.False(t, stored.PrivateKey, format)
+		}
+
+		key, err := tg.admin.GenerateKey(ctx, id)
+		require.NoError(t, err)
+		require.NoError(t, tg.admin.UpdateClient(ctx, id, keycloak.Change{}))
+		named, err := key.With(keys.Options{KeyID: certs.KeyID(key.PublicKey())})
+		require.NoError(t, err)
+		assert.True(t, tg.acceptsKey("app", named))
+		content, err := tg.admin.DownloadKeystore(ctx, id, keycloak.Keystore{Format: keycloak.FormatPKCS12, Alias: "again", Password: keys.NewSecret("changeit-7")})
+		require.NoError(t, err)
+		again, err := certs.ParseKey(content, "again", "changeit-7")
+		require.NoError(t, err)
+		assert.Equal(t, key.Thumbprint(), again.Thumbprint())
+		info, err := tg.admin.Client(ctx, id)
+		require.NoError(t, err)
+		assert.NotContains(t, info.Attributes, "jwt.credential.private.key")
+
+		_, err = tg.admin.GenerateKeystore(ctx, id, keycloak.Keystore{Format: keycloak.FormatCertificate, Alias: "a", Password: keys.NewSecret("b")})
+		require.ErrorIs(t, err, keycloak.ErrConfig)
+	})
+}
+
+// keytool is the second witness that an archive holds the alias.
+func keytool(t *testing.T, content []byte, alias, password string) {
+	t.Helper()
+	program, err := exec.LookPath("keytool")
+	if err != nil {
+		if os.Getenv("NOKKEL_LIVE") == "1" {
+			t.Fatal("NOKKEL_LIVE=1, but there is no keytool")
+		}
+		t.Log("no keytool: the archive was opened by package certs alone")
+		return
+	}
+	name := filepath.Join(t.TempDir(), "keystore")
+	require.NoError(t, os.WriteFile(name, content, 0o600))
+	out, err := exec.Command(program, "-list", "-keystore", name, "-storepass", password, "-alias", alias).CombinedOutput()
+	require.NoError(t, err, string(out))
+	assert.Contains(t, string(out), "PrivateKeyEntry")
+}

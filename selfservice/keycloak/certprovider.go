@@ -1,0 +1,93 @@
+package keycloak
+
+import (
+	"context"
+	"crypto/rsa"
+	"crypto/x509/pkix"
+
+	"github.com/nokkel/nokkel/certs"
+	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/selfservice"
+)
+
+// CertificateCut rotates the key of a client for which Keycloak holds a
+// certificate. There is room for one: a new key ends the old in the same
+// instant, and a program that still signs with that one fails until it asks
+// its Rotator again. [JWKS] has no such cut.
+//
+// The keys' kid is certs.KeyID, the one that Keycloak finds them by.
+type CertificateCut struct {
+	*Client
+	Months int // validity of new certificates; zero: 24
+}
+
+var (
+	_ selfservice.Registrar = CertificateCut{}
+	_ selfservice.Maker     = CertificateCut{}
+)
+
+// Make returns a key like the old one with a self-signed certificate of the
+// same subject, or of the client's id.
+func (p CertificateCut) Make(ctx context.Context, like selfservice.Credential) (selfservice.Credential, error) {
+	old, err := like.SigningKey(ctx)
+	if err != nil {
+		return selfservice.Credential{}, err
+	}
+	var key *keys.Key
+	if pub, ok := old.PublicKey().Public().(*rsa.PublicKey); ok {
+		key, err = keys.GenerateRSA(old.Algorithm(), pub.N.BitLen())
+	} else {
+		key, err = keys.Generate(old.Algorithm())
+	}
+	if err != nil {
+		return selfservice.Credential{}, err
+	}
+	if key, err = key.With(keys.Options{KeyID: certs.KeyID(key.PublicKey())}); err != nil {
+		return selfservice.Credential{}, err
+	}
+	subject := pkix.Name{CommonName: p.ClientID}
+	if chain := old.Certificates(); len(chain) > 0 {
+		subject = chain[0].Subject
+	}
+	key, err = certs.SelfSign(ctx, key, certs.Template{Subject: subject, Months: p.Months})
+	return selfservice.Credential{Key: key}, err
+}
+
+// List returns the certificate, which Keycloak accepts beyond its own date;
+// that is when the Rotator is to have replaced it.
+func (p CertificateCut) List(ctx context.Context, as selfservice.Credential) ([]selfservice.Registration, error) {
+	a, info, err := p.manage(ctx, as)
+	if err != nil {
+		return nil, verdict(err)
+	}
+	if info.storesJWKS() || info.Attributes[useJWKSURL] == "true" {
+		return nil, refuse(ErrMode, "its keys are in a JWKS")
+	}
+	stored, err := a.StoredKey(ctx, info.ID)
+	if err != nil || stored.Certificate == nil {
+		return nil, verdict(err)
+	}
+	return []selfservice.Registration{{
+		KeyID: certs.KeyID(stored.PublicKey), Fingerprint: stored.PublicKey.Thumbprint(),
+		Created: stored.Certificate.NotBefore, Expires: stored.Certificate.NotAfter,
+	}}, nil
+}
+
+// Register replaces the certificate.
+func (p CertificateCut) Register(ctx context.Context, as, c selfservice.Credential) (selfservice.Registration, error) {
+	key, err := c.SigningKey(ctx)
+	if err != nil {
+		return selfservice.Registration{}, err
+	}
+	chain := key.Certificates()
+	if len(chain) == 0 {
+		return selfservice.Registration{}, refuse(ErrConfig, "a key without a certificate")
+	}
+	a, info, err := p.manage(ctx, as)
+	if err == nil {
+		err = a.Upload(ctx, info.ID, KeyFile{Format: FormatCertificate, Content: certs.PEM(chain[:1])})
+	}
+	return selfservice.Registration{
+		KeyID: key.KeyID(), Fingerprint: key.Thumbprint(), Created: chain[0].NotBefore, Expires: chain[0].NotAfter,
+	}, verdict(err)
+}

@@ -1,0 +1,148 @@
+package keycloak
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/nokkel/nokkel/assertion"
+	"github.com/nokkel/nokkel/dpop"
+	"github.com/nokkel/nokkel/selfservice"
+)
+
+// Client is one confidential client whose credential is rotated. The
+// providers of this package hold one, and say what kind of credential it is.
+// Its methods may be called from many goroutines; its fields must not change
+// after the first call.
+type Client struct {
+	Realm    Realm
+	ClientID string
+
+	// Admin manages the client. Nil: the client does so itself, each time as
+	// the credential that the call is made with; its service account then
+	// needs the role manage-clients.
+	Admin *Admin
+
+	// Authenticate says how the client proves a credential. Nil:
+	// private_key_jwt for a key and client_secret_basic for a secret.
+	Authenticate func(selfservice.Credential) assertion.Authenticator
+
+	// DPoP binds the tokens that a client without an Admin manages itself
+	// with. Before 26.4 this takes the feature dpop.
+	DPoP bool
+
+	prover dpop.Prover
+	mu     sync.Mutex
+	own    []ownAdmin // the one used last is in front
+}
+
+// ownAdmin is the client as its own administrator, as one credential.
+type ownAdmin struct {
+	fingerprint, kid string
+	admin            *Admin
+}
+
+// maxOwn bounds the tokens that are kept: those of a pending, an active and a
+// retiring credential.
+const maxOwn = 4
+
+func (c *Client) authenticator(cred selfservice.Credential) assertion.Authenticator {
+	switch {
+	case c.Authenticate != nil:
+		return c.Authenticate(cred)
+	case cred.Key != nil:
+		return c.Realm.Signer(c.ClientID, cred)
+	}
+	return &assertion.Basic{ClientID: c.ClientID, Secret: cred}
+}
+
+func (c *Client) tokens(cred selfservice.Credential) *assertion.TokenSource {
+	if c.DPoP {
+		return c.Realm.Tokens(c.authenticator(cred), &c.prover)
+	}
+	return c.Realm.Tokens(c.authenticator(cred), nil)
+}
+
+// admin returns who manages the client when a call is made as cred.
+func (c *Client) admin(as selfservice.Credential) *Admin {
+	if c.Admin != nil {
+		return c.Admin
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	i := slices.IndexFunc(c.own, func(o ownAdmin) bool { return o.fingerprint == as.Fingerprint() && o.kid == as.KeyID() })
+	var o ownAdmin
+	if i >= 0 {
+		o = c.own[i]
+		c.own = slices.Delete(c.own, i, i+1)
+	} else {
+		o = ownAdmin{as.Fingerprint(), as.KeyID(), &Admin{Realm: c.Realm, Tokens: c.tokens(as)}}
+	}
+	c.own = slices.Insert(c.own, 0, o)
+	c.own = c.own[:min(len(c.own), maxOwn)]
+	return o.admin
+}
+
+// manage returns who manages the client, and the client.
+func (c *Client) manage(ctx context.Context, as selfservice.Credential) (*Admin, *ClientInfo, error) {
+	a := c.admin(as)
+	info, err := a.FindClient(ctx, c.ClientID)
+	if err == nil {
+		err = info.confidential()
+	}
+	return a, info, err
+}
+
+// Verify gets a fresh token with exactly this credential. A client without a
+// service account gets none; it introspects a token that does not exist, which
+// the server answers only to a client that has proved itself.
+func (c *Client) Verify(ctx context.Context, cred selfservice.Credential) error {
+	_, err := c.tokens(cred).Token(ctx)
+	var refused *assertion.Error
+	// One and the same answer says "wrong secret" and "no service account".
+	if errors.As(err, &refused) && refused.Status == http.StatusUnauthorized && refused.Code == "unauthorized_client" {
+		if c.introspect(ctx, cred) == nil {
+			err = nil
+		}
+	}
+	return verdict(err)
+}
+
+func (c *Client) introspect(ctx context.Context, cred selfservice.Credential) error {
+	form := strings.NewReader(url.Values{"token": {"none"}}.Encode())
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.Realm.endpoint("token/introspect"), form)
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	transport := &assertion.Transport{Auth: c.authenticator(cred), Endpoint: c.Realm.endpoint("token"), Base: c.Realm.Base}
+	resp, err := transport.RoundTrip(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	io.Copy(io.Discard, io.LimitReader(resp.Body, maxBody)) // the connection serves again
+	if resp.StatusCode != http.StatusOK {
+		return refusal(resp, nil)
+	}
+	return nil
+}
+
+// verdict tells the engine what a failure means.
+func verdict(err error) error {
+	var token *assertion.Error
+	if errors.As(err, &token) {
+		e := &selfservice.CallError{Wait: token.RetryAfter, Err: err}
+		// client_secret_jwt is refused with 400 and unauthorized_client.
+		if errors.Is(err, assertion.ErrInvalidClient) || token.Code == "unauthorized_client" {
+			e.Rule = selfservice.ErrRefused
+		}
+		return e
+	}
+	return err
+}

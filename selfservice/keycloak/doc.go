@@ -1,0 +1,33 @@
+// Package keycloak owns the credentials of confidential clients at Keycloak:
+// their keys and certificates, their secrets, the client policy that lets an
+// old secret live on beside a new one, and client registration.
+//
+// Most callers rotate the key of one client, whose service account may manage
+// it (role manage-clients of the client realm-management):
+//
+//	realm := keycloak.Realm{Server: "https://login.example.no", Name: "hospital"}
+//	client := &keycloak.Client{Realm: realm, ClientID: "app"}
+//	rotator := &selfservice.Rotator{Provider: keycloak.JWKS{Client: client}, Store: store}
+//
+// With an [Admin] in the Client somebody else manages it, and many like it; that
+// one signs in as any client does, with its own key and a DPoP token:
+//
+//	client.Admin = &keycloak.Admin{Realm: realm, Tokens: realm.Tokens(realm.Signer("rotator", key), &dpop.Prover{})}
+//
+// What can be rotated without a failed request, and how:
+//
+//   - [JWKS]: the keys are stored at Keycloak, old and new side by side. The
+//     way to prefer.
+//   - [JWKSURL]: Keycloak fetches the keys from a URL of yours. Nothing at
+//     Keycloak has to change for a new key.
+//   - [Secret]: Keycloak makes the secret. Old and new are both accepted only
+//     while a client policy with the executor secret-rotation applies, see
+//     [Admin.PutRotationProfile] and [Admin.PutPolicy].
+//   - [OwnSecret]: the secret is made and saved here first, under the same
+//     policy.
+//   - [CertificateCut]: Keycloak holds one certificate; a new one ends the old.
+//
+// The contract was measured on live servers 26.7.4 and 26.0.8, and the tests
+// of this package run on both. Package keycloaktest is a Keycloak to test
+// against without Java.
+package keycloak

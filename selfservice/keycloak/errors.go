@@ -1,0 +1,151 @@
+package keycloak
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// The rules that a call, an answer or an argument can break. Every refusal is
+// an *[Error] that wraps one of them. A token that is refused is an
+// *assertion.Error.
+var (
+	ErrUnauthorized = errors.New("the admin token is not accepted")                    // 401
+	ErrForbidden    = errors.New("the role for this is missing")                       // 403
+	ErrNotFound     = errors.New("there is no such thing")                             // 404, or an empty list
+	ErrConflict     = errors.New("it exists already")                                  // 409
+	ErrFeature      = errors.New("the server's feature is off")                        // 501
+	ErrRefused      = errors.New("the server refused the request")                     // any other status but 2xx
+	ErrMalformed    = errors.New("the server answered with something unexpected")      // the request may have been carried out
+	ErrTooLarge     = errors.New("the answer is too large")                            //
+	ErrConfig       = errors.New("invalid argument")                                   // found here, nothing was sent
+	ErrMasked       = errors.New("the secret is not shown to this administrator")      // it has view-clients only
+	ErrMode         = errors.New("the client authenticates in another way")            // than the call is for
+	ErrNoOverlap    = errors.New("the old secret would end at once")                   // no rotation policy applies to the client
+	ErrLost         = errors.New("the change is not there after it was made")          // somebody else wrote at the same time
+	ErrLastKey      = errors.New("refusing to remove the last key")                    //
+	ErrNotYet       = errors.New("the server does not issue another secret yet")       // outside the policy's remaining-rotation-period
+	ErrPublished    = errors.New("the JWKS URL does not show what it should show yet") //
+)
+
+const (
+	maxText       = 300 // bytes of a server's text that are kept
+	maxRun        = 31  // characters in a row that could be a secret; the shortest that a server makes has 32
+	maxRetryAfter = time.Hour
+)
+
+// Error says which rule was broken and what the server said. It holds no
+// body, token, key or secret.
+type Error struct {
+	Rule        error         // one of the Err values of this package
+	Detail      string        // in this package's own words; may be empty
+	Status      int           // of the HTTP answer; zero: there was none
+	Code        string        // "error", as of RFC 6749 §5.2
+	Description string        // "error_description" or "errorMessage": one line, at most 300 bytes
+	Wait        time.Duration // how long the server asks to wait; zero: it does not say
+}
+
+// Error returns rule, detail and the server's words in one line.
+func (e *Error) Error() string {
+	s := "keycloak: " + e.Rule.Error()
+	if e.Detail != "" {
+		s += ": " + e.Detail
+	}
+	if e.Status != 0 {
+		s += ": " + strconv.Itoa(e.Status)
+	}
+	if e.Code != "" {
+		s += " " + e.Code
+	}
+	if e.Description != "" {
+		s += ": " + e.Description
+	}
+	return s
+}
+
+// Unwrap returns the rule.
+func (e *Error) Unwrap() error { return e.Rule }
+
+// RetryAfter returns how long the server asks to wait.
+func (e *Error) RetryAfter() time.Duration { return e.Wait }
+
+func refuse(rule error, detail string) error { return &Error{Rule: rule, Detail: detail} }
+
+// refusal reads the three shapes of error bodies: {"error","error_description"}
+// of OAuth and of uncaught exceptions, {"errorMessage"} of the admin API, and
+// whatever a proxy in between says, of which only the status counts.
+func refusal(resp *http.Response, body []byte) *Error {
+	e := &Error{Rule: ruleOf(resp.StatusCode), Status: resp.StatusCode}
+	if s, err := strconv.ParseUint(resp.Header.Get("Retry-After"), 10, 32); err == nil {
+		e.Wait = min(time.Duration(s)*time.Second, maxRetryAfter)
+	}
+	var members map[string]json.RawMessage
+	if json.Unmarshal(body, &members) != nil {
+		return e
+	}
+	text := func(name string) string {
+		var s string
+		json.Unmarshal(members[name], &s) // a member of another type says nothing
+		return clean(s)
+	}
+	e.Code, e.Description = text("error"), text("error_description")
+	if e.Description == "" {
+		e.Description = text("errorMessage")
+	}
+	return e
+}
+
+func ruleOf(status int) error {
+	switch status {
+	case http.StatusUnauthorized:
+		return ErrUnauthorized
+	case http.StatusForbidden:
+		return ErrForbidden
+	case http.StatusNotFound:
+		return ErrNotFound
+	case http.StatusConflict:
+		return ErrConflict
+	case http.StatusNotImplemented:
+		return ErrFeature
+	}
+	return ErrRefused
+}
+
+// clean makes one printable line of a server's text, without anything in it
+// that could be a secret, a token or a key.
+func clean(text string) string {
+	text = strings.Map(func(r rune) rune {
+		if r == unicode.ReplacementChar || !unicode.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, text[:min(len(text), 4*maxText)])
+	var b strings.Builder
+	for text != "" {
+		n := strings.IndexFunc(text, func(r rune) bool { return !tokenRune(r) })
+		if n < 0 {
+			n = len(text)
+		}
+		if n > maxRun {
+			b.WriteString("[redacted]")
+		} else {
+			b.WriteString(text[:n])
+		}
+		text = text[n:]
+		rest := strings.IndexFunc(text, tokenRune)
+		if rest < 0 {
+			rest = len(text)
+		}
+		b.WriteString(text[:rest])
+		text = text[rest:]
+	}
+	return strings.ToValidUTF8(strings.TrimSpace(b.String()[:min(b.Len(), maxText)]), "")
+}
+
+func tokenRune(r rune) bool {
+	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_+/=.", r)
+}

@@ -1,0 +1,195 @@
+package keycloak
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"slices"
+
+	strict "github.com/go-jose/go-jose/v4/json" // case-sensitive, no duplicate members
+
+	"github.com/nokkel/nokkel/keys"
+)
+
+// maxJWKS is what is stored for one client at most; 60 keys are no trouble.
+const maxJWKS = 64 << 10
+
+// Keys returns the public keys that are stored for the client as a JWKS, those
+// that this module can use. It fails with [ErrMode] when the client's keys
+// come from elsewhere.
+func (a *Admin) Keys(ctx context.Context, id string) (keys.Set, error) {
+	info, err := a.Client(ctx, id)
+	if err != nil {
+		return keys.Set{}, err
+	}
+	return info.keys()
+}
+
+func (c *ClientInfo) keys() (keys.Set, error) {
+	if !c.storesJWKS() {
+		return keys.Set{}, refuse(ErrMode, "it has no JWKS stored")
+	}
+	set, err := keys.ParseSet([]byte(c.Attributes[jwksString]))
+	if err != nil {
+		return keys.Set{}, refuse(ErrMalformed, "the stored JWKS")
+	}
+	return set, nil
+}
+
+// storesJWKS tells whether the server reads the JWKS string; a URL goes before.
+func (c *ClientInfo) storesJWKS() bool {
+	return c.Attributes[useJWKSString] == "true" && c.Attributes[useJWKSURL] != "true"
+}
+
+// SetKeys makes a client authenticate with private_key_jwt and these keys and
+// no others. It takes effect at once.
+func (a *Admin) SetKeys(ctx context.Context, id string, set keys.Set) error {
+	if len(set.Keys) == 0 {
+		return refuse(ErrLastKey, "")
+	}
+	var document jwks
+	for _, k := range set.Keys {
+		if err := document.add(k); err != nil {
+			return err
+		}
+	}
+	return a.storeKeys(ctx, id, document)
+}
+
+// AddKey stores one more key and keeps the others, those too that this module
+// cannot use. A key that is there already is no error.
+func (a *Admin) AddKey(ctx context.Context, id string, key *keys.PublicKey) error {
+	return a.editKeys(ctx, id, func(document *jwks) (bool, error) {
+		if document.index(key.Thumbprint()) >= 0 {
+			return false, nil
+		}
+		return true, document.add(key)
+	}, key.Thumbprint(), true)
+}
+
+// RemoveKey removes the key of an RFC 7638 thumbprint from the stored ones,
+// but not the last one ([ErrLastKey]). That it is not there is no error.
+func (a *Admin) RemoveKey(ctx context.Context, id, thumbprint string) error {
+	return a.editKeys(ctx, id, func(document *jwks) (bool, error) {
+		i := document.index(thumbprint)
+		if i < 0 {
+			return false, nil
+		}
+		document.Keys = slices.Delete(document.Keys, i, i+1)
+		if document.usable() == 0 {
+			return false, refuse(ErrLastKey, "")
+		}
+		return true, nil
+	}, thumbprint, false)
+}
+
+// editKeys changes the stored JWKS and looks whether the change stayed.
+func (a *Admin) editKeys(ctx context.Context, id string, edit func(*jwks) (bool, error), thumbprint string, present bool) error {
+	info, err := a.Client(ctx, id)
+	if err != nil {
+		return err
+	}
+	document, err := info.jwks()
+	if err != nil {
+		return err
+	}
+	changed, err := edit(&document)
+	if err != nil || !changed {
+		return err
+	}
+	if err := a.storeKeys(ctx, id, document); err != nil {
+		return err
+	}
+	if info, err = a.Client(ctx, id); err != nil {
+		return err
+	}
+	if document, err = info.jwks(); err != nil {
+		return err
+	}
+	if (document.index(thumbprint) >= 0) != present {
+		return refuse(ErrLost, "another administrator wrote the client's keys")
+	}
+	return nil
+}
+
+func (a *Admin) storeKeys(ctx context.Context, id string, document jwks) error {
+	text, err := json.Marshal(document)
+	if err != nil {
+		return err
+	}
+	if len(text) > maxJWKS {
+		return refuse(ErrConfig, "a JWKS over 64 KiB")
+	}
+	return a.UpdateClient(ctx, id, Change{Method: MethodSignedJWT, Attributes: map[string]string{
+		useJWKSString: "true", jwksString: string(text), useJWKSURL: "false",
+	}})
+}
+
+// SetJWKSURL makes a client authenticate with private_key_jwt and the keys that
+// the server fetches from there. Servers may refuse to fetch from addresses of
+// their own network.
+func (a *Admin) SetJWKSURL(ctx context.Context, id, address string) error {
+	if address == "" {
+		return refuse(ErrConfig, "no JWKS URL")
+	}
+	return a.UpdateClient(ctx, id, Change{Method: MethodSignedJWT, Attributes: map[string]string{
+		useJWKSURL: "true", jwksURL: address, useJWKSString: "false",
+	}})
+}
+
+// ClearKeysCache drops the keys that the server has cached, of all clients of
+// all realms. For one client an empty [Admin.UpdateClient] is enough.
+func (a *Admin) ClearKeysCache(ctx context.Context) error {
+	return a.exchange(ctx, http.MethodPost, a.realm("clear-keys-cache"), nil, nil)
+}
+
+// jwks is a stored JWKS, with every key as it was written. The server stores
+// whatever it is given and then finds no key in it, so nothing goes there that
+// has not been through this type.
+type jwks struct {
+	Keys []json.RawMessage `json:"keys"`
+}
+
+func (c *ClientInfo) jwks() (jwks, error) {
+	if !c.storesJWKS() {
+		return jwks{}, refuse(ErrMode, "it has no JWKS stored")
+	}
+	var document struct{ Keys *[]json.RawMessage }
+	text := []byte(c.Attributes[jwksString])
+	if len(text) > maxJWKS || strict.Unmarshal(text, &map[string]any{}) != nil || json.Unmarshal(text, &document) != nil || document.Keys == nil {
+		return jwks{}, refuse(ErrMalformed, "the stored JWKS")
+	}
+	return jwks{*document.Keys}, nil
+}
+
+// add appends a key. The server finds keys by kid, so a second one of the same
+// kid would hide the first.
+func (j *jwks) add(key *keys.PublicKey) error {
+	for _, raw := range j.Keys {
+		var other struct {
+			Kid string `json:"kid"`
+		}
+		if json.Unmarshal(raw, &other) == nil && other.Kid == key.KeyID() {
+			return refuse(ErrConfig, "two keys of one kid")
+		}
+	}
+	j.Keys = append(j.Keys, key.JWK())
+	return nil
+}
+
+// index finds the key of a thumbprint; -1 when it is not there.
+func (j *jwks) index(thumbprint string) int {
+	return slices.IndexFunc(j.Keys, func(raw json.RawMessage) bool {
+		key, err := keys.ParsePublic(raw, keys.Options{})
+		return err == nil && key.Thumbprint() == thumbprint
+	})
+}
+
+func (j *jwks) usable() (n int) {
+	for _, raw := range j.Keys {
+		if _, err := keys.ParsePublic(raw, keys.Options{}); err == nil {
+			n++
+		}
+	}
+	return n
+}

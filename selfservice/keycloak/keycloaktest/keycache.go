@@ -1,0 +1,143 @@
+package keycloaktest
+
+import (
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+)
+
+const (
+	reload  = 10 * time.Second // at most this often are keys loaded for an unknown kid
+	maxIdle = time.Hour
+)
+
+// cached are a client's keys as they were when they were loaded. Nothing but
+// an update of the client, time, or an unknown kid makes the server load anew.
+type cached struct {
+	keys         []jose.JSONWebKey
+	loaded, used time.Time
+}
+
+// publicKey finds the key of an assertion; nil when there is none.
+func (s *Server) publicKey(realm *realm, c *client, kid, alg string) any {
+	now := s.now()
+	e := realm.cache[c.id]
+	if e != nil && now.Sub(e.used) > maxIdle {
+		e = nil
+	}
+	if e != nil {
+		if key := e.find(kid, alg); key != nil {
+			e.used = now
+			return key
+		}
+		if now.Sub(e.loaded) < reload {
+			return nil
+		}
+	}
+	e = &cached{keys: s.loadKeys(c), loaded: now, used: now}
+	realm.cache[c.id] = e
+	return e.find(kid, alg)
+}
+
+func (e *cached) find(kid, alg string) any {
+	for _, k := range e.keys {
+		if k.KeyID == kid || kid == "" && k.Algorithm == alg || kid == "" && len(k.Certificates) > 0 {
+			return k.Key
+		}
+	}
+	return nil
+}
+
+// loadKeys asks the URL, the JWKS or the certificate, in this order; a URL
+// that does not answer leaves the client without keys.
+func (s *Server) loadKeys(c *client) []jose.JSONWebKey {
+	a := c.attributes
+	switch {
+	case a["use.jwks.url"] == "true":
+		return usable(s.fetch(a["jwks.url"]), false)
+	case a["use.jwks.string"] == "true":
+		return usable([]byte(a["jwks.string"]), true)
+	case a["jwt.credential.certificate"] != "":
+		der, _ := base64.StdEncoding.DecodeString(a["jwt.credential.certificate"])
+		certificate, err := x509.ParseCertificate(der)
+		if err != nil {
+			return nil
+		}
+		return []jose.JSONWebKey{{Key: certificate.PublicKey, KeyID: storedKeyID(c, certificate.PublicKey), Certificates: []*x509.Certificate{certificate}}}
+	case a["jwt.credential.public.key"] != "":
+		der, _ := base64.StdEncoding.DecodeString(a["jwt.credential.public.key"])
+		public, err := x509.ParsePKIXPublicKey(der)
+		if err != nil {
+			return nil
+		}
+		return []jose.JSONWebKey{{Key: public, KeyID: storedKeyID(c, public)}}
+	}
+	return nil
+}
+
+// storedKeyID is the kid of a key without a JWK: the hash of its
+// SubjectPublicKeyInfo.
+func storedKeyID(c *client, public any) string {
+	if kid := c.attributes["jwt.credential.kid"]; kid != "" {
+		return kid
+	}
+	der, err := x509.MarshalPKIXPublicKey(public)
+	if err != nil {
+		return ""
+	}
+	sum := sha256.Sum256(der)
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+// usable leaves out what the server cannot use; a set that is no JSON is as
+// good as none.
+func usable(text []byte, needUse bool) []jose.JSONWebKey {
+	var set struct {
+		Keys []json.RawMessage `json:"keys"`
+	}
+	if json.Unmarshal(text, &set) != nil {
+		return nil
+	}
+	var list []jose.JSONWebKey
+	for _, raw := range set.Keys {
+		var k jose.JSONWebKey
+		if k.UnmarshalJSON(raw) == nil && k.IsPublic() && (k.Use == "sig" || k.Use == "" && !needUse) {
+			list = append(list, k)
+		}
+	}
+	return list
+}
+
+func (s *Server) fetch(address string) []byte {
+	req, err := http.NewRequest(http.MethodGet, address, nil)
+	if err != nil {
+		return nil
+	}
+	rt := s.Fetch
+	if rt == nil {
+		rt = http.DefaultTransport
+	}
+	resp, err := rt.RoundTrip(req)
+	if err != nil {
+		return nil
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return nil
+	}
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	return body
+}
+
+func (s *Server) clearKeysCache(_ *realm, w http.ResponseWriter, _ *http.Request) {
+	for _, r := range s.realms {
+		clear(r.cache)
+	}
+	answer(w, http.StatusNoContent, nil)
+}

@@ -1,0 +1,208 @@
+// Package keycloaktest is a Keycloak in memory, for tests of programs that own
+// their credentials there: the token endpoint, the part of the Admin REST API
+// that package keycloak uses, and client registration.
+//
+//	server := keycloaktest.Start(t)
+//	realm := keycloak.Realm{Server: server.URL, Name: "test"}
+//	admin := &keycloak.Admin{Realm: realm, Tokens: server.Admin()}
+//
+// It behaves as version 26.7.4 does with the feature client-secret-rotation,
+// strict and with its surprises: it caches keys, keeps what it is told to and
+// kills what it is not. The contract test of package keycloak runs on it and on
+// real servers alike. It verifies with go-jose, not with this module's code.
+package keycloaktest
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nokkel/nokkel/assertion"
+	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/selfservice/keycloak"
+)
+
+// Version is the one that the server claims to be.
+const Version = "26.7.4"
+
+// The service account that may do anything, in the realm master.
+const (
+	AdminID     = "boot"
+	AdminSecret = "boot-secret"
+)
+
+// Server is one Keycloak. It is an http.Handler.
+type Server struct {
+	URL string // what it takes for its own address, in audiences and proofs
+
+	// Fetch is how JWKS URLs are fetched; nil: http.DefaultTransport.
+	Fetch http.RoundTripper
+
+	mux    http.ServeMux
+	mu     sync.Mutex // held for a whole request
+	ahead  time.Duration
+	realms map[string]*realm
+	tokens map[string]*token
+	spent  map[string]time.Time // jti of assertions and proofs, until when
+}
+
+// New returns a server at that address with the realm master in it. Another
+// one is made by its API, or by AddRealm.
+func New(url string) *Server {
+	s := &Server{URL: url, realms: map[string]*realm{}, tokens: map[string]*token{}, spent: map[string]time.Time{}}
+	s.routes()
+	s.AddRealm("master")
+	admin := s.realms["master"].add(AdminID)
+	admin.secret, admin.serviceAccount = AdminSecret, true
+	admin.roles = map[string]bool{"manage-clients": true, "manage-realm": true}
+	return s
+}
+
+// Start serves a new server on loopback until the test ends.
+func Start(t testing.TB) *Server {
+	var s *Server
+	listener := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.ServeHTTP(w, r) }))
+	t.Cleanup(listener.Close)
+	s = New(listener.URL)
+	return s
+}
+
+// Admin returns tokens of the administrator of all realms.
+func (s *Server) Admin() *assertion.TokenSource {
+	return keycloak.Realm{Server: s.URL, Name: "master"}.Tokens(
+		&assertion.Basic{ClientID: AdminID, Secret: keys.NewSecret(AdminSecret)}, nil)
+}
+
+// AddRealm makes an empty realm.
+func (s *Server) AddRealm(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.realms[name] = &realm{name: name, clients: map[string]*client{}, cache: map[string]*cached{}}
+}
+
+// Grant gives the service account of a client roles of realm-management:
+// view-clients, manage-clients, view-realm, manage-realm, create-client.
+func (s *Server) Grant(realm, clientID string, roles ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.realms[realm].byClientID(clientID)
+	for _, r := range roles {
+		c.roles[r] = true
+	}
+}
+
+// Advance sets the server's clock ahead by d more.
+func (s *Server) Advance(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ahead += d
+}
+
+func (s *Server) now() time.Time { return time.Now().Add(s.ahead) }
+
+// ServeHTTP answers one request. Requests are answered one after the other.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, 1<<20)
+	s.mux.ServeHTTP(w, r)
+}
+
+func (s *Server) routes() {
+	const clients, one = "/admin/realms/{realm}/clients", "/admin/realms/{realm}/clients/{id}"
+	s.mux.HandleFunc("POST /realms/{realm}/protocol/openid-connect/token", s.inRealm((*Server).token))
+	s.mux.HandleFunc("POST /realms/{realm}/protocol/openid-connect/token/introspect", s.inRealm((*Server).introspect))
+	s.mux.HandleFunc("GET /admin/serverinfo", s.locked((*Server).serverInfo))
+	s.mux.HandleFunc("POST /admin/realms", s.locked((*Server).postRealm))
+	s.mux.HandleFunc("GET "+clients, s.asAdmin(view, (*Server).findClients))
+	s.mux.HandleFunc("POST "+clients, s.asAdmin(manage, (*Server).postClient))
+	s.mux.HandleFunc("GET "+one, s.onClient(view, (*Server).getClient))
+	s.mux.HandleFunc("PUT "+one, s.onClient(manage, (*Server).putClient))
+	s.mux.HandleFunc("DELETE "+one, s.onClient(manage, (*Server).deleteClient))
+	s.mux.HandleFunc("POST "+one+"/roles", s.onClient(manage, (*Server).postRole))
+	s.mux.HandleFunc("GET "+one+"/client-secret", s.onClient(view, (*Server).getSecret))
+	s.mux.HandleFunc("POST "+one+"/client-secret", s.onClient(manage, (*Server).postSecret))
+	s.mux.HandleFunc("GET "+one+"/client-secret/rotated", s.onClient(view, (*Server).getRotated))
+	s.mux.HandleFunc("DELETE "+one+"/client-secret/rotated", s.onClient(manage, (*Server).deleteRotated))
+	s.mux.HandleFunc("GET "+one+"/certificates/jwt.credential", s.onClient(view, (*Server).getCertificate))
+	s.mux.HandleFunc("POST "+one+"/certificates/jwt.credential/{operation}", s.onClient(manage, (*Server).postCertificate))
+	s.mux.HandleFunc("GET /admin/realms/{realm}/client-policies/{kind}", s.asAdmin(viewRealm, (*Server).getPolicies))
+	s.mux.HandleFunc("PUT /admin/realms/{realm}/client-policies/{kind}", s.asAdmin(manageRealm, (*Server).putPolicies))
+	s.mux.HandleFunc("POST /admin/realms/{realm}/clear-keys-cache", s.asAdmin(manageRealm, (*Server).clearKeysCache))
+}
+
+type realmHandler func(*Server, *realm, http.ResponseWriter, *http.Request)
+
+func (s *Server) locked(h func(*Server, http.ResponseWriter, *http.Request)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		h(s, w, r)
+	}
+}
+
+func (s *Server) inRealm(h realmHandler) http.HandlerFunc {
+	return s.locked(func(s *Server, w http.ResponseWriter, r *http.Request) {
+		if realm := s.realms[r.PathValue("realm")]; realm != nil {
+			h(s, realm, w, r)
+			return
+		}
+		fail(w, http.StatusNotFound, "Realm does not exist", "")
+	})
+}
+
+func answer(w http.ResponseWriter, status int, v any) {
+	w.Header()["Date"] = nil // Keycloak sends none
+	if v == nil {
+		w.WriteHeader(status)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	json.NewEncoder(w).Encode(v)
+}
+
+// fail answers in the OAuth shape.
+func fail(w http.ResponseWriter, status int, code, description string) {
+	body := map[string]string{"error": code}
+	if description != "" {
+		body["error_description"] = description
+	}
+	answer(w, status, body)
+}
+
+// failAdmin answers in the shape of the admin API.
+func failAdmin(w http.ResponseWriter, status int, message string) {
+	answer(w, status, map[string]any{"errorMessage": message, "field": nil, "params": nil, "errors": nil})
+}
+
+// crash answers as for an exception that nobody caught.
+func crash(w http.ResponseWriter) {
+	fail(w, http.StatusInternalServerError, "unknown_error", "For more on this error consult the server log.")
+}
+
+// spend tells whether a jti is new, and remembers it.
+func (s *Server) spend(jti string, until time.Time) bool {
+	now := s.now()
+	for k, t := range s.spent {
+		if now.After(t) {
+			delete(s.spent, k)
+		}
+	}
+	if _, used := s.spent[jti]; used || jti == "" {
+		return false
+	}
+	s.spent[jti] = until
+	return true
+}
+
+// generateSecret makes 86 characters, as 26.7 does.
+func generateSecret() string {
+	secret := ""
+	for len(secret) < 86 {
+		secret += rand.Text()
+	}
+	return secret[:86]
+}

@@ -1,0 +1,131 @@
+package keycloaktest
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"maps"
+	"strconv"
+	"time"
+)
+
+type realm struct {
+	name     string
+	clients  map[string]*client // by id
+	cache    map[string]*cached // of keys, by id of the client
+	profiles []json.RawMessage
+	policies []json.RawMessage
+}
+
+type client struct {
+	id, clientID   string
+	enabled        bool
+	public, bearer bool
+	serviceAccount bool
+	authorization  bool
+	method         string
+	secret         string
+	attributes     map[string]string
+	defined        []string        // roles that the client defines
+	roles          map[string]bool // roles that its service account has
+	access         string          // registration access token
+}
+
+// token is an access token that was given out.
+type token struct {
+	realm   *realm
+	client  *client
+	jkt     string // thumbprint of the DPoP key; empty: bearer
+	expires time.Time
+}
+
+const tokenLifetime = time.Minute
+
+func (r *realm) add(clientID string) *client {
+	c := &client{
+		id: rand.Text(), clientID: clientID, enabled: true, method: "client-secret",
+		attributes: map[string]string{}, roles: map[string]bool{},
+	}
+	r.clients[c.id] = c
+	return c
+}
+
+func (r *realm) byClientID(clientID string) *client {
+	for _, c := range r.clients {
+		if c.clientID == clientID {
+			return c
+		}
+	}
+	return nil
+}
+
+// representation is what the admin API reads and writes of a client. Pointers
+// tell what was not sent from what was.
+type representation struct {
+	ID             string             `json:"id,omitempty"`
+	ClientID       *string            `json:"clientId,omitempty"`
+	Enabled        *bool              `json:"enabled,omitempty"`
+	Public         *bool              `json:"publicClient,omitempty"`
+	Bearer         *bool              `json:"bearerOnly,omitempty"`
+	ServiceAccount *bool              `json:"serviceAccountsEnabled,omitempty"`
+	Authorization  *bool              `json:"authorizationServicesEnabled,omitempty"`
+	Method         *string            `json:"clientAuthenticatorType,omitempty"`
+	Secret         *string            `json:"secret,omitempty"`
+	Attributes     map[string]*string `json:"attributes"`
+	Access         map[string]bool    `json:"access,omitempty"`
+}
+
+func (c *client) representation() representation {
+	r := representation{
+		ID: c.id, ClientID: &c.clientID, Enabled: &c.enabled, Public: &c.public, Bearer: &c.bearer,
+		ServiceAccount: &c.serviceAccount, Method: &c.method, Attributes: map[string]*string{},
+		Access: map[string]bool{"view": true, "configure": true, "manage": true},
+	}
+	if c.authorization {
+		r.Authorization = &c.authorization
+	}
+	if c.secret != "" && !c.public {
+		r.Secret = &c.secret
+	}
+	for name, value := range maps.Clone(c.attributes) {
+		r.Attributes[name] = &value
+	}
+	return r
+}
+
+// apply merges: what is not sent stays, but for the authorization services.
+func (c *client) apply(r representation) {
+	set := func(to, from *bool) {
+		if from != nil {
+			*to = *from
+		}
+	}
+	text := func(to, from *string) {
+		if from != nil {
+			*to = *from
+		}
+	}
+	text(&c.clientID, r.ClientID)
+	text(&c.method, r.Method)
+	text(&c.secret, r.Secret)
+	set(&c.enabled, r.Enabled)
+	set(&c.public, r.Public)
+	set(&c.bearer, r.Bearer)
+	set(&c.serviceAccount, r.ServiceAccount)
+	c.authorization = r.Authorization != nil && *r.Authorization
+	for name, value := range r.Attributes {
+		if value == nil || *value == "" {
+			delete(c.attributes, name)
+		} else {
+			c.attributes[name] = *value
+		}
+	}
+}
+
+func (c *client) time(attribute string) (time.Time, bool) {
+	s, err := strconv.ParseInt(c.attributes[attribute], 10, 64)
+	return time.Unix(s, 0), err == nil
+}
+
+func (c *client) setTime(attribute string, t time.Time) {
+	c.attributes[attribute] = strconv.FormatInt(t.Unix(), 10)
+}

@@ -1,0 +1,197 @@
+package keycloak_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nokkel/nokkel/assertion"
+	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/keycloak"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestStoredKeysActAtOnce(t *testing.T) {
+	each(t, func(tg *target) {
+		t, ctx := tg.t, tg.t.Context()
+		id, _ := tg.client("app", nil)
+		one, two, three := newKey(t), newKey(t), newKey(t)
+		require.ErrorIs(t, tg.admin.AddKey(ctx, id, one.PublicKey()), keycloak.ErrMode, "it has a secret")
+		require.NoError(t, tg.admin.SetKeys(ctx, id, set(one)))
+		assert.True(t, tg.acceptsKey("app", one))
+		require.NoError(t, tg.admin.AddKey(ctx, id, two.PublicKey()))
+		assert.True(t, tg.acceptsKey("app", one))
+		assert.True(t, tg.acceptsKey("app", two))
+		require.NoError(t, tg.admin.AddKey(ctx, id, two.PublicKey()), "repeated")
+		stored, err := tg.admin.Keys(ctx, id)
+		require.NoError(t, err)
+		require.Len(t, stored.Keys, 2)
+		require.NoError(t, tg.admin.RemoveKey(ctx, id, one.Thumbprint()))
+		assert.False(t, tg.acceptsKey("app", one))
+		assert.True(t, tg.acceptsKey("app", two))
+		require.NoError(t, tg.admin.RemoveKey(ctx, id, one.Thumbprint()), "repeated")
+		require.ErrorIs(t, tg.admin.RemoveKey(ctx, id, two.Thumbprint()), keycloak.ErrLastKey)
+		assert.False(t, tg.acceptsKey("app", three))
+	})
+}
+
+func TestStoredKeysOfOthersStay(t *testing.T) {
+	each(t, func(tg *target) {
+		t, ctx := tg.t, tg.t.Context()
+		id, _ := tg.client("app", nil)
+		one, two := newKey(t), newKey(t)
+		foreign := `{"kty":"OKP","crv":"X25519","use":"enc","kid":"theirs","x":"3p7bfXt9wbTTW2HC7OQ1Nz-DQ8hbeGdNrfx-FG-IK08","more":[1]}`
+		document := `{"keys":[` + foreign + `,` + string(one.PublicKey().JWK()) + `]}`
+		require.NoError(t, tg.admin.UpdateClient(ctx, id, keycloak.Change{
+			Method: keycloak.MethodSignedJWT, Attributes: map[string]string{"use.jwks.string": "true", "jwks.string": document},
+		}))
+		require.True(t, tg.acceptsKey("app", one))
+		require.NoError(t, tg.admin.AddKey(ctx, id, two.PublicKey()))
+		require.NoError(t, tg.admin.RemoveKey(ctx, id, one.Thumbprint()))
+		info, err := tg.admin.Client(ctx, id)
+		require.NoError(t, err)
+		assert.JSONEq(t, `{"keys":[`+foreign+`,`+string(two.PublicKey().JWK())+`]}`, info.Attributes["jwks.string"])
+		assert.True(t, tg.acceptsKey("app", two))
+		require.ErrorIs(t, tg.admin.RemoveKey(ctx, id, two.Thumbprint()), keycloak.ErrLastKey, "the one left cannot sign")
+
+		same, err := newKey(t).With(keys.Options{KeyID: "theirs"})
+		require.NoError(t, err)
+		require.ErrorIs(t, tg.admin.AddKey(ctx, id, same.PublicKey()), keycloak.ErrConfig, "a kid that is taken")
+	})
+}
+
+func TestABrokenStoredSetIsStoredByTheServerAndRefusedHere(t *testing.T) {
+	each(t, func(tg *target) {
+		t, ctx := tg.t, tg.t.Context()
+		id, _ := tg.client("app", nil)
+		one := newKey(t)
+		require.NoError(t, tg.admin.SetKeys(ctx, id, set(one)))
+		for _, broken := range []string{`{"keys":[`, `[]`, `{}`, `{"keys":[],"keys":[]}`} {
+			tg.rest(http.MethodPut, tg.path("clients", id), map[string]any{"attributes": map[string]string{"jwks.string": broken}})
+			require.ErrorIs(t, tg.admin.AddKey(ctx, id, newKey(t).PublicKey()), keycloak.ErrMalformed, broken)
+			if broken == `{"keys":[` {
+				assert.False(t, tg.acceptsKey("app", one), "the server took it")
+			}
+		}
+		require.NoError(t, tg.admin.SetKeys(ctx, id, set(one)))
+		assert.True(t, tg.acceptsKey("app", one))
+	})
+}
+
+func TestManyStoredKeys(t *testing.T) {
+	each(t, func(tg *target) {
+		t, ctx := tg.t, tg.t.Context()
+		id, _ := tg.client("app", nil)
+		var list []*keys.Key
+		for range 60 {
+			list = append(list, newKey(t))
+		}
+		require.NoError(t, tg.admin.SetKeys(ctx, id, set(list...)))
+		assert.True(t, tg.acceptsKey("app", list[0]))
+		assert.True(t, tg.acceptsKey("app", list[59]))
+		require.ErrorIs(t, tg.admin.SetKeys(ctx, id, keys.Set{}), keycloak.ErrLastKey)
+	})
+}
+
+func TestEveryAlgorithmAuthenticates(t *testing.T) {
+	each(t, func(tg *target) {
+		t, ctx := tg.t, tg.t.Context()
+		id, _ := tg.client("app", nil)
+		for _, alg := range []keys.Algorithm{keys.RS256, keys.RS384, keys.RS512, keys.PS256, keys.PS384, keys.PS512, keys.ES256, keys.ES384, keys.ES512, keys.EdDSA} {
+			key, err := rsaKey().With(keys.Options{Algorithm: alg})
+			if err != nil {
+				key, err = keys.Generate(alg)
+			}
+			require.NoError(t, err)
+			require.NoError(t, tg.admin.SetKeys(ctx, id, set(key)))
+			assert.True(t, tg.acceptsKey("app", key), alg)
+		}
+	})
+}
+
+func TestSwitchingMethods(t *testing.T) {
+	each(t, func(tg *target) {
+		t, ctx := tg.t, tg.t.Context()
+		id, secret := tg.client("app", nil)
+		jwt := func(algorithm string) error {
+			client := &keycloak.Client{Realm: tg.realm, ClientID: "app", Authenticate: func(c selfservice.Credential) assertion.Authenticator {
+				signer := tg.realm.Signer("app", nil)
+				signer.Key, signer.Secret, signer.Algorithm = nil, c, algorithm
+				return signer
+			}}
+			return client.Verify(ctx, selfservice.Credential{Secret: secret})
+		}
+		require.ErrorIs(t, jwt("HS256"), selfservice.ErrRefused)
+		require.NoError(t, tg.admin.UpdateClient(ctx, id, keycloak.Change{Method: keycloak.MethodSecretJWT}))
+		require.NoError(t, jwt("HS256"))
+		require.NoError(t, jwt("HS384"))
+		assert.False(t, tg.acceptsSecret("app", secret), "a secret in clear")
+		wrong := secret
+		secret = keys.NewSecret(strings.Repeat("wrong", 20))
+		require.ErrorIs(t, jwt("HS256"), selfservice.ErrRefused)
+		secret = wrong
+
+		require.NoError(t, tg.admin.UpdateClient(ctx, id, keycloak.Change{Method: keycloak.MethodX509}))
+		assert.False(t, tg.acceptsSecret("app", secret))
+		require.NoError(t, tg.admin.UpdateClient(ctx, id, keycloak.Change{Method: keycloak.MethodSecret}))
+		assert.True(t, tg.acceptsSecret("app", secret), "the secret was kept all the time")
+	})
+}
+
+// publisher serves a JWKS that changes.
+type publisher struct {
+	mu      sync.Mutex
+	set     keys.Set
+	fetched int
+	*httptest.Server
+}
+
+func publish(t *testing.T, list ...*keys.Key) *publisher {
+	p := &publisher{set: set(list...)}
+	p.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.fetched++
+		json.NewEncoder(w).Encode(p.set)
+	}))
+	t.Cleanup(p.Close)
+	return p
+}
+
+func (p *publisher) show(list ...*keys.Key) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.set = set(list...)
+}
+
+// TestTheServersCacheOfFetchedKeys holds what JWKSURL is built on.
+func TestTheServersCacheOfFetchedKeys(t *testing.T) {
+	each(t, func(tg *target) {
+		t, ctx := tg.t, tg.t.Context()
+		id, _ := tg.client("app", nil)
+		one, two := newKey(t), newKey(t)
+		p := publish(t, one)
+		require.NoError(t, tg.admin.SetJWKSURL(ctx, id, p.URL))
+		require.True(t, tg.acceptsKey("app", one))
+		p.show(one, two)
+		assert.False(t, tg.acceptsKey("app", two), "within 10 s of the last fetch")
+		tg.wait(11 * time.Second)
+		assert.True(t, tg.acceptsKey("app", two), "an unknown kid makes it fetch")
+		p.show(two)
+		tg.wait(11 * time.Second)
+		assert.True(t, tg.acceptsKey("app", one), "a known kid does not")
+		require.NoError(t, tg.admin.UpdateClient(ctx, id, keycloak.Change{}))
+		assert.False(t, tg.acceptsKey("app", one), "an update makes it forget")
+		assert.True(t, tg.acceptsKey("app", two))
+		p.show(one)
+		require.NoError(t, tg.admin.ClearKeysCache(ctx))
+		assert.True(t, tg.acceptsKey("app", one), "and so does clearing the cache")
+		assert.Less(t, p.fetched, 8)
+	})
+}

@@ -1,0 +1,202 @@
+package keycloak
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/selfservice"
+)
+
+// Secret rotates a client secret that Keycloak makes.
+//
+// While a rotation policy applies to the client the old secret lives on for
+// the policy's time, which should be longer than the Rotator's overlap. Without
+// one it ends in the instant in which the new one is made, and requests fail
+// until the program has it; [Admin.Overlap] tells which it is. A client that
+// manages itself is refused that ([ErrNoOverlap]): were the reply lost, it
+// could not ask again. [OwnSecret] can do it.
+type Secret struct{ *Client }
+
+var (
+	_ selfservice.Issuer  = Secret{}
+	_ selfservice.Remover = Secret{}
+)
+
+// List returns the main secret and, where there is one, the rotated one.
+func (p Secret) List(ctx context.Context, as selfservice.Credential) ([]selfservice.Registration, error) {
+	a, info, err := p.manage(ctx, as)
+	if err != nil {
+		return nil, verdict(err)
+	}
+	main, err := a.ClientSecret(ctx, info.ID)
+	if err != nil {
+		return nil, verdict(err)
+	}
+	rotated, err := a.RotatedSecret(ctx, info.ID)
+	if err != nil {
+		return nil, verdict(err)
+	}
+	var list []selfservice.Registration
+	if !main.IsZero() {
+		list = append(list, info.registration(main))
+	}
+	if !rotated.IsZero() {
+		t := info.SecretTimes()
+		list = append(list, selfservice.Registration{
+			Fingerprint: selfservice.SecretFingerprint(rotated), Created: t.RotatedCreated, Expires: t.RotatedExpires,
+			Inactive: !t.RotatedExpires.IsZero() && time.Now().After(t.RotatedExpires), // it is shown on after its end
+		})
+	}
+	return list, nil
+}
+
+func (c *ClientInfo) registration(main keys.Secret) selfservice.Registration {
+	t := c.SecretTimes()
+	return selfservice.Registration{Fingerprint: selfservice.SecretFingerprint(main), Created: t.Created, Expires: t.Expires}
+}
+
+// Issue has a new secret made, or finds the one that was made when the reply
+// was lost.
+func (p Secret) Issue(ctx context.Context, as selfservice.Credential, before []selfservice.Registration) (selfservice.Credential, selfservice.Registration, error) {
+	secret, info, err := p.issue(ctx, as, before)
+	if err != nil {
+		return selfservice.Credential{}, selfservice.Registration{}, verdict(err)
+	}
+	return selfservice.Credential{Secret: secret}, info.registration(secret), nil
+}
+
+func (p Secret) issue(ctx context.Context, as selfservice.Credential, before []selfservice.Registration) (keys.Secret, *ClientInfo, error) {
+	a, info, err := p.manage(ctx, as)
+	if err != nil {
+		return keys.Secret{}, nil, err
+	}
+	main, err := a.ClientSecret(ctx, info.ID)
+	if err != nil {
+		return keys.Secret{}, nil, err
+	}
+	known := func(r selfservice.Registration) bool { return r.Fingerprint == selfservice.SecretFingerprint(main) }
+	if !main.IsZero() && !slices.ContainsFunc(before, known) {
+		return main, info, nil
+	}
+	if strings.HasPrefix(main.Reveal(), "${vault.") {
+		return keys.Secret{}, nil, refuse(ErrMode, "its secret is kept in a vault, and a new one would replace the reference")
+	}
+	if p.Admin == nil {
+		switch overlap, err := a.Overlap(ctx, info.ID); {
+		case err != nil:
+			return keys.Secret{}, nil, err
+		case !overlap:
+			return keys.Secret{}, nil, refuse(ErrNoOverlap, "no rotation policy applies")
+		}
+	}
+	next, err := a.RegenerateSecret(ctx, info.ID)
+	if err != nil {
+		return keys.Secret{}, nil, err
+	}
+	info, err = a.Client(ctx, info.ID)
+	return next, info, err
+}
+
+// Remove ends the secret before the main one, if it is this one.
+func (p Secret) Remove(ctx context.Context, as selfservice.Credential, r selfservice.Registration) error {
+	a, info, err := p.manage(ctx, as)
+	if err != nil {
+		return verdict(err)
+	}
+	rotated, err := a.RotatedSecret(ctx, info.ID)
+	if err == nil && selfservice.SecretFingerprint(rotated) == r.Fingerprint {
+		err = a.InvalidateRotatedSecret(ctx, info.ID)
+	}
+	return verdict(err)
+}
+
+// OwnSecret rotates a client secret that is made here, so that it is saved
+// before Keycloak knows it. Under a rotation policy the old one lives on, see
+// [Admin.CarryOver].
+type OwnSecret struct {
+	*Client
+	Lifetime time.Duration // of a new secret; zero: 29 days, as a new profile has
+	Overlap  time.Duration // how long the one before is accepted; zero: 2 days; longer than the Rotator's
+
+	// Cut allows a rotation where no policy applies: the old secret ends in
+	// the instant in which the new one takes its place. False: ErrNoOverlap.
+	Cut bool
+}
+
+var (
+	_ selfservice.Registrar = OwnSecret{}
+	_ selfservice.Remover   = OwnSecret{}
+)
+
+func (p OwnSecret) lifetime() time.Duration {
+	if p.Lifetime == 0 {
+		return 29 * 24 * time.Hour
+	}
+	return p.Lifetime
+}
+
+func (p OwnSecret) overlap() time.Duration {
+	if p.Overlap == 0 {
+		return 48 * time.Hour
+	}
+	return p.Overlap
+}
+
+// List is that of [Secret].
+func (p OwnSecret) List(ctx context.Context, as selfservice.Credential) ([]selfservice.Registration, error) {
+	return Secret{p.Client}.List(ctx, as)
+}
+
+// Register makes the secret the main one.
+func (p OwnSecret) Register(ctx context.Context, as, c selfservice.Credential) (selfservice.Registration, error) {
+	next, err := c.ClientSecret(ctx)
+	if err != nil {
+		return selfservice.Registration{}, err
+	}
+	a, info, err := p.manage(ctx, as)
+	if err != nil {
+		return selfservice.Registration{}, verdict(err)
+	}
+	if err := p.replace(ctx, a, info.ID, as.Secret, next); err != nil {
+		return selfservice.Registration{}, verdict(err)
+	}
+	if info, err = a.Client(ctx, info.ID); err != nil {
+		return selfservice.Registration{}, verdict(err)
+	}
+	return info.registration(next), nil
+}
+
+func (p OwnSecret) replace(ctx context.Context, a *Admin, id string, active, next keys.Secret) error {
+	main, err := a.ClientSecret(ctx, id)
+	if err != nil || main.Equal(next) {
+		return err
+	}
+	rotated, err := a.RotatedSecret(ctx, id)
+	if err != nil {
+		return err
+	}
+	old := active
+	if !active.Equal(main) && !active.Equal(rotated) {
+		old = main // somebody ended the active one, who may have had a reason
+	}
+	err = a.CarryOver(ctx, id, old, next, p.lifetime(), p.overlap())
+	if p.Cut && errors.Is(err, ErrNoOverlap) {
+		err = a.UpdateClient(ctx, id, Change{Secret: next})
+		if err == nil {
+			main, err = a.ClientSecret(ctx, id)
+		}
+		if err == nil && !main.Equal(next) {
+			err = refuse(ErrLost, "the main secret is another one")
+		}
+	}
+	return err
+}
+
+// Remove is that of [Secret].
+func (p OwnSecret) Remove(ctx context.Context, as selfservice.Credential, r selfservice.Registration) error {
+	return Secret{p.Client}.Remove(ctx, as, r)
+}

@@ -1,0 +1,151 @@
+package keycloak
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/nokkel/nokkel/keys"
+)
+
+// isMask tells the stars that a server shows in place of a secret.
+func isMask(s string) bool { return s != "" && strings.Trim(s, "*") == "" }
+
+type secretAnswer struct {
+	Value string `json:"value"`
+}
+
+func (s secretAnswer) secret() (keys.Secret, error) {
+	if isMask(s.Value) {
+		return keys.Secret{}, refuse(ErrMasked, "")
+	}
+	return keys.NewSecret(s.Value), nil
+}
+
+// ClientSecret returns the client's main secret; zero when it has none.
+func (a *Admin) ClientSecret(ctx context.Context, id string) (keys.Secret, error) {
+	var answer secretAnswer
+	if err := a.get(ctx, a.realm("clients", id, "client-secret"), nil, &answer); err != nil {
+		return keys.Secret{}, err
+	}
+	return answer.secret()
+}
+
+// RegenerateSecret has the server make a new main secret. While a rotation
+// policy applies to the client, the old one lives on as the rotated secret for
+// the policy's time; otherwise it ends at once. A reply that was lost is found
+// by [Admin.ClientSecret].
+func (a *Admin) RegenerateSecret(ctx context.Context, id string) (keys.Secret, error) {
+	info, err := a.Client(ctx, id)
+	if err != nil {
+		return keys.Secret{}, err
+	}
+	if err := info.confidential(); err != nil {
+		return keys.Secret{}, err // the server would make a secret even for those
+	}
+	var answer secretAnswer
+	if err := a.exchange(ctx, http.MethodPost, a.realm("clients", id, "client-secret"), nil, &answer); err != nil {
+		return keys.Secret{}, err
+	}
+	return answer.secret()
+}
+
+// RotatedSecret returns the secret before the main one, for as long as the
+// server keeps it, which may be longer than it accepts it: see
+// [ClientInfo.SecretTimes]. Zero when there is none.
+func (a *Admin) RotatedSecret(ctx context.Context, id string) (keys.Secret, error) {
+	var answer secretAnswer
+	err := a.get(ctx, a.realm("clients", id, "client-secret", "rotated"), nil, &answer)
+	if errors.Is(err, ErrNotFound) {
+		_, err := a.Client(ctx, id) // perhaps it is the client that is not there
+		return keys.Secret{}, err
+	}
+	if err != nil {
+		return keys.Secret{}, err
+	}
+	return answer.secret()
+}
+
+// InvalidateRotatedSecret ends the secret before the main one. That there is
+// none is no error.
+func (a *Admin) InvalidateRotatedSecret(ctx context.Context, id string) error {
+	return a.exchange(ctx, http.MethodDelete, a.realm("clients", id, "client-secret", "rotated"), nil, nil)
+}
+
+// Overlap tells whether a rotation policy applies to the client, so that its
+// old secret lives on beside a new one. Keycloak answers that only by what an
+// update does, so this makes one that changes nothing else; without a policy
+// it ends a rotated secret that a former policy left behind.
+func (a *Admin) Overlap(ctx context.Context, id string) (bool, error) {
+	info, err := a.touch(ctx, id)
+	return err == nil && !info.SecretTimes().Expires.IsZero(), err
+}
+
+// touch is an update without a change, and the client after it.
+func (a *Admin) touch(ctx context.Context, id string) (*ClientInfo, error) {
+	if err := a.UpdateClient(ctx, id, Change{}); err != nil {
+		return nil, err
+	}
+	return a.Client(ctx, id)
+}
+
+// CarryOver makes next the main secret and old the rotated one, in one update:
+// both are accepted until the overlap ends. With it a secret that was made and
+// saved here replaces another without a gap. It needs a rotation policy that
+// applies to the client ([ErrNoOverlap] otherwise); lifetime and overlap then
+// stand in place of the policy's own times. Keycloak does not document this
+// way; it is in the contract test of every version that this package names.
+func (a *Admin) CarryOver(ctx context.Context, id string, old, next keys.Secret, lifetime, overlap time.Duration) error {
+	switch {
+	case old.IsZero() || next.IsZero() || old.Equal(next):
+		return refuse(ErrConfig, "two different secrets are needed")
+	case isMask(old.Reveal()) || isMask(next.Reveal()):
+		return refuse(ErrMasked, "the mask is not a secret")
+	case len(next.Reveal()) < minSecret:
+		return refuse(ErrConfig, "a secret of less than 32 characters")
+	case overlap < time.Second || lifetime <= overlap:
+		return refuse(ErrConfig, "the overlap must be a second at least and shorter than the lifetime")
+	}
+	info, err := a.touch(ctx, id)
+	if err != nil {
+		return err
+	}
+	if info.SecretTimes().Expires.IsZero() {
+		return refuse(ErrNoOverlap, "")
+	}
+	now := time.Now()
+	err = a.update(ctx, info, Change{Secret: next, Attributes: map[string]string{
+		rotatedSecret:  old.Reveal(),
+		rotatedCreated: unix(now), rotatedExpires: unix(now.Add(overlap)),
+		secretCreated: unix(now), secretExpires: unix(now.Add(lifetime)),
+	}})
+	if err != nil {
+		return err
+	}
+	return a.confirmSecrets(ctx, id, next, old)
+}
+
+// confirmSecrets looks whether the server has the secrets it was given: a
+// policy may have gone meanwhile, or another administrator come.
+func (a *Admin) confirmSecrets(ctx context.Context, id string, main, rotated keys.Secret) error {
+	got, err := a.ClientSecret(ctx, id)
+	if err != nil {
+		return err
+	}
+	if !got.Equal(main) {
+		return refuse(ErrLost, "the main secret is another one")
+	}
+	got, err = a.RotatedSecret(ctx, id)
+	if err != nil {
+		return err
+	}
+	if !got.Equal(rotated) {
+		return refuse(ErrNoOverlap, "the old secret was not kept")
+	}
+	return nil
+}
+
+// minSecret is what 128 random bits take in hex; the server takes any length.
+const minSecret = 32

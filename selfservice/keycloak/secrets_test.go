@@ -1,0 +1,226 @@
+package keycloak_test
+
+import (
+	"net/http"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/selfservice/keycloak"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+const day = 24 * time.Hour
+
+func TestRegenerateWithoutAPolicyEndsTheOldSecretAtOnce(t *testing.T) {
+	each(t, func(tg *target) {
+		t, ctx := tg.t, tg.t.Context()
+		id, old := tg.client("app", nil)
+		require.True(t, tg.acceptsSecret("app", old))
+		next, err := tg.admin.RegenerateSecret(ctx, id)
+		require.NoError(t, err)
+		assert.GreaterOrEqual(t, len(next.Reveal()), 32)
+		assert.False(t, tg.acceptsSecret("app", old))
+		assert.True(t, tg.acceptsSecret("app", next))
+		read, err := tg.admin.ClientSecret(ctx, id)
+		require.NoError(t, err)
+		assert.True(t, read.Equal(next))
+		rotated, err := tg.admin.RotatedSecret(ctx, id)
+		require.NoError(t, err)
+		assert.True(t, rotated.IsZero())
+		assert.NoError(t, tg.admin.InvalidateRotatedSecret(ctx, id), "ending what is not there is no error")
+		overlap, err := tg.admin.Overlap(ctx, id)
+		require.NoError(t, err)
+		assert.False(t, overlap)
+	})
+}
+
+func TestSecretsOfClientsWithoutCredentials(t *testing.T) {
+	each(t, func(tg *target) {
+		t, ctx := tg.t, tg.t.Context()
+		id, _ := tg.client("public", map[string]any{"publicClient": true, "serviceAccountsEnabled": false})
+		_, err := tg.admin.RegenerateSecret(ctx, id)
+		require.ErrorIs(t, err, keycloak.ErrMode)
+		_, err = tg.admin.ClientSecret(ctx, "00000000-0000-0000-0000-000000000000")
+		require.ErrorIs(t, err, keycloak.ErrNotFound)
+		_, err = tg.admin.RotatedSecret(ctx, "00000000-0000-0000-0000-000000000000")
+		require.ErrorIs(t, err, keycloak.ErrNotFound, "not the same as a client without a rotated secret")
+		_, err = tg.admin.FindClient(ctx, "nobody")
+		require.ErrorIs(t, err, keycloak.ErrNotFound)
+	})
+}
+
+// TestDocumentedRotation is Keycloak's own example: a weekly policy with a
+// two-day rotated period and a window of one day.
+func TestDocumentedRotation(t *testing.T) {
+	each(t, func(tg *target) {
+		t, ctx := tg.t, tg.t.Context()
+		id, first := tg.client("app", nil)
+		tg.policy(7*day, 2*day, day)
+		info, err := tg.admin.Client(ctx, id)
+		require.NoError(t, err)
+		assert.Zero(t, info.SecretTimes().Expires, "the policy does not act before an update")
+		overlap, err := tg.admin.Overlap(ctx, id)
+		require.NoError(t, err)
+		assert.True(t, overlap)
+		info, err = tg.admin.Client(ctx, id)
+		require.NoError(t, err)
+		assert.WithinDuration(t, time.Now().Add(7*day), info.SecretTimes().Expires, time.Minute, "the update starts the clock")
+		assert.True(t, tg.acceptsSecret("app", first), "and changes no secret")
+
+		second, err := tg.admin.RegenerateSecret(ctx, id)
+		require.NoError(t, err)
+		assert.True(t, tg.acceptsSecret("app", first), "inside the window")
+		assert.True(t, tg.acceptsSecret("app", second))
+		rotated, err := tg.admin.RotatedSecret(ctx, id)
+		require.NoError(t, err)
+		assert.True(t, rotated.Equal(first))
+		info, err = tg.admin.Client(ctx, id)
+		require.NoError(t, err)
+		times := info.SecretTimes()
+		assert.WithinDuration(t, time.Now(), times.Created, time.Minute)
+		assert.WithinDuration(t, times.Created.Add(7*day), times.Expires, 5*time.Second)
+		assert.WithinDuration(t, times.Created.Add(2*day), times.RotatedExpires, 5*time.Second)
+
+		third, err := tg.admin.RegenerateSecret(ctx, id)
+		require.NoError(t, err)
+		assert.False(t, tg.acceptsSecret("app", first), "only one old secret is kept")
+		assert.True(t, tg.acceptsSecret("app", second))
+		require.NoError(t, tg.admin.InvalidateRotatedSecret(ctx, id))
+		assert.False(t, tg.acceptsSecret("app", second))
+		assert.True(t, tg.acceptsSecret("app", third))
+	})
+}
+
+func TestExpiryOfSecrets(t *testing.T) {
+	each(t, func(tg *target) {
+		t, ctx := tg.t, tg.t.Context()
+		tg.policy(9*time.Second, 4*time.Second, time.Second)
+		id, first := tg.client("app", nil)
+		second, err := tg.admin.RegenerateSecret(ctx, id)
+		require.NoError(t, err)
+		assert.True(t, tg.acceptsSecret("app", first))
+		tg.wait(6 * time.Second)
+		assert.False(t, tg.acceptsSecret("app", first), "after the rotated period")
+		assert.True(t, tg.acceptsSecret("app", second))
+		rotated, err := tg.admin.RotatedSecret(ctx, id)
+		require.NoError(t, err)
+		assert.True(t, rotated.Equal(first), "it is shown although it has ended")
+		tg.wait(5 * time.Second)
+		assert.False(t, tg.acceptsSecret("app", second), "the main one has ended")
+
+		// Any update has the server make a new one; what was main works again.
+		require.NoError(t, tg.admin.UpdateClient(ctx, id, keycloak.Change{}))
+		third, err := tg.admin.ClientSecret(ctx, id)
+		require.NoError(t, err)
+		assert.False(t, third.Equal(second))
+		assert.True(t, tg.acceptsSecret("app", third))
+		assert.True(t, tg.acceptsSecret("app", second))
+	})
+}
+
+func TestAnExpiredMainSecretTakesTheRotatedOneWithIt(t *testing.T) {
+	each(t, func(tg *target) {
+		t, ctx := tg.t, tg.t.Context()
+		id, first := tg.client("app", nil)
+		tg.policy(7*day, 2*day, day)
+		second, err := tg.admin.RegenerateSecret(ctx, id)
+		require.NoError(t, err)
+		require.NoError(t, tg.admin.UpdateClient(ctx, id, keycloak.Change{Attributes: map[string]string{
+			"client.secret.expiration.time": strconv.FormatInt(time.Now().Add(3*time.Second).Unix(), 10),
+		}}))
+		assert.True(t, tg.acceptsSecret("app", first))
+		tg.wait(5 * time.Second)
+		assert.False(t, tg.acceptsSecret("app", second))
+		assert.False(t, tg.acceptsSecret("app", first), "although its own time has not come")
+	})
+}
+
+func TestCarryOver(t *testing.T) {
+	each(t, func(tg *target) {
+		t, ctx := tg.t, tg.t.Context()
+		id, first := tg.client("app", nil)
+		next := func() keys.Secret {
+			return keys.NewSecret("a-secret-that-was-made-and-saved-here-" + time.Now().String())
+		}
+		second := next()
+		err := tg.admin.CarryOver(ctx, id, first, second, day, time.Hour)
+		require.ErrorIs(t, err, keycloak.ErrNoOverlap, "without a policy")
+		require.True(t, tg.acceptsSecret("app", first), "and nothing has happened")
+
+		tg.policy(7*day, 2*day, day)
+		require.NoError(t, tg.admin.CarryOver(ctx, id, first, second, day, 4*time.Second))
+		assert.True(t, tg.acceptsSecret("app", first))
+		assert.True(t, tg.acceptsSecret("app", second))
+		info, err := tg.admin.Client(ctx, id)
+		require.NoError(t, err)
+		assert.WithinDuration(t, time.Now().Add(day), info.SecretTimes().Expires, time.Minute)
+		assert.NotContains(t, info.Attributes, "client.secret.rotated", "it is the old secret in clear")
+		require.NoError(t, tg.admin.CarryOver(ctx, id, first, second, day, 4*time.Second), "repeated")
+		require.NoError(t, tg.admin.UpdateClient(ctx, id, keycloak.Change{}), "another update keeps it")
+		assert.True(t, tg.acceptsSecret("app", first))
+		tg.wait(6 * time.Second)
+		assert.False(t, tg.acceptsSecret("app", first), "after the overlap")
+		assert.True(t, tg.acceptsSecret("app", second))
+
+		third := next()
+		require.NoError(t, tg.admin.CarryOver(ctx, id, second, third, day, time.Hour))
+		require.NoError(t, tg.admin.InvalidateRotatedSecret(ctx, id))
+		assert.False(t, tg.acceptsSecret("app", second))
+		assert.True(t, tg.acceptsSecret("app", third))
+	})
+}
+
+func TestCarryOverRefusesWhatTheServerWouldTake(t *testing.T) {
+	secret := keys.NewSecret("0123456789012345678901234567890123456789")
+	other := keys.NewSecret("9876543210987654321098765432109876543210")
+	for name, test := range map[string]struct {
+		old, next         keys.Secret
+		lifetime, overlap time.Duration
+		want              error
+	}{
+		"the same secret":         {secret, secret, day, time.Hour, keycloak.ErrConfig},
+		"no old secret":           {keys.Secret{}, secret, day, time.Hour, keycloak.ErrConfig},
+		"a mask":                  {secret, keys.NewSecret("**********"), day, time.Hour, keycloak.ErrMasked},
+		"a short secret":          {secret, keys.NewSecret("short"), day, time.Hour, keycloak.ErrConfig},
+		"no overlap":              {secret, other, day, 0, keycloak.ErrConfig},
+		"overlap over lifetime":   {secret, other, time.Hour, day, keycloak.ErrConfig},
+		"overlap is the lifetime": {secret, other, day, day, keycloak.ErrConfig},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := new(keycloak.Admin).CarryOver(t.Context(), "id", test.old, test.next, test.lifetime, test.overlap)
+			require.ErrorIs(t, err, test.want)
+			assert.NotContains(t, err.Error(), secret.Reveal())
+		})
+	}
+}
+
+func TestUpdateKeepsWhatItDoesNotName(t *testing.T) {
+	each(t, func(tg *target) {
+		t, ctx := tg.t, tg.t.Context()
+		id, secret := tg.client("app", map[string]any{"authorizationServicesEnabled": true, "attributes": map[string]string{"mine": "1", "other": "2"}})
+		tg.policy(7*day, 2*day, day)
+		status, _ := tg.raw(http.MethodPut, tg.path("clients", id), "application/json", map[string]any{"authorizationServicesEnabled": true})
+		assert.Equal(t, http.StatusInternalServerError, status, "an update without attributes that would start the clock")
+
+		require.NoError(t, tg.admin.UpdateClient(ctx, id, keycloak.Change{Attributes: map[string]string{"mine": "", "new": "3"}}))
+		info, err := tg.admin.Client(ctx, id)
+		require.NoError(t, err)
+		assert.True(t, info.AuthorizationServices)
+		assert.True(t, info.ServiceAccount)
+		assert.Equal(t, keycloak.MethodSecret, info.Method)
+		assert.NotContains(t, info.Attributes, "mine")
+		assert.Equal(t, "2", info.Attributes["other"])
+		assert.Equal(t, "3", info.Attributes["new"])
+		assert.True(t, tg.acceptsSecret("app", secret))
+		require.ErrorIs(t, tg.admin.UpdateClient(ctx, id, keycloak.Change{Secret: keys.NewSecret("**********")}), keycloak.ErrMasked)
+
+		// The trap itself: what our updates echo, a plain one switches off.
+		tg.rest(http.MethodPut, tg.path("clients", id), map[string]any{"attributes": map[string]string{}})
+		info, err = tg.admin.Client(ctx, id)
+		require.NoError(t, err)
+		assert.False(t, info.AuthorizationServices)
+	})
+}

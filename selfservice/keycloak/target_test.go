@@ -1,0 +1,219 @@
+package keycloak_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nokkel/nokkel/assertion"
+	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/keycloak"
+	"github.com/nokkel/nokkel/selfservice/keycloak/keycloaktest"
+	"github.com/stretchr/testify/require"
+)
+
+// target is a server that the contract is tested on: the fake or a live one,
+// with a fresh realm for each test.
+type target struct {
+	t         *testing.T
+	live      bool
+	version   string
+	realm     keycloak.Realm
+	admin     *keycloak.Admin
+	tokens    *assertion.TokenSource // of the administrator of all realms
+	wait      func(time.Duration)
+	grantRole func(clientID, role string)
+}
+
+// each runs a test on the fake and, where KEYCLOAK_URL names one, on a live
+// server: KEYCLOAK_ADMIN_CLIENT and KEYCLOAK_ADMIN_SECRET are its
+// administrator, a service account in the realm master.
+func each(t *testing.T, test func(*target)) {
+	t.Run("fake", func(t *testing.T) {
+		t.Parallel()
+		server := keycloaktest.Start(t)
+		server.AddRealm("test")
+		tg := &target{t: t, tokens: server.Admin(), wait: server.Advance, version: keycloaktest.Version}
+		tg.use(keycloak.Realm{Server: server.URL, Name: "test"})
+		tg.grantRole = func(clientID, role string) { server.Grant("test", clientID, role) }
+		test(tg)
+	})
+	t.Run("live", func(t *testing.T) { test(live(t)) })
+}
+
+func live(t *testing.T) *target {
+	address := os.Getenv("KEYCLOAK_URL")
+	if address == "" && os.Getenv("NOKKEL_LIVE") == "1" {
+		t.Fatal("NOKKEL_LIVE=1, but KEYCLOAK_URL names no server")
+	}
+	if address == "" {
+		t.Skip("KEYCLOAK_URL names no server; the fake alone is tested")
+	}
+	t.Parallel() // most of the time is waiting for expiries
+	master := keycloak.Realm{Server: address, Name: "master"}
+	tg := &target{t: t, live: true, wait: time.Sleep, tokens: master.Tokens(&assertion.Basic{
+		ClientID: or(os.Getenv("KEYCLOAK_ADMIN_CLIENT"), "boot"), Secret: keys.NewSecret(or(os.Getenv("KEYCLOAK_ADMIN_SECRET"), "boot-secret")),
+	}, nil)}
+	realm := keycloak.Realm{Server: address, Name: "nokkel-" + strings.ToLower(rand.Text()[:8])}
+	tg.realm = realm
+	tg.rest(http.MethodPost, "/admin/realms", map[string]any{"realm": realm.Name, "enabled": true})
+	t.Cleanup(func() { tg.rest(http.MethodDelete, "/admin/realms/"+realm.Name, nil) })
+	tg.use(realm)
+	tg.grantRole = tg.grantLive
+	info, err := tg.admin.ServerInfo(t.Context())
+	require.NoError(t, err)
+	tg.version = info.Version
+	return tg
+}
+
+func or(a, b string) string {
+	if a == "" {
+		return b
+	}
+	return a
+}
+
+func (tg *target) use(realm keycloak.Realm) {
+	tg.realm = realm
+	tg.admin = &keycloak.Admin{Realm: realm, Tokens: tg.tokens}
+}
+
+// old tells whether the server is from before 26.1.
+func (tg *target) old() bool { return strings.HasPrefix(tg.version, "26.0.") }
+
+// rest makes a call of the Admin REST API without the package under test, and
+// returns what JSON came.
+func (tg *target) rest(method, path string, body any) (answer any) {
+	tg.t.Helper()
+	status, text := tg.raw(method, path, "application/json", body)
+	require.Less(tg.t, status, 300, "%s %s", method, path)
+	if len(text) > 0 {
+		require.NoError(tg.t, json.Unmarshal(text, &answer))
+	}
+	return answer
+}
+
+func (tg *target) raw(method, at, contentType string, body any) (int, []byte) {
+	tg.t.Helper()
+	token, err := tg.tokens.Token(context.Background())
+	require.NoError(tg.t, err)
+	text, isBytes := body.([]byte)
+	if !isBytes && body != nil {
+		text, err = json.Marshal(body)
+		require.NoError(tg.t, err)
+	}
+	req, err := http.NewRequest(method, tg.realm.Server+at, bytes.NewReader(text))
+	require.NoError(tg.t, err)
+	req.Header.Set("Authorization", "Bearer "+token.AccessToken.Reveal())
+	if body != nil {
+		req.Header.Set("Content-Type", contentType)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	require.NoError(tg.t, err)
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(resp.Body)
+	require.NoError(tg.t, err)
+	if resp.StatusCode == http.StatusCreated {
+		answer, _ = json.Marshal(path.Base(resp.Header.Get("Location"))) // the id of what was made
+	}
+	return resp.StatusCode, answer
+}
+
+// client makes a confidential client with a service account, and returns its
+// id and its secret.
+func (tg *target) client(clientID string, more map[string]any) (id string, secret keys.Secret) {
+	tg.t.Helper()
+	secret = keys.NewSecret(rand.Text() + rand.Text())
+	body := map[string]any{"clientId": clientID, "serviceAccountsEnabled": true, "secret": secret.Reveal(), "attributes": map[string]string{}}
+	for name, value := range more {
+		body[name] = value
+	}
+	id, _ = tg.rest(http.MethodPost, tg.path("clients"), body).(string)
+	require.NotEmpty(tg.t, id)
+	return id, secret
+}
+
+func (tg *target) path(elements ...string) string {
+	return "/admin/realms/" + tg.realm.Name + "/" + strings.Join(elements, "/")
+}
+
+// grant gives the service account of a client roles of realm-management.
+func (tg *target) grant(clientID string, roles ...string) {
+	for _, role := range roles {
+		tg.grantRole(clientID, role)
+	}
+}
+
+func (tg *target) grantLive(clientID, role string) {
+	client := tg.rest(http.MethodGet, tg.path("clients?clientId="+url.QueryEscape(clientID)), nil).([]any)[0].(map[string]any)
+	management := tg.rest(http.MethodGet, tg.path("clients?clientId=realm-management"), nil).([]any)[0].(map[string]any)["id"].(string)
+	user := tg.rest(http.MethodGet, tg.path("clients", client["id"].(string), "service-account-user"), nil).(map[string]any)
+	wanted := tg.rest(http.MethodGet, tg.path("clients", management, "roles", role), nil)
+	tg.rest(http.MethodPost, tg.path("users", user["id"].(string), "role-mappings/clients", management), []any{wanted})
+}
+
+// accepts tells whether the server gives a token for the credential.
+func (tg *target) accepts(clientID string, c selfservice.Credential) bool {
+	tg.t.Helper()
+	err := (&keycloak.Client{Realm: tg.realm, ClientID: clientID}).Verify(context.Background(), c)
+	if err != nil {
+		require.ErrorIs(tg.t, err, selfservice.ErrRefused)
+	}
+	return err == nil
+}
+
+func (tg *target) acceptsSecret(clientID string, s keys.Secret) bool {
+	tg.t.Helper()
+	return tg.accepts(clientID, selfservice.Credential{Secret: s})
+}
+
+func (tg *target) acceptsKey(clientID string, k *keys.Key) bool {
+	tg.t.Helper()
+	return tg.accepts(clientID, selfservice.Credential{Key: k})
+}
+
+// policy makes a rotation policy for all confidential clients of the realm.
+func (tg *target) policy(expiration, rotated, remaining time.Duration) {
+	tg.t.Helper()
+	require.NoError(tg.t, tg.admin.PutRotationProfile(tg.t.Context(), keycloak.RotationProfile{
+		Name: "rotation", Expiration: expiration, Rotated: rotated, Remaining: remaining,
+	}))
+	require.NoError(tg.t, tg.admin.PutPolicy(tg.t.Context(), keycloak.Policy{
+		Name: "rotate", AccessTypes: []string{"confidential"}, Profiles: []string{"rotation"},
+	}))
+}
+
+func newKey(t testing.TB) *keys.Key {
+	t.Helper()
+	k, err := keys.Generate(keys.ES256)
+	require.NoError(t, err)
+	return k
+}
+
+// rsaKey is made once: what takes long to make is not what is tested.
+var rsaKey = sync.OnceValue(func() *keys.Key {
+	k, err := keys.GenerateRSA(keys.RS256, 2048)
+	if err != nil {
+		panic(err)
+	}
+	return k
+})
+
+func set(list ...*keys.Key) keys.Set {
+	var s keys.Set
+	for _, k := range list {
+		s.Keys = append(s.Keys, k.PublicKey())
+	}
+	return s
+}

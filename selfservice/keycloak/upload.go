@@ -1,0 +1,150 @@
+package keycloak
+
+import (
+	"bytes"
+	"context"
+	"crypto/x509"
+	"encoding/pem"
+	"mime/multipart"
+	"net/http"
+
+	"github.com/nokkel/nokkel/certs"
+	"github.com/nokkel/nokkel/keys"
+)
+
+// KeyFile is a file with a client's key, as [Admin.Upload] sends it.
+type KeyFile struct {
+	Format   Format
+	Content  []byte
+	Alias    string      // of the entry in a keystore
+	Password keys.Secret // of a keystore and of the key in it
+
+	// Private lets a keystore go as it is, private key included; the server
+	// may store that. Otherwise only the certificate in it is sent.
+	Private bool
+}
+
+// Upload stores a key for the client in place of what it had and makes it act
+// at once: the file is checked here, sent, and the client switched to it (an
+// upload alone leaves the switches and the server's cache of keys as they
+// were). There is no overlap. A client that is to be rotated has a JWKS
+// instead, see [Admin.SetKeys].
+//
+// What assertions must name the key: for a certificate nothing or certs.KeyID,
+// for a bare public key certs.KeyID, in a JWKS the kid.
+func (a *Admin) Upload(ctx context.Context, id string, f KeyFile) error {
+	f, public, err := f.public()
+	if err != nil {
+		return err
+	}
+	if f.Format == FormatJWKS {
+		// Servers before 26.1 keep only the first key of an uploaded set.
+		return a.SetKeys(ctx, id, keys.Set{Keys: public})
+	}
+	// The switches first: an old server fails where a public key comes while
+	// a certificate is stored. Until the last update the cache has the old key.
+	info, err := a.Client(ctx, id)
+	if err != nil {
+		return err
+	}
+	if f.Format == FormatPublicKey && info.Attributes[credential+".certificate"] != "" {
+		if err := a.update(ctx, info, Change{Attributes: map[string]string{credential + ".certificate": ""}}); err != nil {
+			return err
+		}
+	}
+	body, contentType, err := f.multipart()
+	if err != nil {
+		return err
+	}
+	_, err = a.call(ctx, request{method: http.MethodPost, path: a.certificates(id) + "/upload-certificate", body: body, contentType: contentType})
+	if err != nil {
+		return err
+	}
+	return a.update(ctx, info, Change{Method: MethodSignedJWT, Attributes: noJWKS()})
+}
+
+// noJWKS makes the server use the certificate or public key.
+func noJWKS() map[string]string {
+	return map[string]string{useJWKSURL: "false", useJWKSString: "false", jwksString: ""}
+}
+
+// public checks the file and reduces it to what is to be sent: of a keystore
+// the certificate, of anything but a keystore the part that the format names.
+func (f KeyFile) public() (KeyFile, []*keys.PublicKey, error) {
+	if f.Format == FormatBCFKS {
+		if !f.Private {
+			return f, nil, refuse(ErrConfig, "a BCFKS keystore can only be sent as it is")
+		}
+		return f, nil, nil
+	}
+	entries, err := certs.Parse(f.Content, f.Password.Reveal())
+	if err != nil {
+		return f, nil, err
+	}
+	if f.Format.archive() {
+		f, err = f.archived()
+		return f, nil, err
+	}
+	var public []*keys.PublicKey
+	for _, e := range entries {
+		if e.Key != nil {
+			return f, nil, refuse(ErrConfig, "the file holds a private key")
+		}
+		public = append(public, e.Public)
+	}
+	switch {
+	case len(public) == 0:
+		return f, nil, refuse(ErrConfig, "the file holds no key")
+	case f.Format == FormatJWKS:
+		return f, public, nil
+	case len(public) > 1:
+		return f, nil, refuse(ErrConfig, "the file holds several keys")
+	case f.Format == FormatPublicKey:
+		der, err := x509.MarshalPKIXPublicKey(public[0].Public())
+		f.Content = pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
+		return f, public, err
+	}
+	chain := public[0].Certificates()
+	if len(chain) == 0 {
+		return f, nil, refuse(ErrConfig, "the file holds no certificate")
+	}
+	f.Content = certs.PEM(chain[:1])
+	return f, public, nil
+}
+
+// archived opens a keystore and, unless it may be sent as it is, takes the
+// certificate out of it.
+func (f KeyFile) archived() (KeyFile, error) {
+	key, err := certs.ParseKey(f.Content, f.Alias, f.Password.Reveal())
+	if err != nil || f.Private {
+		return f, err
+	}
+	chain := key.Certificates()
+	if len(chain) == 0 {
+		return f, refuse(ErrConfig, "the entry has no certificate")
+	}
+	return KeyFile{Format: FormatCertificate, Content: certs.PEM(chain[:1])}, nil
+}
+
+func (f KeyFile) multipart() ([]byte, string, error) {
+	var b bytes.Buffer
+	w := multipart.NewWriter(&b)
+	fields := [][2]string{{"keystoreFormat", string(f.Format)}}
+	if f.Format.archive() { // each must be there, or the server fails
+		fields = append(fields, [2]string{"keyAlias", f.Alias}, [2]string{"storePassword", f.Password.Reveal()}, [2]string{"keyPassword", f.Password.Reveal()})
+	}
+	for _, field := range fields {
+		if err := w.WriteField(field[0], field[1]); err != nil {
+			return nil, "", err
+		}
+	}
+	part, err := w.CreateFormFile("file", "key")
+	if err != nil {
+		return nil, "", err
+	}
+	if _, err := part.Write(f.Content); err != nil {
+		return nil, "", err
+	}
+	err = w.Close() // writes the last boundary
+	return b.Bytes(), w.FormDataContentType(), err
+}
