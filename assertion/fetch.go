@@ -23,7 +23,23 @@ func (s *TokenSource) fetch(ctx context.Context) (*cached, error) {
 	return c, err
 }
 
+// exchange asks once, and once more with another credential when the server
+// refused the first and the source knows another.
 func (s *TokenSource) exchange(ctx context.Context) (*cached, error) {
+	auth, instead, err := hold(ctx, s.Auth)
+	if err != nil {
+		return nil, err
+	}
+	c, err := s.request(ctx, auth)
+	if instead != nil && errors.Is(err, ErrInvalidClient) {
+		if other := instead(ctx); other != nil {
+			return s.request(ctx, other)
+		}
+	}
+	return c, err
+}
+
+func (s *TokenSource) request(ctx context.Context, auth Authenticator) (*cached, error) {
 	endpoint, err := s.endpoint(ctx)
 	if err != nil {
 		return nil, err
@@ -32,7 +48,7 @@ func (s *TokenSource) exchange(ctx context.Context) (*cached, error) {
 	if err != nil {
 		return nil, err
 	}
-	var rt http.RoundTripper = &Transport{Auth: s.Auth, Endpoint: endpoint, Base: s.Base}
+	var rt http.RoundTripper = &Transport{Auth: auth, Endpoint: endpoint, Base: s.Base}
 	var key *keys.Key
 	if s.Prover != nil {
 		if key, err = s.proofKey(ctx); err != nil {
