@@ -1,0 +1,89 @@
+package helseid_test
+
+import (
+	"context"
+	"net/http"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/nokkel/nokkel/assertion"
+	"github.com/nokkel/nokkel/dpop"
+	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/helseid"
+)
+
+// The functions below hold the README's programs, so that they compile.
+var _ = []any{getToken, registerKey, rotateKey}
+
+func TestREADMECompiles(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	require.NoError(t, err)
+	source, err := os.ReadFile("readme_test.go")
+	require.NoError(t, err)
+	programs := regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(string(readme), -1)
+	require.Len(t, programs, 3)
+	for _, p := range programs {
+		indented := "\t" + strings.ReplaceAll(strings.TrimSpace(p[1]), "\n", "\n\t")
+		indented = strings.ReplaceAll(indented, "\n\t\n", "\n\n")
+		assert.Contains(t, string(source), indented, "a program in README.md is not the one that is compiled")
+	}
+}
+
+func getToken(id string) error {
+	key, err := keys.ReadFile("client_private.json") // JWK or PEM; keys.Generate makes one
+	if err != nil {
+		return err
+	}
+	tokens := &assertion.TokenSource{
+		Endpoint: "https://sts.example.no/connect/token",
+		Auth:     &assertion.Signer{ClientID: id, Audience: "https://sts.example.no", Key: key},
+		Prover:   &dpop.Prover{},
+	}
+	api := &http.Client{Transport: &dpop.Transport{Tokens: tokens}}
+	resp, err := api.Get("https://api.example.no/patients")
+	return closed(resp, err)
+}
+
+func registerKey(ctx context.Context, id string, key *keys.Key) error {
+	client := &helseid.Client{Environment: helseid.Production, ClientID: id}
+	next, err := keys.Generate(keys.ES256)
+	if err != nil {
+		return err
+	}
+	secret, err := next.PrivateJWK()
+	if err == nil {
+		err = keys.WriteFile("next_private.json", secret, false) // saved before the server hears of it
+	}
+	if err != nil {
+		return err
+	}
+	expires, err := client.UpdateClientSecret(ctx, key, next.PublicKey())
+	_ = expires
+	return err
+}
+
+func rotateKey(ctx context.Context, id string, scopes []string, key *keys.Key) error {
+	client := &helseid.Client{Environment: helseid.Production, ClientID: id, Scopes: scopes}
+	rotator := &selfservice.Rotator{Provider: client, Store: selfservice.Dir("/var/lib/app/key")}
+	if err := rotator.Adopt(ctx, selfservice.Credential{Key: key}); err != nil { // once; then the store knows better
+		return err
+	}
+	go rotator.Run(ctx)
+
+	api := client.HTTPClient(rotator)
+	resp, err := api.Get("https://api.example.no/patients")
+	return closed(resp, err)
+}
+
+func closed(resp *http.Response, err error) error {
+	if err != nil {
+		return err
+	}
+	return resp.Body.Close()
+}
