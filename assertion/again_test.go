@@ -48,7 +48,7 @@ func TestAnotherCredentialAfterARefusal(t *testing.T) {
 		if _, password, basic := r.BasicAuth(); basic {
 			ok = password == "the+new+secret+of+the+client%2C+made+here"
 		}
-		if jws, err := jose.ParseSigned(r.PostForm.Get("client_assertion"), []jose.SignatureAlgorithm{jose.ES256, jose.HS256}); err == nil {
+		if jws, err := jose.ParseSignedCompact(r.PostForm.Get("client_assertion"), []jose.SignatureAlgorithm{jose.ES256, jose.HS256}); err == nil {
 			_, byKey := jws.Verify(fresh.PublicKey().Public())
 			_, bySecret := jws.Verify([]byte(secret.Reveal()))
 			ok = byKey == nil || bySecret == nil

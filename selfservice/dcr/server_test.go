@@ -125,7 +125,7 @@ func (s *server) token(w http.ResponseWriter, r *http.Request) {
 	r.ParseForm()
 	ok := false
 	if assertion := r.PostForm.Get("client_assertion"); assertion != "" {
-		jws, err := jose.ParseSigned(assertion, []jose.SignatureAlgorithm{jose.ES256})
+		jws, err := jose.ParseSignedCompact(assertion, []jose.SignatureAlgorithm{jose.ES256})
 		if err == nil && !s.seen[assertion] {
 			set := s.set()
 			for _, k := range set.Key(jws.Signatures[0].Header.KeyID) {

@@ -31,7 +31,7 @@ func (s *Server) byAssertion(realm *realm, form url.Values) (*client, *refusal) 
 	if form.Get("client_assertion_type") != assertionType {
 		return bad("Parameter client_assertion_type has value other than expected")
 	}
-	jws, err := jose.ParseSigned(form.Get("client_assertion"), []jose.SignatureAlgorithm{
+	jws, err := jose.ParseSignedCompact(form.Get("client_assertion"), []jose.SignatureAlgorithm{
 		jose.RS256, jose.RS384, jose.RS512, jose.PS256, jose.PS384, jose.PS512,
 		jose.ES256, jose.ES384, jose.ES512, jose.EdDSA, jose.HS256, jose.HS384, jose.HS512,
 	})

@@ -18,7 +18,7 @@ func (s *Server) proof(r *http.Request, accessToken string) (jkt, problem string
 	if len(headers) != 1 {
 		return "", "DPoP proof is missing"
 	}
-	jws, err := jose.ParseSigned(headers[0], []jose.SignatureAlgorithm{
+	jws, err := jose.ParseSignedCompact(headers[0], []jose.SignatureAlgorithm{
 		jose.RS256, jose.RS384, jose.RS512, jose.PS256, jose.PS384, jose.PS512, jose.ES256, jose.ES384, jose.ES512, jose.EdDSA,
 	})
 	if err != nil {
