@@ -11,6 +11,7 @@ import (
 const (
 	defaultTimeout  = 30 * time.Second
 	unknownLifetime = time.Minute
+	minMargin       = time.Second
 	maxMargin       = 10 * time.Second // a token is not served so close to its end: it has a way to go
 	firstPause      = 250 * time.Millisecond
 	maxPause        = 30 * time.Second
@@ -29,8 +30,12 @@ func plan(t *Token, asked time.Time, lifetime time.Duration) *cached {
 	if lifetime == 0 {
 		lifetime = unknownLifetime
 	}
-	early := lifetime/5 + rand.N(lifetime/10)
-	return &cached{t, asked.Add(lifetime - early), asked.Add(lifetime - min(lifetime/10, maxMargin))}
+	// A tenth, and a whole second where there is one: many servers promise a
+	// lifetime and then cut "exp" down to whole seconds.
+	margin := min(max(lifetime/10, minMargin), maxMargin, lifetime/2)
+	usable := lifetime - margin
+	early := usable/5 + rand.N(usable/10)
+	return &cached{t, asked.Add(usable - early), asked.Add(usable)}
 }
 
 // reached tells whether t has come by the monotonic clock, which stands still

@@ -24,9 +24,9 @@ type Prover interface {
 // not change after the first call.
 //
 // However many callers wait, one request is under way at a time, on its own
-// goroutine and with its own deadline. After 70 to 80 % of a token's lifetime
-// the next call starts a request for a new one and goes on with the old one,
-// which is served until 10 s (or a tenth of the lifetime) before its end. A
+// goroutine and with its own deadline. A token is served until a tenth of its
+// lifetime before its end, at least 1 s and at most 10 s. After 70 to 80 % of
+// that time a call starts a request for a new one and goes on with the old. A
 // lifetime that the server does not tell is taken as one minute. After a
 // failed request the next one waits 250 ms, then twice as long each time, up
 // to 30 s, or as long as the server's Retry-After; callers without a live token

@@ -144,17 +144,34 @@ func TestRefreshInTheBackgroundWhileTheOldTokenIsServed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		net, s := counted(t)
 		require.Equal(t, "t1", mustToken(t, s))
-		time.Sleep(418 * time.Second) // asked 419 s ago: under 70 % of 600 s
+		time.Sleep(411 * time.Second) // asked 412 s ago: under 70 % of 590 s
 		require.Equal(t, "t1", mustToken(t, s))
 		require.EqualValues(t, 1, net.requests.Load())
 
-		time.Sleep(62 * time.Second) // 481 s: over 80 %
+		time.Sleep(62 * time.Second) // 474 s: over 80 %
 		before := time.Now()
 		require.Equal(t, "t1", mustToken(t, s), "the old one is served")
 		require.Zero(t, time.Since(before), "without waiting")
 		time.Sleep(2 * time.Second)
 		require.Equal(t, "t2", mustToken(t, s))
 		require.EqualValues(t, 2, net.requests.Load())
+	})
+}
+
+// TestShortLivedTokenIsNotServedInItsLastSecond: a server that promises 3 s
+// and cuts "exp" down to whole seconds takes it back after little more than 2.
+func TestShortLivedTokenIsNotServedInItsLastSecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		net, s := counted(t)
+		net.expires = `,"expires_in":3`
+		require.Equal(t, "t1", mustToken(t, s)) // asked a second ago
+		net.failing.Store(true)
+		time.Sleep(990 * time.Millisecond)
+		require.Equal(t, "t1", mustToken(t, s))
+		time.Sleep(20 * time.Millisecond)
+		_, err := s.Token(t.Context())
+		require.Error(t, err)
+		time.Sleep(time.Minute)
 	})
 }
 
@@ -171,7 +188,7 @@ func TestRefreshesAreSpread(t *testing.T) {
 				synctest.Wait()
 			}
 			seconds := int(time.Since(start)/time.Second) + 1
-			assert.True(t, seconds >= 420 && seconds <= 481, seconds)
+			assert.True(t, seconds >= 413 && seconds <= 474, seconds)
 			due[seconds] = true
 			time.Sleep(2 * time.Second) // let it land inside the bubble
 		}
@@ -239,9 +256,9 @@ func TestLifetimes(t *testing.T) {
 	}{
 		"an hour":            {`,"expires_in":3600`, time.Hour, 1, 1},
 		"as a string":        {`,"expires_in":"3600"`, time.Hour, 1, 1},
-		"absent":             {` `, 0, 12, 15},
-		"null":               {`,"expires_in":null`, 0, 12, 15},
-		"zero":               {`,"expires_in":0`, 0, 12, 15},
+		"absent":             {` `, 0, 12, 16},
+		"null":               {`,"expires_in":null`, 0, 12, 16},
+		"zero":               {`,"expires_in":0`, 0, 12, 16},
 		"a fraction":         {`,"expires_in":3600.9`, time.Hour, 1, 1},
 		"two seconds":        {`,"expires_in":2`, 2 * time.Second, 100, 602},
 		"more than a day":    {`,"expires_in":31536000`, 24 * time.Hour, 1, 1},
