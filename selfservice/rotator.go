@@ -126,8 +126,8 @@ func (r *Rotator) ClientSecret(ctx context.Context) (keys.Secret, error) {
 }
 
 // Published returns the public keys that servers must know: the active one,
-// the pending one and those that have not been retired yet. It is what a
-// keys.Handler serves where the server fetches a JWKS.
+// the pending one and those that have been neither turned off nor retired yet.
+// It is what a keys.Handler serves where the server fetches a JWKS.
 func (r *Rotator) Published(ctx context.Context) (keys.Set, error) {
 	s := r.current.Load()
 	if s == nil {
@@ -138,7 +138,7 @@ func (r *Rotator) Published(ctx context.Context) (keys.Set, error) {
 	}
 	var set keys.Set
 	for _, e := range s.entries() {
-		if e.Credential.Key != nil {
+		if e.Credential.Key != nil && !e.Off {
 			set.Keys = append(set.Keys, e.Credential.Key.PublicKey())
 		}
 	}
