@@ -104,7 +104,7 @@ func (p *Provider) List(context.Context, selfservice.Credential) ([]selfservice.
 // from when on it can be used. The engine saved the key before, which is what
 // published it.
 func (p *Provider) Register(ctx context.Context, _, c selfservice.Credential) (selfservice.Registration, error) {
-	set, err := p.published(ctx)
+	set, err := p.Published(ctx)
 	if err != nil {
 		return selfservice.Registration{}, err
 	}
@@ -117,8 +117,8 @@ func (p *Provider) Register(ctx context.Context, _, c selfservice.Credential) (s
 	return selfservice.Registration{}, &selfservice.CallError{Wait: 5 * time.Second, Err: ErrUnpublished}
 }
 
-// published reads the JWKS as a server would that has no copy.
-func (p *Provider) published(ctx context.Context) (keys.Set, error) {
+// Published reads the JWKS as a server would that has no copy.
+func (p *Provider) Published(ctx context.Context) (keys.Set, error) {
 	u, err := url.Parse(p.URL)
 	if err != nil || u.Host == "" || u.Scheme != "https" && !(u.Scheme == "http" && loopback(u.Hostname())) {
 		return keys.Set{}, ErrURL
