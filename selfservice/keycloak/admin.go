@@ -133,15 +133,18 @@ func wrap(err error) error {
 
 // address refuses to send tokens over the network in clear.
 func (a *Admin) address(r request) (string, error) {
-	u, err := url.Parse(strings.TrimSuffix(a.Realm.Server, "/") + "/admin" + r.path)
-	if err != nil || u.Host == "" || u.User != nil || u.Fragment != "" {
+	u, err := url.Parse(a.Realm.Server)
+	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		return "", refuse(ErrConfig, "the server's URL")
 	}
 	if u.Scheme != "https" && !(u.Scheme == "http" && loopback(u.Hostname())) {
 		return "", refuse(ErrConfig, "the server's URL is not https")
 	}
-	u.RawQuery = r.query.Encode()
-	return u.String(), nil
+	address := strings.TrimSuffix(u.String(), "/") + "/admin" + r.path
+	if len(r.query) > 0 {
+		address += "?" + r.query.Encode()
+	}
+	return address, nil
 }
 
 func loopback(host string) bool {

@@ -38,15 +38,17 @@ func certified(t *testing.T, alg keys.Algorithm) *keys.Key {
 	return key
 }
 
+func certificateFile(k *keys.Key) keycloak.KeyFile {
+	return keycloak.KeyFile{Format: keycloak.FormatCertificate, Content: certs.PEM(k.Certificates())}
+}
+
 func TestUploadsActAtOnce(t *testing.T) {
 	each(t, func(tg *target) {
 		t, ctx := tg.t, tg.t.Context()
 		id, _ := tg.client("app", nil)
 		const password = "changeit-7"
 		files := map[string]func(*keys.Key) keycloak.KeyFile{
-			"certificate": func(k *keys.Key) keycloak.KeyFile {
-				return keycloak.KeyFile{Format: keycloak.FormatCertificate, Content: certs.PEM(k.Certificates())}
-			},
+			"certificate": certificateFile,
 			"public key": func(k *keys.Key) keycloak.KeyFile {
 				der, err := x509.MarshalPKIXPublicKey(k.PublicKey().Public())
 				require.NoError(t, err)
@@ -80,7 +82,7 @@ func TestUploadsActAtOnce(t *testing.T) {
 			last = key
 		}
 		ec := certified(t, keys.ES384)
-		require.NoError(t, tg.admin.Upload(ctx, id, keycloak.KeyFile{Format: keycloak.FormatCertificate, Content: certs.PEM(ec.Certificates())}))
+		require.NoError(t, tg.admin.Upload(ctx, id, certificateFile(ec)))
 		assert.True(t, tg.acceptsKey("app", ec), "an EC certificate")
 	})
 }
@@ -99,7 +101,7 @@ func TestAnUploadAloneIsNotSeen(t *testing.T) {
 		t, ctx := tg.t, tg.t.Context()
 		id, _ := tg.client("app", nil)
 		one, two := certified(t, keys.ES256), certified(t, keys.ES256)
-		require.NoError(t, tg.admin.Upload(ctx, id, keycloak.KeyFile{Format: keycloak.FormatCertificate, Content: certs.PEM(one.Certificates())}))
+		require.NoError(t, tg.admin.Upload(ctx, id, certificateFile(one)))
 		require.True(t, tg.acceptsKey("app", one))
 		var body bytes.Buffer
 		w := multipart.NewWriter(&body)
@@ -123,7 +125,7 @@ func TestNamesOfACertificatesKey(t *testing.T) {
 		t, ctx := tg.t, tg.t.Context()
 		id, _ := tg.client("app", nil)
 		key := certified(t, keys.ES256)
-		require.NoError(t, tg.admin.Upload(ctx, id, keycloak.KeyFile{Format: keycloak.FormatCertificate, Content: certs.PEM(key.Certificates())}))
+		require.NoError(t, tg.admin.Upload(ctx, id, certificateFile(key)))
 		thumbprint, err := key.With(keys.Options{KeyID: key.Thumbprint()})
 		require.NoError(t, err)
 		assert.True(t, tg.acceptsKey("app", key), "certs.KeyID")

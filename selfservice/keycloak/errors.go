@@ -14,22 +14,21 @@ import (
 // an *[Error] that wraps one of them. A token that is refused is an
 // *assertion.Error.
 var (
-	ErrUnauthorized = errors.New("the admin token is not accepted")                    // 401
-	ErrForbidden    = errors.New("the role for this is missing")                       // 403
-	ErrNotFound     = errors.New("there is no such thing")                             // 404, or an empty list
-	ErrConflict     = errors.New("it exists already")                                  // 409
-	ErrFeature      = errors.New("the server's feature is off")                        // 501
-	ErrRefused      = errors.New("the server refused the request")                     // any other status but 2xx
-	ErrMalformed    = errors.New("the server answered with something unexpected")      // the request may have been carried out
-	ErrTooLarge     = errors.New("the answer is too large")                            //
-	ErrConfig       = errors.New("invalid argument")                                   // found here, nothing was sent
-	ErrMasked       = errors.New("the secret is not shown to this administrator")      // it has view-clients only
-	ErrMode         = errors.New("the client authenticates in another way")            // than the call is for
-	ErrNoOverlap    = errors.New("the old secret would end at once")                   // no rotation policy applies to the client
-	ErrLost         = errors.New("the change is not there after it was made")          // somebody else wrote at the same time
-	ErrLastKey      = errors.New("refusing to remove the last key")                    //
-	ErrNotYet       = errors.New("the server does not issue another secret yet")       // outside the policy's remaining-rotation-period
-	ErrPublished    = errors.New("the JWKS URL does not show what it should show yet") //
+	ErrUnauthorized = errors.New("the admin token is not accepted")               // 401
+	ErrForbidden    = errors.New("the role for this is missing")                  // 403
+	ErrNotFound     = errors.New("there is no such thing")                        // 404, or an empty list
+	ErrConflict     = errors.New("it exists already")                             // 409
+	ErrFeature      = errors.New("the server's feature is off")                   // 501
+	ErrRefused      = errors.New("the server refused the request")                // any other status but 2xx
+	ErrMalformed    = errors.New("the server answered with something unexpected") // the request may have been carried out
+	ErrTooLarge     = errors.New("the answer is too large")
+	ErrConfig       = errors.New("invalid argument")                              // found here, nothing was sent
+	ErrMasked       = errors.New("the secret is not shown to this administrator") // it has view-clients only
+	ErrMode         = errors.New("the client authenticates in another way")       // than the call is for
+	ErrNoOverlap    = errors.New("the old secret would end at once")              // no rotation policy applies to the client
+	ErrLost         = errors.New("the change is not there after it was made")     // somebody else wrote at the same time
+	ErrLastKey      = errors.New("refusing to remove the last key")
+	ErrPublished    = errors.New("the old key is still at the JWKS URL")
 )
 
 const (

@@ -37,9 +37,10 @@ type target struct {
 }
 
 // each runs a test on the fake and, where KEYCLOAK_URL names one, on a live
-// server: KEYCLOAK_ADMIN_CLIENT and KEYCLOAK_ADMIN_SECRET are its
+// server: KEYCLOAK_ADMIN_CLIENT_ID and KEYCLOAK_ADMIN_CLIENT_SECRET are its
 // administrator, a service account in the realm master.
 func each(t *testing.T, test func(*target)) {
+	t.Parallel() // on a live server most of the time is waiting for expiries
 	t.Run("fake", func(t *testing.T) {
 		t.Parallel()
 		server := keycloaktest.Start(t)
@@ -60,10 +61,10 @@ func live(t *testing.T) *target {
 	if address == "" {
 		t.Skip("KEYCLOAK_URL names no server; the fake alone is tested")
 	}
-	t.Parallel() // most of the time is waiting for expiries
+	t.Parallel()
 	master := keycloak.Realm{Server: address, Name: "master"}
 	tg := &target{t: t, live: true, wait: time.Sleep, tokens: master.Tokens(&assertion.Basic{
-		ClientID: or(os.Getenv("KEYCLOAK_ADMIN_CLIENT"), "boot"), Secret: keys.NewSecret(or(os.Getenv("KEYCLOAK_ADMIN_SECRET"), "boot-secret")),
+		ClientID: or(os.Getenv("KEYCLOAK_ADMIN_CLIENT_ID"), "boot"), Secret: keys.NewSecret(or(os.Getenv("KEYCLOAK_ADMIN_CLIENT_SECRET"), "boot-secret")),
 	}, nil)}
 	realm := keycloak.Realm{Server: address, Name: "nokkel-" + strings.ToLower(rand.Text()[:8])}
 	tg.realm = realm
@@ -119,7 +120,8 @@ func (tg *target) raw(method, at, contentType string, body any) (int, []byte) {
 	if body != nil {
 		req.Header.Set("Content-Type", contentType)
 	}
-	resp, err := http.DefaultClient.Do(req)
+	client := &http.Client{Transport: tg.realm.Base}
+	resp, err := client.Do(req)
 	require.NoError(tg.t, err)
 	defer resp.Body.Close()
 	answer, err := io.ReadAll(resp.Body)

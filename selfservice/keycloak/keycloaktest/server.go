@@ -13,16 +13,21 @@
 package keycloaktest
 
 import (
+	"crypto"
 	"crypto/rand"
+	"encoding/base64"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/go-jose/go-jose/v4"
 	"github.com/nokkel/nokkel/assertion"
 	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/keycloak"
 )
 
@@ -93,6 +98,30 @@ func (s *Server) Grant(realm, clientID string, roles ...string) {
 	for _, r := range roles {
 		c.roles[r] = true
 	}
+}
+
+// Accepts is the server's own view: whether the client would get a token now
+// with the credential of that fingerprint (selfservice.Credential).
+func (s *Server) Accepts(realm, clientID, fingerprint string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.realms[realm].byClientID(clientID)
+	if c.method == "client-secret" {
+		return !s.mainExpired(c) && s.acceptsSecret(c, func(secret string) bool {
+			return selfservice.SecretFingerprint(keys.NewSecret(secret)) == fingerprint
+		})
+	}
+	has := func(list []jose.JSONWebKey) bool {
+		return slices.ContainsFunc(list, func(k jose.JSONWebKey) bool {
+			sum, err := k.Thumbprint(crypto.SHA256)
+			return err == nil && base64.RawURLEncoding.EncodeToString(sum) == fingerprint
+		})
+	}
+	e, now := s.realms[realm].cache[c.id], s.now()
+	if e != nil && has(e.keys) {
+		return true
+	}
+	return (e == nil || now.Sub(e.loaded) >= reload) && has(s.loadKeys(c))
 }
 
 // Advance sets the server's clock ahead by d more.

@@ -1,0 +1,214 @@
+package keycloak_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nokkel/nokkel/assertion"
+	"github.com/nokkel/nokkel/dpop"
+	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/keycloak"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// TestAnAdministratorWithItsOwnKeyAndDPoP is how many clients are managed: by
+// one that signs in with private_key_jwt and holds bound tokens only.
+func TestAnAdministratorWithItsOwnKeyAndDPoP(t *testing.T) {
+	each(t, func(tg *target) {
+		t, ctx := tg.t, tg.t.Context()
+		managerID, _ := tg.client("manager", nil)
+		tg.grant("manager", "manage-clients", "manage-realm")
+		key := newKey(t)
+		require.NoError(t, tg.admin.SetKeys(ctx, managerID, set(key)))
+		require.NoError(t, tg.admin.UpdateClient(ctx, managerID, keycloak.Change{Attributes: map[string]string{"dpop.bound.access.tokens": "true"}}))
+
+		bearer := tg.realm.Tokens(tg.realm.Signer("manager", key), nil)
+		_, err := bearer.Token(ctx)
+		require.Error(t, err, "the client must prove possession")
+		tokens := tg.realm.Tokens(tg.realm.Signer("manager", key), &dpop.Prover{})
+		token, err := tokens.Token(ctx)
+		require.NoError(t, err)
+		assert.Equal(t, "DPoP", token.Type)
+		manager := &keycloak.Admin{Realm: tg.realm, Tokens: tokens}
+
+		id, _ := tg.client("app", nil)
+		appKey := newKey(t)
+		require.NoError(t, manager.SetKeys(ctx, id, set(appKey)))
+		assert.True(t, tg.acceptsKey("app", appKey))
+		require.NoError(t, manager.PutRotationProfile(ctx, keycloak.RotationProfile{Name: "p", Expiration: day}))
+
+		if !tg.old() { // which ignores the binding
+			stolen := &keycloak.Admin{Realm: tg.realm, Tokens: fixed(token.AccessToken.Reveal())}
+			_, err = stolen.Client(ctx, id)
+			require.ErrorIs(t, err, keycloak.ErrUnauthorized, "a bound token as a bearer token")
+		}
+
+		// It rotates its own key as it does those of others.
+		own := keycloak.JWKS{Client: &keycloak.Client{Realm: tg.realm, ClientID: "manager", DPoP: true}}
+		next := newKey(t)
+		_, err = own.Register(ctx, selfservice.Credential{Key: key}, selfservice.Credential{Key: next})
+		require.NoError(t, err)
+		require.NoError(t, own.Remove(ctx, selfservice.Credential{Key: next}, selfservice.Registration{Fingerprint: key.Thumbprint()}))
+		_, err = manager.Client(ctx, id)
+		require.NoError(t, err, "the token outlives the key it was got with")
+	})
+}
+
+// fixed is a bearer token that is not renewed.
+type fixed string
+
+func (f fixed) BoundToken(context.Context) (string, *keys.Key, error) { return string(f), nil, nil }
+
+func TestErrorsOfTheServer(t *testing.T) {
+	each(t, func(tg *target) {
+		t, ctx := tg.t, tg.t.Context()
+		id, secret := tg.client("app", nil)
+		_, viewer := tg.client("viewer", nil)
+		tg.grant("viewer", "view-clients")
+		as := &keycloak.Admin{Realm: tg.realm, Tokens: tg.realm.Tokens(&assertion.Post{ClientID: "viewer", Secret: viewer}, nil)}
+		read, err := as.ClientSecret(ctx, id)
+		require.NoError(t, err)
+		assert.True(t, read.Equal(secret), "view-clients reads secrets")
+		_, err = as.RegenerateSecret(ctx, id)
+		require.ErrorIs(t, err, keycloak.ErrForbidden)
+		_, err = as.Policies(ctx)
+		require.ErrorIs(t, err, keycloak.ErrForbidden)
+
+		wrong := &keycloak.Admin{Realm: tg.realm, Tokens: fixed("not-a-token")}
+		_, err = wrong.FindClient(ctx, "app")
+		require.ErrorIs(t, err, keycloak.ErrUnauthorized)
+		var e *keycloak.Error
+		require.ErrorAs(t, err, &e)
+		assert.Equal(t, http.StatusUnauthorized, e.Status)
+		nowhere := &keycloak.Admin{Realm: keycloak.Realm{Server: tg.realm.Server, Name: "nowhere"}, Tokens: tg.tokens}
+		_, err = nowhere.FindClient(ctx, "app")
+		require.ErrorIs(t, err, keycloak.ErrNotFound)
+	})
+}
+
+func TestServerInfo(t *testing.T) {
+	each(t, func(tg *target) {
+		info, err := tg.admin.ServerInfo(tg.t.Context())
+		require.NoError(tg.t, err)
+		assert.NotEmpty(tg.t, info.Version)
+		assert.Equal(tg.t, keycloak.On, info.Rotation)
+		assert.Equal(tg.t, keycloak.On, info.DPoP)
+
+		_, secret := tg.client("viewer", nil)
+		tg.grant("viewer", "view-clients")
+		as := &keycloak.Admin{Realm: tg.realm, Tokens: tg.realm.Tokens(&assertion.Basic{ClientID: "viewer", Secret: secret}, nil)}
+		info, err = as.ServerInfo(tg.t.Context())
+		require.NoError(tg.t, err)
+		assert.Equal(tg.t, keycloak.On, info.Rotation, "as another realm's administrator sees it")
+	})
+}
+
+// TestShapesOfErrors is about answers that no server here gives on demand.
+func TestShapesOfErrors(t *testing.T) {
+	const secret = "tZ3kq9vRr2mWc8yLh5pXn7bJd4gFs6aE"
+	for name, test := range map[string]struct {
+		status int
+		body   string
+		want   error
+		text   string
+	}{
+		"OAuth":           {403, `{"error":"HTTP 403 Forbidden"}`, keycloak.ErrForbidden, "keycloak: the role for this is missing: 403 HTTP 403 Forbidden"},
+		"OAuth with text": {400, `{"error":"invalid_request","error_description":"no"}`, keycloak.ErrRefused, "keycloak: the server refused the request: 400 invalid_request: no"},
+		"admin":           {409, `{"errorMessage":"Client app already exists","field":null,"params":null}`, keycloak.ErrConflict, "keycloak: it exists already: 409: Client app already exists"},
+		"feature off":     {501, `{"error":"Feature not enabled"}`, keycloak.ErrFeature, "keycloak: the server's feature is off: 501 Feature not enabled"},
+		"HTML":            {502, "<html>Bad Gateway</html>", keycloak.ErrRefused, "keycloak: the server refused the request: 502"},
+		"nothing":         {500, "", keycloak.ErrRefused, "keycloak: the server refused the request: 500"},
+		"other types":     {400, `{"error":{"a":1},"errorMessage":7}`, keycloak.ErrRefused, "keycloak: the server refused the request: 400"},
+		"a secret in it":  {400, `{"errorMessage":"bad secret ` + secret + `\n\u001b[31m!"}`, keycloak.ErrRefused, "keycloak: the server refused the request: 400: bad secret [redacted]  [31m!"},
+		"endless":         {400, `{"errorMessage":"` + strings.Repeat("no ", 2000) + `"}`, keycloak.ErrRefused, ""},
+		"a redirect":      {302, "", keycloak.ErrRefused, "keycloak: the server refused the request: 302"},
+		"no JSON":         {200, "<html>", keycloak.ErrMalformed, ""},
+		"another type":    {200, `{"value":7}`, keycloak.ErrMalformed, ""},
+		"a mask":          {200, `{"type":"secret","value":"**********"}`, keycloak.ErrMasked, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Retry-After", "7")
+				if test.status == 302 {
+					w.Header().Set("Location", "http://203.0.113.1/")
+				}
+				w.WriteHeader(test.status)
+				w.Write([]byte(test.body))
+			}))
+			defer server.Close()
+			admin := &keycloak.Admin{Realm: keycloak.Realm{Server: server.URL, Name: "r"}, Tokens: fixed("token")}
+			_, err := admin.ClientSecret(t.Context(), "id")
+			require.ErrorIs(t, err, test.want)
+			if test.text != "" {
+				assert.Equal(t, test.text, err.Error())
+			}
+			assert.Less(t, len(err.Error()), 400)
+			assert.NotContains(t, fmt.Sprintf("%v %+v %#v", err, err, err), secret)
+			var e *keycloak.Error
+			if require.ErrorAs(t, err, &e); test.status >= 300 {
+				assert.Equal(t, 7*time.Second, e.RetryAfter())
+			}
+		})
+	}
+}
+
+func TestTokensDoNotLeaveInClear(t *testing.T) {
+	for _, server := range []string{"http://keycloak.example.no", "ftp://127.0.0.1", "https://", "http:///", "https://keycloak.example.no?a=b", "https://user@keycloak.example.no", "\x7f"} {
+		admin := &keycloak.Admin{Realm: keycloak.Realm{Server: server, Name: "r"}, Tokens: fixed("token")}
+		_, err := admin.FindClient(t.Context(), "app")
+		require.ErrorIs(t, err, keycloak.ErrConfig, server)
+	}
+	_, err := new(keycloak.Admin).FindClient(t.Context(), "app")
+	require.ErrorIs(t, err, keycloak.ErrConfig)
+}
+
+// TestATokenThatEndedIsReplacedOnce: a server that was restarted knows none of
+// its tokens any more.
+func TestATokenThatEndedIsReplacedOnce(t *testing.T) {
+	given, calls := 0, 0
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /realms/r/protocol/openid-connect/token", func(w http.ResponseWriter, _ *http.Request) {
+		given++
+		fmt.Fprintf(w, `{"access_token":"t%d","token_type":"Bearer","expires_in":60}`, given)
+	})
+	mux.HandleFunc("GET /admin/", func(w http.ResponseWriter, r *http.Request) {
+		calls++
+		if r.Header.Get("Authorization") != "Bearer t2" {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		w.Write([]byte(`[{"id":"1","clientId":"app"}]`))
+	})
+	server := httptest.NewServer(mux)
+	defer server.Close()
+	realm := keycloak.Realm{Server: server.URL, Name: "r"}
+	admin := &keycloak.Admin{Realm: realm, Tokens: realm.Tokens(&assertion.Post{ClientID: "a", Secret: keys.NewSecret("s")}, nil)}
+	info, err := admin.FindClient(t.Context(), "app")
+	require.NoError(t, err)
+	assert.Equal(t, "1", info.ID)
+	assert.Equal(t, 2, given)
+	assert.Equal(t, 2, calls)
+}
+
+// TestThePasswordGrant needs users, which the fake has not.
+func TestThePasswordGrant(t *testing.T) {
+	tg := live(t)
+	tg.rest(http.MethodPost, tg.path("users"), map[string]any{
+		"username": "first", "enabled": true, "email": "first@example.no", "firstName": "F", "lastName": "L", "emailVerified": true,
+		"credentials": []any{map[string]any{"type": "password", "value": "pass word+&", "temporary": false}},
+	})
+	tokens := tg.realm.Tokens(&keycloak.Password{Username: "first", Password: keys.NewSecret("pass word+&")}, nil)
+	_, err := tokens.Token(t.Context())
+	require.NoError(t, err)
+	tokens = tg.realm.Tokens(&keycloak.Password{Username: "first", Password: keys.NewSecret("wrong")}, nil)
+	_, err = tokens.Token(t.Context())
+	require.Error(t, err)
+	assert.NotContains(t, err.Error(), "wrong")
+}

@@ -1,0 +1,254 @@
+package keycloak_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/nokkel/nokkel/assertion"
+	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/keycloak"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// requesters ask for tokens without pause until they are stopped.
+type requesters struct {
+	done, failed atomic.Int64
+	first        atomic.Pointer[error]
+	stop         chan struct{}
+	group        sync.WaitGroup
+}
+
+// load starts 4 of them. Each request authenticates with what the rotator
+// serves at that moment.
+func (tg *target) load(clientID string, r *selfservice.Rotator, secret bool) *requesters {
+	q := &requesters{stop: make(chan struct{})}
+	for range 4 {
+		q.group.Go(func() {
+			for {
+				select {
+				case <-q.stop:
+					return
+				default:
+				}
+				var auth assertion.Authenticator = tg.realm.Signer(clientID, r)
+				if secret {
+					auth = &assertion.Basic{ClientID: clientID, Secret: r}
+				}
+				_, err := tg.realm.Tokens(auth, nil).Token(context.Background())
+				q.done.Add(1)
+				if err != nil {
+					q.failed.Add(1)
+					q.first.CompareAndSwap(nil, &err)
+				}
+			}
+		})
+	}
+	return q
+}
+
+func (q *requesters) end(t *testing.T, name string) {
+	close(q.stop)
+	q.group.Wait()
+	t.Logf("%s: %d requests, %d failures", name, q.done.Load(), q.failed.Load())
+	if q.failed.Load() > 0 {
+		t.Errorf("the first failure: %v", *q.first.Load())
+	}
+	assert.Positive(t, q.done.Load())
+}
+
+// times is n on a live server, and less where the same code is tested often.
+func (tg *target) times(n int) int {
+	if tg.live {
+		return n
+	}
+	return n / 3
+}
+
+// rotate makes rotations, each to its end, under load.
+func (tg *target) rotate(name string, r *selfservice.Rotator, secret bool) {
+	t, ctx := tg.t, tg.t.Context()
+	rotations := tg.times(10)
+	q := tg.load("app", r, secret)
+	for range rotations {
+		require.NoError(t, r.Rotate(ctx))
+		for {
+			next, err := r.Step(ctx)
+			require.NoError(t, err)
+			st, err := r.Status(ctx)
+			require.NoError(t, err)
+			if len(st.Retiring) == 0 {
+				break
+			}
+			time.Sleep(time.Until(next))
+		}
+	}
+	st, err := r.Status(ctx)
+	require.NoError(t, err)
+	assert.Equal(t, rotations, st.Rotations)
+	q.end(t, fmt.Sprintf("%s, %d rotations", name, rotations))
+}
+
+func short() selfservice.Timing {
+	return selfservice.Timing{Overlap: 400 * time.Millisecond, Reread: 100 * time.Millisecond}
+}
+
+func TestStoredKeysRotateUnderLoad(t *testing.T) {
+	each(t, func(tg *target) {
+		t, ctx := tg.t, tg.t.Context()
+		id, _ := tg.client("app", nil)
+		tg.grant("app", "manage-clients")
+		key := newKey(t)
+		require.NoError(t, tg.admin.SetKeys(ctx, id, set(key)))
+		client := &keycloak.Client{Realm: tg.realm, ClientID: "app", DPoP: true}
+		r := &selfservice.Rotator{Provider: keycloak.JWKS{Client: client}, Store: &selfservice.Mem{}, Timing: short()}
+		require.NoError(t, r.Adopt(ctx, selfservice.Credential{Key: key}))
+		tg.rotate("stored keys, by itself", r, false)
+		stored, err := tg.admin.Keys(ctx, id)
+		require.NoError(t, err)
+		assert.Len(t, stored.Keys, 1)
+		assert.False(t, tg.acceptsKey("app", key))
+	})
+}
+
+func TestSecretsRotateUnderLoad(t *testing.T) {
+	for name, provider := range map[string]func(*keycloak.Client) selfservice.Provider{
+		"the server's": func(c *keycloak.Client) selfservice.Provider { return keycloak.Secret{Client: c} },
+		"our own":      func(c *keycloak.Client) selfservice.Provider { return keycloak.OwnSecret{Client: c} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			each(t, func(tg *target) {
+				t, ctx := tg.t, tg.t.Context()
+				tg.policy(7*day, 2*day, day)
+				_, secret := tg.client("app", nil)
+				client := &keycloak.Client{Realm: tg.realm, ClientID: "app", Admin: tg.admin}
+				r := &selfservice.Rotator{Provider: provider(client), Store: &selfservice.Mem{}, Timing: short()}
+				require.NoError(t, r.Adopt(ctx, selfservice.Credential{Secret: secret}))
+				tg.rotate("secrets of "+name+" under a policy", r, true)
+				assert.False(t, tg.acceptsSecret("app", secret))
+			})
+		})
+	}
+}
+
+// TestKeysAtAURLRotateUnderLoad takes 12 s for each rotation, so it is for live
+// servers; on the fake it is made in no time, with faults besides.
+func TestKeysAtAURLRotateUnderLoad(t *testing.T) {
+	tg := live(t)
+	id, _ := tg.client("app", nil)
+	key := newKey(t)
+	r := &selfservice.Rotator{Store: &selfservice.Mem{}, Timing: short()}
+	published := httptest.NewServer(&keys.Handler{Keys: r.Published})
+	t.Cleanup(published.Close)
+	require.NoError(t, tg.admin.SetJWKSURL(t.Context(), id, published.URL))
+	client := &keycloak.Client{Realm: tg.realm, ClientID: "app", Admin: tg.admin}
+	r.Provider = keycloak.JWKSURL{Client: client, Margin: time.Second}
+	require.NoError(t, r.Adopt(t.Context(), selfservice.Credential{Key: key}))
+	tg.rotate("keys at a URL", r, false)
+	assert.False(t, tg.acceptsKey("app", key))
+}
+
+// victim is what a process is told that rotates until it is killed.
+type victim struct {
+	Server, Realm, Dir string
+	Secret             bool
+}
+
+const victimVariable = "NOKKEL_TEST_VICTIM"
+
+func TestMain(m *testing.M) {
+	if text := os.Getenv(victimVariable); text != "" {
+		var v victim
+		if err := json.Unmarshal([]byte(text), &v); err != nil {
+			panic(err)
+		}
+		fmt.Fprintln(os.Stderr, v.run())
+		os.Exit(1)
+	}
+	flag.Parse()
+	if os.Getenv("KEYCLOAK_URL") != "" {
+		flag.Set("test.parallel", "12") // they wait for expiries rather than compute
+	}
+	os.Exit(m.Run())
+}
+
+func (v victim) run() error {
+	client := &keycloak.Client{Realm: keycloak.Realm{Server: v.Server, Name: v.Realm}, ClientID: "app"}
+	var provider selfservice.Provider = keycloak.JWKS{Client: client}
+	if v.Secret {
+		provider = keycloak.Secret{Client: client}
+	}
+	r := &selfservice.Rotator{Provider: provider, Store: selfservice.Dir(v.Dir), Timing: v.timing()}
+	for {
+		if err := r.Rotate(context.Background()); err != nil {
+			return err
+		}
+		for range 20 {
+			if next, err := r.Step(context.Background()); err != nil || time.Until(next) > time.Second {
+				break
+			} else {
+				time.Sleep(time.Until(next))
+			}
+		}
+	}
+}
+
+func (victim) timing() selfservice.Timing {
+	return selfservice.Timing{Overlap: 600 * time.Millisecond, Reread: 50 * time.Millisecond, CallTimeout: 2 * time.Second, Lease: 8 * time.Second}
+}
+
+// TestAKilledRotatorIsResumed kills the process that rotates its own client,
+// while others go on with what is in the store.
+func TestAKilledRotatorIsResumed(t *testing.T) {
+	for _, secret := range []bool{false, true} {
+		t.Run(map[bool]string{false: "stored keys", true: "secrets under a policy"}[secret], func(t *testing.T) {
+			each(t, func(tg *target) { tg.kill(secret) })
+		})
+	}
+}
+
+func (tg *target) kill(secret bool) {
+	t, ctx := tg.t, tg.t.Context()
+	tg.policy(7*day, 2*day, day)
+	id, first := tg.client("app", nil)
+	tg.grant("app", "manage-clients")
+	adopted := selfservice.Credential{Secret: first}
+	if !secret {
+		adopted = selfservice.Credential{Key: newKey(t)}
+		require.NoError(t, tg.admin.SetKeys(ctx, id, set(adopted.Key)))
+	}
+	v := victim{Server: tg.realm.Server, Realm: tg.realm.Name, Dir: filepath.Join(t.TempDir(), "store"), Secret: secret}
+	text, err := json.Marshal(v)
+	require.NoError(t, err)
+	follower := &selfservice.Rotator{Store: selfservice.Dir(v.Dir), Timing: v.timing()}
+	require.NoError(t, follower.Adopt(ctx, adopted))
+	following, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go follower.Run(following)
+	q := tg.load("app", follower, secret)
+	for kills := range tg.times(6) {
+		process := exec.Command(os.Args[0])
+		process.Env = append(os.Environ(), victimVariable+"="+string(text))
+		require.NoError(t, process.Start())
+		time.Sleep(time.Second + time.Duration(kills)*137*time.Millisecond)
+		require.NoError(t, process.Process.Kill())
+		var exit *exec.ExitError
+		require.True(t, errors.As(process.Wait(), &exit) && !exit.Exited(), "it was killed and did not fail")
+	}
+	st, err := follower.Status(ctx)
+	require.NoError(t, err)
+	assert.Positive(t, st.Rotations)
+	q.end(t, fmt.Sprintf("%d kills, %d rotations", tg.times(6), st.Rotations))
+}

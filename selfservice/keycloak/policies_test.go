@@ -1,0 +1,152 @@
+package keycloak_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/nokkel/nokkel/selfservice/keycloak"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestPoliciesOfOthersStay(t *testing.T) {
+	each(t, func(tg *target) {
+		t, ctx := tg.t, tg.t.Context()
+		const foreignProfile = `{"name":"theirs","description":"d","executors":[{"executor":"consent-required","configuration":{"auto-configure":true}}]}`
+		const foreignPolicy = `{"name":"theirs","description":"d","enabled":false,"conditions":[{"condition":"any-client","configuration":{"is-negative-logic":true}}],"profiles":["theirs"]}`
+		tg.rest(http.MethodPut, tg.path("client-policies/profiles"), json.RawMessage(`{"profiles":[`+foreignProfile+`]}`))
+		tg.rest(http.MethodPut, tg.path("client-policies/policies"), json.RawMessage(`{"policies":[`+foreignPolicy+`]}`))
+		foreign := func() (profile, policy any) {
+			profiles := tg.rest(http.MethodGet, tg.path("client-policies/profiles"), nil).(map[string]any)["profiles"].([]any)
+			policies := tg.rest(http.MethodGet, tg.path("client-policies/policies"), nil).(map[string]any)["policies"].([]any)
+			return profiles[0], policies[0]
+		}
+		profileBefore, policyBefore := foreign()
+
+		weekly := keycloak.RotationProfile{Name: "weekly", Description: "every week", Expiration: 7 * day, Rotated: 2 * day, Remaining: day}
+		require.NoError(t, tg.admin.PutRotationProfile(ctx, weekly))
+		policy := keycloak.Policy{Name: "all", AccessTypes: []string{"confidential"}, Profiles: []string{"weekly"}}
+		require.NoError(t, tg.admin.PutPolicy(ctx, policy))
+		weekly.Expiration = 14 * day
+		require.NoError(t, tg.admin.PutRotationProfile(ctx, weekly))
+		policy.Disabled, policy.Roles = true, []string{"rotates"}
+		require.NoError(t, tg.admin.PutPolicy(ctx, policy))
+
+		profiles, err := tg.admin.RotationProfiles(ctx)
+		require.NoError(t, err)
+		assert.Equal(t, []keycloak.RotationProfile{weekly}, profiles)
+		policies, err := tg.admin.Policies(ctx)
+		require.NoError(t, err)
+		require.Len(t, policies, 2)
+		assert.Equal(t, []string{"any-client"}, policies[0].Others)
+		assert.Equal(t, policy, policies[1])
+
+		require.ErrorIs(t, tg.admin.DeleteProfile(ctx, "weekly"), keycloak.ErrConflict, "a policy names it")
+		require.NoError(t, tg.admin.DeletePolicy(ctx, "all"))
+		require.NoError(t, tg.admin.DeletePolicy(ctx, "all"), "repeated")
+		require.NoError(t, tg.admin.DeleteProfile(ctx, "weekly"))
+		profileAfter, policyAfter := foreign()
+		assert.Equal(t, profileBefore, profileAfter)
+		assert.Equal(t, policyBefore, policyAfter)
+	})
+}
+
+func TestPoliciesWrittenByTheConsole(t *testing.T) {
+	each(t, func(tg *target) {
+		t, ctx := tg.t, tg.t.Context()
+		tg.rest(http.MethodPut, tg.path("client-policies/profiles"), json.RawMessage(`{"profiles":[{"name":"p","executors":[
+			{"executor":"consent-required","configuration":{}},
+			{"executor":"secret-rotation","configuration":{"expiration-period":"2505600","rotated-expiration-period":"172800","remaining-rotation-period":"864000"}}]}]}`))
+		profiles, err := tg.admin.RotationProfiles(ctx)
+		require.NoError(t, err)
+		want := keycloak.RotationProfile{Name: "p", Expiration: 29 * day, Rotated: 2 * day, Remaining: 10 * day}
+		assert.Equal(t, []keycloak.RotationProfile{want}, profiles)
+		want.Expiration = 30 * day
+		require.NoError(t, tg.admin.PutRotationProfile(ctx, want))
+		profiles, err = tg.admin.RotationProfiles(ctx)
+		require.NoError(t, err)
+		assert.Equal(t, []keycloak.RotationProfile{want}, profiles)
+		raw := tg.rest(http.MethodGet, tg.path("client-policies/profiles"), nil).(map[string]any)["profiles"].([]any)[0].(map[string]any)
+		assert.Len(t, raw["executors"], 2, "the other executor stays")
+	})
+}
+
+func TestAPolicyActsOnTheClientsOfItsConditions(t *testing.T) {
+	each(t, func(tg *target) {
+		t, ctx := tg.t, tg.t.Context()
+		require.NoError(t, tg.admin.PutRotationProfile(ctx, keycloak.RotationProfile{Name: "p", Expiration: day, Rotated: time.Hour, Remaining: time.Hour}))
+		require.NoError(t, tg.admin.PutPolicy(ctx, keycloak.Policy{Name: "q", AccessTypes: []string{"confidential"}, Roles: []string{"rotates", "other"}, Profiles: []string{"p"}}))
+		with, _ := tg.client("with", nil)
+		without, _ := tg.client("without", nil)
+		tg.rest(http.MethodPost, tg.path("clients", with, "roles"), map[string]string{"name": "rotates"})
+		overlap, err := tg.admin.Overlap(ctx, with)
+		require.NoError(t, err)
+		assert.True(t, overlap)
+		overlap, err = tg.admin.Overlap(ctx, without)
+		require.NoError(t, err)
+		assert.False(t, overlap)
+
+		secret, err := tg.admin.ClientSecret(ctx, with)
+		require.NoError(t, err)
+		_, err = tg.admin.RegenerateSecret(ctx, with)
+		require.NoError(t, err)
+		require.NoError(t, tg.admin.DeletePolicy(ctx, "q"))
+		assert.True(t, tg.acceptsSecret("with", secret), "until the next update")
+		require.NoError(t, tg.admin.UpdateClient(ctx, with, keycloak.Change{}))
+		assert.False(t, tg.acceptsSecret("with", secret))
+	})
+}
+
+func TestPoliciesThatTheServerWouldRefuse(t *testing.T) {
+	each(t, func(tg *target) {
+		t, ctx := tg.t, tg.t.Context()
+		global := tg.rest(http.MethodGet, tg.path("client-policies/profiles?include-global-profiles=true"), nil).(map[string]any)["globalProfiles"].([]any)
+		name := global[0].(map[string]any)["name"].(string)
+		require.ErrorIs(t, tg.admin.PutRotationProfile(ctx, keycloak.RotationProfile{Name: name, Expiration: day}), keycloak.ErrConfig, "a global name")
+		require.ErrorIs(t, tg.admin.PutPolicy(ctx, keycloak.Policy{Name: "q", AccessTypes: []string{"public"}, Profiles: []string{"nobody"}}), keycloak.ErrNotFound)
+		require.NoError(t, tg.admin.PutPolicy(ctx, keycloak.Policy{Name: "q", AccessTypes: []string{"public"}, Profiles: []string{name}}), "a global profile may be named")
+
+		// What the server itself says to these is one and the same, or nothing.
+		for config, want := range map[string]int{
+			`{"expiration-period":10,"rotated-expiration-period":20,"remaining-rotation-period":1}`: http.StatusBadRequest,
+			`{"expiration-period":10,"rotated-expiration-period":1,"remaining-rotation-period":20}`: http.StatusBadRequest,
+			`{"expiration-period":-1,"rotated-expiration-period":-2,"remaining-rotation-period":0}`: http.StatusBadRequest,
+			`{"expiration-period":10,"rotated-expiration-period":1}`:                                http.StatusInternalServerError,
+		} {
+			status, _ := tg.raw(http.MethodPut, tg.path("client-policies/profiles"), "application/json",
+				json.RawMessage(`{"profiles":[{"name":"p","executors":[{"executor":"secret-rotation","configuration":`+config+`}]}]}`))
+			assert.Equal(t, want, status, config)
+		}
+	})
+}
+
+func TestRulesOfProfilesAndPolicies(t *testing.T) {
+	for name, p := range map[string]keycloak.RotationProfile{
+		"no name":                       {Expiration: day},
+		"no expiration":                 {Name: "p"},
+		"negative expiration":           {Name: "p", Expiration: -day},
+		"over ten years":                {Name: "p", Expiration: 3651 * day},
+		"parts of a second":             {Name: "p", Expiration: day + time.Millisecond},
+		"rotated as long as expiration": {Name: "p", Expiration: day, Rotated: day},
+		"negative rotated":              {Name: "p", Expiration: day, Rotated: -time.Second},
+		"remaining over expiration":     {Name: "p", Expiration: day, Remaining: day + time.Second},
+		"negative remaining":            {Name: "p", Expiration: day, Remaining: -time.Second},
+	} {
+		t.Run("profile: "+name, func(t *testing.T) {
+			require.ErrorIs(t, new(keycloak.Admin).PutRotationProfile(t.Context(), p), keycloak.ErrConfig)
+		})
+	}
+	for name, p := range map[string]keycloak.Policy{
+		"no name":             {AccessTypes: []string{"public"}, Profiles: []string{"p"}},
+		"no profile":          {Name: "q", AccessTypes: []string{"public"}},
+		"a profile twice":     {Name: "q", AccessTypes: []string{"public"}, Profiles: []string{"p", "p"}},
+		"unknown access type": {Name: "q", AccessTypes: []string{"Confidential"}, Profiles: []string{"p"}},
+		"an empty role":       {Name: "q", Roles: []string{""}, Profiles: []string{"p"}},
+	} {
+		t.Run("policy: "+name, func(t *testing.T) {
+			require.ErrorIs(t, new(keycloak.Admin).PutPolicy(t.Context(), p), keycloak.ErrConfig)
+		})
+	}
+}

@@ -1,0 +1,197 @@
+package keycloak_test
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/nokkel/nokkel/assertion"
+	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/keycloak"
+	"github.com/nokkel/nokkel/selfservice/keycloak/keycloaktest"
+	"github.com/nokkel/nokkel/selfservice/providertest"
+	"github.com/stretchr/testify/require"
+)
+
+// faulty is a fake with one client, and what a process needs to rotate it
+// through a network with faults.
+type faulty struct {
+	t       *testing.T
+	server  *keycloaktest.Server
+	store   *selfservice.Mem
+	admin   *keycloak.Admin // without faults
+	id      string
+	managed bool // by itself
+}
+
+const fakeURL = "http://127.0.0.1"
+
+func newFaulty(t *testing.T, managed bool) *faulty {
+	f := &faulty{t: t, server: keycloaktest.New(fakeURL), store: &selfservice.Mem{}, managed: managed}
+	f.server.AddRealm("test")
+	f.server.Fetch = providertest.Handler(http.HandlerFunc(f.publish))
+	f.admin = f.administrator(providertest.Handler(f.server))
+	tg := &target{t: t, realm: f.realm(providertest.Handler(f.server)), tokens: f.admin.Tokens.(*assertion.TokenSource)}
+	f.id = tg.rest(http.MethodPost, tg.path("clients"), map[string]any{
+		"clientId": "app", "serviceAccountsEnabled": true, "secret": firstSecret().Reveal(), "attributes": map[string]string{},
+	}).(string)
+	f.server.Grant("test", "app", "manage-clients")
+	return f
+}
+
+func firstSecret() keys.Secret { return keys.NewSecret("the-secret-that-was-registered-by-hand") }
+
+func (f *faulty) realm(base http.RoundTripper) keycloak.Realm {
+	return keycloak.Realm{Server: fakeURL, Name: "test", Base: base}
+}
+
+func (f *faulty) administrator(base http.RoundTripper) *keycloak.Admin {
+	master := keycloak.Realm{Server: fakeURL, Name: "master", Base: base}
+	return &keycloak.Admin{Realm: f.realm(base), Tokens: master.Tokens(&assertion.Basic{
+		ClientID: keycloaktest.AdminID, Secret: keys.NewSecret(keycloaktest.AdminSecret),
+	}, nil)}
+}
+
+// publish is a replica's JWKS endpoint: it serves what the store holds.
+func (f *faulty) publish(w http.ResponseWriter, r *http.Request) {
+	replica := &selfservice.Rotator{Store: f.store}
+	(&keys.Handler{Keys: replica.Published}).ServeHTTP(w, r)
+}
+
+// client is the client of a newly started process.
+func (f *faulty) client(io *providertest.IO) *keycloak.Client {
+	mux := http.NewServeMux()
+	mux.Handle("/", f.server)
+	mux.HandleFunc("/jwks.json", f.publish)
+	base := io.Transport(providertest.Handler(mux))
+	c := &keycloak.Client{Realm: f.realm(base), ClientID: "app"}
+	if !f.managed {
+		c.Admin = f.administrator(base)
+	}
+	return c
+}
+
+func (f *faulty) target(first selfservice.Credential, provider func(*keycloak.Client) selfservice.Provider) *providertest.Target {
+	return &providertest.Target{
+		First: first, Store: f.store,
+		Provider: func(io *providertest.IO) selfservice.Provider { return provider(f.client(io)) },
+		Accepts:  func(fingerprint string) bool { return f.server.Accepts("test", "app", fingerprint) },
+	}
+}
+
+func (f *faulty) policy() {
+	tg := &target{t: f.t, admin: f.admin}
+	tg.policy(7*day, 2*day, day)
+}
+
+// TestEveryFaultAtEveryPoint rotates in every way, by an administrator and by
+// the client itself, with a fault at each point.
+func TestEveryFaultAtEveryPoint(t *testing.T) {
+	key, certifiedKey := newKey(t), certified(t, keys.ES256)
+	for _, managed := range []bool{true, false} {
+		by := map[bool]string{true: ", by itself", false: ", by an administrator"}[managed]
+		run := func(name string, start func(*faulty) *providertest.Target) {
+			t.Run(name+by, func(t *testing.T) {
+				providertest.Run(t, func(t *testing.T) *providertest.Target { return start(newFaulty(t, managed)) })
+			})
+		}
+		run("stored keys", func(f *faulty) *providertest.Target {
+			require.NoError(f.t, f.admin.SetKeys(f.t.Context(), f.id, set(key)))
+			target := f.target(selfservice.Credential{Key: key}, func(c *keycloak.Client) selfservice.Provider { return keycloak.JWKS{Client: c} })
+			target.Gone = true
+			return target
+		})
+		run("keys at a URL", func(f *faulty) *providertest.Target {
+			require.NoError(f.t, f.admin.SetJWKSURL(f.t.Context(), f.id, fakeURL+"/jwks.json"))
+			target := f.target(selfservice.Credential{Key: key}, func(c *keycloak.Client) selfservice.Provider { return keycloak.JWKSURL{Client: c} })
+			target.Gone = true
+			return target
+		})
+		run("a secret of the server's under a policy", func(f *faulty) *providertest.Target {
+			f.policy()
+			target := f.target(selfservice.Credential{Secret: firstSecret()}, func(c *keycloak.Client) selfservice.Provider { return keycloak.Secret{Client: c} })
+			target.Gone = true
+			return target
+		})
+		run("an own secret under a policy", func(f *faulty) *providertest.Target {
+			f.policy()
+			target := f.target(selfservice.Credential{Secret: firstSecret()}, func(c *keycloak.Client) selfservice.Provider { return keycloak.OwnSecret{Client: c} })
+			target.Gone = true
+			return target
+		})
+		run("an own secret without a policy", func(f *faulty) *providertest.Target {
+			target := f.target(selfservice.Credential{Secret: firstSecret()}, func(c *keycloak.Client) selfservice.Provider {
+				return keycloak.OwnSecret{Client: c, Cut: true}
+			})
+			target.Gone, target.AtOnce = true, true
+			return target
+		})
+		run("a certificate", func(f *faulty) *providertest.Target {
+			require.NoError(f.t, f.admin.SetKeys(f.t.Context(), f.id, set(certifiedKey)))
+			require.NoError(f.t, f.admin.Upload(f.t.Context(), f.id, certificateFile(certifiedKey)))
+			target := f.target(selfservice.Credential{Key: certifiedKey}, func(c *keycloak.Client) selfservice.Provider {
+				return keycloak.CertificateCut{Client: c}
+			})
+			target.Gone, target.AtOnce = true, true
+			return target
+		})
+	}
+	t.Run("a secret of the server's without a policy, by an administrator", func(t *testing.T) {
+		providertest.Run(t, func(t *testing.T) *providertest.Target {
+			f := newFaulty(t, false)
+			target := f.target(selfservice.Credential{Secret: firstSecret()}, func(c *keycloak.Client) selfservice.Provider { return keycloak.Secret{Client: c} })
+			target.Gone, target.ServerMade = true, true
+			return target
+		})
+	})
+}
+
+func TestASecretWithoutOverlapIsNotManagedByItself(t *testing.T) {
+	each(t, func(tg *target) {
+		t, ctx := tg.t, tg.t.Context()
+		_, secret := tg.client("app", nil)
+		tg.grant("app", "manage-clients")
+		first := selfservice.Credential{Secret: secret}
+		client := &keycloak.Client{Realm: tg.realm, ClientID: "app"}
+		before, err := keycloak.Secret{Client: client}.List(ctx, first)
+		require.NoError(t, err)
+		_, _, err = keycloak.Secret{Client: client}.Issue(ctx, first, before)
+		require.ErrorIs(t, err, keycloak.ErrNoOverlap)
+		_, err = keycloak.OwnSecret{Client: client}.Register(ctx, first, selfservice.Credential{Secret: firstSecret()})
+		require.ErrorIs(t, err, keycloak.ErrNoOverlap)
+		require.True(t, tg.acceptsSecret("app", secret), "and nothing has happened")
+	})
+}
+
+func TestVerifyWithoutAServiceAccount(t *testing.T) {
+	each(t, func(tg *target) {
+		t, ctx := tg.t, tg.t.Context()
+		id, secret := tg.client("web", map[string]any{"serviceAccountsEnabled": false})
+		require.True(t, tg.acceptsSecret("web", secret))
+		require.False(t, tg.acceptsSecret("web", keys.NewSecret("another")))
+		key := newKey(t)
+		require.NoError(t, tg.admin.SetKeys(ctx, id, set(key)))
+		require.True(t, tg.acceptsKey("web", key))
+		require.False(t, tg.acceptsKey("web", newKey(t)))
+	})
+}
+
+// TestSecretsThatSomebodyEndedStayEnded: a rotation must not bring a secret
+// back that an administrator has replaced.
+func TestSecretsThatSomebodyEndedStayEnded(t *testing.T) {
+	each(t, func(tg *target) {
+		t, ctx := tg.t, tg.t.Context()
+		tg.policy(7*day, 2*day, day)
+		id, stolen := tg.client("app", nil)
+		_, err := tg.admin.RegenerateSecret(ctx, id)
+		require.NoError(t, err)
+		require.NoError(t, tg.admin.InvalidateRotatedSecret(ctx, id))
+		require.False(t, tg.acceptsSecret("app", stolen))
+		own := keycloak.OwnSecret{Client: &keycloak.Client{Realm: tg.realm, ClientID: "app", Admin: tg.admin}, Overlap: time.Hour}
+		_, err = own.Register(ctx, selfservice.Credential{Secret: stolen}, selfservice.Credential{Secret: firstSecret()})
+		require.NoError(t, err)
+		require.True(t, tg.acceptsSecret("app", firstSecret()))
+		require.False(t, tg.acceptsSecret("app", stolen))
+	})
+}

@@ -1,0 +1,50 @@
+package keycloak
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/dcr"
+)
+
+// Registered returns the client as one that manages itself by its registration
+// access token (RFC 7592), which the store keeps; see package dcr, which also
+// gives its providers. Where the Client has an Admin, a token that was lost is
+// replaced.
+//
+// Its secret is made anew, and the old one lives on, only by an update within
+// a rotation policy's remaining rotation period; set the Rotator's RenewBefore
+// to less than that.
+func (c *Client) Registered(store selfservice.Store) *dcr.Client {
+	r := &dcr.Client{Store: store, Issuer: c.Realm.issuer(), Base: c.Realm.Base}
+	if c.Admin != nil {
+		r.Recover = func(ctx context.Context) (keys.Secret, error) {
+			info, err := c.Admin.FindClient(ctx, c.ClientID)
+			if err != nil {
+				return keys.Secret{}, err
+			}
+			return c.Admin.RegistrationToken(ctx, info.ID)
+		}
+	}
+	return r
+}
+
+// RegistrationURI is where a client manages its registration.
+func (r Realm) RegistrationURI(clientID string) string {
+	return r.issuer() + "/clients-registrations/openid-connect/" + clientID
+}
+
+// RegistrationToken makes a new registration access token for the client and
+// ends the one before.
+func (a *Admin) RegistrationToken(ctx context.Context, id string) (keys.Secret, error) {
+	var answer struct {
+		Token string `json:"registrationAccessToken"`
+	}
+	err := a.exchange(ctx, http.MethodPost, a.realm("clients", id, "registration-access-token"), nil, &answer)
+	if err == nil && answer.Token == "" {
+		err = refuse(ErrMalformed, "no registration access token")
+	}
+	return keys.NewSecret(answer.Token), err
+}

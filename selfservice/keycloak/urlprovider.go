@@ -1,0 +1,90 @@
+package keycloak
+
+import (
+	"context"
+	"time"
+
+	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/jwksurl"
+)
+
+// JWKSURL rotates the key of a client whose keys Keycloak fetches from a URL
+// ([Admin.SetJWKSURL]). The program publishes there what the Rotator says:
+//
+//	http.Handle("/jwks.json", &keys.Handler{Keys: rotator.Published})
+//
+// Keycloak heeds no Cache-Control. It fetches when it meets a kid that it does
+// not know, at most every 10 s, and believes a key that it knows as long as it
+// is used. So a new key is signed with only when every replica shows it, and
+// Keycloak is made to forget an old one after that is published no more.
+type JWKSURL struct {
+	*Client
+	Margin time.Duration // how much later than others some replicas publish a key; zero: 1 minute, the Rotator's Reread
+}
+
+var (
+	_ selfservice.Registrar = JWKSURL{}
+	_ selfservice.Switch    = JWKSURL{}
+	_ selfservice.Remover   = JWKSURL{}
+)
+
+const refetch = 11 * time.Second // more than the 10 s between two fetches
+
+// List returns the keys that the client's URL shows now.
+func (p JWKSURL) List(ctx context.Context, as selfservice.Credential) ([]selfservice.Registration, error) {
+	url, _, err := p.url(ctx, as)
+	if err != nil {
+		return nil, verdict(err)
+	}
+	set, err := url.Published(ctx)
+	return registrations(set), err
+}
+
+// Register waits for the key to be published; nothing at Keycloak changes.
+func (p JWKSURL) Register(ctx context.Context, as, c selfservice.Credential) (selfservice.Registration, error) {
+	url, _, err := p.url(ctx, as)
+	if err != nil {
+		return selfservice.Registration{}, verdict(err)
+	}
+	return url.Register(ctx, as, c)
+}
+
+// Deactivate does nothing: having called it, the Rotator publishes the key no
+// more.
+func (p JWKSURL) Deactivate(context.Context, selfservice.Credential, selfservice.Registration) error {
+	return nil
+}
+
+// Activate does nothing: having called it, the Rotator publishes the key again.
+func (p JWKSURL) Activate(context.Context, selfservice.Credential, selfservice.Registration) error {
+	return nil
+}
+
+// Remove makes Keycloak forget the key once it is published no more.
+func (p JWKSURL) Remove(ctx context.Context, as selfservice.Credential, r selfservice.Registration) error {
+	url, info, err := p.url(ctx, as)
+	if err != nil {
+		return verdict(err)
+	}
+	set, err := url.Published(ctx)
+	if err != nil {
+		return err
+	}
+	for _, k := range set.Keys {
+		if k.Thumbprint() == r.Fingerprint {
+			return &Error{Rule: ErrPublished, Wait: refetch}
+		}
+	}
+	return verdict(p.admin(as).UpdateClient(ctx, info.ID, Change{}))
+}
+
+func (p JWKSURL) url(ctx context.Context, as selfservice.Credential) (*jwksurl.Provider, *ClientInfo, error) {
+	_, info, err := p.manage(ctx, as)
+	if err != nil {
+		return nil, nil, err
+	}
+	if info.Attributes[useJWKSURL] != "true" {
+		return nil, nil, refuse(ErrMode, "it has no JWKS URL")
+	}
+	return &jwksurl.Provider{URL: info.Attributes[jwksURL], MaxAge: refetch, Margin: p.Margin, Base: p.Realm.Base}, info, nil
+}
