@@ -144,8 +144,8 @@ func (x *exchange) again(resp *http.Response, nonce string, sent time.Time, skew
 // attempt sends the request once.
 func (x *exchange) attempt(token string, key *keys.Key, m memory) (*http.Response, error) {
 	ctx := x.req.Context()
-	proof, err := sign(ctx, key, x.htu, Proof{
-		Method: x.req.Method, AccessToken: token, Nonce: m.nonce, IssuedAt: time.Now().Add(m.skew),
+	proof, err := sign(ctx, key, x.htu, x.prover.tokenHash(token), Proof{
+		Method: x.req.Method, Nonce: m.nonce, IssuedAt: time.Now().Add(m.skew),
 	})
 	if err != nil {
 		return nil, err

@@ -32,18 +32,19 @@ func Sign(ctx context.Context, key *keys.Key, p Proof) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return sign(ctx, key, htu, p)
+	return sign(ctx, key, htu, tokenHash(p.AccessToken), p)
 }
 
-// sign is Sign with "htu" at hand; p.URL is not looked at.
-func sign(ctx context.Context, key *keys.Key, htu string, p Proof) (string, error) {
+// sign is Sign with "htu" and "ath" at hand; p.URL and p.AccessToken are not
+// looked at.
+func sign(ctx context.Context, key *keys.Key, htu, ath string, p Proof) (string, error) {
 	if key == nil {
 		return "", refuse(ErrKey, "")
 	}
 	if p.IssuedAt.IsZero() {
 		p.IssuedAt = time.Now()
 	}
-	b := append(make([]byte, 0, 384+len(p.AccessToken)), `{"jti":"`...)
+	b := append(make([]byte, 0, 512), `{"jti":"`...)
 	b = append(b, rand.Text()...) // base32: nothing to escape
 	b = append(b, `","htm":`...)
 	b = appendString(b, cmp.Or(p.Method, http.MethodGet))
@@ -51,13 +52,9 @@ func sign(ctx context.Context, key *keys.Key, htu string, p Proof) (string, erro
 	b = appendString(b, htu)
 	b = append(b, `,"iat":`...)
 	b = strconv.AppendInt(b, p.IssuedAt.Unix(), 10)
-	if p.AccessToken != "" {
-		n := len(b)
-		b = append(b, p.AccessToken...) // scratch: spares the token a copy of its own
-		sum := sha256.Sum256(b[n:])
-		b = b[:n]
+	if ath != "" {
 		b = append(b, `,"ath":"`...)
-		b = base64.RawURLEncoding.AppendEncode(b, sum[:])
+		b = append(b, ath...)
 		b = append(b, '"')
 	}
 	if p.Nonce != "" {
@@ -65,6 +62,16 @@ func sign(ctx context.Context, key *keys.Key, htu string, p Proof) (string, erro
 		b = appendString(b, p.Nonce)
 	}
 	return key.Sign(ctx, keys.Header{Type: "dpop+jwt", EmbedJWK: true}, append(b, '}'))
+}
+
+// tokenHash returns the "ath" of a token; empty for none.
+func tokenHash(token string) string {
+	if token == "" {
+		return ""
+	}
+	// Sizes that the compiler knows keep all but the result off the heap.
+	sum := sha256.Sum256(append(make([]byte, 0, 2048), token...))
+	return string(base64.RawURLEncoding.AppendEncode(make([]byte, 0, 43), sum[:]))
 }
 
 // appendString appends s as a JSON string.
