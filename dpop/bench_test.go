@@ -11,12 +11,13 @@ import (
 	"time"
 
 	"github.com/nokkel/nokkel/dpop"
+	"github.com/nokkel/nokkel/keys"
 	"github.com/stretchr/testify/assert"
 )
 
 var realistic = dpop.Proof{
 	Method: "GET", URL: "https://api.example.no/v1/patients/12345?fields=name",
-	AccessToken: strings.Repeat("t", 900), Nonce: "eyJ7S_zG.eyJH0-Z.HX4w-7v",
+	AccessToken: keys.NewSecret(strings.Repeat("t", 900)), Nonce: "eyJ7S_zG.eyJH0-Z.HX4w-7v",
 }
 
 // BenchmarkProof makes ES256 proofs with htm, htu, ath and nonce. The budget
@@ -33,7 +34,7 @@ func BenchmarkProof(b *testing.B) {
 // costs a call.
 func BenchmarkTransport(b *testing.B) {
 	answer := &http.Response{StatusCode: 200, Header: http.Header{"Dpop-Nonce": {"n"}}, Body: http.NoBody}
-	rt := &dpop.Transport{Tokens: fixedToken(realistic.AccessToken), Base: roundTripFunc(func(*http.Request) (*http.Response, error) { return answer, nil })}
+	rt := &dpop.Transport{Tokens: fixedToken(realistic.AccessToken.Reveal()), Base: roundTripFunc(func(*http.Request) (*http.Response, error) { return answer, nil })}
 	req, err := http.NewRequestWithContext(b.Context(), http.MethodGet, realistic.URL, nil)
 	if err != nil {
 		b.Fatal(err)

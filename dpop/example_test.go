@@ -60,7 +60,7 @@ func ExampleSign() {
 		return
 	}
 	token := "the access token"
-	proof, err := dpop.Sign(req.Context(), key, dpop.Proof{Method: req.Method, URL: req.URL.String(), AccessToken: token})
+	proof, err := dpop.Sign(req.Context(), key, dpop.Proof{Method: req.Method, URL: req.URL.String(), AccessToken: keys.NewSecret(token)})
 	if err != nil {
 		return
 	}

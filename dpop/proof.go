@@ -16,11 +16,11 @@ import (
 
 // Proof is what one DPoP proof says (RFC 9449 §4.2).
 type Proof struct {
-	Method      string    // "htm", in the case it is sent in; empty: GET, as in net/http
-	URL         string    // "htu" is made of it: normalised (RFC 3986 §6.2), without query and fragment
-	AccessToken string    // "ath" is its SHA-256; empty: none, as at a token endpoint
-	Nonce       string    // "nonce", as the server gave it; empty: none
-	IssuedAt    time.Time // "iat", in whole seconds; zero: now
+	Method      string      // "htm", in the case it is sent in; empty: GET, as in net/http
+	URL         string      // "htu" is made of it: normalised (RFC 3986 §6.2), without query and fragment
+	AccessToken keys.Secret // "ath" is its SHA-256; empty: none, as at a token endpoint
+	Nonce       string      // "nonce", as the server gave it; empty: none
+	IssuedAt    time.Time   // "iat", in whole seconds; zero: now
 }
 
 // Sign returns the proof as a compact JWS by key, with "typ" dpop+jwt, the
@@ -32,7 +32,7 @@ func Sign(ctx context.Context, key *keys.Key, p Proof) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return sign(ctx, key, htu, tokenHash(p.AccessToken), p)
+	return sign(ctx, key, htu, tokenHash(p.AccessToken.Reveal()), p)
 }
 
 // sign is Sign with "htu" and "ath" at hand; p.URL and p.AccessToken are not

@@ -41,7 +41,7 @@ func TestRFC9449Examples(t *testing.T) {
 
 			p := dpop.Proof{Method: v.Method, URL: v.URL, IssuedAt: time.Unix(v.IAT, 0)}
 			if v.WithToken {
-				p.AccessToken = vectors.AccessToken
+				p.AccessToken = keys.NewSecret(vectors.AccessToken)
 			}
 			signed, err := dpop.Sign(t.Context(), testKey(), p)
 			require.NoError(t, err)
@@ -64,7 +64,7 @@ func TestSignWithEveryAlgorithm(t *testing.T) {
 			}
 			require.NoError(t, err)
 			proof, err := dpop.Sign(t.Context(), k, dpop.Proof{
-				Method: "POST", URL: "HTTPS://Sts.Example.NO:443/connect/token?a=b#c", AccessToken: "t", Nonce: "n-1",
+				Method: "POST", URL: "HTTPS://Sts.Example.NO:443/connect/token?a=b#c", AccessToken: keys.NewSecret("t"), Nonce: "n-1",
 			})
 			require.NoError(t, err)
 			o, err := open(proof)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"strconv"
 	"sync"
+
+	"github.com/nokkel/nokkel/keys"
 )
 
 // Store keeps one small blob, the state of one rotator, with compare and swap
@@ -32,7 +34,7 @@ type Store interface {
 // Mem is a Store in memory, for tests. The zero value holds nothing.
 type Mem struct {
 	mu      sync.Mutex
-	blob    []byte
+	blob    keys.Secret // holds private keys, and a Mem may be printed
 	version int
 }
 
@@ -43,7 +45,7 @@ func (m *Mem) Load(ctx context.Context) ([]byte, string, error) {
 	if m.version == 0 {
 		return nil, "", ctx.Err()
 	}
-	return append([]byte(nil), m.blob...), strconv.Itoa(m.version), ctx.Err()
+	return []byte(m.blob.Reveal()), strconv.Itoa(m.version), ctx.Err()
 }
 
 // Save implements [Store].
@@ -61,6 +63,6 @@ func (m *Mem) Save(ctx context.Context, blob []byte, version string) (string, er
 		return "", ErrConflict
 	}
 	m.version++
-	m.blob = append([]byte(nil), blob...)
+	m.blob = keys.NewSecret(string(blob))
 	return strconv.Itoa(m.version), nil
 }

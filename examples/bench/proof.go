@@ -80,7 +80,7 @@ func proofTask(key *ecdsa.PrivateKey) (task, error) {
 		raw(key, crypto.SHA256),
 		{"nokkel", func() (product, error) {
 			token, err := dpop.Sign(context.Background(), ours, dpop.Proof{
-				Method: http.MethodGet, URL: resource, AccessToken: accessToken, Nonce: nonce,
+				Method: http.MethodGet, URL: resource, AccessToken: keys.NewSecret(accessToken), Nonce: nonce,
 			})
 			return product{token: token}, err
 		}},

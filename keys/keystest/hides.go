@@ -9,8 +9,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/big"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -32,6 +34,24 @@ func Hides(t testing.TB, value any, secrets ...[]byte) {
 					t.Errorf("%T shows a secret in %s", value, how) // without the text
 				}
 			}
+		}
+	}
+}
+
+// PackageHides is [Hides] for every value of every exported type of the package
+// under test, by the type's name. A type without one fails the test, so that
+// nobody adds a type and forgets to think about it. What can hold a secret has
+// to be given with one of secrets in it.
+func PackageHides(t testing.TB, values map[string][]any, secrets ...[]byte) {
+	t.Helper()
+	for _, name := range ExportedTypes(t, ".") {
+		if len(values[name]) == 0 {
+			t.Errorf("keystest: no value of %s", name)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		for _, value := range values[name] {
+			Hides(t, value, secrets...)
 		}
 	}
 }

@@ -115,30 +115,35 @@ func (c *Client) save(ctx context.Context, r Registration, version string) (stri
 
 // Read returns the client's metadata as the server has it (RFC 7592 §2.1).
 func (c *Client) Read(ctx context.Context) (Metadata, error) {
+	a, err := c.ask(ctx)
+	return a.Metadata, err
+}
+
+func (c *Client) ask(ctx context.Context) (answer, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	r, version, err := c.registration(ctx)
 	if err != nil {
-		return nil, err
+		return answer{}, err
 	}
-	m, _, _, err := c.read(ctx, r, version)
-	return m, err
+	a, _, _, err := c.read(ctx, r, version)
+	return a, err
 }
 
 // read also returns the registration as it is after the answer: a server may
 // give a new access token with every answer.
-func (c *Client) read(ctx context.Context, r Registration, version string) (Metadata, Registration, string, error) {
-	m, err := c.send(ctx, http.MethodGet, r, nil)
+func (c *Client) read(ctx context.Context, r Registration, version string) (answer, Registration, string, error) {
+	a, err := c.send(ctx, http.MethodGet, r, nil)
 	if errors.Is(err, ErrAccessToken) && c.Recover != nil {
 		if r, version, err = c.recover(ctx, r, version); err == nil {
-			m, err = c.send(ctx, http.MethodGet, r, nil)
+			a, err = c.send(ctx, http.MethodGet, r, nil)
 		}
 	}
 	if err != nil {
-		return nil, r, version, err
+		return answer{}, r, version, err
 	}
-	r, version, err = c.keep(ctx, m, r, version)
-	return m, r, version, err
+	r, version, err = c.keep(ctx, a, r, version)
+	return a, r, version, err
 }
 
 // recover gets a registration access token in place of one that is refused:
@@ -162,50 +167,54 @@ func (c *Client) recover(ctx context.Context, refused Registration, version stri
 // It returns what the server made of it. Change returns false when there is
 // nothing to do.
 func (c *Client) Update(ctx context.Context, change func(Metadata) (bool, error)) (Metadata, error) {
+	a, err := c.update(ctx, func(a answer) (bool, error) { return change(a.Metadata) })
+	return a.Metadata, err
+}
+
+func (c *Client) update(ctx context.Context, change func(answer) (bool, error)) (answer, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	r, version, err := c.registration(ctx)
 	if err != nil {
-		return nil, err
+		return answer{}, err
 	}
-	m, r, version, err := c.read(ctx, r, version)
+	a, r, version, err := c.read(ctx, r, version)
 	if err != nil {
-		return nil, err
+		return answer{}, err
 	}
-	changed, err := change(m)
+	changed, err := change(a)
 	if err != nil || !changed {
-		return m, err
+		return a, err
 	}
-	m.forUpdate(r.ClientID)
+	a.forUpdate(r.ClientID)
 	if c.Change != nil {
-		c.Change(m)
+		c.Change(a.Metadata)
 	}
-	body, err := json.Marshal(m)
+	body, err := json.Marshal(a.Metadata)
 	if err != nil {
-		return nil, refuse(ErrConfig, "the metadata is not JSON")
+		return answer{}, refuse(ErrConfig, "the metadata is not JSON")
 	}
-	m, err = c.send(ctx, http.MethodPut, r, body)
-	if err != nil {
-		return nil, err
+	if a, err = c.send(ctx, http.MethodPut, r, body); err != nil {
+		return answer{}, err
 	}
-	_, _, err = c.keep(ctx, m, r, version)
-	return m, err
+	_, _, err = c.keep(ctx, a, r, version)
+	return a, err
 }
 
 // keep saves the registration access token of an answer before anything else
 // happens with it.
-func (c *Client) keep(ctx context.Context, m Metadata, r Registration, version string) (Registration, string, error) {
-	token, uri := m.text("registration_access_token"), m.text("registration_client_uri")
+func (c *Client) keep(ctx context.Context, a answer, r Registration, version string) (Registration, string, error) {
+	token, uri := a.token, a.text("registration_client_uri")
 	if uri == "" || checkURL(uri) != nil {
 		uri = r.URI
 	}
-	if token == "" {
-		token = r.AccessToken.Reveal()
+	if token.IsZero() {
+		token = r.AccessToken
 	}
-	if token == r.AccessToken.Reveal() && uri == r.URI {
+	if token.Equal(r.AccessToken) && uri == r.URI {
 		return r, version, nil
 	}
-	r.AccessToken, r.URI = keys.NewSecret(token), uri
+	r.AccessToken, r.URI = token, uri
 	// Also when the caller has gone, and also over what another replica saved
 	// meanwhile: the token before this one may be dead.
 	ctx = context.WithoutCancel(ctx)

@@ -3,8 +3,6 @@ package dcr_test
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
-	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
@@ -13,6 +11,7 @@ import (
 
 	"github.com/nokkel/nokkel/assertion"
 	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/keys/keystest"
 	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/dcr"
 	"github.com/nokkel/nokkel/selfservice/providertest"
@@ -143,24 +142,34 @@ func TestLastKeyIsNotRemoved(t *testing.T) {
 	assert.True(t, s.accepts(key.Thumbprint()))
 }
 
-func TestErrorsAndPrintingHideWhatIsSecret(t *testing.T) {
-	const secret = "registration-access-token-or-secret"
+// TestNoTypeShowsASecret has a server that repeats what is secret.
+func TestNoTypeShowsASecret(t *testing.T) {
+	const secret, access = "the client secret of the answer", "the registration access token"
+	status, body := http.StatusOK, `{"client_id":"app","client_secret":"`+secret+`","registration_access_token":"`+access+`"}`
 	base := providertest.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.WriteHeader(http.StatusBadRequest)
-		w.Write([]byte(`{"error":"` + secret + `","error_description":"` + secret + `"}`))
+		w.WriteHeader(status)
+		w.Write([]byte(body))
 	}))
 	c := &dcr.Client{Store: &selfservice.Mem{}, Base: base}
-	reg := dcr.Registration{ClientID: "app", URI: "http://localhost/r", AccessToken: keys.NewSecret(secret)}
+	reg := dcr.Registration{ClientID: "app", URI: "http://localhost/r", AccessToken: keys.NewSecret(access)}
 	require.NoError(t, c.Adopt(t.Context(), reg))
-	_, err := c.Read(t.Context())
-	require.ErrorIs(t, err, dcr.ErrRefused)
-	m := dcr.Metadata{"client_secret": json.RawMessage(`"` + secret + `"`)}
-	for _, text := range []string{err.Error(), fmt.Sprintf("%+v %#v %v %+v %#v", reg, reg, m, m, m), slog.AnyValue(m).String()} {
-		assert.NotContains(t, text, secret)
-	}
+	metadata, err := c.Read(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, dcr.Metadata{"client_id": json.RawMessage(`"app"`)}, metadata)
+
+	status, body = http.StatusBadRequest, `{"error":"`+secret+`","error_description":"`+access+`"}`
+	_, refused := c.Read(t.Context())
+	require.ErrorIs(t, refused, dcr.ErrRefused)
 	var e *dcr.Error
-	require.True(t, errors.As(err, &e))
+	require.True(t, errors.As(refused, &e))
 	assert.Equal(t, http.StatusBadRequest, e.Status)
+
+	keystest.PackageHides(t, map[string][]any{
+		"Client":       {c, c.Keys(), c.Secret(post)},
+		"Error":        {refused},
+		"Metadata":     {metadata},
+		"Registration": {reg},
+	}, []byte(secret), []byte(access))
 }
 
 func TestAddressMustBeSafe(t *testing.T) {

@@ -10,14 +10,31 @@ import (
 )
 
 // Metadata is a client's metadata (RFC 7591 §2), every member as the server
-// sent it. It may hold "client_secret": it is not for printing.
+// sent it, but for "client_secret" and "registration_access_token": it may be
+// printed.
 type Metadata map[string]json.RawMessage
 
-// String returns the number of members and none of them.
-func (m Metadata) String() string { return "dcr.Metadata(redacted)" }
+// answer is what the server says of the client.
+type answer struct {
+	Metadata
+	secret keys.Secret // "client_secret"
+	token  keys.Secret // "registration_access_token"
+}
 
-// GoString returns the same as String.
-func (m Metadata) GoString() string { return m.String() }
+// readAnswer parses the body of an answer.
+func readAnswer(body []byte) (a answer, ok bool) {
+	if json.Unmarshal(body, &a.Metadata) != nil || a.Metadata == nil {
+		return answer{}, false
+	}
+	a.secret, a.token = a.take("client_secret"), a.take("registration_access_token")
+	return a, true
+}
+
+// take moves a member out of the metadata.
+func (m Metadata) take(name string) keys.Secret {
+	defer delete(m, name)
+	return keys.NewSecret(m.text(name))
+}
 
 func (m Metadata) text(name string) string {
 	var s string
@@ -39,10 +56,10 @@ func (m Metadata) set(name string, value any) error {
 }
 
 // forUpdate makes an answer a request: RFC 7592 §2.2 has client_id in it, and
-// not what only the server says. The secret is left out too: sent, it could
-// only put an old one back.
+// not what only the server says. The secret is not in it: sent, it could only
+// put an old one back.
 func (m Metadata) forUpdate(clientID string) {
-	for _, name := range []string{"registration_access_token", "registration_client_uri", "client_secret_expires_at", "client_id_issued_at", "client_secret"} {
+	for _, name := range []string{"registration_client_uri", "client_secret_expires_at", "client_id_issued_at"} {
 		delete(m, name)
 	}
 	m.set("client_id", clientID)
@@ -112,12 +129,11 @@ func (m Metadata) drop(thumbprint string) (bool, error) {
 	return true, m.setKeys(rest)
 }
 
-// secret returns the client secret, and what the server tells of it.
-func (m Metadata) secret() (selfservice.Credential, selfservice.Registration) {
-	s := keys.NewSecret(m.text("client_secret"))
-	reg := selfservice.Registration{Fingerprint: selfservice.SecretFingerprint(s)}
-	if at := m.number("client_secret_expires_at"); at > 0 { // zero: never, RFC 7591 §3.2.1
+// credential returns the client secret, and what the server tells of it.
+func (a answer) credential() (selfservice.Credential, selfservice.Registration) {
+	reg := selfservice.Registration{Fingerprint: selfservice.SecretFingerprint(a.secret)}
+	if at := a.number("client_secret_expires_at"); at > 0 { // zero: never, RFC 7591 §3.2.1
 		reg.Expires = time.Unix(at, 0)
 	}
-	return selfservice.Credential{Secret: s}, reg
+	return selfservice.Credential{Secret: a.secret}, reg
 }

@@ -70,29 +70,29 @@ func (p secretProvider) Verify(ctx context.Context, cred selfservice.Credential)
 }
 
 func (p secretProvider) List(ctx context.Context, _ selfservice.Credential) ([]selfservice.Registration, error) {
-	m, err := p.c.Read(ctx)
+	a, err := p.c.ask(ctx)
 	if err != nil {
 		return nil, verdict(err)
 	}
-	_, reg := m.secret()
+	_, reg := a.credential()
 	return []selfservice.Registration{reg}, nil
 }
 
 func (p secretProvider) Issue(ctx context.Context, _ selfservice.Credential, before []selfservice.Registration) (selfservice.Credential, selfservice.Registration, error) {
-	isNew := func(m Metadata) bool {
-		cred, reg := m.secret()
+	isNew := func(a answer) bool {
+		cred, reg := a.credential()
 		return !cred.IsZero() && !slices.ContainsFunc(before, func(b selfservice.Registration) bool { return b.Fingerprint == reg.Fingerprint })
 	}
 	// Sending the metadata back unchanged is what makes a server look whether
 	// a new secret is due.
-	m, err := p.c.Update(ctx, func(m Metadata) (bool, error) { return !isNew(m), nil })
-	if err == nil && !isNew(m) {
+	a, err := p.c.update(ctx, func(a answer) (bool, error) { return !isNew(a), nil })
+	if err == nil && !isNew(a) {
 		err = refuse(ErrNotRotated, "it may not be due yet")
 	}
 	if err != nil {
 		return selfservice.Credential{}, selfservice.Registration{}, verdict(err)
 	}
-	cred, reg := m.secret()
+	cred, reg := a.credential()
 	return cred, reg, nil
 }
 

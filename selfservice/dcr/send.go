@@ -63,15 +63,15 @@ const (
 )
 
 // send makes one call of the registration's URI. Redirects are not followed.
-func (c *Client) send(ctx context.Context, method string, r Registration, body []byte) (Metadata, error) {
+func (c *Client) send(ctx context.Context, method string, r Registration, body []byte) (answer, error) {
 	if err := checkURL(r.URI); err != nil {
-		return nil, err
+		return answer{}, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, method, r.URI, bytes.NewReader(body))
 	if err != nil {
-		return nil, refuse(ErrAddress, "")
+		return answer{}, refuse(ErrAddress, "")
 	}
 	req.Header.Set("Authorization", "Bearer "+r.AccessToken.Reveal())
 	req.Header.Set("Accept", "application/json")
@@ -84,24 +84,24 @@ func (c *Client) send(ctx context.Context, method string, r Registration, body [
 	}
 	resp, err := base.RoundTrip(req)
 	if err != nil {
-		return nil, fmt.Errorf("dcr: %s of the registration: %w", method, err)
+		return answer{}, fmt.Errorf("dcr: %s of the registration: %w", method, err)
 	}
 	defer resp.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	if err != nil {
-		return nil, fmt.Errorf("dcr: reading the answer: %w", err)
+		return answer{}, fmt.Errorf("dcr: reading the answer: %w", err)
 	}
 	if resp.StatusCode != http.StatusOK {
-		return nil, refusal(resp, answer)
+		return answer{}, refusal(resp, text)
 	}
-	var m Metadata
-	if len(answer) > maxAnswer || json.Unmarshal(answer, &m) != nil || m == nil {
-		return nil, &Error{Rule: ErrMalformed, Status: resp.StatusCode}
+	a, ok := readAnswer(text)
+	if !ok || len(text) > maxAnswer {
+		return answer{}, &Error{Rule: ErrMalformed, Status: resp.StatusCode}
 	}
-	return m, nil
+	return a, nil
 }
 
-func refusal(resp *http.Response, answer []byte) error {
+func refusal(resp *http.Response, text []byte) error {
 	e := &Error{Rule: ErrRefused, Status: resp.StatusCode}
 	if resp.StatusCode == http.StatusUnauthorized {
 		e.Rule = ErrAccessToken
@@ -109,7 +109,7 @@ func refusal(resp *http.Response, answer []byte) error {
 	var body struct {
 		Error string `json:"error"`
 	}
-	if json.Unmarshal(answer, &body) == nil && isCode(body.Error) {
+	if json.Unmarshal(text, &body) == nil && isCode(body.Error) {
 		e.Code = body.Error
 	}
 	if s, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && s > 0 {

@@ -10,6 +10,8 @@ import (
 	"encoding/json"
 	"net/http"
 	"strings"
+
+	"github.com/nokkel/nokkel/keys"
 )
 
 // claims are those of an access token (RFC 9068 §2.2, RFC 9449 §6.1).
@@ -35,8 +37,8 @@ func (c claims) has(scope string) bool {
 // issuer makes access tokens.
 type issuer struct {
 	key    *ecdsa.PrivateKey
-	secret []byte
-	header string // encoded
+	secret keys.Secret // in place of a signature, see Server.Unsigned
+	header string      // encoded
 	jwks   []byte
 }
 
@@ -50,7 +52,7 @@ func newIssuer() *issuer {
 	jwk := `{"kty":"EC","crv":"P-256","use":"sig","alg":"ES256","kid":"issuer","x":"` + enc.EncodeToString(point[1:33]) + `","y":"` + enc.EncodeToString(point[33:]) + `"}`
 	return &issuer{
 		key:    key,
-		secret: []byte(rand.Text()),
+		secret: keys.NewSecret(rand.Text()),
 		header: enc.EncodeToString([]byte(`{"alg":"ES256","typ":"at+jwt","kid":"issuer"}`)),
 		jwks:   []byte(`{"keys":[` + jwk + `]}`),
 	}
@@ -97,7 +99,7 @@ func (i *issuer) read(token string) (claims, bool) {
 func (i *issuer) mac(c claims) string {
 	c.ID = ""
 	text, _ := json.Marshal(c)
-	mac := hmac.New(sha256.New, i.secret)
+	mac := hmac.New(sha256.New, []byte(i.secret.Reveal()))
 	mac.Write(text)
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }

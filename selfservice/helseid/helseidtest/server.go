@@ -28,6 +28,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice/helseid"
 )
 
@@ -60,7 +61,7 @@ type Server struct {
 	url      string
 	clients  sync.Map     // client id → *client
 	ahead    atomic.Int64 // nanoseconds, see Advance
-	secret   []byte       // makes the nonces
+	secret   keys.Secret  // makes the nonces
 	issuer   *issuer
 	asserted *spent // the jti of assertions
 	proven   *spent // the jti of proofs
@@ -124,10 +125,9 @@ func (s *Server) start(url string, start func()) {
 }
 
 func newServer() *Server {
-	s := &Server{secret: make([]byte, 32), issuer: newIssuer()}
+	s := &Server{secret: keys.NewSecret(rand.Text()), issuer: newIssuer()}
 	s.asserted = newSpent(maxAhead + leeway)
 	s.proven = newSpent(proofValidity + 2*leeway + time.Second) // iat counts whole seconds
-	rand.Read(s.secret)
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /.well-known/openid-configuration", s.discovery)
 	mux.HandleFunc("GET /.well-known/openid-configuration/jwks", s.jwks)

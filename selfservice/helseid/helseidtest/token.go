@@ -104,7 +104,7 @@ func (s *Server) refuseToken(w http.ResponseWriter, code string, refusal Refusal
 // is made of the time alone, so that nothing is kept.
 func (s *Server) nonce(ago int64) string {
 	period := s.later().UnixNano()/int64(orDefault(s.NonceLifetime, time.Minute)) - ago
-	mac := hmac.New(sha256.New, s.secret)
+	mac := hmac.New(sha256.New, []byte(s.secret.Reveal()))
 	mac.Write(binary.BigEndian.AppendUint64(nil, uint64(period)))
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:18])
 }

@@ -1,0 +1,82 @@
+package selfservice_test
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/keys/keystest"
+	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/internal/model"
+	"github.com/stretchr/testify/require"
+)
+
+// TestNoTypeShowsASecret is in the middle of a rotation: an old and a new
+// credential are in the store and in the rotator's memory.
+func TestNoTypeShowsASecret(t *testing.T) {
+	for name, first := range map[string]selfservice.Credential{
+		"key":    {Key: keystest.Key(t, keys.ES256)},
+		"secret": {Secret: keys.NewSecret("the secret that the client was born with")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var made selfservice.Credential
+			var events []any
+			server, mem, dir := &model.Server{}, &selfservice.Mem{}, selfservice.Dir(t.TempDir()+"/key")
+			server.Adopt(first)
+			rotator := &selfservice.Rotator{
+				Provider: server.Full(nil), Store: mem,
+				New: func(_ context.Context, like selfservice.Credential) (selfservice.Credential, error) {
+					made = selfservice.Credential{Secret: keys.NewSecret("the secret that comes after the first one")}
+					if like.Key != nil {
+						made = selfservice.Credential{Key: keystest.Key(t, keys.ES256)}
+					}
+					return made, nil
+				},
+				OnEvent: func(e selfservice.Event) { events = append(events, e) },
+			}
+			require.NoError(t, rotator.Adopt(t.Context(), first))
+			require.NoError(t, rotator.Rotate(t.Context()))
+			status, err := rotator.Status(t.Context())
+			require.NoError(t, err)
+			require.Len(t, status.Retiring, 1)
+			blob, _, err := mem.Load(t.Context())
+			require.NoError(t, err)
+			_, err = dir.Save(t.Context(), blob, "")
+			require.NoError(t, err)
+			sealed := selfservice.Seal(mem, aesGCM(t, 1))
+			_, _, corrupt := sealed.Load(t.Context())
+			require.ErrorIs(t, corrupt, selfservice.ErrCorrupt)
+			_, err = (&selfservice.Rotator{Store: sealed}).SigningKey(t.Context())
+			failed := &selfservice.CallError{Rule: selfservice.ErrRefused, Err: err}
+			fleet := &selfservice.Fleet{Rotators: slices.Values([]*selfservice.Rotator{rotator})}
+			report, err := fleet.RotateDue(t.Context())
+			require.NoError(t, err)
+
+			secrets := [][]byte{blob}
+			for _, c := range []selfservice.Credential{first, made} {
+				if c.Key != nil {
+					secrets = append(secrets, keystest.Secrets(t, c.Key)...)
+				} else {
+					secrets = append(secrets, []byte(c.Secret.Reveal()))
+				}
+			}
+			keystest.PackageHides(t, map[string][]any{
+				"CallError":        {failed, corrupt},
+				"Credential":       {first, &made},
+				"CredentialStatus": {status.Active},
+				"Dir":              {dir},
+				"Event":            events,
+				"Fleet":            {fleet},
+				"Kind":             {selfservice.Started},
+				"Mem":              {mem, sealed},
+				"Registration":     {selfservice.Registration{Fingerprint: first.Fingerprint(), Created: time.Now()}},
+				"Report":           {report},
+				"Rotator":          {rotator},
+				"Status":           {status},
+				"Timing":           {selfservice.Timing{}},
+			}, secrets...)
+		})
+	}
+}
