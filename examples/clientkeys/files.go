@@ -64,8 +64,8 @@ type given struct {
 
 func (g *given) declare(o *options, name, short, pathShort, what string) {
 	g.name = name
-	o.text(&g.text, name, short, what+" itself; other users of the machine can see it, so rather give the file")
-	o.text(&g.path, name+"Path", pathShort, "file that holds "+what)
+	o.text(&g.text, name, short, what+", as text, which other users of the machine can see")
+	o.text(&g.path, name+"Path", pathShort, what+", in a file")
 }
 
 func (g *given) isZero() bool { return g.text == "" && g.path == "" }

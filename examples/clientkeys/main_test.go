@@ -59,13 +59,22 @@ func invoke(t *testing.T, stdin string, args ...string) result {
 
 func finish(t *testing.T, cmd *exec.Cmd) result {
 	t.Helper()
+	return launch(t, cmd)()
+}
+
+// launch starts the process; the function that it returns waits for its end.
+func launch(t *testing.T, cmd *exec.Cmd) (wait func() result) {
+	t.Helper()
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
-	err := cmd.Run()
-	if exit := (*exec.ExitError)(nil); !errors.As(err, &exit) {
-		require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	return func() result {
+		err := cmd.Wait()
+		if exit := (*exec.ExitError)(nil); !errors.As(err, &exit) {
+			require.NoError(t, err)
+		}
+		return result{code: cmd.ProcessState.ExitCode(), stdout: out.String(), stderr: errs.String()}
 	}
-	return result{code: cmd.ProcessState.ExitCode(), stdout: out.String(), stderr: errs.String()}
 }
 
 // hides fails when a private member of the key, as a JWK writes it, is in any

@@ -32,7 +32,7 @@ func (r *readExpiration) run(ctx context.Context, c *console) error {
 		return err
 	}
 	for _, s := range list {
-		c.tell("key %s, registered by %s, expires %s", s.KeyID, s.Origin, date(s.Expiration))
+		c.tell("key %q of origin %q expires %s", s.KeyID, s.Origin, date(s.Expiration))
 	}
 	found, ok := helseid.Find(list, key.PublicKey())
 	switch {

@@ -17,7 +17,9 @@ old and new kid and the new expiration date.
 
 The first time the private key that is registered is read from the file of
 --ExistingPrivateJwkPath. From then on the state directory is what counts:
-keep it, back it up, and give each client its own.
+keep it, back it up, and give each client its own. The program that logs in
+must take its key from there too (selfservice.Dir); for one that reads a JWK
+file, use updateclientkey.
 
 It may be interrupted or killed at any moment. Run it again, and it goes on
 with the key that was saved; after a kill it may first wait, up to four times

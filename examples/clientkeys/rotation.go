@@ -36,7 +36,7 @@ type rotation struct {
 func (r *rotation) declare(o *options) {
 	r.state.declare(o)
 	r.connection.declare(o)
-	r.existing.declare(o, "ExistingPrivateJwk", "e", "ep", "the private key that is registered, needed the first time only:")
+	r.existing.declare(o, "ExistingPrivateJwk", "e", "ep", "the private key that is registered (first time only)")
 }
 
 // start returns a rotator whose state directory holds a key. An empty one gets

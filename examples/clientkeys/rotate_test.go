@@ -1,0 +1,185 @@
+package main
+
+import (
+	"encoding/json"
+	"net/http"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/keys/keystest"
+	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/helseid/helseidtest"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// rotating is the arguments of a command over the fixture's state directory.
+func (f *fixture) rotating(command string, args ...string) []string {
+	return f.at(command, append([]string{"--StateDirectory", f.path("state"), "--CallTimeout", "500ms"}, args...)...)
+}
+
+// active is the key that the state directory says is active.
+func (f *fixture) active(t *testing.T) *keys.Key {
+	t.Helper()
+	rotator := selfservice.Rotator{Store: selfservice.Dir(f.path("state"))}
+	key, err := rotator.SigningKey(t.Context())
+	require.NoError(t, err)
+	return key
+}
+
+func (f *fixture) status(t *testing.T) selfservice.Status {
+	t.Helper()
+	r := invoke(t, "", "status", "-s", f.path("state"), "-json")
+	require.Equal(t, 0, r.code, r.stderr)
+	var st selfservice.Status
+	require.NoError(t, json.Unmarshal([]byte(r.stdout), &st))
+	return st
+}
+
+func TestRotateAdoptsOnceAndThenUsesTheStateDirectory(t *testing.T) {
+	f := setup(t)
+	f.Replace = helseidtest.AtOnce
+	kid := f.key.KeyID()
+	for n, args := range [][]string{{"-ep", f.path("old_private.json")}, {}, {"-ep", f.path("old_private.json")}} {
+		r := invoke(t, "", f.rotating("rotate", args...)...)
+		require.Equal(t, 0, r.code, r.stderr)
+		key := f.active(t)
+		assert.NotEqual(t, kid, key.KeyID())
+		listed := f.Keys(clientID)
+		expires := listed[len(listed)-1].Expiration.Format(time.RFC3339)
+		assert.Equal(t, "OldKid: "+kid+"\nNewKid: "+key.KeyID()+"\nExpiration: "+expires+"\n", r.stdout)
+		assert.Contains(t, r.stderr, "switched: "+key.Thumbprint())
+		assert.Equal(t, n == 2, strings.Contains(r.stderr, "the given one is not used"))
+		assert.Equal(t, n+1, f.Counts().Registrations)
+		hides(t, f.key, r)
+		hides(t, key, r)
+		kid = key.KeyID()
+	}
+	st := f.status(t)
+	assert.Equal(t, 3, st.Rotations)
+	assert.Equal(t, kid, st.Active.KeyID)
+	assert.Len(t, st.Retiring, 3)
+
+	r := invoke(t, "", "status", "--StateDirectory", f.path("state"))
+	assert.Equal(t, 0, r.code, r.stderr)
+	assert.Empty(t, r.stderr)
+	assert.Contains(t, r.stdout, "Active: "+kid+" ")
+	assert.Contains(t, r.stdout, "Rotations: 3\n")
+	hides(t, f.active(t), r)
+}
+
+func TestRotateAdoptsNoKeyThatIsNotAccepted(t *testing.T) {
+	f := setup(t)
+	f.write(t, "stranger", keystest.Key(t, keys.ES256))
+	for says, args := range map[string][]string{
+		"missing --ExistingPrivateJwk":      {},
+		"the existing key was not adopted":  {"-ep", f.path("stranger_private.json")},
+		"--ExistingPrivateJwk: keys: no pr": {"-ep", f.path("old_public.json")},
+	} {
+		r := invoke(t, "", f.rotating("rotate", args...)...)
+		assert.Equal(t, 1, r.code)
+		assert.Empty(t, r.stdout)
+		assert.Contains(t, r.stderr, says)
+		assert.NoDirExists(t, f.path("state"))
+	}
+	r := invoke(t, "", "status", "-s", f.path("state"))
+	assert.Equal(t, 1, r.code)
+	assert.Contains(t, r.stderr, "no credential has been adopted")
+	assert.Equal(t, 0, invoke(t, "", f.rotating("rotate", "-ep", f.path("old_private.json"))...).code)
+}
+
+// The process dies while it waits for an answer: of the registration, which
+// is then not made, or of the request that comes after it.
+func TestRotateGoesOnAfterKill9(t *testing.T) {
+	for name, registrations := range map[string]int{"before the registration": 1, "after the registration": 2} {
+		t.Run(name, func(t *testing.T) {
+			f := setup(t)
+			f.Replace = helseidtest.AtOnce
+			require.Equal(t, 0, invoke(t, "", f.rotating("rotate", "-ep", f.path("old_private.json"))...).code)
+			f.RemoveKey(clientID, f.key.PublicKey()) // so that the new key alone is left once it is registered
+
+			cmd := program(t, f.rotating("rotate")...)
+			wait := launch(t, cmd)
+			f.Inject(func(_ int, r *http.Request) *helseidtest.Fault {
+				registering := r.Method == http.MethodPost && r.URL.Path == "/v1/client-secret"
+				if f.Counts().Registrations != registrations || registrations == 1 && !registering {
+					return nil
+				}
+				cmd.Process.Kill()
+				return &helseidtest.Fault{Delay: time.Second, Cut: true}
+			})
+			require.Equal(t, -1, wait().code, "ended by a signal")
+			f.Inject(nil)
+
+			pending := f.status(t).Pending
+			require.NotNil(t, pending, "the new key is saved before it is sent")
+			r := invoke(t, "", f.rotating("rotate")...)
+			require.Equal(t, 0, r.code, r.stderr)
+			assert.Contains(t, r.stderr, "Going on with the rotation to key "+pending.KeyID)
+			assert.Contains(t, r.stdout, "NewKid: "+pending.KeyID+"\n")
+			assert.Equal(t, 2, f.Counts().Registrations, "one for each rotation")
+			st := f.status(t)
+			assert.Nil(t, st.Pending)
+			assert.Equal(t, 2, st.Rotations)
+		})
+	}
+}
+
+func TestRotateThatFailsSaysThatTheOldKeyIsGood(t *testing.T) {
+	f := setup(t)
+	require.Equal(t, 0, invoke(t, "", f.rotating("rotate", "-ep", f.path("old_private.json"))...).code)
+	f.Inject(helseidtest.Every(1, helseidtest.Problem(http.StatusServiceUnavailable, "Down", "")))
+	r := invoke(t, "", f.rotating("rotate")...)
+	assert.Equal(t, 1, r.code)
+	assert.Empty(t, r.stdout)
+	assert.Contains(t, r.stderr, "the active key is still good")
+}
+
+func TestRotateEndsOnSIGTERM(t *testing.T) {
+	f := setup(t)
+	require.Equal(t, 0, invoke(t, "", f.rotating("rotate", "-ep", f.path("old_private.json"))...).code)
+	cmd := program(t, f.at("rotate", "-s", f.path("state"))...)
+	wait := launch(t, cmd)
+	f.Inject(func(_ int, r *http.Request) *helseidtest.Fault {
+		if r.Method == http.MethodPost && r.URL.Path == "/v1/client-secret" {
+			cmd.Process.Signal(syscall.SIGTERM)
+			return &helseidtest.Fault{Delay: time.Second, Cut: true}
+		}
+		return nil
+	})
+	r := wait()
+	assert.Equal(t, 1, r.code)
+	assert.Empty(t, r.stdout)
+	assert.Contains(t, r.stderr, "interrupted; the active key is still good")
+}
+
+func TestRunRotatesUntilSIGTERM(t *testing.T) {
+	f := setup(t)
+	cmd := program(t, f.rotating("run", "-ep", f.path("old_private.json"), "--MaxAge", "500ms", "--Overlap", "200ms")...)
+	wait := launch(t, cmd)
+	require.Eventually(t, func() bool { return f.Counts().Registrations >= 3 }, 30*time.Second, 10*time.Millisecond)
+	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
+	r := wait()
+	assert.Equal(t, 0, r.code, r.stderr)
+	assert.Empty(t, r.stdout)
+	assert.Contains(t, r.stderr, `level=INFO msg="rotation switched" client=my-client credential=`)
+	assert.Contains(t, r.stderr, `msg="rotation stopped"`)
+	assert.NotContains(t, r.stderr, "level=WARN")
+	hides(t, f.key, r)
+	hides(t, f.active(t), r)
+	assert.GreaterOrEqual(t, f.status(t).Rotations, 2)
+}
+
+func TestStateDirectoryIsForTheOwnerAlone(t *testing.T) {
+	f := setup(t)
+	require.NoError(t, os.Mkdir(f.path("state"), 0o755))
+	require.NoError(t, os.Chmod(f.path("state"), 0o755)) // whatever the umask
+	r := invoke(t, "", f.rotating("rotate", "-ep", f.path("old_private.json"))...)
+	assert.Equal(t, 1, r.code)
+	assert.Contains(t, r.stderr, "0700")
+	assert.Zero(t, f.Counts().Registrations)
+}
