@@ -1,0 +1,136 @@
+// Service is an HTTP service that owns its HelseID key: it rotates the key in
+// the background and calls an API that is protected by DPoP while it does.
+//
+//	service -client ID -key client_private.json -state /var/lib/service/key \
+//	    -scope example:api/read -api https://api.example.no/patients
+//
+// The key file is needed for the first start only.
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/helseid"
+)
+
+type config struct {
+	client, authority, base, scopes string
+	key, state, api, listen         string
+	timing                          selfservice.Timing
+}
+
+func main() {
+	var c config
+	flag.StringVar(&c.client, "client", "", "client id")
+	flag.StringVar(&c.authority, "authority", helseid.Test.Authority, "HelseID")
+	flag.StringVar(&c.base, "base", helseid.Test.BaseAddress, "its self-service API")
+	flag.StringVar(&c.scopes, "scope", "", "scopes of the API, separated by spaces")
+	flag.StringVar(&c.key, "key", "", "file of the private key that is registered; for the first start")
+	flag.StringVar(&c.state, "state", "", "directory where the keys are kept from then on")
+	flag.StringVar(&c.api, "api", "", "URL to call")
+	flag.StringVar(&c.listen, "listen", "localhost:8080", "address to serve on")
+	flag.DurationVar(&c.timing.MaxAge, "max-age", 0, "replace older keys (default: as their expiry says)")
+	flag.DurationVar(&c.timing.Overlap, "overlap", 0, "keep old keys for so long (default 1h)")
+	flag.Parse()
+
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
+	if err := run(ctx, log, c); err != nil {
+		log.Error("service failed", "error", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, log *slog.Logger, c config) error {
+	client := &helseid.Client{
+		Environment: helseid.Environment{Authority: c.authority, BaseAddress: c.base},
+		ClientID:    c.client,
+		Scopes:      strings.Fields(c.scopes),
+	}
+	rotator := &selfservice.Rotator{Provider: client, Store: selfservice.Dir(c.state), Timing: c.timing, Logger: log}
+	if c.key != "" {
+		key, err := keys.ReadFile(c.key)
+		if err != nil {
+			return err
+		}
+		if err := rotator.Adopt(ctx, selfservice.Credential{Key: key}); err != nil { // nothing to do after the first start
+			return err
+		}
+	}
+	server := &http.Server{Handler: handler(client.HTTPClient(rotator), rotator, c.api, log), ReadHeaderTimeout: 10 * time.Second}
+	listener, err := net.Listen("tcp", c.listen)
+	if err != nil {
+		return err
+	}
+	log.Info("serving", "address", listener.Addr().String())
+
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	rotating, serving := make(chan error, 1), make(chan error, 1)
+	go func() { rotating <- rotator.Run(ctx); cancel() }()
+	go func() { serving <- server.Serve(listener); cancel() }()
+	<-ctx.Done() // a signal, or one of the two has ended
+
+	grace, done := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
+	defer done()
+	shutdown := server.Shutdown(grace)
+	err, served := <-rotating, <-serving
+	if errors.Is(err, context.Canceled) {
+		err = nil
+	}
+	if errors.Is(served, http.ErrServerClosed) {
+		served = nil
+	}
+	return cmp.Or(err, served, shutdown)
+}
+
+// handler answers / with the API's answer, /healthz, and /status.
+func handler(api *http.Client, rotator *selfservice.Rotator, url string, log *slog.Logger) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
+		req, err := http.NewRequestWithContext(r.Context(), http.MethodGet, url, nil)
+		if err != nil {
+			http.Error(w, "the address of the API is wrong", http.StatusInternalServerError)
+			return
+		}
+		resp, err := api.Do(req)
+		if err != nil {
+			log.Warn("calling the API", "error", err) // holds no key and no token
+			http.Error(w, "the API cannot be called", http.StatusBadGateway)
+			return
+		}
+		defer resp.Body.Close()
+		w.WriteHeader(resp.StatusCode)
+		w.Write([]byte(resp.Status + "\n"))
+	})
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) {
+		if _, err := rotator.SigningKey(r.Context()); err != nil {
+			http.Error(w, "no key", http.StatusServiceUnavailable)
+		}
+	})
+	mux.HandleFunc("GET /status", func(w http.ResponseWriter, r *http.Request) {
+		status, err := rotator.Status(r.Context())
+		if err != nil {
+			http.Error(w, "the state cannot be read", http.StatusServiceUnavailable)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		json.NewEncoder(w).Encode(status)
+	})
+	return mux
+}

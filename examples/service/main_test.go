@@ -1,0 +1,196 @@
+package main
+
+import (
+	"bufio"
+	"encoding/base64"
+	"encoding/json"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/keys/keystest"
+	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/helseid/helseidtest"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// asProgram makes the test binary be the service, so that the test runs it as
+// a process without a build of its own.
+const asProgram = "SERVICE_TEST_AS_PROGRAM"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) == "1" {
+		main()
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// process is a running service and what it has logged.
+type process struct {
+	*exec.Cmd
+	url string
+	mu  sync.Mutex
+	log strings.Builder
+	end chan struct{} // closed when the log has ended
+}
+
+var serving = regexp.MustCompile(`msg=serving address=(\S+)`)
+
+func start(t *testing.T, server *helseidtest.Server, args ...string) *process {
+	t.Helper()
+	args = append([]string{"-client", "my-service", "-authority", server.URL(), "-base", server.URL(), "-scope", "example:api/read",
+		"-api", server.URL() + "/api/patients", "-listen", "127.0.0.1:0"}, args...)
+	p := &process{Cmd: exec.CommandContext(t.Context(), os.Args[0], args...), end: make(chan struct{})}
+	p.Env = append(os.Environ(), asProgram+"=1")
+	stderr, err := p.StderrPipe()
+	require.NoError(t, err)
+	require.NoError(t, p.Start())
+	t.Cleanup(func() { p.Process.Kill() })
+	address := make(chan string, 1)
+	go func() {
+		defer close(p.end)
+		for lines := bufio.NewScanner(stderr); lines.Scan(); {
+			p.mu.Lock()
+			p.log.WriteString(lines.Text() + "\n")
+			p.mu.Unlock()
+			if m := serving.FindStringSubmatch(lines.Text()); m != nil {
+				address <- m[1]
+			}
+		}
+	}()
+	select {
+	case a := <-address:
+		p.url = "http://" + a
+	case <-p.end:
+		t.Fatalf("the service ended: %s", p.log.String())
+	}
+	return p
+}
+
+// stop sends SIGTERM and returns the log of a service that ended well.
+func (p *process) stop(t *testing.T) string {
+	t.Helper()
+	require.NoError(t, p.Process.Signal(syscall.SIGTERM))
+	<-p.end
+	require.NoError(t, p.Wait(), p.log.String())
+	return p.log.String()
+}
+
+func (p *process) get(path string) (int, string, error) {
+	resp, err := http.Get(p.url + path)
+	if err != nil {
+		return 0, "", err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	return resp.StatusCode, string(body), err
+}
+
+func TestNoRequestFailsWhileKeysRotate(t *testing.T) {
+	server := helseidtest.New()
+	defer server.Close()
+	server.Replace = helseidtest.AtOnce
+	server.TokenLifetime = 2 * time.Second // so that tokens are got with several keys
+	dir := t.TempDir()
+	key := keystest.Key(t, keys.ES256)
+	server.AddClient("my-service", key.PublicKey())
+	private, err := key.PrivateJWK()
+	require.NoError(t, err)
+	file, state := filepath.Join(dir, "client_private.json"), filepath.Join(dir, "state")
+	require.NoError(t, keys.WriteFile(file, private, false))
+	p := start(t, server, "-key", file, "-state", state, "-max-age", "500ms", "-overlap", "200ms")
+
+	var requests, failures atomic.Int64
+	var clients sync.WaitGroup
+	rotated := make(chan struct{})
+	for range 4 {
+		clients.Go(func() {
+			for {
+				select {
+				case <-rotated:
+					return
+				default:
+				}
+				status, body, err := p.get("/")
+				requests.Add(1)
+				if err != nil || status != http.StatusOK || body != "200 OK\n" {
+					failures.Add(1)
+				}
+			}
+		})
+	}
+	var status selfservice.Status
+	assert.Eventually(t, func() bool {
+		code, body, err := p.get("/status")
+		return err == nil && code == http.StatusOK && json.Unmarshal([]byte(body), &status) == nil && status.Rotations >= 8
+	}, 30*time.Second, 50*time.Millisecond)
+	close(rotated)
+	clients.Wait()
+	assert.Zero(t, failures.Load(), "of %d requests: %+v", requests.Load(), server.Counts())
+	assert.Greater(t, requests.Load(), int64(100))
+	assert.Greater(t, server.Counts().Tokens, status.Rotations+2, "the verified ones and those for the API")
+
+	code, _, err := p.get("/healthz")
+	require.NoError(t, err)
+	assert.Equal(t, http.StatusOK, code)
+	_, body, err := p.get("/status")
+	require.NoError(t, err)
+	active, err := (&selfservice.Rotator{Store: selfservice.Dir(state)}).SigningKey(t.Context())
+	require.NoError(t, err)
+	log := p.stop(t)
+	for _, k := range []*keys.Key{key, active} {
+		assert.NotContains(t, log+body, base64.RawURLEncoding.EncodeToString(keystest.Secrets(t, k)[0]))
+	}
+
+	require.NoError(t, os.Remove(file))
+	p = start(t, server, "-state", state) // goes on with the key in the directory
+	code, _, err = p.get("/")
+	require.NoError(t, err)
+	assert.Equal(t, http.StatusOK, code)
+	p.stop(t)
+}
+
+func TestRelaysWhatTheAPISays(t *testing.T) {
+	server := helseidtest.New()
+	defer server.Close()
+	key := keystest.Key(t, keys.ES256)
+	server.AddClient("my-service", key.PublicKey())
+	state := filepath.Join(t.TempDir(), "state")
+	require.NoError(t, (&selfservice.Rotator{Store: selfservice.Dir(state)}).Adopt(t.Context(), selfservice.Credential{Key: key}))
+	p := start(t, server, "-state", state)
+	server.Inject(func(_ int, r *http.Request) *helseidtest.Fault {
+		if r.URL.Path == "/api/patients" {
+			return &helseidtest.Fault{Status: http.StatusTeapot}
+		}
+		return nil
+	})
+	code, _, err := p.get("/")
+	require.NoError(t, err)
+	assert.Equal(t, http.StatusTeapot, code)
+	server.Close()
+	code, body, err := p.get("/")
+	require.NoError(t, err)
+	assert.Equal(t, http.StatusBadGateway, code)
+	assert.Equal(t, "the API cannot be called\n", body)
+	p.stop(t)
+}
+
+func TestEndsWhenThereIsNoKeyToStartWith(t *testing.T) {
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-state", filepath.Join(t.TempDir(), "state"), "-listen", "127.0.0.1:0")
+	cmd.Env = append(os.Environ(), asProgram+"=1")
+	out, err := cmd.CombinedOutput()
+	require.Error(t, err)
+	assert.Contains(t, string(out), "no credential has been adopted")
+}
