@@ -1,13 +1,20 @@
 package keystest
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"encoding/json"
+	"io/fs"
 	"math/big"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/nokkel/nokkel/keys"
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 // recorder is a testing.TB that remembers whether a test would have failed.
@@ -52,5 +59,32 @@ func TestHidesFindsLeaks(t *testing.T) {
 func TestExportedTypesListsThisPackage(t *testing.T) {
 	assert.Contains(t, ExportedTypes(t, ".."), "Key")
 	assert.NotContains(t, ExportedTypes(t, ".."), "members")
+	assert.NotContains(t, ExportedTypes(t, ".."), "Source", "an interface")
 	assert.Empty(t, ExportedTypes(t, "."))
+}
+
+// TestEveryPackageHidesItsSecrets looks for a call of PackageHides in the tests
+// of every package of the module that has types to check.
+func TestEveryPackageHidesItsSecrets(t *testing.T) {
+	const module = "../.."
+	checked := 0
+	require.NoError(t, filepath.WalkDir(module, func(dir string, entry fs.DirEntry, err error) error {
+		if err != nil || !entry.IsDir() {
+			return err
+		}
+		if name := entry.Name(); name == "internal" || name == "examples" || name == "testdata" || strings.HasPrefix(name, ".") && dir != module {
+			return filepath.SkipDir
+		}
+		if source, _ := filepath.Glob(dir + "/*.go"); len(source) == 0 || len(ExportedTypes(t, dir)) == 0 {
+			return nil
+		}
+		checked++
+		tests, err := filepath.Glob(dir + "/*_test.go")
+		assert.True(t, slices.ContainsFunc(tests, func(file string) bool {
+			text, err := os.ReadFile(file)
+			return err == nil && bytes.Contains(text, []byte("keystest.PackageHides(t, "))
+		}), "no test in %s calls keystest.PackageHides", dir)
+		return err
+	}))
+	assert.Greater(t, checked, 8)
 }

@@ -20,7 +20,7 @@ var (
 // to a key is good with a proof only, and only as DPoP.
 func (s *Server) bearer(r *http.Request) *token {
 	scheme, text, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	t := s.tokens[text]
+	t := s.tokens[hashOf(text)]
 	if t == nil || s.now().After(t.expires) || !t.client.enabled {
 		return nil
 	}

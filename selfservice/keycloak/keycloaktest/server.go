@@ -51,14 +51,14 @@ type Server struct {
 	mu     sync.Mutex // held for a whole request
 	ahead  time.Duration
 	realms map[string]*realm
-	tokens map[string]*token
+	tokens map[hash]*token
 	spent  map[string]time.Time // jti of assertions and proofs, until when
 }
 
 // New returns a server at that address with the realm master in it. Another
 // one is made by its API, or by AddRealm.
 func New(url string) *Server {
-	s := &Server{URL: url, realms: map[string]*realm{}, tokens: map[string]*token{}, spent: map[string]time.Time{}}
+	s := &Server{URL: url, realms: map[string]*realm{}, tokens: map[hash]*token{}, spent: map[string]time.Time{}}
 	s.routes()
 	s.AddRealm("master")
 	admin := s.realms["master"].add(AdminID)

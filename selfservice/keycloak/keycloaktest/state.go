@@ -2,6 +2,7 @@ package keycloaktest
 
 import (
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/json"
 	"maps"
 	"strconv"
@@ -39,6 +40,11 @@ type token struct {
 }
 
 const tokenLifetime = time.Minute
+
+// hash stands for an access token, so that a Server that is printed tells none.
+type hash [sha256.Size]byte
+
+func hashOf(token string) hash { return sha256.Sum256([]byte(token)) }
 
 func (r *realm) add(clientID string) *client {
 	c := &client{

@@ -57,7 +57,7 @@ func (s *Server) token(realm *realm, w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	text := rand.Text()
-	s.tokens[text] = &token{realm, c, jkt, s.now().Add(tokenLifetime)}
+	s.tokens[hashOf(text)] = &token{realm, c, jkt, s.now().Add(tokenLifetime)}
 	for k, t := range s.tokens {
 		if s.now().After(t.expires) {
 			delete(s.tokens, k)
@@ -81,7 +81,7 @@ func (s *Server) introspect(realm *realm, w http.ResponseWriter, r *http.Request
 		fail(w, http.StatusUnauthorized, "invalid_client", "Client authentication failed.")
 		return
 	}
-	t := s.tokens[r.PostForm.Get("token")]
+	t := s.tokens[hashOf(r.PostForm.Get("token"))]
 	answer(w, http.StatusOK, map[string]any{"active": t != nil && t.realm == realm && s.now().Before(t.expires)})
 }
 
