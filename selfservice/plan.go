@@ -68,6 +68,15 @@ func next(s *state, now time.Time, t Timing, can abilities) plan {
 		wake.sooner(looked)
 	}
 	if due := t.due(a); !due.IsZero() {
+		// Replicas that have not read the store since the last switch still
+		// sign with the credential before. Where a new one ends the others,
+		// they would be two behind. This comes up when a rotation that was
+		// interrupted for long is ended: its credential is old from the start.
+		settled := a.Since.Add(2 * t.reread())
+		expires := a.Registration.Expires
+		if len(s.Retiring) > 0 && due.Before(settled) && (expires.IsZero() || settled.Before(expires)) {
+			due = settled
+		}
 		if !now.Before(due) {
 			return plan{do: begin, entry: a}
 		}

@@ -105,6 +105,38 @@ func TestExpiryIsReadFromTheProvider(t *testing.T) {
 	})
 }
 
+// A rotation that is ended after months gives a credential that is due at
+// once. The replicas learn of it first.
+func TestReplicasLearnOfASwitchBeforeTheNextRotation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlant(t, &model.Server{ReplaceAtOnce: true}, selfservice.Timing{Reread: time.Minute})
+		step := func() time.Time {
+			next, err := p.rotator.Step(t.Context())
+			require.NoError(t, err)
+			return next
+		}
+		time.Sleep(90 * day)
+		for p.count(selfservice.Registered) == 0 {
+			step()
+		}
+		time.Sleep(100 * day) // nothing runs
+		for p.count(selfservice.Switched) == 0 {
+			step()
+		}
+		next := step()
+		for !next.After(time.Now()) {
+			next = step()
+		}
+		assert.Equal(t, 1, p.count(selfservice.Started))
+		assert.Equal(t, time.Now().Add(2*time.Minute), next)
+		time.Sleep(time.Until(next))
+		for p.count(selfservice.Switched) == 1 {
+			step()
+		}
+		p.use(t)
+	})
+}
+
 func TestProviderDownForAWeek(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPlant(t, &model.Server{Validity: 30 * day}, selfservice.Timing{MaxAge: 20 * day})
