@@ -31,12 +31,15 @@ func (r *Rotator) SecretRefused(ctx context.Context, secret keys.Secret) (keys.S
 // instead returns another credential than the one that was refused: the
 // active one if that has changed meanwhile, else the pending one, else an old
 // one. It does not wait for a step that is under way: that one may be what
-// made the server refuse.
+// made the server refuse. While the store is down, what it held when it was
+// last read has to do.
 func (r *Rotator) instead(ctx context.Context, refused Credential) (Credential, error) {
 	r.start()
 	s, err := r.read(ctx)
 	if err != nil {
-		return Credential{}, err
+		if s = r.current.Load(); s == nil {
+			return Credential{}, err
+		}
 	}
 	if s.Active == nil {
 		return Credential{}, ErrNotAdopted

@@ -197,6 +197,23 @@ func TestRefusalLeadsToTheNewKey(t *testing.T) {
 	assert.Equal(t, stale.Thumbprint(), again.Thumbprint(), "the old one is all that is left to try")
 }
 
+func TestRefusalWhileTheStoreIsDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &model.Server{ReplaceAtOnce: true}
+		r, first := adopted(t, server, server.Registrar(nil))
+		time.Sleep(90 * day)
+		for server.Registered() == 0 {
+			_, err := r.Step(t.Context())
+			require.NoError(t, err)
+		}
+		require.Equal(t, first.Fingerprint(), active(t, r))
+		r.Store = brokenStore{}
+		pending, err := r.SecretRefused(t.Context(), first.Secret)
+		require.NoError(t, err)
+		assert.True(t, server.Accepts(selfservice.SecretFingerprint(pending)))
+	})
+}
+
 func TestProviderThatPanicsIsAnError(t *testing.T) {
 	server := &model.Server{}
 	r, first := adopted(t, server, server.Registrar(func(string, func() error) error { panic("secret in a panic") }))
