@@ -1,0 +1,126 @@
+package processes_test
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"sync"
+	"testing"
+	"time"
+
+	_ "github.com/jackc/pgx/v5/stdlib"
+
+	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/helseid"
+	"github.com/nokkel/nokkel/selfservice/sqlstore"
+)
+
+const (
+	replicaVariable = "NOKKEL_PROCESSES_REPLICA" // makes this binary a replica
+	clientID        = "my-client"
+	pause           = 20 * time.Millisecond // between the calls of one user
+)
+
+var timing = selfservice.Timing{
+	MaxAge: 800 * time.Millisecond, Overlap: 400 * time.Millisecond, Reread: 100 * time.Millisecond,
+	CallTimeout: 500 * time.Millisecond, Lease: 2 * time.Second,
+}
+
+// replica is what a process is told.
+type replica struct {
+	URL   string // of the authorization server and the API
+	Place place
+}
+
+// place is where the store is: a directory, or a table of PostgreSQL.
+type place struct{ Dir, DSN, Table string }
+
+func (p place) open() (selfservice.Store, error) {
+	if p.Dir != "" {
+		return selfservice.Dir(p.Dir), nil
+	}
+	db, err := sql.Open("pgx", p.DSN)
+	return sqlstore.Table{DB: db, Dialect: sqlstore.PostgreSQL, Name: p.Table}.Store(clientID), err
+}
+
+// line is what a process says, as one line of JSON.
+type line struct {
+	Event  selfservice.Kind `json:",omitempty"`
+	Failed string           `json:",omitempty"` // the request that failed
+	Error  string           `json:",omitempty"`
+}
+
+func TestMain(m *testing.M) {
+	arg := os.Getenv(replicaVariable)
+	if arg == "" {
+		os.Exit(m.Run())
+	}
+	go func() { // also ends with its parent
+		io.Copy(io.Discard, os.Stdin)
+		os.Exit(0)
+	}()
+	var r replica
+	err := json.Unmarshal([]byte(arg), &r)
+	if err == nil {
+		err = r.run(context.Background())
+	}
+	fmt.Fprintln(os.Stderr, err)
+	os.Exit(1)
+}
+
+// run is the program of a user: it rotates in the background and calls an API.
+func (r replica) run(ctx context.Context) error {
+	store, err := r.Place.open()
+	if err != nil {
+		return err
+	}
+	var mu sync.Mutex
+	out := json.NewEncoder(os.Stdout)
+	say := func(l line) {
+		mu.Lock()
+		defer mu.Unlock()
+		out.Encode(l)
+	}
+	client := &helseid.Client{
+		Environment: helseid.Environment{Authority: r.URL, BaseAddress: r.URL}, ClientID: clientID, Scopes: []string{"nhn:api/read"},
+	}
+	rotator := &selfservice.Rotator{Provider: client, Store: store, Timing: timing, OnEvent: func(e selfservice.Event) {
+		l := line{Event: e.Kind}
+		if e.Err != nil {
+			l.Error = e.Err.Error()
+		}
+		say(l)
+	}}
+	old := client.HTTPClient(rotator)
+	users := map[string]func() *http.Client{
+		"with an old token": func() *http.Client { return old },                        // from before a rotation, used after it
+		"with a new token":  func() *http.Client { return client.HTTPClient(rotator) }, // got with the key of the moment
+	}
+	for name, api := range users {
+		go func() {
+			for {
+				if err := call(api(), r.URL); err != nil {
+					say(line{Failed: name, Error: err.Error()})
+				}
+				time.Sleep(pause)
+			}
+		}()
+	}
+	return rotator.Run(ctx)
+}
+
+func call(api *http.Client, url string) error {
+	resp, err := api.Get(url + "/api/patients")
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if _, err := io.Copy(io.Discard, resp.Body); err != nil || resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("the API answered %s: %w", resp.Status, err)
+	}
+	return nil
+}

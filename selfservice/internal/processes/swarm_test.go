@@ -1,0 +1,163 @@
+package processes_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/helseid"
+	"github.com/nokkel/nokkel/selfservice/helseid/helseidtest"
+)
+
+// swarm is a number of replicas, each of which is killed and started again.
+type swarm struct {
+	t      *testing.T
+	server *helseidtest.Server
+	place  place
+	store  selfservice.Store
+
+	mu          sync.Mutex
+	failed      []line // requests
+	failedSteps int
+	kills       int
+	midRotation int // kills of a process that had begun a rotation, or gone on with one, and not ended it
+	lost        int // of these: the server had the new key, and the store did not say so
+}
+
+// run keeps the replicas going until enough has happened.
+func (s *swarm) run(enough func(rotations, midRotation int) bool) {
+	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
+	defer cancel()
+	var all sync.WaitGroup
+	for range replicas {
+		all.Go(func() {
+			for ctx.Err() == nil {
+				s.life(ctx)
+			}
+		})
+	}
+	for ctx.Err() == nil {
+		time.Sleep(2 * time.Millisecond)
+		rotations := s.watch()
+		s.mu.Lock()
+		if enough(rotations, s.midRotation) || len(s.failed) > 10 || s.t.Failed() {
+			cancel()
+		}
+		s.mu.Unlock()
+	}
+	all.Wait()
+}
+
+// watch checks that the client is not locked out at this moment.
+func (s *swarm) watch() (rotations int) {
+	before := s.status()
+	if !lit(s.server, before) {
+		// The store may have been overtaken since it was read.
+		if after := s.status(); assert.ObjectsAreEqual(before, after) {
+			s.t.Errorf("locked out after %d rotations", before.Rotations)
+		}
+	}
+	return before.Rotations
+}
+
+// lit tells whether a stored credential is accepted by the server: the active
+// one, where the server does not replace at once.
+func lit(server *helseidtest.Server, st selfservice.Status) bool {
+	stored := []selfservice.CredentialStatus{st.Active}
+	if server.Replace == helseidtest.AtOnce && st.Pending != nil {
+		stored = append(stored, *st.Pending)
+	}
+	return slices.ContainsFunc(stored, func(c selfservice.CredentialStatus) bool { return server.Accepts(clientID, c.Fingerprint) })
+}
+
+func (s *swarm) status() selfservice.Status {
+	st, err := (&selfservice.Rotator{Store: s.store}).Status(context.Background())
+	assert.NoError(s.t, err)
+	return st
+}
+
+// life starts a process and kills it (SIGKILL: nothing is tidied up): some
+// moments after it began a rotation, at times right after it registered, or
+// else at any moment.
+func (s *swarm) life(ctx context.Context) {
+	arg, err := json.Marshal(replica{s.server.URL(), s.place})
+	assert.NoError(s.t, err)
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), replicaVariable+"="+string(arg))
+	var complaints bytes.Buffer
+	cmd.Stderr = &complaints
+	stdin, err := cmd.StdinPipe() // whose end is the sign to end
+	assert.NoError(s.t, err)
+	defer stdin.Close()
+	stdout, err := cmd.StdoutPipe()
+	assert.NoError(s.t, err)
+	if !assert.NoError(s.t, cmd.Start()) {
+		return
+	}
+	var killed atomic.Bool
+	kill := func() {
+		killed.Store(true)
+		cmd.Process.Kill()
+	}
+	defer context.AfterFunc(ctx, kill)()
+	old := time.AfterFunc(timing.MaxAge+rand.N(10*timing.MaxAge), kill)
+	defer old.Stop()
+
+	var last selfservice.Kind
+	for lines := bufio.NewScanner(stdout); lines.Scan(); {
+		var l line
+		assert.NoError(s.t, json.Unmarshal(lines.Bytes(), &l))
+		switch {
+		case l.Failed != "":
+			s.mu.Lock()
+			s.failed = append(s.failed, l)
+			s.mu.Unlock()
+		case l.Event == selfservice.Failed:
+			s.mu.Lock()
+			s.failedSteps++
+			s.mu.Unlock()
+			s.t.Log("a step failed: ", l.Error)
+		default:
+			last = l.Event
+		}
+		switch {
+		case l.Event == selfservice.Started:
+			time.AfterFunc(rand.N(10*time.Millisecond), kill)
+		case l.Event == selfservice.Registered && rand.IntN(3) == 0:
+			kill()
+		}
+	}
+	cmd.Wait()
+	assert.Empty(s.t, complaints.String())
+	assert.True(s.t, killed.Load(), "a process ended by itself")
+	if ctx.Err() == nil {
+		s.count(last)
+	}
+}
+
+// count counts a kill of a process by what it did last.
+func (s *swarm) count(last selfservice.Kind) {
+	st := s.status()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.kills++
+	if last != selfservice.Started && last != selfservice.Registered {
+		return
+	}
+	s.midRotation++
+	if p := st.Pending; p != nil && p.Registered.IsZero() && slices.ContainsFunc(s.server.Keys(clientID), func(k helseid.ClientSecret) bool { return k.Thumbprint == p.Fingerprint }) {
+		s.lost++
+	}
+}
