@@ -245,6 +245,9 @@ func (r *Rotator) register(ctx context.Context, s *state) error {
 func (r *Rotator) registered(ctx context.Context, s *state) error {
 	now := time.Now().Round(0)
 	s.Pending.Registered = now
+	if reg := s.Pending.Registration; !reg.Expires.IsZero() || !reg.RenewAt.IsZero() {
+		s.Pending.Checked = now // the reply says when it ends: no need to ask once it is active
+	}
 	r.hold(s, now)
 	if err := r.save(ctx, s); err != nil {
 		return err

@@ -2,6 +2,7 @@ package helseid_test
 
 import (
 	"context"
+	"crypto/rand"
 	"net/http"
 	"slices"
 	"testing"
@@ -77,4 +78,47 @@ func TestProviderTellsTheEngineWhatAFailureMeans(t *testing.T) {
 	var refused *helseid.Error
 	require.ErrorAs(t, err, &refused)
 	assert.Equal(t, 429, refused.Status)
+}
+
+func TestRotationSendsNoMoreThanItMust(t *testing.T) {
+	least := []string{"POST /connect/token", "GET /v1/client-secret", "POST /v1/client-secret", "POST /connect/token"}
+	for name, c := range map[string]struct {
+		validity time.Duration
+		want     []string
+	}{
+		"the registration's reply tells when the key expires": {0, least},
+		"it does not, so the list is read":                    {-1, append(slices.Clone(least), "GET /v1/client-secret")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := helseidtest.New()
+			defer server.Close()
+			server.Validity = c.validity
+			sent := &recorder{}
+			vendor := &helseid.Client{Environment: server.Environment(), Base: sent}
+			// The first client learns where the token endpoint is, and its nonce.
+			assert.Len(t, sendRotation(t, server, vendor, sent), len(c.want)+2)
+			assert.Equal(t, c.want, sendRotation(t, server, vendor, sent))
+		})
+	}
+}
+
+// sendRotation rotates the key of a new client until there is nothing left to
+// do, and returns what was sent.
+func sendRotation(t *testing.T, server *helseidtest.Server, vendor *helseid.Client, sent *recorder) (requests []string) {
+	t.Helper()
+	key, id := newKey(t), rand.Text()
+	server.AddClient(id, key.PublicKey())
+	r := &selfservice.Rotator{Provider: vendor.For(id), Store: &selfservice.Mem{}}
+	require.NoError(t, r.Adopt(t.Context(), selfservice.Credential{Key: key}))
+	sent.sent = nil
+	require.NoError(t, r.Rotate(t.Context()))
+	for next := time.Now(); !next.After(time.Now()); {
+		var err error
+		next, err = r.Step(t.Context())
+		require.NoError(t, err)
+	}
+	for _, s := range sent.sent {
+		requests = append(requests, s.Method+" "+s.URL.Path)
+	}
+	return requests
 }
