@@ -144,13 +144,17 @@ func (a *Admin) UpdateClient(ctx context.Context, id string, change Change) erro
 func (a *Admin) update(ctx context.Context, info *ClientInfo, change Change) error {
 	// Without attributes the rotation executor fails where it has a time to
 	// write (500). What is not sent stays, but for the authorization services,
-	// which that switches off.
+	// which that switches off, and before 26.1 the service account, whose user
+	// it deletes with all its roles.
 	body := map[string]any{"attributes": maps.Clone(change.Attributes)}
 	if change.Attributes == nil {
 		body["attributes"] = map[string]string{}
 	}
 	if info.AuthorizationServices {
 		body["authorizationServicesEnabled"] = true
+	}
+	if info.ServiceAccount {
+		body["serviceAccountsEnabled"] = true
 	}
 	if change.Method != "" {
 		body["clientAuthenticatorType"] = change.Method

@@ -179,7 +179,7 @@ func TestMain(m *testing.M) {
 	}
 	flag.Parse()
 	if os.Getenv("KEYCLOAK_URL") != "" {
-		flag.Set("test.parallel", "12") // they wait for expiries rather than compute
+		flag.Set("test.parallel", "4") // they wait for expiries rather than compute
 	}
 	os.Exit(m.Run())
 }

@@ -18,7 +18,11 @@ import (
 // a rotation policy's remaining rotation period; set the Rotator's RenewBefore
 // to less than that.
 func (c *Client) Registered(store selfservice.Store) *dcr.Client {
-	r := &dcr.Client{Store: store, Issuer: c.Realm.issuer(), Base: c.Realm.Base}
+	r := &dcr.Client{
+		Store: store, Issuer: c.Realm.issuer(), Base: c.Realm.Base,
+		// Left out, the client's scopes stay; sent, 26.0 fails.
+		Change: func(m dcr.Metadata) { delete(m, "scope") },
+	}
 	if c.Admin != nil {
 		r.Recover = func(ctx context.Context) (keys.Secret, error) {
 			info, err := c.Admin.FindClient(ctx, c.ClientID)

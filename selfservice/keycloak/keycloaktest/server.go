@@ -143,6 +143,9 @@ func (s *Server) routes() {
 	const clients, one = "/admin/realms/{realm}/clients", "/admin/realms/{realm}/clients/{id}"
 	s.mux.HandleFunc("POST /realms/{realm}/protocol/openid-connect/token", s.inRealm((*Server).token))
 	s.mux.HandleFunc("POST /realms/{realm}/protocol/openid-connect/token/introspect", s.inRealm((*Server).introspect))
+	s.mux.HandleFunc("GET /realms/{realm}/.well-known/openid-configuration", s.inRealm((*Server).discovery))
+	s.mux.HandleFunc("GET /realms/{realm}/clients-registrations/openid-connect/{client}", s.inRealm((*Server).registration))
+	s.mux.HandleFunc("PUT /realms/{realm}/clients-registrations/openid-connect/{client}", s.inRealm((*Server).registration))
 	s.mux.HandleFunc("GET /admin/serverinfo", s.locked((*Server).serverInfo))
 	s.mux.HandleFunc("POST /admin/realms", s.locked((*Server).postRealm))
 	s.mux.HandleFunc("GET "+clients, s.asAdmin(view, (*Server).findClients))
@@ -151,6 +154,7 @@ func (s *Server) routes() {
 	s.mux.HandleFunc("PUT "+one, s.onClient(manage, (*Server).putClient))
 	s.mux.HandleFunc("DELETE "+one, s.onClient(manage, (*Server).deleteClient))
 	s.mux.HandleFunc("POST "+one+"/roles", s.onClient(manage, (*Server).postRole))
+	s.mux.HandleFunc("POST "+one+"/registration-access-token", s.onClient(manage, (*Server).postRegistrationToken))
 	s.mux.HandleFunc("GET "+one+"/client-secret", s.onClient(view, (*Server).getSecret))
 	s.mux.HandleFunc("POST "+one+"/client-secret", s.onClient(manage, (*Server).postSecret))
 	s.mux.HandleFunc("GET "+one+"/client-secret/rotated", s.onClient(view, (*Server).getRotated))

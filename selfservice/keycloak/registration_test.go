@@ -1,0 +1,94 @@
+package keycloak_test
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/nokkel/nokkel/assertion"
+	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/dcr"
+	"github.com/nokkel/nokkel/selfservice/keycloak"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// registered is a client that has only its registration access token.
+func (tg *target) registered(id string, recover bool) (*dcr.Client, dcr.Registration) {
+	tg.t.Helper()
+	ctx := tg.t.Context()
+	token, err := tg.admin.RegistrationToken(ctx, id)
+	require.NoError(tg.t, err)
+	client := &keycloak.Client{Realm: tg.realm, ClientID: "app"}
+	if recover {
+		client.Admin = tg.admin
+	}
+	r := dcr.Registration{ClientID: "app", URI: tg.realm.RegistrationURI("app"), AccessToken: token}
+	c := client.Registered(&selfservice.Mem{})
+	require.NoError(tg.t, c.Adopt(ctx, r))
+	return c, r
+}
+
+func TestKeysRotateByARegistrationAccessToken(t *testing.T) {
+	each(t, func(tg *target) {
+		t, ctx := tg.t, tg.t.Context()
+		id, _ := tg.client("app", nil)
+		first := newKey(t)
+		require.NoError(t, tg.admin.SetKeys(ctx, id, set(first)))
+		scopes := func() any {
+			client := tg.rest(http.MethodGet, tg.path("clients", id), nil).(map[string]any)
+			return []any{client["defaultClientScopes"], client["optionalClientScopes"], client["serviceAccountsEnabled"]}
+		}
+		before := scopes()
+		registered, _ := tg.registered(id, false)
+		r := &selfservice.Rotator{Provider: registered.Keys(), Store: &selfservice.Mem{}, Timing: short()}
+		require.NoError(t, r.Adopt(ctx, selfservice.Credential{Key: first}))
+		tg.rotate("stored keys, by a registration access token", r, false)
+		assert.False(t, tg.acceptsKey("app", first))
+		assert.Equal(t, before, scopes())
+	})
+}
+
+func TestALostRegistrationAccessTokenIsReplaced(t *testing.T) {
+	each(t, func(tg *target) {
+		t, ctx := tg.t, tg.t.Context()
+		id, _ := tg.client("app", nil)
+		key, next := newKey(t), newKey(t)
+		require.NoError(t, tg.admin.SetKeys(ctx, id, set(key)))
+		for _, recover := range []bool{true, false} {
+			registered, _ := tg.registered(id, recover)
+			_, err := tg.admin.RegistrationToken(ctx, id) // ends the one that is stored
+			require.NoError(t, err)
+			_, err = registered.Keys().(selfservice.Registrar).Register(ctx, selfservice.Credential{Key: key}, selfservice.Credential{Key: next})
+			if recover {
+				require.NoError(t, err)
+				assert.True(t, tg.acceptsKey("app", next))
+			} else {
+				require.ErrorIs(t, err, dcr.ErrAccessToken)
+			}
+		}
+	})
+}
+
+func TestSecretsRotateByARegistrationAccessTokenWhenDue(t *testing.T) {
+	each(t, func(tg *target) {
+		t, ctx := tg.t, tg.t.Context()
+		tg.policy(60*time.Second, 40*time.Second, 54*time.Second)
+		id, first := tg.client("app", nil)
+		registered, _ := tg.registered(id, false)
+		provider := registered.Secret(func(clientID string, c selfservice.Credential) assertion.Authenticator {
+			return &assertion.Basic{ClientID: clientID, Secret: c}
+		})
+		r := &selfservice.Rotator{Provider: provider, Store: &selfservice.Mem{}, Timing: short()}
+		require.NoError(t, r.Adopt(ctx, selfservice.Credential{Secret: first}))
+		require.ErrorIs(t, r.Rotate(ctx), dcr.ErrNotRotated, "before the remaining rotation period")
+		assert.True(t, tg.acceptsSecret("app", first))
+		tg.wait(8 * time.Second)
+		require.NoError(t, r.Rotate(ctx))
+		second, err := r.ClientSecret(ctx)
+		require.NoError(t, err)
+		assert.False(t, second.Equal(first))
+		assert.True(t, tg.acceptsSecret("app", first), "it lives on")
+		assert.True(t, tg.acceptsSecret("app", second))
+	})
+}
