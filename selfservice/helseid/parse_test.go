@@ -126,3 +126,33 @@ func FuzzProblemDetails(f *testing.F) {
 		assert.NotContains(t, e.Error(), "\n")
 	})
 }
+
+// FuzzAnswers: what is read from the self-service API is bounded in kind, and
+// what is refused is refused as malformed.
+func FuzzAnswers(f *testing.F) {
+	for _, seed := range []string{
+		``, `null`, `{}`, `{"expiration":"2027-02-20T00:00:00Z"}`, `[{"kid":"a","jwkThumbprint":"x","origin":"Gui","expiration":null}]`,
+		`[{"publicJwk":{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}}]`, `[null,7]`, `<html>`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		expires, err := parseRegistered(http.StatusOK, body)
+		if err != nil {
+			require.ErrorIs(t, err, ErrMalformed)
+			assert.Zero(t, expires)
+		}
+		list, err := parseList(http.StatusOK, body)
+		if err != nil {
+			require.ErrorIs(t, err, ErrMalformed)
+			assert.Nil(t, list)
+		}
+		for _, s := range list {
+			assert.Contains(t, []int{0, thumbprintLength}, len(s.Thumbprint))
+			assert.Equal(t, time.UTC, s.Expiration.Location())
+			if s.PublicKey != nil {
+				assert.NotEmpty(t, s.Thumbprint)
+			}
+		}
+	})
+}

@@ -37,6 +37,11 @@ func (c *Client) UpdateClientSecret(ctx context.Context, as keys.Source, next *k
 	if err != nil {
 		return time.Time{}, err
 	}
+	return parseRegistered(status, body)
+}
+
+// parseRegistered reads the answer to a registration.
+func parseRegistered(status int, body []byte) (time.Time, error) {
 	if len(body) == 0 {
 		return time.Time{}, nil // accepted without a word on the date
 	}
@@ -55,6 +60,11 @@ func (c *Client) ClientSecrets(ctx context.Context, as keys.Source) ([]ClientSec
 	if err != nil {
 		return nil, err
 	}
+	return parseList(status, body)
+}
+
+// parseList reads the list of a client's keys.
+func parseList(status int, body []byte) ([]ClientSecret, error) {
 	var rows []struct {
 		Expiration json.RawMessage `json:"expiration"`
 		KeyID      string          `json:"kid"`
@@ -71,6 +81,7 @@ func (c *Client) ClientSecrets(ctx context.Context, as keys.Source) ([]ClientSec
 		if len(row.Thumbprint) == thumbprintLength {
 			s.Thumbprint = row.Thumbprint
 		}
+		var err error
 		if s.Expiration, err = parseExpiration(row.Expiration); err != nil {
 			return nil, err // no date is harmless, a wrong one is not
 		}

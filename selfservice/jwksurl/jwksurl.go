@@ -62,6 +62,7 @@ const (
 	defaultMaxAge = 5 * time.Minute
 	defaultMargin = time.Minute
 	maxSet        = 64 << 10
+	callTimeout   = 30 * time.Second
 )
 
 func (p *Provider) settling() time.Duration {
@@ -123,6 +124,8 @@ func (p *Provider) Published(ctx context.Context) (keys.Set, error) {
 	if err != nil || u.Host == "" || u.Scheme != "https" && !(u.Scheme == "http" && loopback(u.Hostname())) {
 		return keys.Set{}, ErrURL
 	}
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.URL, nil)
 	if err != nil {
 		return keys.Set{}, ErrURL
@@ -139,7 +142,10 @@ func (p *Provider) Published(ctx context.Context) (keys.Set, error) {
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxSet+1))
-	if err != nil || resp.StatusCode != http.StatusOK {
+	if err != nil {
+		return keys.Set{}, fmt.Errorf("%w: %w", ErrNotReachable, err)
+	}
+	if resp.StatusCode != http.StatusOK {
 		return keys.Set{}, fmt.Errorf("%w: status %d", ErrNotReachable, resp.StatusCode)
 	}
 	set, err := keys.ParseSet(body)

@@ -1,0 +1,75 @@
+package selfservice
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"testing"
+	"time"
+
+	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/keys/keystest"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// FuzzState: what is read can be written and means the same then; what is
+// refused is ErrCorrupt, in words of this module.
+func FuzzState(f *testing.F) {
+	now := time.Date(2027, 2, 20, 1, 2, 3, 4, time.UTC)
+	first, second := Credential{Key: keystest.Key(f, keys.EdDSA)}, Credential{Secret: keys.NewSecret("the secret of a client")}
+	for _, s := range []*state{
+		{Active: &entry{Credential: first, Made: now}},
+		{Active: &entry{Credential: second}, Pending: &entry{Before: []Registration{{ID: "1", Expires: now}}}, Claim: claim{"me", now}},
+		{Active: &entry{Credential: second}, Pending: &entry{Credential: first}, Retiring: []*entry{{Credential: first, Until: now, Off: true}}, Rotations: 7},
+	} {
+		blob, err := s.encode()
+		require.NoError(f, err)
+		f.Add(blob)
+	}
+	for _, seed := range []string{`{}`, `null`, `[]`, `{"format":2}`, `{"format":1,"active":{"secret":"s","jwk":{}}}`, `{"format":1,"active":{"issuing":true}}`} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, blob []byte) {
+		s, err := decode(blob, "1")
+		if err != nil {
+			require.ErrorIs(t, err, ErrCorrupt)
+			assert.Regexp(t, `^[ -~]{1,200}$`, err.Error())
+			return
+		}
+		written, err := s.encode()
+		require.NoError(t, err)
+		again, err := decode(written, "2")
+		require.NoError(t, err)
+		require.Equal(t, len(s.entries()), len(again.entries()))
+		for i, e := range s.entries() {
+			assert.Equal(t, e.Credential.Fingerprint(), again.entries()[i].Credential.Fingerprint())
+		}
+		twice, err := again.encode()
+		require.NoError(t, err)
+		assert.Equal(t, string(written), string(twice))
+	})
+}
+
+// FuzzSealed: what Seal has written comes back, and nothing else opens.
+func FuzzSealed(f *testing.F) {
+	block, err := aes.NewCipher(make([]byte, 32))
+	require.NoError(f, err)
+	aead, err := cipher.NewGCM(block)
+	require.NoError(f, err)
+	f.Add([]byte{})
+	f.Add([]byte(`{"format":1}`))
+	f.Add(make([]byte, 12+16))
+	f.Fuzz(func(t *testing.T, blob []byte) {
+		var plain Mem
+		sealed := Seal(&plain, aead)
+		version, err := plain.Save(t.Context(), blob, "")
+		require.NoError(t, err)
+		_, version, err = sealed.Load(t.Context())
+		require.ErrorIs(t, err, ErrCorrupt)
+		_, err = sealed.Save(t.Context(), blob, version)
+		require.NoError(t, err)
+		opened, _, err := sealed.Load(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, string(blob), string(opened))
+	})
+}
