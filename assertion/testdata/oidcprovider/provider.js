@@ -1,5 +1,6 @@
 // An authorization server for the live tests, by people who have never seen
-// this module. It asks for private_key_jwt and for DPoP nonces.
+// this module. It asks for private_key_jwt and for DPoP nonces, and lets anyone
+// register, with an access token that each update replaces.
 //
 //   node provider.js FOLDER      FOLDER holds node_modules (npm ci)
 //
@@ -43,6 +44,8 @@ const configuration = (clients) => ({
     introspection: { enabled: true },
     pushedAuthorizationRequests: { enabled: true },
     dPoP: { enabled: true, nonceSecret: randomBytes(32), requireNonce: () => true },
+    registration: { enabled: true },
+    registrationManagement: { enabled: true, rotateRegistrationAccessToken: true },
     deviceFlow: {
       enabled: true,
       userCodeInputSource: page,

@@ -1,0 +1,204 @@
+package dcr_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/dcr"
+)
+
+// A real server, whose every PUT ends the registration access token: rotations
+// one after the other, and nothing of the client changes but its own key.
+func TestOIDCProviderRotatesKeys(t *testing.T) {
+	issuer := startOIDCProvider(t)
+	key := newKey(t)
+	encryption := strings.Replace(string(newKey(t).PublicKey().JWK()), `"use":"sig"`, `"use":"enc"`, 1)
+	registration := register(t, issuer, metadata(key, encryption))
+	c := &dcr.Client{Store: &selfservice.Mem{}, Issuer: issuer}
+	require.NoError(t, c.Adopt(t.Context(), registration))
+	r := &selfservice.Rotator{
+		Provider: c.Keys(), Store: &selfservice.Mem{},
+		Timing: selfservice.Timing{Overlap: 100 * time.Millisecond, Reread: 50 * time.Millisecond},
+	}
+	old := selfservice.Credential{Key: key}
+	require.NoError(t, r.Adopt(t.Context(), old))
+	before := read(t, c)
+
+	for range 3 {
+		require.NoError(t, r.Rotate(t.Context()))
+		fresh := current(t, r)
+		require.NotEqual(t, old.Fingerprint(), fresh.Fingerprint())
+		require.NoError(t, c.Keys().Verify(t.Context(), fresh))
+		require.NoError(t, c.Keys().Verify(t.Context(), old), "both keys work until the overlap is over")
+		retire(t, r)
+		require.ErrorIs(t, c.Keys().Verify(t.Context(), old), selfservice.ErrRefused)
+		require.NoError(t, c.Keys().Verify(t.Context(), fresh))
+		old = fresh
+	}
+
+	after := read(t, c)
+	set := after["jwks"].(map[string]any)["keys"].([]any)
+	require.Len(t, set, 2)
+	assert.Equal(t, before["jwks"].(map[string]any)["keys"].([]any)[0], set[0], "the key of another purpose")
+	assert.Equal(t, old.KeyID(), set[1].(map[string]any)["kid"])
+	delete(before, "jwks")
+	delete(after, "jwks")
+	assert.Equal(t, before, after)
+
+	first := &dcr.Client{Store: &selfservice.Mem{}, Issuer: issuer}
+	require.NoError(t, first.Adopt(t.Context(), registration))
+	_, err := first.Read(t.Context())
+	require.ErrorIs(t, err, dcr.ErrAccessToken, "the first registration access token has ended")
+}
+
+// The reply to a PUT is lost, and with it the only registration access token:
+// this server has nobody who could make another one. The client goes on with
+// its old key, and the new one works too.
+func TestOIDCProviderLostReply(t *testing.T) {
+	issuer := startOIDCProvider(t)
+	key := newKey(t)
+	c := &dcr.Client{Store: &selfservice.Mem{}, Issuer: issuer, Base: loses{http.MethodPut}}
+	require.NoError(t, c.Adopt(t.Context(), register(t, issuer, metadata(key))))
+	next := newKey(t)
+	r := &selfservice.Rotator{
+		Provider: c.Keys(), Store: &selfservice.Mem{},
+		New: func(context.Context, selfservice.Credential) (selfservice.Credential, error) {
+			return selfservice.Credential{Key: next}, nil
+		},
+	}
+	require.NoError(t, r.Adopt(t.Context(), selfservice.Credential{Key: key}))
+	require.ErrorIs(t, r.Rotate(t.Context()), errLost)
+	require.ErrorIs(t, r.Rotate(t.Context()), dcr.ErrAccessToken)
+	assert.Equal(t, key.Thumbprint(), current(t, r).Fingerprint())
+	for _, k := range []*keys.Key{key, next} {
+		assert.NoError(t, c.Keys().Verify(t.Context(), selfservice.Credential{Key: k}))
+	}
+}
+
+var errLost = errors.New("the reply was lost")
+
+// loses is a network that loses the replies to requests of a method.
+type loses struct{ method string }
+
+func (l loses) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := http.DefaultTransport.RoundTrip(req)
+	if err == nil && req.Method == l.method {
+		resp.Body.Close()
+		return nil, errLost
+	}
+	return resp, err
+}
+
+// metadata is that of a client with these keys.
+func metadata(key *keys.Key, others ...string) string {
+	set := strings.Join(append(others, string(key.PublicKey().JWK())), ", ")
+	return `{
+		"client_name": "App", "contacts": ["drift@example.no"], "tos_uri": "https://example.no/terms",
+		"grant_types": ["client_credentials"], "response_types": [], "redirect_uris": [],
+		"token_endpoint_auth_method": "private_key_jwt", "token_endpoint_auth_signing_alg": "ES256",
+		"jwks": {"keys": [` + set + `]}}`
+}
+
+func current(t *testing.T, r *selfservice.Rotator) selfservice.Credential {
+	t.Helper()
+	key, err := r.SigningKey(t.Context())
+	require.NoError(t, err)
+	return selfservice.Credential{Key: key}
+}
+
+// retire goes on until the old key is gone.
+func retire(t *testing.T, r *selfservice.Rotator) {
+	t.Helper()
+	for {
+		st, err := r.Status(t.Context())
+		require.NoError(t, err)
+		if len(st.Retiring) == 0 {
+			return
+		}
+		next, err := r.Step(t.Context())
+		require.NoError(t, err)
+		time.Sleep(min(time.Until(next), time.Second))
+	}
+}
+
+func read(t *testing.T, c *dcr.Client) (m map[string]any) {
+	t.Helper()
+	metadata, err := c.Read(t.Context())
+	require.NoError(t, err)
+	text, err := json.Marshal(metadata)
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(text, &m))
+	return m
+}
+
+// register is what whoever set the client up did (RFC 7591 §3.1).
+func register(t *testing.T, issuer, metadata string) dcr.Registration {
+	t.Helper()
+	resp, err := http.Post(issuer+"/reg", "application/json", strings.NewReader(metadata))
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	var answer struct {
+		ClientID    string `json:"client_id"`
+		URI         string `json:"registration_client_uri"`
+		AccessToken string `json:"registration_access_token"`
+		Description string `json:"error_description"`
+	}
+	require.NoError(t, json.NewDecoder(resp.Body).Decode(&answer))
+	require.Equal(t, http.StatusCreated, resp.StatusCode, answer.Description)
+	return dcr.Registration{ClientID: answer.ClientID, URI: answer.URI, AccessToken: keys.NewSecret(answer.AccessToken)}
+}
+
+// startOIDCProvider runs node's oidc-provider on loopback until the test ends,
+// and returns its issuer. Package assertion has the program.
+func startOIDCProvider(t *testing.T) string {
+	t.Helper()
+	cache, err := os.UserCacheDir()
+	require.NoError(t, err)
+	modules := filepath.Join(cache, "nokkel", "oidc-provider")
+	node, err := exec.LookPath("node")
+	if err == nil {
+		_, err = os.Stat(filepath.Join(modules, "node_modules"))
+	}
+	if err != nil && os.Getenv("NOKKEL_LIVE") == "1" {
+		t.Fatalf("NOKKEL_LIVE=1, but oidc-provider is not installed: %v", err)
+	}
+	if err != nil {
+		t.Skipf("oidc-provider is not installed, see .ci/oidc-provider: %v", err)
+	}
+	program := filepath.Join("..", "..", "assertion", "testdata", "oidcprovider", "provider.js")
+	cmd := exec.Command(node, program, modules)
+	var complaints bytes.Buffer
+	cmd.Stderr = &complaints
+	stdin, err := cmd.StdinPipe()
+	require.NoError(t, err)
+	stdout, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	t.Cleanup(func() {
+		stdin.Close() // its sign to end
+		cmd.Wait()
+		if t.Failed() {
+			t.Logf("oidc-provider says:\n%s", complaints.String())
+		}
+	})
+	_, err = stdin.Write([]byte("[]\n")) // it has no clients but those who register
+	require.NoError(t, err)
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	require.NoError(t, err, "oidc-provider did not start")
+	return strings.TrimSpace(line)
+}
