@@ -4,10 +4,10 @@ import (
 	"encoding/json"
 	"net/http"
 	"testing"
-	"time"
 
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/internal/rest"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -68,7 +68,7 @@ func FuzzRefusal(f *testing.F) {
 		var e *Error
 		require.ErrorAs(t, err, &e)
 		assert.Regexp(t, `^[a-z_]{0,40}$`, e.Code)
-		assert.True(t, e.RetryAfter >= 0 && e.RetryAfter <= time.Hour)
+		assert.True(t, e.RetryAfter >= 0 && e.RetryAfter <= rest.MaxRetryAfter)
 		assert.Regexp(t, `^[ -~]{1,200}$`, err.Error())
 	})
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/nokkel/nokkel/assertion"
 	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/internal/rest"
 )
 
 // Keys returns the provider that rotates the client's keys in its "jwks"
@@ -127,17 +128,9 @@ func (c *Client) metadata(ctx context.Context) (*assertion.Metadata, error) {
 // verdict tells the engine what a failure means. A refused registration access
 // token is no refusal of the credential.
 func verdict(err error) error {
-	var token *assertion.Error
 	var own *Error
-	switch {
-	case errors.As(err, &token):
-		e := &selfservice.CallError{Wait: token.RetryAfter, Err: err}
-		if errors.Is(err, assertion.ErrInvalidClient) {
-			e.Rule = selfservice.ErrRefused
-		}
-		return e
-	case errors.As(err, &own):
+	if errors.As(err, &own) {
 		return &selfservice.CallError{Wait: own.RetryAfter, Err: err}
 	}
-	return err
+	return rest.Verdict(err)
 }

@@ -7,11 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"net/url"
 	"strconv"
 	"time"
+
+	"github.com/nokkel/nokkel/selfservice/internal/rest"
 )
 
 // The rules that a configuration or an answer can break. Every refusal is an
@@ -102,7 +102,7 @@ func (c *Client) send(ctx context.Context, method string, r Registration, body [
 }
 
 func refusal(resp *http.Response, text []byte) error {
-	e := &Error{Rule: ErrRefused, Status: resp.StatusCode}
+	e := &Error{Rule: ErrRefused, Status: resp.StatusCode, RetryAfter: rest.RetryAfter(resp.Header)}
 	if resp.StatusCode == http.StatusUnauthorized {
 		e.Rule = ErrAccessToken
 	}
@@ -111,9 +111,6 @@ func refusal(resp *http.Response, text []byte) error {
 	}
 	if json.Unmarshal(text, &body) == nil && isCode(body.Error) {
 		e.Code = body.Error
-	}
-	if s, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && s > 0 {
-		e.RetryAfter = min(time.Duration(s)*time.Second, time.Hour)
 	}
 	return e
 }
@@ -129,13 +126,7 @@ func isCode(s string) bool {
 }
 
 func checkURL(raw string) error {
-	u, err := url.Parse(raw)
-	if err != nil || u.Host == "" || u.User != nil {
-		return refuse(ErrAddress, "")
-	}
-	ip := net.ParseIP(u.Hostname())
-	loopback := u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
-	if u.Scheme != "https" && !(u.Scheme == "http" && loopback) {
+	if _, ok := rest.SafeURL(raw); !ok {
 		return refuse(ErrAddress, "")
 	}
 	return nil

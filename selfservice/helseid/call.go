@@ -6,13 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"net/url"
 
 	"github.com/nokkel/nokkel/assertion"
 	"github.com/nokkel/nokkel/dpop"
 	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/selfservice/internal/rest"
 )
 
 const (
@@ -75,13 +74,8 @@ func wrap(err error) error {
 // address returns the endpoint's URL below a base address, which may end with
 // a slash and must not lead tokens over the network in clear.
 func address(base string) (string, error) {
-	u, err := url.Parse(base)
-	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return "", &Error{Rule: ErrAddress}
-	}
-	ip := net.ParseIP(u.Hostname())
-	loopback := u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
-	if u.Scheme != "https" && !(u.Scheme == "http" && loopback) {
+	u, ok := rest.SafeURL(base)
+	if !ok || u.RawQuery != "" || u.Fragment != "" {
 		return "", &Error{Rule: ErrAddress}
 	}
 	return u.JoinPath(clientSecretPath).String(), nil

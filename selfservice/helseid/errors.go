@@ -5,10 +5,9 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
+
+	"github.com/nokkel/nokkel/selfservice/internal/rest"
 )
 
 // The rules that a call or an answer can break. Every refusal is an *[Error]
@@ -20,13 +19,6 @@ var (
 	ErrAddress   = errors.New("the base address is not an https URL") // http is for loopback only
 	ErrAlgorithm = errors.New("HelseID takes RSA and EC keys only")
 	ErrDetail    = errors.New("an organisation number is not 9 digits, or the journal id is empty")
-)
-
-const (
-	maxInput      = 4 << 10 // bytes of a text of the server's that are looked at
-	maxText       = 300     // bytes of it that are kept
-	maxRun        = 40      // characters in a row that could be a token or a key
-	maxRetryAfter = 24 * time.Hour
 )
 
 // Error is a refusal: by the self-service API (with its problem details,
@@ -68,8 +60,8 @@ func refusal(resp *http.Response, body []byte) *Error {
 	e := &Error{
 		Rule:            ErrRefused,
 		Status:          resp.StatusCode,
-		WWWAuthenticate: clean(resp.Header.Get("WWW-Authenticate")),
-		RetryAfter:      retryAfter(resp.Header, time.Now()),
+		WWWAuthenticate: rest.Clean(resp.Header.Get("WWW-Authenticate")),
+		RetryAfter:      rest.RetryAfter(resp.Header),
 	}
 	var members map[string]json.RawMessage
 	if json.Unmarshal(body, &members) != nil {
@@ -78,61 +70,8 @@ func refusal(resp *http.Response, body []byte) *Error {
 	for name, field := range map[string]*string{"type": &e.Type, "title": &e.Title, "detail": &e.Detail, "instance": &e.Instance} {
 		var text string
 		if json.Unmarshal(members[name], &text) == nil { // RFC 9457 §3.1: a member of the wrong type is ignored
-			*field = clean(text)
+			*field = rest.Clean(text)
 		}
 	}
 	return e
-}
-
-// clean makes one line for people of a server's text: no control characters,
-// nothing that could be a token or a key, at most maxText bytes.
-func clean(text string) string {
-	text = strings.Map(func(r rune) rune {
-		if r == unicode.ReplacementChar || !unicode.IsPrint(r) {
-			return ' '
-		}
-		return r
-	}, text[:min(len(text), maxInput)])
-	var b strings.Builder
-	for text = strings.TrimSpace(text); text != "" && b.Len() <= maxText; {
-		end := strings.IndexFunc(text, func(r rune) bool { return !tokenRune(r) })
-		switch {
-		case end < 0:
-			end = len(text)
-		case end == 0:
-			_, end = utf8.DecodeRuneInString(text)
-		}
-		if end > maxRun {
-			b.WriteString("[redacted]")
-		} else {
-			b.WriteString(text[:end])
-		}
-		text = text[end:]
-	}
-	if b.Len() > maxText {
-		return strings.ToValidUTF8(b.String()[:maxText-len("…")], "") + "…"
-	}
-	return b.String()
-}
-
-// tokenRune tells the characters of base64, in both alphabets.
-func tokenRune(r rune) bool {
-	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_+/=", r)
-}
-
-// retryAfter reads Retry-After (RFC 9110 §10.2.3). A date in it is measured
-// from the server's own Date, so that the clock of this machine does not count.
-func retryAfter(h http.Header, now time.Time) time.Duration {
-	value := h.Get("Retry-After")
-	if s, err := strconv.ParseUint(value, 10, 63); err == nil {
-		return time.Duration(min(s, uint64(maxRetryAfter/time.Second))) * time.Second
-	}
-	until, err := http.ParseTime(value)
-	if err != nil {
-		return 0
-	}
-	if date, err := http.ParseTime(h.Get("Date")); err == nil {
-		now = date
-	}
-	return min(max(until.Sub(now), 0), maxRetryAfter)
 }

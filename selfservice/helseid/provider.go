@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 
-	"github.com/nokkel/nokkel/assertion"
 	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/internal/rest"
 )
 
 // A Client is a selfservice.Provider: a Rotator renews its key. HelseID knows
@@ -53,17 +53,9 @@ func (c *Client) Register(ctx context.Context, as, cred selfservice.Credential) 
 
 // verdict tells the engine what a failure means.
 func verdict(err error) error {
-	var token *assertion.Error
 	var api *Error
-	switch {
-	case errors.As(err, &token):
-		e := &selfservice.CallError{Wait: token.RetryAfter, Err: err}
-		if errors.Is(err, assertion.ErrInvalidClient) {
-			e.Rule = selfservice.ErrRefused
-		}
-		return e
-	case errors.As(err, &api):
+	if errors.As(err, &api) {
 		return &selfservice.CallError{Wait: api.RetryAfter, Err: err}
 	}
-	return err
+	return rest.Verdict(err)
 }

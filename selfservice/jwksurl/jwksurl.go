@@ -18,14 +18,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"net/url"
 	"time"
 
-	"github.com/nokkel/nokkel/assertion"
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/internal/rest"
 )
 
 // Provider is a selfservice.Provider for keys that are published at a URL.
@@ -82,18 +80,7 @@ func (p *Provider) Verify(ctx context.Context, c selfservice.Credential) error {
 	if err != nil {
 		return err
 	}
-	if err = p.Token(ctx, key); err == nil {
-		return nil
-	}
-	verdict := &selfservice.CallError{Err: err}
-	if errors.Is(err, assertion.ErrInvalidClient) {
-		verdict.Rule = selfservice.ErrRefused
-	}
-	var refusal *assertion.Error
-	if errors.As(err, &refusal) {
-		verdict.Wait = refusal.RetryAfter
-	}
-	return verdict
+	return rest.Verdict(p.Token(ctx, key))
 }
 
 // List returns nothing: the server keeps no list of its own.
@@ -120,8 +107,7 @@ func (p *Provider) Register(ctx context.Context, _, c selfservice.Credential) (s
 
 // Published reads the JWKS as a server would that has no copy.
 func (p *Provider) Published(ctx context.Context) (keys.Set, error) {
-	u, err := url.Parse(p.URL)
-	if err != nil || u.Host == "" || u.Scheme != "https" && !(u.Scheme == "http" && loopback(u.Hostname())) {
+	if _, ok := rest.SafeURL(p.URL); !ok {
 		return keys.Set{}, ErrURL
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
@@ -153,9 +139,4 @@ func (p *Provider) Published(ctx context.Context) (keys.Set, error) {
 		return keys.Set{}, fmt.Errorf("%w: %w", ErrNotReachable, err)
 	}
 	return set, nil
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -17,6 +16,7 @@ import (
 	"github.com/nokkel/nokkel/assertion"
 	"github.com/nokkel/nokkel/dpop"
 	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/selfservice/internal/rest"
 )
 
 const (
@@ -133,23 +133,15 @@ func wrap(err error) error {
 
 // address refuses to send tokens over the network in clear.
 func (a *Admin) address(r request) (string, error) {
-	u, err := url.Parse(a.Realm.Server)
-	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return "", refuse(ErrConfig, "the server's URL")
-	}
-	if u.Scheme != "https" && !(u.Scheme == "http" && loopback(u.Hostname())) {
-		return "", refuse(ErrConfig, "the server's URL is not https")
+	u, ok := rest.SafeURL(a.Realm.Server)
+	if !ok || u.RawQuery != "" || u.Fragment != "" {
+		return "", refuse(ErrConfig, "the server's URL, which is to be https")
 	}
 	address := strings.TrimSuffix(u.String(), "/") + "/admin" + r.path
 	if len(r.query) > 0 {
 		address += "?" + r.query.Encode()
 	}
 	return address, nil
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // realm returns the path of something in the realm.

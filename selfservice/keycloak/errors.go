@@ -5,9 +5,9 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
-	"unicode"
+
+	"github.com/nokkel/nokkel/selfservice/internal/rest"
 )
 
 // The rules that a call, an answer or an argument can break. Every refusal is
@@ -29,12 +29,6 @@ var (
 	ErrLost         = errors.New("the change is not there after it was made")     // somebody else wrote at the same time
 	ErrLastKey      = errors.New("refusing to remove the last key")
 	ErrPublished    = errors.New("the old key is still at the JWKS URL")
-)
-
-const (
-	maxText       = 300 // bytes of a server's text that are kept
-	maxRun        = 31  // characters in a row that could be a secret; the shortest that a server makes has 32
-	maxRetryAfter = time.Hour
 )
 
 // Error says which rule was broken and what the server said. It holds no
@@ -78,10 +72,7 @@ func refuse(rule error, detail string) error { return &Error{Rule: rule, Detail:
 // of OAuth and of uncaught exceptions, {"errorMessage"} of the admin API, and
 // whatever a proxy in between says, of which only the status counts.
 func refusal(resp *http.Response, body []byte) *Error {
-	e := &Error{Rule: ruleOf(resp.StatusCode), Status: resp.StatusCode}
-	if s, err := strconv.ParseUint(resp.Header.Get("Retry-After"), 10, 32); err == nil {
-		e.Wait = min(time.Duration(s)*time.Second, maxRetryAfter)
-	}
+	e := &Error{Rule: ruleOf(resp.StatusCode), Status: resp.StatusCode, Wait: rest.RetryAfter(resp.Header)}
 	var members map[string]json.RawMessage
 	if json.Unmarshal(body, &members) != nil {
 		return e
@@ -89,7 +80,7 @@ func refusal(resp *http.Response, body []byte) *Error {
 	text := func(name string) string {
 		var s string
 		json.Unmarshal(members[name], &s) // a member of another type says nothing
-		return clean(s)
+		return rest.Clean(s)
 	}
 	e.Code, e.Description = text("error"), text("error_description")
 	if e.Description == "" {
@@ -112,39 +103,4 @@ func ruleOf(status int) error {
 		return ErrFeature
 	}
 	return ErrRefused
-}
-
-// clean makes one printable line of a server's text, without anything in it
-// that could be a secret, a token or a key.
-func clean(text string) string {
-	text = strings.Map(func(r rune) rune {
-		if r == unicode.ReplacementChar || !unicode.IsPrint(r) {
-			return ' '
-		}
-		return r
-	}, text[:min(len(text), 4*maxText)])
-	var b strings.Builder
-	for text != "" {
-		n := strings.IndexFunc(text, func(r rune) bool { return !tokenRune(r) })
-		if n < 0 {
-			n = len(text)
-		}
-		if n > maxRun {
-			b.WriteString("[redacted]")
-		} else {
-			b.WriteString(text[:n])
-		}
-		text = text[n:]
-		rest := strings.IndexFunc(text, tokenRune)
-		if rest < 0 {
-			rest = len(text)
-		}
-		b.WriteString(text[:rest])
-		text = text[rest:]
-	}
-	return strings.ToValidUTF8(strings.TrimSpace(b.String()[:min(b.Len(), maxText)]), "")
-}
-
-func tokenRune(r rune) bool {
-	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_+/=.", r)
 }
