@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"math/big"
+	"slices"
 )
 
 // MarshalJSON returns the public JWK (RFC 7517 §4) with "alg", "kid", "use"
@@ -56,7 +57,7 @@ func (k *Key) PrivateJWK() ([]byte, error) {
 	if signer == nil || k.foreign {
 		return nil, refuse(ErrNoPrivateKey, noExport)
 	}
-	b := k.public.appendMembers(make([]byte, 0, 4096))
+	b := k.public.appendMembers(make([]byte, 0, 512))
 	member := func(name string, value []byte) {
 		b = append(b, `,"`...)
 		b = append(b, name...)
@@ -76,6 +77,7 @@ func (k *Key) PrivateJWK() ([]byte, error) {
 	case *rsa.PrivateKey:
 		p, q := s.Primes[0], s.Primes[1] // exactly two: checkPrivateRSA
 		dp, dq, qi := crt(s.D, p, q)
+		b = slices.Grow(b, 5*s.Size()) // d and five of half its length, in base64
 		member("d", s.D.Bytes())
 		member("p", p.Bytes())
 		member("q", q.Bytes())
