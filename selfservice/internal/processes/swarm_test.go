@@ -62,25 +62,25 @@ func (s *swarm) run(enough func(rotations, midRotation int) bool) {
 
 // watch checks that the client is not locked out at this moment.
 func (s *swarm) watch() (rotations int) {
-	before := s.status()
-	if !lit(s.server, before) {
-		// The store may have been overtaken since it was read.
-		if after := s.status(); assert.ObjectsAreEqual(before, after) {
-			s.t.Errorf("locked out after %d rotations", before.Rotations)
-		}
+	st := s.status()
+	stored := s.usable(st)
+	if !slices.ContainsFunc(stored, s.accepted) && slices.Equal(stored, s.usable(s.status())) { // not overtaken since it was read
+		s.t.Errorf("locked out after %d rotations", st.Rotations)
 	}
-	return before.Rotations
+	return st.Rotations
 }
 
-// lit tells whether a stored credential is accepted by the server: the active
-// one, where the server does not replace at once.
-func lit(server *helseidtest.Server, st selfservice.Status) bool {
-	stored := []selfservice.CredentialStatus{st.Active}
-	if server.Replace == helseidtest.AtOnce && st.Pending != nil {
-		stored = append(stored, *st.Pending)
+// usable returns the fingerprints of those of which the server must accept
+// one: the active credential, or the pending one where it replaces at once.
+func (s *swarm) usable(st selfservice.Status) []string {
+	list := []string{st.Active.Fingerprint}
+	if s.server.Replace == helseidtest.AtOnce && st.Pending != nil {
+		list = append(list, st.Pending.Fingerprint)
 	}
-	return slices.ContainsFunc(stored, func(c selfservice.CredentialStatus) bool { return server.Accepts(clientID, c.Fingerprint) })
+	return list
 }
+
+func (s *swarm) accepted(fingerprint string) bool { return s.server.Accepts(clientID, fingerprint) }
 
 func (s *swarm) status() selfservice.Status {
 	st, err := (&selfservice.Rotator{Store: s.store}).Status(context.Background())
