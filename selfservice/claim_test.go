@@ -1,0 +1,105 @@
+package selfservice_test
+
+import (
+	"runtime"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/internal/model"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// pair is two replicas over one store. What the first one meets before it
+// registers is the test's choice.
+func pair(t *testing.T, lease time.Duration, before func()) (server *model.Server, one, two *selfservice.Rotator) {
+	t.Helper()
+	server, store := &model.Server{}, &selfservice.Mem{}
+	io := func(point string, call func() error) error {
+		if point == "register" {
+			before()
+		}
+		return call()
+	}
+	one = &selfservice.Rotator{Provider: server.Registrar(io), Store: store, Timing: selfservice.Timing{Lease: lease}}
+	two = &selfservice.Rotator{Provider: server.Registrar(nil), Store: store}
+	first := selfservice.Credential{Secret: keys.NewSecret("the first secret of this client")}
+	server.Adopt(first)
+	require.NoError(t, one.Adopt(t.Context(), first))
+	return server, one, two
+}
+
+// rotate lets a replica rotate until it is done or dead.
+func rotate(t *testing.T, r *selfservice.Rotator) (ended chan struct{}) {
+	ended = make(chan struct{})
+	go func() {
+		defer close(ended)
+		r.Rotate(t.Context())
+	}()
+	return ended
+}
+
+func TestReplicaThatDiesHoldsUpTheOthersForItsLease(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server, dead, other := pair(t, 0, runtime.Goexit)
+		<-rotate(t, dead)
+		next, err := other.Step(t.Context())
+		require.NoError(t, err)
+		assert.Zero(t, server.Registered(), "the claim of the dead one counts")
+		assert.LessOrEqual(t, time.Until(next), 2*time.Minute)
+		time.Sleep(time.Until(next))
+		require.NoError(t, steps(t, other))
+		assert.Equal(t, 1, server.Registered())
+		assert.True(t, server.Accepts(active(t, other)))
+	})
+}
+
+// TestClaimFromAClockThatWasAheadDoesNotCount: it ends later than any replica
+// could have said.
+func TestClaimFromAClockThatWasAheadDoesNotCount(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server, dead, other := pair(t, 1000*time.Hour, runtime.Goexit)
+		<-rotate(t, dead)
+		require.NoError(t, steps(t, other))
+		assert.Equal(t, 1, server.Registered())
+	})
+}
+
+// TestReplicaThatOversleepsItsLeaseChangesNothing comes back in the middle of
+// its call, when another one has finished the rotation.
+func TestReplicaThatOversleepsItsLeaseChangesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server, late, other := pair(t, 0, func() { time.Sleep(10 * time.Minute) })
+		ended := rotate(t, late)
+		time.Sleep(5 * time.Minute)
+		require.NoError(t, steps(t, other))
+		second := active(t, other)
+		require.True(t, server.Accepts(second))
+		<-ended
+		require.NoError(t, steps(t, late))
+		assert.Equal(t, 1, server.Registered())
+		for _, r := range []*selfservice.Rotator{late, other} {
+			assert.Equal(t, second, active(t, r))
+			secret, err := r.ClientSecret(t.Context())
+			require.NoError(t, err)
+			assert.Equal(t, second, selfservice.SecretFingerprint(secret))
+		}
+	})
+}
+
+func TestDamagedStateOfOneClientLeavesTheOthersAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		all := members(t, 5)
+		_, version, err := all[2].store.Load(t.Context())
+		require.NoError(t, err)
+		_, err = all[2].store.Save(t.Context(), []byte(`{"format":1,"active":{"sec`), version)
+		require.NoError(t, err)
+		report, err := fleet(all).RotateOlder(t.Context(), time.Now())
+		require.NoError(t, err)
+		assert.Equal(t, 4, report.Rotated)
+		assert.Equal(t, map[string]int{selfservice.ErrCorrupt.Error(): 1}, report.Causes)
+	})
+}
