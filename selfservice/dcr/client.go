@@ -66,7 +66,9 @@ type storedRegistration struct {
 }
 
 // Adopt puts the registration into an empty store, and does nothing when the
-// store has one: that one is newer.
+// store has one: that one is newer. It asks nothing of the server, and refuses
+// a registration that is incomplete ([ErrConfig]) or whose URI is not https
+// ([ErrAddress]).
 func (c *Client) Adopt(ctx context.Context, r Registration) error {
 	if err := checkURL(r.URI); err != nil {
 		return err
@@ -113,7 +115,9 @@ func (c *Client) save(ctx context.Context, r Registration, version string) (stri
 	return version, nil
 }
 
-// Read returns the client's metadata as the server has it (RFC 7592 §2.1).
+// Read returns the client's metadata as the server has it (RFC 7592 §2.1): at
+// most 1 MiB, within 30 s. It fails with an *[Error], or an error of the store
+// or the network.
 func (c *Client) Read(ctx context.Context) (Metadata, error) {
 	a, err := c.ask(ctx)
 	return a.Metadata, err

@@ -74,7 +74,8 @@ func (p *Provider) settling() time.Duration {
 	return age + margin
 }
 
-// Verify gets a token with the key.
+// Verify gets a token with the key. A key that the server does not know is
+// selfservice.ErrRefused.
 func (p *Provider) Verify(ctx context.Context, c selfservice.Credential) error {
 	key, err := c.SigningKey(ctx)
 	if err != nil {
@@ -90,7 +91,8 @@ func (p *Provider) List(context.Context, selfservice.Credential) ([]selfservice.
 
 // Register waits for nothing: it looks whether the key is published and says
 // from when on it can be used. The engine saved the key before, which is what
-// published it.
+// published it. A key that is not there yet is [ErrUnpublished], to be tried
+// again in 5 s.
 func (p *Provider) Register(ctx context.Context, _, c selfservice.Credential) (selfservice.Registration, error) {
 	set, err := p.Published(ctx)
 	if err != nil {
@@ -105,7 +107,9 @@ func (p *Provider) Register(ctx context.Context, _, c selfservice.Credential) (s
 	return selfservice.Registration{}, &selfservice.CallError{Wait: 5 * time.Second, Err: ErrUnpublished}
 }
 
-// Published reads the JWKS as a server would that has no copy.
+// Published reads the JWKS as a server would that has no copy: at most 64 KiB,
+// within 30 s, without following a redirect. It fails with [ErrURL], or with
+// [ErrNotReachable] and what is the matter.
 func (p *Provider) Published(ctx context.Context) (keys.Set, error) {
 	if _, ok := rest.SafeURL(p.URL); !ok {
 		return keys.Set{}, ErrURL

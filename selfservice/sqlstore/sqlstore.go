@@ -59,7 +59,8 @@ func (t Table) Create(ctx context.Context) error {
 	return nil
 }
 
-// Schema returns the statement that makes the table.
+// Schema returns the statement that makes the table. A Table that is not
+// filled in, or has a name that is none, is selfservice.ErrConfig.
 func (t Table) Schema() (string, error) {
 	if err := t.check(); err != nil {
 		return "", err
