@@ -3,10 +3,12 @@ package keycloak_test
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/json"
 	"encoding/pem"
+	"math/big"
 	"mime/multipart"
 	"net/http"
 	"os"
@@ -14,6 +16,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nokkel/nokkel/certs"
 	"github.com/nokkel/nokkel/keys"
@@ -132,6 +135,28 @@ func TestNamesOfACertificatesKey(t *testing.T) {
 		require.NoError(t, err)
 		assert.True(t, tg.acceptsKey("app", key), "certs.KeyID")
 		assert.False(t, tg.acceptsKey("app", thumbprint), "the RFC 7638 thumbprint")
+	})
+}
+
+// TestAnExpiredCertificateStillAuthenticates holds what CertificateCut says:
+// the date in the certificate is the owner's to keep.
+func TestAnExpiredCertificateStillAuthenticates(t *testing.T) {
+	each(t, func(tg *target) {
+		t, ctx := tg.t, tg.t.Context()
+		id, _ := tg.client("app", nil)
+		key := newKey(t)
+		template := &x509.Certificate{
+			SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "app"},
+			NotBefore: time.Now().Add(-2 * day), NotAfter: time.Now().Add(-day),
+		}
+		der, err := x509.CreateCertificate(rand.Reader, template, template, key.PublicKey().Public(), key.Signer())
+		require.NoError(t, err)
+		certificate, err := x509.ParseCertificate(der)
+		require.NoError(t, err)
+		key, err = key.With(keys.Options{KeyID: certs.KeyID(key.PublicKey()), Certificates: []*x509.Certificate{certificate}})
+		require.NoError(t, err)
+		require.NoError(t, tg.admin.Upload(ctx, id, certificateFile(key)))
+		assert.True(t, tg.acceptsKey("app", key))
 	})
 }
 

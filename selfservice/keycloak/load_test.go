@@ -164,6 +164,7 @@ func TestKeysAtAURLRotateUnderLoad(t *testing.T) {
 type victim struct {
 	Server, Realm, Dir string
 	Secret             bool
+	CallTimeout        time.Duration
 }
 
 const victimVariable = "NOKKEL_TEST_VICTIM"
@@ -205,8 +206,8 @@ func (v victim) run() error {
 	}
 }
 
-func (victim) timing() selfservice.Timing {
-	return selfservice.Timing{Overlap: 600 * time.Millisecond, Reread: 50 * time.Millisecond, CallTimeout: 2 * time.Second, Lease: 8 * time.Second}
+func (v victim) timing() selfservice.Timing {
+	return selfservice.Timing{Overlap: 600 * time.Millisecond, Reread: 50 * time.Millisecond, CallTimeout: v.CallTimeout}
 }
 
 // TestAKilledRotatorIsResumed kills the process that rotates its own client,
@@ -229,7 +230,10 @@ func (tg *target) kill(secret bool) {
 		adopted = selfservice.Credential{Key: newKey(t)}
 		require.NoError(t, tg.admin.SetKeys(ctx, id, set(adopted.Key)))
 	}
-	v := victim{Server: tg.realm.Server, Realm: tg.realm.Name, Dir: filepath.Join(t.TempDir(), "store"), Secret: secret}
+	v := victim{Server: tg.realm.Server, Realm: tg.realm.Name, Dir: filepath.Join(t.TempDir(), "store"), Secret: secret, CallTimeout: 500 * time.Millisecond}
+	if tg.live {
+		v.CallTimeout = 5 * time.Second // and the lease of one that was killed is four times that
+	}
 	text, err := json.Marshal(v)
 	require.NoError(t, err)
 	follower := &selfservice.Rotator{Store: selfservice.Dir(v.Dir), Timing: v.timing()}
@@ -238,17 +242,31 @@ func (tg *target) kill(secret bool) {
 	defer cancel()
 	go follower.Run(following)
 	q := tg.load("app", follower, secret)
-	for kills := range tg.times(6) {
+	start := func() *exec.Cmd {
 		process := exec.Command(os.Args[0])
 		process.Env = append(os.Environ(), victimVariable+"="+string(text))
 		require.NoError(t, process.Start())
-		time.Sleep(time.Second + time.Duration(kills)*137*time.Millisecond)
+		return process
+	}
+	kill := func(process *exec.Cmd) {
 		require.NoError(t, process.Process.Kill())
 		var exit *exec.ExitError
 		require.True(t, errors.As(process.Wait(), &exit) && !exit.Exited(), "it was killed and did not fail")
 	}
+	for kills := range tg.times(6) {
+		process := start()
+		time.Sleep(time.Second + time.Duration(kills)*137*time.Millisecond)
+		kill(process)
+	}
+	before, err := follower.Status(ctx)
+	require.NoError(t, err)
+	last := start() // it waits for the lease of the one before, and goes on
+	require.Eventually(t, func() bool {
+		st, err := follower.Status(ctx)
+		return err == nil && st.Rotations > before.Rotations+1
+	}, 2*time.Minute, 50*time.Millisecond)
+	kill(last)
 	st, err := follower.Status(ctx)
 	require.NoError(t, err)
-	assert.Positive(t, st.Rotations)
-	q.end(t, fmt.Sprintf("%d kills, %d rotations", tg.times(6), st.Rotations))
+	q.end(t, fmt.Sprintf("%d kills, %d rotations", tg.times(6)+1, st.Rotations))
 }
