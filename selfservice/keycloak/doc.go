@@ -26,6 +26,8 @@
 //   - [OwnSecret]: the secret is made and saved here first, under the same
 //     policy.
 //   - [CertificateCut]: Keycloak holds one certificate; a new one ends the old.
+//   - [Client.Registered]: the client has no more than its registration access
+//     token, for keys, and under a policy for its secret.
 //
 // The contract was measured on live servers 26.7.4 and 26.0.8, and the tests
 // of this package run on both. Package keycloaktest is a Keycloak to test

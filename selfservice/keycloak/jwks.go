@@ -60,10 +60,14 @@ func (a *Admin) SetKeys(ctx context.Context, id string, set keys.Set) error {
 // cannot use. A key that is there already is no error.
 func (a *Admin) AddKey(ctx context.Context, id string, key *keys.PublicKey) error {
 	return a.editKeys(ctx, id, func(document *jwks) (bool, error) {
-		if document.index(key.Thumbprint()) >= 0 {
-			return false, nil
+		i := document.index(key.Thumbprint())
+		if i < 0 {
+			return true, document.add(key)
 		}
-		return true, document.add(key)
+		if stored, err := keys.ParsePublic(document.Keys[i], keys.Options{}); err != nil || stored.KeyID() != key.KeyID() {
+			return false, refuse(ErrConfig, "the key is stored under another kid")
+		}
+		return false, nil
 	}, key.Thumbprint(), true)
 }
 

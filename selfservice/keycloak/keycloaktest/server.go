@@ -17,6 +17,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -53,6 +54,7 @@ type Server struct {
 	realms map[string]*realm
 	tokens map[hash]*token
 	spent  map[string]time.Time // jti of assertions and proofs, until when
+	swept  time.Time
 }
 
 // New returns a server at that address with the realm master in it. Another
@@ -218,17 +220,23 @@ func crash(w http.ResponseWriter) {
 
 // spend tells whether a jti is new, and remembers it.
 func (s *Server) spend(jti string, until time.Time) bool {
-	now := s.now()
-	for k, t := range s.spent {
-		if now.After(t) {
-			delete(s.spent, k)
-		}
-	}
-	if _, used := s.spent[jti]; used || jti == "" {
+	s.sweep()
+	if _, used := s.spent[jti]; used {
 		return false
 	}
 	s.spent[jti] = until
 	return true
+}
+
+// sweep forgets what has ended, now and then: a load test fills both maps.
+func (s *Server) sweep() {
+	now := s.now()
+	if now.Sub(s.swept) < time.Second {
+		return
+	}
+	s.swept = now
+	maps.DeleteFunc(s.spent, func(_ string, until time.Time) bool { return now.After(until) })
+	maps.DeleteFunc(s.tokens, func(_ hash, t *token) bool { return now.After(t.expires) })
 }
 
 // generateSecret makes 86 characters, as 26.7 does.

@@ -58,11 +58,7 @@ func (s *Server) token(realm *realm, w http.ResponseWriter, r *http.Request) {
 	}
 	text := rand.Text()
 	s.tokens[hashOf(text)] = &token{realm, c, jkt, s.now().Add(tokenLifetime)}
-	for k, t := range s.tokens {
-		if s.now().After(t.expires) {
-			delete(s.tokens, k)
-		}
-	}
+	s.sweep()
 	kind := "Bearer"
 	if jkt != "" {
 		kind = "DPoP"
