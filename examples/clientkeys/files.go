@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/selfservice"
 )
 
 // file is one to be written.
@@ -95,6 +96,23 @@ func readFile(option, path string) ([]byte, error) {
 	return data, nil
 }
 
+// readSecret returns the one line of a file, or else what an environment
+// variable holds, or else nothing. No secret has to be an argument.
+func readSecret(option, path, variable string) (keys.Secret, error) {
+	if path == "" {
+		return keys.NewSecret(os.Getenv(variable)), nil
+	}
+	text, err := readFile(option, path)
+	if err != nil {
+		return keys.Secret{}, err
+	}
+	line := strings.TrimRight(string(text), "\r\n")
+	if line == "" || strings.ContainsAny(line, "\r\n") {
+		return keys.Secret{}, fmt.Errorf("the file of --%s is not one line", option)
+	}
+	return keys.NewSecret(line), nil
+}
+
 func (g *given) private(c *console) (*keys.Key, error) {
 	data, err := g.read()
 	if err != nil {
@@ -108,6 +126,12 @@ func (g *given) private(c *console) (*keys.Key, error) {
 		return nil, fmt.Errorf("--%s: %w", g.name, err)
 	}
 	return key, nil
+}
+
+// credential is the key that a rotation starts from.
+func (g *given) credential(c *console) (selfservice.Credential, error) {
+	key, err := g.private(c)
+	return selfservice.Credential{Key: key}, err
 }
 
 func (g *given) public() (*keys.PublicKey, error) {

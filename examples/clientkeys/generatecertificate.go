@@ -4,8 +4,6 @@ import (
 	"context"
 	"crypto/x509/pkix"
 	"errors"
-	"os"
-	"strings"
 
 	"github.com/nokkel/nokkel/certs"
 )
@@ -78,12 +76,10 @@ func (g *generateCertificate) readPassword(c *console) (string, error) {
 	case g.password != "":
 		c.tell("Note: every user of this machine can read the arguments of a program; %s or --CertificatePasswordPath keeps the password out of them.", passwordVariable)
 		return g.password, nil
-	case g.passwordPath != "":
-		text, err := readFile("CertificatePasswordPath", g.passwordPath)
-		return strings.TrimRight(string(text), "\r\n"), err
 	}
-	if password := os.Getenv(passwordVariable); password != "" {
-		return password, nil
+	password, err := readSecret("CertificatePasswordPath", g.passwordPath, passwordVariable)
+	if err == nil && password.IsZero() {
+		err = errors.New("missing --CertificatePassword, --CertificatePasswordPath or " + passwordVariable)
 	}
-	return "", errors.New("missing --CertificatePassword, --CertificatePasswordPath or " + passwordVariable)
+	return password.Reveal(), err
 }

@@ -39,9 +39,10 @@ func commands() []command {
 		{"generatecertificate", "make a key with a self-signed certificate", aboutGenerateCertificate, &generateCertificate{newKey: defaultKey(), months: 24}},
 		{"updateclientkey", "register a new public key for a client", aboutUpdateKey, &updateKey{}},
 		{"readclientsecretexpiration", "tell when a client's key expires", aboutReadExpiration, &readExpiration{}},
-		{"rotate", "make, register, try and switch to a new key, now", aboutRotate, &rotate{}},
+		{"rotate", "make, register, try and switch to a new key, now or when due", aboutRotate, &rotate{}},
 		{"run", "rotate whenever it is due, until stopped", aboutRun, &run{}},
 		{"status", "tell where the rotation stands", aboutStatus, &status{}},
+		{"exportkey", "write the active key of a rotation to a file", aboutExportKey, &exportKey{}},
 	}
 }
 

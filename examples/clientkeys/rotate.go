@@ -2,31 +2,40 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
-
-	"github.com/nokkel/nokkel/selfservice"
 )
 
 const aboutRotate = `Makes a new key like the old one, saves it in the state directory, registers
 it, gets a real token with it, and only then makes it the active one. Prints
 old and new kid and the new expiration date.
 
+With --IfDue it is for cron: it makes the steps that are due (which may be the
+removal of an old key, or the rest of a rotation that was interrupted), and
+where there are none it does nothing and exits with 0 all the same.
+
 The first time the private key that is registered is read from the file of
 --ExistingPrivateJwkPath. From then on the state directory is what counts:
 keep it, back it up, and give each client its own. The program that logs in
-must take its key from there too (selfservice.Dir); for one that reads a JWK
-file, use updateclientkey.
+must take its key from there too (selfservice.Dir); for one that reads a key
+file, use exportkey after each rotation, or updateclientkey.
 
 It may be interrupted or killed at any moment. Run it again, and it goes on
-with the key that was saved; after a kill it may first wait, up to four times
---CallTimeout, until it is sure that no other process is at it.`
+with the key that was saved; after a kill or a failure it may first wait, up to
+four times --CallTimeout, until it is sure that no other process is at it. With
+--IfDue it leaves that to the next time.`
 
 // rotate is the command of the same name.
-type rotate struct{ rotation }
+type rotate struct {
+	rotation
+	turn
+}
+
+func (r *rotate) declare(o *options) {
+	r.rotation.declare(o)
+	r.turn.declare(o)
+}
 
 func (r *rotate) run(ctx context.Context, c *console) error {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
@@ -35,20 +44,5 @@ func (r *rotate) run(ctx context.Context, c *console) error {
 	if err != nil {
 		return err
 	}
-	if before.Pending != nil {
-		c.tell("Going on with the rotation to key %s that was begun %s.", before.Pending.KeyID, date(before.Pending.Made))
-	}
-	rotator.OnEvent = func(e selfservice.Event) { c.tell("%s: %s", e.Kind, e.Credential) }
-	if err := rotator.Rotate(ctx); err != nil {
-		if errors.Is(err, context.Canceled) {
-			err = errors.New("interrupted")
-		}
-		return fmt.Errorf("%w; the active key is still good, and the next rotate goes on from here", err)
-	}
-	after, err := rotator.Status(ctx)
-	if err != nil {
-		return err
-	}
-	c.result("OldKid: %s\nNewKid: %s\nExpiration: %s", before.Active.KeyID, after.Active.KeyID, date(after.Active.Expires))
-	return nil
+	return r.make(ctx, c, rotator, before)
 }

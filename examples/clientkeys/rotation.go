@@ -19,7 +19,7 @@ func (s *state) declare(o *options) {
 	o.duration(&s.timing.MaxAge, "MaxAge", "replace a key that is older than this, like 720h (default: as its expiry says, or 90 days)")
 	o.duration(&s.timing.RenewBefore, "RenewBefore", "replace a key this long before it expires (default: a third of its life)")
 	o.duration(&s.timing.Overlap, "Overlap", "how long the old key is kept after a change (default 1h)")
-	o.duration(&s.timing.CallTimeout, "CallTimeout", "limit of each call to HelseID (default 30s)")
+	o.duration(&s.timing.CallTimeout, "CallTimeout", "limit of each call to the server (default 30s)")
 }
 
 func (s *state) rotator() *selfservice.Rotator {
@@ -39,29 +39,42 @@ func (r *rotation) declare(o *options) {
 	r.existing.declare(o, "ExistingPrivateJwk", "e", "ep", "the private key that is registered (first time only)")
 }
 
-// start returns a rotator whose state directory holds a key. An empty one gets
-// the existing key, once HelseID has shown that it accepts it: what is in the
-// directory is never again compared with a file.
+// start returns a rotator whose state directory holds a key.
 func (r *rotation) start(ctx context.Context, c *console) (*selfservice.Rotator, selfservice.Status, error) {
-	client, rotator := r.client(), r.rotator()
+	client := r.client()
+	before, err := r.adopt(ctx, c, client.Verify, &r.existing)
+	rotator := r.rotator()
 	rotator.Provider = client
+	return rotator, before, err
+}
+
+// first is the credential that a rotation starts from.
+type first interface {
+	isZero() bool
+	credential(c *console) (selfservice.Credential, error)
+}
+
+// adopt puts the existing credential into an empty state directory, once the
+// server has shown that it accepts it: what is in the directory is never again
+// compared with a file.
+func (s *state) adopt(ctx context.Context, c *console, verify func(context.Context, selfservice.Credential) error, existing first) (selfservice.Status, error) {
+	rotator := s.rotator()
 	before, err := rotator.Status(ctx)
-	if err == nil && !r.existing.isZero() {
+	if err == nil && !existing.isZero() {
 		c.tell("Note: the state directory has a key already; the given one is not used.")
 	}
 	if !errors.Is(err, selfservice.ErrNotAdopted) {
-		return rotator, before, err
+		return before, err
 	}
-	key, err := r.existing.private(c)
+	credential, err := existing.credential(c)
 	if err != nil {
-		return nil, before, fmt.Errorf("the state directory holds no key yet: %w", err)
+		return before, fmt.Errorf("the state directory holds no key yet: %w", err)
 	}
-	if err := client.VerifyKey(ctx, key); err != nil {
-		return nil, before, fmt.Errorf("the existing key was not adopted: %w", err)
+	if err := verify(ctx, credential); err != nil {
+		return before, fmt.Errorf("the existing key was not adopted: %w", err)
 	}
-	if err := rotator.Adopt(ctx, selfservice.Credential{Key: key}); err != nil {
-		return nil, before, err
+	if err := rotator.Adopt(ctx, credential); err != nil {
+		return before, err
 	}
-	before, err = rotator.Status(ctx)
-	return rotator, before, err
+	return rotator.Status(ctx)
 }

@@ -9,7 +9,7 @@ import (
 
 const aboutStatus = `Reads the state directory and prints which key is active, which one is being
 rotated to, which old ones are kept, and when the next rotation is due. It asks
-nothing of HelseID and prints no private key. Give it the same --MaxAge,
+nothing of the server and prints no private key and no secret. Give it the same --MaxAge,
 --RenewBefore and --Overlap as run, for the due date follows from them.`
 
 // status is the command of the same name.
@@ -34,7 +34,7 @@ func (s *status) run(ctx context.Context, c *console) error {
 		return e.Encode(st)
 	}
 	line := func(what string, k selfservice.CredentialStatus) {
-		c.result("%s: %s made %s expires %s", what, k.KeyID, date(k.Made), date(k.Expires))
+		c.result("%s: %s made %s expires %s", what, name(k), date(k.Made), date(k.Expires))
 	}
 	line("Active", st.Active)
 	if st.Pending != nil {
@@ -45,4 +45,15 @@ func (s *status) run(ctx context.Context, c *console) error {
 	}
 	c.result("Rotations: %d\nDue: %s\nNext: %s", st.Rotations, date(st.Due), date(st.Next))
 	return nil
+}
+
+// name is what a person knows the credential by.
+func name(k selfservice.CredentialStatus) string {
+	switch {
+	case k.KeyID != "":
+		return k.KeyID
+	case k.Fingerprint != "":
+		return k.Fingerprint // of a client secret
+	}
+	return "(not made yet)"
 }

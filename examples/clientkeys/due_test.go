@@ -1,0 +1,67 @@
+package main
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/nokkel/nokkel/selfservice/helseid/helseidtest"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestRotateIfDueDoesNothingBeforeThat(t *testing.T) {
+	f := setup(t)
+	for range 2 {
+		r := invoke(t, "", f.rotating("rotate", "--IfDue", "-ep", f.path("old_private.json"))...)
+		require.Equal(t, 0, r.code, r.stderr)
+		assert.Empty(t, r.stdout)
+		assert.Contains(t, r.stderr, "No key was replaced; the active one is due 2")
+	}
+	assert.Zero(t, f.Counts().Registrations)
+	assert.Equal(t, f.key.KeyID(), f.active(t).KeyID())
+
+	quiet := f.Counts().Requests
+	require.Equal(t, 0, invoke(t, "", f.rotating("rotate", "--IfDue")...).code)
+	assert.Equal(t, quiet, f.Counts().Requests, "not even a question, once the expiry is known")
+}
+
+func TestRotateIfDueMakesTheStepsThatAreDue(t *testing.T) {
+	f := setup(t)
+	f.Replace, f.Propagation = helseidtest.AtOnce, time.Second
+	due := func(age string) result {
+		t.Helper()
+		r := invoke(t, "", f.rotating("rotate", "--IfDue", "--MaxAge", age, "--Overlap", "1s", "--CallTimeout", "10s", "-ep", f.path("old_private.json"))...)
+		require.Equal(t, 0, r.code, r.stderr)
+		return r
+	}
+	due("1h")
+	r := due("1500ms")
+	assert.Empty(t, r.stdout, "too early")
+	time.Sleep(1500 * time.Millisecond)
+	r = due("1500ms")
+	kid := f.active(t).KeyID()
+	assert.Contains(t, r.stdout, "OldKid: "+f.key.KeyID()+"\nNewKid: "+kid+"\n")
+	assert.Equal(t, 1, f.Counts().Registrations, "and the propagation was waited for")
+	require.Len(t, f.status(t).Retiring, 1)
+
+	time.Sleep(time.Second)
+	r = due("1h")
+	assert.Empty(t, r.stdout)
+	assert.Contains(t, r.stderr, "retired: "+f.key.Thumbprint())
+	assert.Empty(t, f.status(t).Retiring)
+	assert.Equal(t, kid, f.active(t).KeyID())
+}
+
+func TestRotateIfDueFailsWhenAStepDoes(t *testing.T) {
+	f := setup(t)
+	require.Equal(t, 0, invoke(t, "", f.rotating("rotate", "--IfDue", "-ep", f.path("old_private.json"))...).code)
+	f.Inject(helseidtest.Every(1, helseidtest.Problem(http.StatusServiceUnavailable, "Down", "")))
+	r := invoke(t, "", f.rotating("rotate", "--IfDue", "--MaxAge", "2ms", "--Overlap", "1ms")...)
+	assert.Equal(t, 1, r.code)
+	assert.Empty(t, r.stdout)
+	assert.Contains(t, r.stderr, "the active key is still good")
+	f.Inject(nil)
+	r = invoke(t, "", f.rotating("rotate", "--IfDue")...)
+	assert.Equal(t, 0, r.code, r.stderr)
+}

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"os"
+	"testing"
+
+	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/selfservice/helseid/helseidtest"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestExportKeyWritesTheActiveKey(t *testing.T) {
+	f := setup(t)
+	f.Replace = helseidtest.AtOnce
+	require.Equal(t, 0, invoke(t, "", f.rotating("rotate", "-ep", f.path("old_private.json"))...).code)
+	active := f.active(t)
+	for _, format := range []string{"", "jwk", "PEM"} {
+		file := f.path("key" + format)
+		r := invoke(t, "", "exportkey", "-s", f.path("state"), "-p", file, "-f", format)
+		require.Equal(t, 0, r.code, r.stderr)
+		assert.Equal(t, file+"\n", r.stdout)
+		assert.Empty(t, r.stderr)
+		got, err := keys.Parse([]byte(readOwn(t, file)), keys.Options{})
+		require.NoError(t, err)
+		assert.Equal(t, active.Thumbprint(), got.Thumbprint())
+		assert.Equal(t, active.Algorithm(), got.Algorithm())
+		hides(t, active, r)
+	}
+}
+
+func TestExportKeyReplacesAFileOnlyWhenTold(t *testing.T) {
+	f := setup(t)
+	require.Equal(t, 0, invoke(t, "", f.rotating("rotate", "-ep", f.path("old_private.json"))...).code)
+	file := f.path("mine")
+	require.NoError(t, os.WriteFile(file, []byte("mine"), 0o644))
+	r := invoke(t, "", "exportkey", "-s", f.path("state"), "-p", file)
+	assert.Equal(t, 1, r.code)
+	assert.Empty(t, r.stdout)
+	assert.Contains(t, r.stderr, "--Replace replaces it")
+	assert.Equal(t, "mine", string(read(t, file)))
+	require.Equal(t, 0, invoke(t, "", "exportkey", "-s", f.path("state"), "-p", file, "--Replace").code)
+	got, err := keys.Parse([]byte(readOwn(t, file)), keys.Options{})
+	require.NoError(t, err)
+	assert.Equal(t, f.active(t).Thumbprint(), got.Thumbprint())
+}
+
+func TestExportKeyRefuses(t *testing.T) {
+	f := setup(t)
+	for says, args := range map[string][]string{
+		"no credential has been adopted":             {"-s", f.path("state"), "-p", f.path("key")},
+		"--Format is jwk or pem":                     {"-s", f.path("state"), "-p", f.path("key"), "-f", "der"},
+		"missing --StateDirectory, --PrivateKeyPath": {},
+	} {
+		r := invoke(t, "", append([]string{"exportkey"}, args...)...)
+		assert.Equal(t, 1, r.code)
+		assert.Contains(t, r.stderr, says)
+		assert.NoFileExists(t, f.path("key"))
+	}
+}
+
+// readOwn is the content of a file that only its owner can read.
+func readOwn(t *testing.T, name string) string {
+	t.Helper()
+	info, err := os.Stat(name)
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o600), info.Mode())
+	return string(read(t, name))
+}

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nokkel/nokkel/selfservice"
+)
+
+// turn is one rotation, at once or when it is due.
+type turn struct{ ifDue bool }
+
+func (t *turn) declare(o *options) {
+	o.toggle(&t.ifDue, "IfDue", "due", "make only the steps that are due; for cron")
+}
+
+// make moves the rotation on and prints what has become of it.
+func (t *turn) make(ctx context.Context, c *console, rotator *selfservice.Rotator, before selfservice.Status) error {
+	if p := before.Pending; p != nil {
+		c.tell("Going on with the rotation to key %s that was begun %s.", name(*p), date(p.Made))
+	}
+	rotator.OnEvent = func(e selfservice.Event) { c.tell("%s: %s", e.Kind, e.Credential) }
+	move := rotator.Rotate
+	if t.ifDue {
+		move = func(ctx context.Context) error { return stepsDue(ctx, rotator) }
+	}
+	if err := move(ctx); err != nil {
+		if errors.Is(err, context.Canceled) {
+			err = errors.New("interrupted")
+		}
+		return fmt.Errorf("%w; the active key is still good, and the next rotate goes on from here", err)
+	}
+	after, err := rotator.Status(ctx)
+	if err != nil {
+		return err
+	}
+	if after.Rotations == before.Rotations {
+		c.tell("No key was replaced; the active one is due %s, the next step %s.", date(after.Due), date(after.Next))
+		return nil
+	}
+	if after.Active.KeyID != "" { // a client secret has none
+		c.result("OldKid: %s\nNewKid: %s", before.Active.KeyID, after.Active.KeyID)
+	}
+	c.result("Expiration: %s", date(after.Active.Expires))
+	return nil
+}
+
+// patience is how long a rotation that is under way is waited for: the longest
+// that lies between two tries of a new key. A server that has replaced the old
+// key already leaves no time until cron comes again.
+const patience = 15 * time.Second
+
+func stepsDue(ctx context.Context, rotator *selfservice.Rotator) error {
+	for {
+		next, err := rotator.Step(ctx)
+		if err != nil || next.IsZero() {
+			return err
+		}
+		wait := time.Until(next)
+		if wait <= 0 {
+			continue
+		}
+		st, err := rotator.Status(ctx)
+		if err != nil || st.Pending == nil || wait > patience {
+			return err
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
