@@ -1,6 +1,7 @@
 // Clientkeys makes, registers, checks and rotates the keys with which a client
 // logs in at HelseID. It takes the commands, options and files of FHI's
-// console tool, so that scripts for that one go on working, and adds rotation.
+// console tool, so that scripts for that one go on working, and adds rotation,
+// and the same for clients of Keycloak.
 //
 //	clientkeys help
 //	clientkeys help rotate
@@ -43,6 +44,14 @@ func commands() []command {
 		{"run", "rotate whenever it is due, until stopped", aboutRun, &run{}},
 		{"status", "tell where the rotation stands", aboutStatus, &status{}},
 		{"exportkey", "write the active key of a rotation to a file", aboutExportKey, &exportKey{}},
+		{"keycloakpolicycreate", "make old client secrets live on for a while", aboutPolicyCreate, newPolicyCreate()},
+		{"keycloakpolicyshow", "print the rotation policies of a realm", aboutPolicyShow, &policyShow{}},
+		{"keycloaksecretregenerate", "have Keycloak make a new client secret", aboutSecretRegenerate, &secretRegenerate{}},
+		{"keycloaksecretrotated", "tell about the client secret before the main one", aboutSecretRotated, &secretRotated{}},
+		{"keycloaksecretinvalidate", "end the client secret before the main one", aboutSecretInvalidate, &secretInvalidate{}},
+		{"keycloakkeysupload", "store public keys or a certificate for a client", aboutKeysUpload, &keysUpload{}},
+		{"keycloakstatus", "print what Keycloak knows of a client's credentials", aboutKeycloakStatus, &keycloakStatus{}},
+		{"keycloakrotate", "rotate a client's key or secret, now or when due", aboutKeycloakRotate, &keycloakRotate{}},
 	}
 }
 
@@ -90,7 +99,7 @@ func execute(ctx context.Context, c *console, args []string) error {
 }
 
 func overview(w io.Writer) {
-	fmt.Fprintln(w, "Clientkeys looks after the keys with which a client logs in at HelseID.")
+	fmt.Fprintln(w, "Clientkeys looks after the keys with which a client logs in at HelseID or Keycloak.")
 	fmt.Fprintln(w, "\nUsage: clientkeys <command> --Option value ...\n\nCommands:")
 	for _, cmd := range commands() {
 		fmt.Fprintf(w, "  %-28s%s\n", cmd.name, cmd.summary)

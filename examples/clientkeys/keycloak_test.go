@@ -1,0 +1,251 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/nokkel/nokkel/assertion"
+	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/keycloak"
+	"github.com/nokkel/nokkel/selfservice/keycloak/keycloaktest"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// cloak is a Keycloak with a fresh realm, in it a client with a secret, and
+// the files of the one who calls clientkeys.
+type cloak struct {
+	t      *testing.T
+	dir    string
+	realm  keycloak.Realm
+	admin  *keycloak.Admin
+	tokens *assertion.TokenSource
+	grant  func(clientID, role string)
+	secret keys.Secret // of clientID
+}
+
+// cloaks runs a test on the fake, and on the server that KEYCLOAK_URL names:
+// KEYCLOAK_ADMIN_CLIENT_ID and KEYCLOAK_ADMIN_CLIENT_SECRET are its
+// administrator, a service account in the realm master.
+func cloaks(t *testing.T, test func(t *testing.T, k *cloak)) {
+	t.Run("fake", func(t *testing.T) {
+		server := keycloaktest.Start(t)
+		server.AddRealm("test")
+		k := newCloak(t, keycloak.Realm{Server: server.URL, Name: "test"}, keycloaktest.AdminID, keycloaktest.AdminSecret)
+		k.grant = func(clientID, role string) { server.Grant("test", clientID, role) }
+		k.addClient()
+		test(t, k)
+	})
+	t.Run("live", func(t *testing.T) {
+		address := os.Getenv("KEYCLOAK_URL")
+		if address == "" && os.Getenv("NOKKEL_LIVE") == "1" {
+			t.Fatal("NOKKEL_LIVE=1, but KEYCLOAK_URL names no server")
+		}
+		if address == "" {
+			t.Skip("KEYCLOAK_URL names no server; the fake alone is tested")
+		}
+		id, secret := "boot", "boot-secret" // as .ci/keycloak starts it
+		if other := os.Getenv("KEYCLOAK_ADMIN_CLIENT_ID"); other != "" {
+			id, secret = other, os.Getenv("KEYCLOAK_ADMIN_CLIENT_SECRET")
+		}
+		k := newCloak(t, keycloak.Realm{Server: address, Name: "clientkeys-" + strings.ToLower(rand.Text()[:8])}, id, secret)
+		k.rest(http.MethodPost, "/admin/realms", map[string]any{"realm": k.realm.Name, "enabled": true})
+		t.Cleanup(func() { k.rest(http.MethodDelete, "/admin/realms/"+k.realm.Name, nil) })
+		k.grant = k.grantLive
+		k.addClient()
+		test(t, k)
+	})
+}
+
+func newCloak(t *testing.T, realm keycloak.Realm, adminID, adminSecret string) *cloak {
+	k := &cloak{t: t, dir: t.TempDir(), realm: realm, secret: keys.NewSecret(rand.Text() + rand.Text())}
+	master := keycloak.Realm{Server: realm.Server, Name: "master"}
+	k.tokens = master.Tokens(&assertion.Basic{ClientID: adminID, Secret: keys.NewSecret(adminSecret)}, nil)
+	k.admin = &keycloak.Admin{Realm: realm, Tokens: k.tokens}
+	k.write("admin", adminSecret+"\n")
+	k.write("adminid", adminID)
+	return k
+}
+
+// rest makes a call of the Admin REST API without the package under test. It
+// returns the JSON that came, or the id of what was made.
+func (k *cloak) rest(method, at string, body any) (answer any) {
+	k.t.Helper()
+	token, err := k.tokens.Token(context.Background())
+	require.NoError(k.t, err)
+	text, err := json.Marshal(body)
+	require.NoError(k.t, err)
+	req, err := http.NewRequest(method, k.realm.Server+at, bytes.NewReader(text))
+	require.NoError(k.t, err)
+	req.Header.Set("Authorization", "Bearer "+token.AccessToken.Reveal())
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := http.DefaultClient.Do(req)
+	require.NoError(k.t, err)
+	defer resp.Body.Close()
+	require.Less(k.t, resp.StatusCode, 300, "%s %s", method, at)
+	if resp.StatusCode == http.StatusCreated {
+		return path.Base(resp.Header.Get("Location"))
+	}
+	if text, err = io.ReadAll(resp.Body); len(text) > 0 {
+		require.NoError(k.t, json.Unmarshal(text, &answer))
+	}
+	require.NoError(k.t, err)
+	return answer
+}
+
+func (k *cloak) grantLive(clientID, role string) {
+	clients := "/admin/realms/" + k.realm.Name + "/clients"
+	id := func(clientID string) string {
+		return k.rest(http.MethodGet, clients+"?clientId="+url.QueryEscape(clientID), nil).([]any)[0].(map[string]any)["id"].(string)
+	}
+	management := id("realm-management")
+	user := k.rest(http.MethodGet, clients+"/"+id(clientID)+"/service-account-user", nil).(map[string]any)["id"].(string)
+	wanted := k.rest(http.MethodGet, clients+"/"+management+"/roles/"+role, nil)
+	k.rest(http.MethodPost, "/admin/realms/"+k.realm.Name+"/users/"+user+"/role-mappings/clients/"+management, []any{wanted})
+}
+
+func (k *cloak) addClient() {
+	k.t.Helper()
+	k.rest(http.MethodPost, "/admin/realms/"+k.realm.Name+"/clients", map[string]any{
+		"clientId": clientID, "serviceAccountsEnabled": true, "secret": k.secret.Reveal(), "attributes": map[string]string{},
+	})
+	k.write("secret", k.secret.Reveal())
+}
+
+// path is that of a file.
+func (k *cloak) path(name string) string { return filepath.Join(k.dir, name) }
+
+func (k *cloak) write(name, content string) {
+	require.NoError(k.t, os.WriteFile(k.path(name), []byte(content), 0o600))
+}
+
+// accepts tells whether the client gets a token with the credential.
+func (k *cloak) accepts(c selfservice.Credential) bool {
+	k.t.Helper()
+	err := (&keycloak.Client{Realm: k.realm, ClientID: clientID}).Verify(k.t.Context(), c)
+	if err != nil {
+		require.ErrorIs(k.t, err, selfservice.ErrRefused)
+	}
+	return err == nil
+}
+
+func (k *cloak) acceptsSecret(s keys.Secret) bool {
+	k.t.Helper()
+	return k.accepts(selfservice.Credential{Secret: s})
+}
+
+// as runs a command on the realm with other arguments, without an
+// administrator.
+func (k *cloak) as(command string, args ...string) result {
+	k.t.Helper()
+	r := invoke(k.t, "", append([]string{command, "--KeycloakUrl", k.realm.Server, "--Realm", k.realm.Name}, args...)...)
+	assert.NotContains(k.t, r.stderr, k.secret.Reveal())
+	return r
+}
+
+// do is as for an administrator of the realm master, who has a secret.
+func (k *cloak) do(command string, args ...string) result {
+	k.t.Helper()
+	return k.as(command, append([]string{"-ac", readOwn(k.t, k.path("adminid")), "-ar", "master", "-asp", k.path("admin")}, args...)...)
+}
+
+// must is do on the client, and fails the test if the command does.
+func (k *cloak) must(command string, args ...string) string {
+	k.t.Helper()
+	r := k.do(command, append([]string{"-c", clientID}, args...)...)
+	require.Equal(k.t, 0, r.code, r.stderr)
+	return r.stdout
+}
+
+func (k *cloak) policy() {
+	k.t.Helper()
+	r := k.do("keycloakpolicycreate", "--AllClients")
+	require.Equal(k.t, 0, r.code, r.stderr)
+}
+
+func TestKeycloakPolicyCreateAndShow(t *testing.T) {
+	cloaks(t, func(t *testing.T, k *cloak) {
+		r := k.do("keycloakpolicyshow")
+		assert.Equal(t, 0, r.code, r.stderr)
+		assert.Empty(t, r.stdout)
+		assert.Contains(t, r.stderr, "No policy rotates secrets")
+
+		week := []string{"-n", "weekly", "--SecretLifetime", "168h", "--OldSecretLifetime", "48h", "--RenewalWindow", "24h"}
+		for _, scope := range [][]string{{}, {"-all", "-cr", "rotating"}} {
+			r = k.do("keycloakpolicycreate", append(scope, week...)...)
+			assert.Equal(t, 1, r.code)
+			assert.Contains(t, r.stderr, "give one of --ClientRole and --AllClients")
+		}
+		made := k.do("keycloakpolicycreate", append([]string{"-cr", "rotating"}, week...)...)
+		require.Equal(t, 0, made.code, made.stderr)
+		assert.Equal(t, `Profile: "weekly" secret 168h0m0s old secret 48h0m0s renewal window 24h0m0s
+Policy: "weekly" enabled for ["access type confidential" "client role rotating"] with profiles ["weekly"]
+`, made.stdout)
+		assert.Equal(t, made, k.do("keycloakpolicycreate", append([]string{"-cr", "rotating"}, week...)...), "repeated")
+		r = k.do("keycloakpolicyshow")
+		assert.Equal(t, made.stdout, r.stdout)
+
+		id, err := k.admin.FindClient(t.Context(), clientID)
+		require.NoError(t, err)
+		overlap, err := k.admin.Overlap(t.Context(), id.ID)
+		require.NoError(t, err)
+		assert.False(t, overlap, "the client does not define the role")
+		k.policy()
+		overlap, err = k.admin.Overlap(t.Context(), id.ID)
+		require.NoError(t, err)
+		assert.True(t, overlap)
+
+		r = k.do("keycloakpolicycreate", "-all", "--OldSecretLifetime", "1000h")
+		assert.Equal(t, 1, r.code)
+		assert.Contains(t, r.stderr, "invalid argument")
+	})
+}
+
+func TestKeycloakAdministratorSignsInWithAKeyOrTheEnvironment(t *testing.T) {
+	cloaks(t, func(t *testing.T, k *cloak) {
+		key, err := keys.Generate(keys.ES256)
+		require.NoError(t, err)
+		private, err := key.PrivateJWK()
+		require.NoError(t, err)
+		k.write("rotator", string(private))
+		k.rest(http.MethodPost, "/admin/realms/"+k.realm.Name+"/clients", map[string]any{
+			"clientId": "rotator", "serviceAccountsEnabled": true, "clientAuthenticatorType": "client-jwt",
+			"attributes": map[string]string{"use.jwks.string": "true", "jwks.string": `{"keys":[` + string(key.PublicKey().JWK()) + `]}`},
+		})
+		asRotator := []string{"-c", clientID, "-ac", "rotator", "-ap", k.path("rotator")}
+		r := k.as("keycloakstatus", asRotator...)
+		assert.Equal(t, 1, r.code)
+		assert.Contains(t, r.stderr, "the role for this is missing")
+		k.grant("rotator", "manage-clients")
+		for _, more := range [][]string{nil, {"--DPoP"}} {
+			r = k.as("keycloakstatus", append(more, asRotator...)...)
+			require.Equal(t, 0, r.code, r.stderr)
+			assert.Contains(t, r.stdout, "Method: client-secret\n")
+			hides(t, key, r)
+		}
+
+		asBoot := []string{"-c", clientID, "-ac", readOwn(t, k.path("adminid")), "-ar", "master"}
+		r = k.as("keycloakstatus", asBoot...)
+		assert.Equal(t, 1, r.code)
+		assert.Contains(t, r.stderr, "missing --AdminPrivateJwkPath, --AdminSecretPath or CLIENTKEYS_ADMIN_SECRET")
+		t.Setenv("CLIENTKEYS_ADMIN_SECRET", strings.TrimSpace(readOwn(t, k.path("admin"))))
+		assert.Equal(t, 0, k.as("keycloakstatus", asBoot...).code)
+		t.Setenv("CLIENTKEYS_ADMIN_SECRET", "wrong-admin-secret")
+		r = k.as("keycloakstatus", asBoot...)
+		assert.Equal(t, 1, r.code)
+		assert.NotContains(t, r.stderr, "wrong-admin-secret")
+		r = k.do("keycloakstatus", "-c", "nobody")
+		assert.Contains(t, r.stderr, "there is no such thing")
+	})
+}

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/selfservice/keycloak"
+)
+
+const aboutKeysUpload = `Makes Keycloak take the public keys of a file for a client, in place of those it
+has, and prints their kids. The client authenticates with a signed assertion
+(private_key_jwt) from then on.
+
+The format jwks is the one to prefer: any number of keys, old and new side by
+side, which is what keycloakrotate needs. --Add adds one to those that are there.
+With certificate and publickey there is one key, and a new one ends the old.
+Of a keystore only the certificate is sent. A private key in another file is
+refused.` + aboutAdmin
+
+// keysUpload is the command keycloakkeysupload.
+type keysUpload struct {
+	managed
+	path, format, alias, passwordPath string
+	add, yes                          bool
+}
+
+func (k *keysUpload) declare(o *options) {
+	k.managed.declare(o)
+	o.required(&k.path, "PublicKeyPath", "p", "file with the public keys: JWK, JWKS, PEM or a keystore")
+	o.text(&k.format, "Format", "f", "jwks (default; a JWK or PEM becomes one), certificate, publickey, pkcs12 or jks")
+	o.text(&k.alias, "Alias", "", "name of the entry in a keystore")
+	o.text(&k.passwordPath, "PasswordPath", "pwdp", "file that holds the password of a keystore (default: "+passwordVariable+")")
+	o.toggle(&k.add, "Add", "add", "add the one key to those that are there; for jwks")
+	o.toggle(&k.yes, "Yes", "y", "do not ask before")
+}
+
+func (k *keysUpload) run(ctx context.Context, c *console) error {
+	file, err := k.file()
+	if err != nil {
+		return err
+	}
+	var added *keys.PublicKey
+	question := fmt.Sprintf("Replace all keys of client %q?", k.clientID)
+	if k.add {
+		if file.Format != keycloak.FormatJWKS {
+			return errors.New("--Add is for jwks; the other formats have room for one key")
+		}
+		if added, err = keys.ParsePublic(file.Content, keys.Options{}); err != nil {
+			return err
+		}
+		question = fmt.Sprintf("Add the key %s to those of client %q?", added.KeyID(), k.clientID)
+	}
+	admin, info, err := k.client(ctx)
+	if err != nil {
+		return err
+	}
+	if !k.yes && !c.confirm(question) {
+		return errors.New("nothing was changed, as not confirmed")
+	}
+	if k.add {
+		err = admin.AddKey(ctx, info.ID, added)
+	} else {
+		err = admin.Upload(ctx, info.ID, file)
+	}
+	if err != nil {
+		return err
+	}
+	return printKeys(ctx, c, admin, info.ID)
+}
+
+func (k *keysUpload) file() (keycloak.KeyFile, error) {
+	f := keycloak.KeyFile{Alias: k.alias}
+	switch strings.ToLower(k.format) {
+	case "", "jwks":
+		f.Format = keycloak.FormatJWKS
+	case "certificate":
+		f.Format = keycloak.FormatCertificate
+	case "publickey":
+		f.Format = keycloak.FormatPublicKey
+	case "pkcs12":
+		f.Format = keycloak.FormatPKCS12
+	case "jks":
+		f.Format = keycloak.FormatJKS
+	default:
+		return f, errors.New("--Format is not one of those that clientkeys help lists")
+	}
+	var err error
+	if f.Format == keycloak.FormatPKCS12 || f.Format == keycloak.FormatJKS {
+		if f.Password, err = readSecret("PasswordPath", k.passwordPath, passwordVariable); err != nil {
+			return f, err
+		}
+	}
+	f.Content, err = readFile("PublicKeyPath", k.path)
+	return f, err
+}

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"crypto/x509/pkix"
+	"testing"
+
+	"github.com/nokkel/nokkel/certs"
+	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/keys/keystest"
+	"github.com/nokkel/nokkel/selfservice"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func (k *cloak) acceptsKey(key *keys.Key) bool {
+	k.t.Helper()
+	return k.accepts(selfservice.Credential{Key: key})
+}
+
+// writeKey saves a key as <name>_private.json and <name>_public.json.
+func (k *cloak) writeKey(name string, key *keys.Key) {
+	private, err := key.PrivateJWK()
+	require.NoError(k.t, err)
+	k.write(name+"_private.json", string(private))
+	k.write(name+"_public.json", string(key.PublicKey().JWK()))
+}
+
+func TestKeycloakKeysUploadOfAJWK(t *testing.T) {
+	cloaks(t, func(t *testing.T, k *cloak) {
+		one, two, three := keystest.Key(t, keys.ES256), keystest.Key(t, keys.ES256), keystest.Key(t, keys.ES256)
+		k.writeKey("one", one)
+		k.writeKey("two", two)
+		k.writeKey("three", three)
+		r := k.do("keycloakkeysupload", "-c", clientID, "-p", k.path("one_public.json"))
+		assert.Equal(t, 1, r.code)
+		assert.Contains(t, r.stderr, "as not confirmed")
+		for _, how := range []string{"-y", "-add"} {
+			r = k.do("keycloakkeysupload", "-c", clientID, "-p", k.path("one_private.json"), "-y", how)
+			assert.Equal(t, 1, r.code)
+			assert.Contains(t, r.stderr, "private")
+			hides(t, one, r)
+		}
+		require.True(t, k.acceptsSecret(k.secret), "nothing was done so far")
+
+		assert.Equal(t, "Key: "+one.KeyID()+" ES256\n", k.must("keycloakkeysupload", "-y", "-p", k.path("one_public.json")))
+		assert.True(t, k.acceptsKey(one))
+		out := k.must("keycloakkeysupload", "-y", "--Add", "-p", k.path("two_public.json"))
+		assert.Equal(t, "Key: "+one.KeyID()+" ES256\nKey: "+two.KeyID()+" ES256\n", out)
+		assert.True(t, k.acceptsKey(one))
+		assert.True(t, k.acceptsKey(two))
+		status := k.must("keycloakstatus")
+		assert.Contains(t, status, "Method: client-jwt\n")
+		assert.Contains(t, status, out)
+		k.must("keycloakkeysupload", "-y", "-p", k.path("three_public.json"))
+		assert.False(t, k.acceptsKey(one))
+		assert.True(t, k.acceptsKey(three))
+	})
+}
+
+func TestKeycloakKeysUploadOfCertificateAndKeystore(t *testing.T) {
+	cloaks(t, func(t *testing.T, k *cloak) {
+		certified := func() *keys.Key {
+			key := keystest.Key(t, keys.ES256)
+			key, err := key.With(keys.Options{KeyID: certs.KeyID(key.PublicKey())}) // what Keycloak finds it by
+			require.NoError(t, err)
+			key, err = certs.SelfSign(t.Context(), key, certs.Template{Subject: pkix.Name{CommonName: clientID}})
+			require.NoError(t, err)
+			return key
+		}
+		one, two := certified(), certified()
+		k.write("one.pem", string(certs.PEM(one.Certificates())))
+		pfx, err := certs.MarshalPKCS12(two, "entry", "password-of-the-store")
+		require.NoError(t, err)
+		k.write("two.pfx", string(pfx))
+		k.write("password", "password-of-the-store\n")
+
+		out := k.must("keycloakkeysupload", "-y", "-f", "certificate", "-p", k.path("one.pem"))
+		assert.Contains(t, out, "Certificate: "+one.KeyID()+" expires 2")
+		assert.True(t, k.acceptsKey(one))
+		out = k.must("keycloakkeysupload", "-y", "-f", "PKCS12", "-p", k.path("two.pfx"), "-pwdp", k.path("password"), "--Alias", "entry")
+		assert.Contains(t, out, "Certificate: "+two.KeyID()+" expires 2")
+		assert.True(t, k.acceptsKey(two))
+		assert.False(t, k.acceptsKey(one))
+		assert.Contains(t, k.must("keycloakstatus"), out)
+
+		for says, args := range map[string][]string{
+			"--Format is not one of":     {"-f", "jwt", "-p", k.path("one.pem")},
+			"--Add is for jwks":          {"-f", "certificate", "-add", "-p", k.path("one.pem")},
+			"the file of --PublicKeyPat": {"-p", k.path("absent")},
+			"password not accepted":      {"-f", "pkcs12", "-p", k.path("two.pfx"), "-pwdp", k.path("secret")},
+		} {
+			r := k.do("keycloakkeysupload", append(args, "-c", clientID, "-y")...)
+			assert.Equal(t, 1, r.code)
+			assert.Contains(t, r.stderr, says)
+		}
+		assert.True(t, k.acceptsKey(two))
+	})
+}

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/nokkel/nokkel/keys"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestKeycloakSecretRegenerateWritesTheSecretToAFile(t *testing.T) {
+	cloaks(t, func(t *testing.T, k *cloak) {
+		r := k.do("keycloaksecretregenerate", "-c", clientID, "-y")
+		assert.Equal(t, 1, r.code)
+		assert.Contains(t, r.stderr, "missing --SecretPath or --Show")
+		r = k.do("keycloaksecretregenerate", "-c", clientID, "-p", k.path("new"))
+		assert.Equal(t, 1, r.code)
+		assert.Contains(t, r.stderr, "so the old one ends at once) [y/n]")
+		assert.NoFileExists(t, k.path("new"))
+		r = k.do("keycloaksecretregenerate", "-c", clientID, "-y", "-p", k.path("secret"))
+		assert.Equal(t, 1, r.code)
+		assert.Contains(t, r.stderr, "exists; it is not replaced")
+		require.True(t, k.acceptsSecret(k.secret), "nothing was done so far")
+
+		out := k.must("keycloaksecretregenerate", "-y", "-p", k.path("new"))
+		next := keys.NewSecret(readOwn(t, k.path("new")))
+		assert.Equal(t, "ClientId: "+clientID+"\nExpiration: never\nSecretPath: "+k.path("new")+"\n", out)
+		assert.True(t, k.acceptsSecret(next))
+		assert.False(t, k.acceptsSecret(k.secret), "there is no policy")
+	})
+}
+
+func TestKeycloakSecretUnderAPolicy(t *testing.T) {
+	cloaks(t, func(t *testing.T, k *cloak) {
+		k.policy()
+		assert.Equal(t, "Rotated: none\n", k.must("keycloaksecretrotated", "-p", k.path("none")))
+		assert.NoFileExists(t, k.path("none"))
+		r := k.do("keycloaksecretregenerate", "-c", clientID, "-show")
+		assert.Contains(t, r.stderr, "is accepted for a while")
+		require.True(t, k.acceptsSecret(k.secret), "nothing was done so far")
+
+		out := k.must("keycloaksecretregenerate", "-y", "-show")
+		shown := regexp.MustCompile(`(?m)^Secret: (\S+)$`).FindStringSubmatch(out)
+		require.Len(t, shown, 2)
+		next := keys.NewSecret(shown[1])
+		assert.Contains(t, out, "Expiration: 2")
+		assert.True(t, k.acceptsSecret(next))
+		assert.True(t, k.acceptsSecret(k.secret), "inside the overlap")
+
+		out = k.must("keycloaksecretrotated")
+		assert.Regexp(t, `^Rotated: made 2\S+Z expires 2\S+Z\n$`, out)
+		status := k.must("keycloakstatus")
+		assert.Contains(t, status, out)
+		assert.Regexp(t, `(?m)^Secret: made 2\S+Z expires 2\S+Z$`, status)
+		assert.NotContains(t, status, next.Reveal())
+		k.must("keycloaksecretrotated", "-p", k.path("old"))
+		assert.Equal(t, k.secret.Reveal(), readOwn(t, k.path("old")))
+		assert.Contains(t, k.must("keycloaksecretrotated", "-show"), "Secret: "+k.secret.Reveal()+"\n")
+
+		r = k.do("keycloaksecretinvalidate", "-c", clientID)
+		assert.Equal(t, 1, r.code)
+		assert.Contains(t, r.stderr, "as not confirmed")
+		require.True(t, k.acceptsSecret(k.secret))
+		for range 2 {
+			assert.Empty(t, k.must("keycloaksecretinvalidate", "-y"))
+			assert.False(t, k.acceptsSecret(k.secret))
+			assert.True(t, k.acceptsSecret(next))
+		}
+		assert.Equal(t, "Rotated: none\n", k.must("keycloaksecretrotated"))
+	})
+}
+
+func TestKeycloakSecretRegenerateLeavesNoFileWhenItFails(t *testing.T) {
+	cloaks(t, func(t *testing.T, k *cloak) {
+		k.grant(clientID, "view-clients")
+		r := k.as("keycloaksecretregenerate", "-c", clientID, "-ac", clientID, "-asp", k.path("secret"), "-p", k.path("new"), "-y")
+		assert.Equal(t, 1, r.code)
+		assert.Contains(t, r.stderr, "the role for this is missing")
+		assert.NoFileExists(t, k.path("new"))
+		assert.NoFileExists(t, k.path("missing"))
+		r = k.do("keycloaksecretregenerate", "-c", clientID, "-y", "-p", k.path("missing/new"))
+		assert.Equal(t, 1, r.code)
+		assert.True(t, k.acceptsSecret(k.secret), "there is no place for a new one")
+		k.write("two", strings.Repeat("line\n", 2))
+		r = k.as("keycloakstatus", "-c", clientID, "-ac", "boot", "-asp", k.path("two"))
+		assert.Contains(t, r.stderr, "the file of --AdminSecretPath is not one line")
+	})
+}

@@ -1,0 +1,65 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"github.com/nokkel/nokkel/certs"
+	"github.com/nokkel/nokkel/selfservice/keycloak"
+)
+
+const aboutKeycloakStatus = `Prints how a client authenticates at Keycloak, when its secret and the one
+before it were made and expire, and which public keys Keycloak has for it. It
+changes nothing and prints no secret. For the state directory of a rotation:
+clientkeys status.` + aboutAdmin
+
+// keycloakStatus is the command of the same name.
+type keycloakStatus struct{ managed }
+
+func (k *keycloakStatus) run(ctx context.Context, c *console) error {
+	admin, info, err := k.client(ctx)
+	if err != nil {
+		return err
+	}
+	c.result("ClientId: %s\nMethod: %s\nEnabled: %t", info.ClientID, info.Method, info.Enabled)
+	if info.Method == keycloak.MethodSecret || info.Method == keycloak.MethodSecretJWT {
+		times := info.SecretTimes()
+		c.result("Secret: made %s expires %s", date(times.Created), date(times.Expires))
+		if !times.RotatedCreated.IsZero() {
+			c.result("Rotated: made %s expires %s", date(times.RotatedCreated), date(times.RotatedExpires))
+		}
+		return nil
+	}
+	if address := info.Attributes["jwks.url"]; info.Attributes["use.jwks.url"] == "true" {
+		c.result("JwksUrl: %s", address)
+		return nil
+	}
+	return printKeys(ctx, c, admin, info.ID)
+}
+
+// printKeys prints the public keys that are stored for a client.
+func printKeys(ctx context.Context, c *console, admin *keycloak.Admin, id string) error {
+	set, err := admin.Keys(ctx, id)
+	if err == nil {
+		for _, key := range set.Keys {
+			c.result("Key: %s %s", key.KeyID(), key.Algorithm())
+		}
+		return nil
+	}
+	if !errors.Is(err, keycloak.ErrMode) {
+		return err
+	}
+	stored, err := admin.StoredKey(ctx, id)
+	if err != nil {
+		return err
+	}
+	switch {
+	case stored.Certificate != nil:
+		c.result("Certificate: %s expires %s", certs.KeyID(stored.PublicKey), date(stored.Certificate.NotAfter))
+	case stored.PublicKey != nil:
+		c.result("PublicKey: %s", certs.KeyID(stored.PublicKey))
+	default:
+		c.tell("Keycloak has no key for the client.")
+	}
+	return nil
+}
