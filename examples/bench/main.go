@@ -1,9 +1,9 @@
 // Bench measures what nokkel does for every request, side by side with other
 // Go libraries and with nothing but the standard library's signature.
 //
-//	go run . -rounds 200 -cpu 1
+//	go run . -rounds 1000 -cpu 1
 //
-// The contenders take turns in batches of a few milliseconds, so that whatever
+// The contenders take turns in batches of half a millisecond, so that whatever
 // else the machine does hits all alike, and each is compared with the raw
 // signature of the same round. What each makes is verified once before, with
 // the standard library. go test -bench . gives the same in the usual form.
@@ -19,7 +19,7 @@ import (
 )
 
 func main() {
-	rounds := flag.Int("rounds", 100, "batches of each contender")
+	rounds := flag.Int("rounds", 300, "batches of each contender")
 	cpu := flag.Int("cpu", 1, "goroutines and GOMAXPROCS")
 	flag.Parse()
 	if *rounds < 1 || *cpu < 1 {
