@@ -13,26 +13,25 @@ import (
 
 func TestNoTypeShowsASecret(t *testing.T) {
 	const token = "an-access-token-that-nobody-may-see"
-	server := newServer(t, false, func(w http.ResponseWriter, _ int, a attempt) {
-		require.Equal(t, "DPoP "+token, a.Authorization)
-		w.Header().Set("DPoP-Nonce", "a nonce")
-	})
+	const api = "https://api.example.no/patients"
 	prover := &dpop.Prover{}
-	transport := &dpop.Transport{Tokens: fixedToken(token), Prover: prover}
-	status, _ := get(t, transport, server.URL)
-	require.Equal(t, http.StatusOK, status)
-
-	req, err := http.NewRequest(http.MethodGet, server.URL, nil)
+	base := roundTripFunc(func(r *http.Request) (*http.Response, error) { // fmt would race with a real one
+		require.Equal(t, "DPoP "+token, r.Header.Get("Authorization"))
+		return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Dpop-Nonce": {"n"}}, Body: http.NoBody}, nil
+	})
+	req, err := http.NewRequest(http.MethodGet, api, nil)
+	require.NoError(t, err)
+	_, err = (&dpop.Transport{Tokens: fixedToken(token), Prover: prover, Base: base}).RoundTrip(req)
 	require.NoError(t, err)
 	req.Header.Set("Authorization", "Bearer "+token)
-	_, refused := (&dpop.Transport{Key: testKey()}).RoundTrip(req)
+	_, refused := (&dpop.Transport{Key: testKey(), Base: base}).RoundTrip(req)
 	var e *dpop.Error
 	require.True(t, errors.As(refused, &e))
 
 	keystest.PackageHides(t, map[string][]any{
 		"Error":     {refused},
-		"Proof":     {&dpop.Proof{URL: server.URL, AccessToken: keys.NewSecret(token)}},
+		"Proof":     {&dpop.Proof{URL: api, AccessToken: keys.NewSecret(token)}},
 		"Prover":    {prover},
-		"Transport": {&dpop.Transport{Key: testKey(), Prover: prover}},
+		"Transport": {&dpop.Transport{Key: testKey(), Prover: prover, Base: base}},
 	}, append(keystest.Secrets(t, testKey()), []byte(token))...)
 }

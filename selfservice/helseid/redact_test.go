@@ -13,6 +13,7 @@ import (
 // refused by a server that repeats what it was sent.
 func TestNoTypeShowsASecret(t *testing.T) {
 	server, client, key := setup(t)
+	client.Base = through(http.DefaultTransport.RoundTrip)
 	bound := newKey(t)
 	client.DPoPKey = bound
 	require.NoError(t, client.VerifyKey(t.Context(), key))
@@ -36,3 +37,9 @@ func TestNoTypeShowsASecret(t *testing.T) {
 		"SingleTenant": {helseid.SingleTenant{Child: "999888777"}},
 	}, append(append(keystest.Secrets(t, key), keystest.Secrets(t, bound)...), []byte(sent))...)
 }
+
+// through is a RoundTripper that fmt does not look into: in a live one things
+// change meanwhile.
+type through func(*http.Request) (*http.Response, error)
+
+func (f through) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
