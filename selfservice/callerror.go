@@ -1,28 +1,29 @@
 package selfservice
 
 import (
+	"cmp"
 	"errors"
 	"time"
 )
 
 // CallError is what a provider returns to tell the engine what a failure
-// means. Its text is that of Err.
+// means. Its text is that of Err, or of Rule without one.
 type CallError struct {
 	Rule error         // ErrRefused or ErrLimit; nil: neither, it is just tried again
 	Wait time.Duration // what the server asked for (Retry-After); zero: it did not say
 	Err  error         // what happened; without secrets, tokens or bodies
 }
 
-// Error returns the text of Err.
-func (e *CallError) Error() string { return e.Err.Error() }
-
-// Unwrap returns Rule and Err.
-func (e *CallError) Unwrap() []error {
-	if e.Rule == nil {
-		return []error{e.Err}
+// Error returns the text of Err, or that of Rule if Err is nil.
+func (e *CallError) Error() string {
+	if err := cmp.Or(e.Err, e.Rule); err != nil {
+		return err.Error()
 	}
-	return []error{e.Rule, e.Err}
+	return "selfservice: the call failed"
 }
+
+// Unwrap returns Rule and Err. A nil one is equal to no other error.
+func (e *CallError) Unwrap() []error { return []error{e.Rule, e.Err} }
 
 // RetryAfter returns Wait.
 func (e *CallError) RetryAfter() time.Duration { return e.Wait }

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
+	"unicode/utf8"
 
 	"github.com/nokkel/nokkel/keys"
 )
@@ -67,6 +68,9 @@ func SecretFingerprint(s keys.Secret) string {
 func (c Credential) check() error {
 	if (c.Key == nil) == c.Secret.IsZero() {
 		return errors.New("selfservice: a credential is a key or a secret, exactly one")
+	}
+	if !utf8.ValidString(c.Secret.Reveal()) {
+		return errors.New("selfservice: a secret must be UTF-8 (RFC 6749 appendix A.2 allows no more than ASCII)") // JSON would change it
 	}
 	return nil
 }

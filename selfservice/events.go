@@ -19,6 +19,7 @@ const (
 	Retired    Kind = "retired"     // the old credential is gone
 	RolledBack Kind = "rolled back" // the active credential stopped working; an older one serves again
 	Failed     Kind = "failed"      // a step failed and will be tried again
+	Damaged    Kind = "damaged"     // the store had to go back to an older version; what the newer one held may be lost
 )
 
 // Event is one step of a rotation. It holds no secret.
@@ -26,28 +27,25 @@ type Event struct {
 	Kind       Kind
 	Time       time.Time
 	Credential string // fingerprint of the credential it is about; empty for most failures
-	Err        error  // of Failed and RolledBack
+	Err        error  // of Failed, RolledBack and Damaged
 }
 
-// tell reports an event. A callback that panics must not end the rotation.
+// tell reports an event. A callback or a log that panics must not end the
+// rotation; what it panics with may hold anything, so it is not told.
 func (r *Rotator) tell(e Event) {
+	defer func() { _ = recover() }()
 	e.Time = time.Now()
-	if r.Logger != nil {
-		level := slog.LevelInfo
-		attrs := []slog.Attr{slog.String("credential", e.Credential)}
-		if e.Err != nil {
-			level = slog.LevelWarn
-			attrs = append(attrs, slog.String("error", e.Err.Error()))
-		}
-		r.Logger.LogAttrs(context.Background(), level, "rotation "+string(e.Kind), attrs...)
+	if r.OnEvent != nil {
+		defer r.OnEvent(e) // also if the log panics
 	}
-	if r.OnEvent == nil {
+	if r.Logger == nil {
 		return
 	}
-	defer func() {
-		if p := recover(); p != nil && r.Logger != nil {
-			r.Logger.Error("rotation: OnEvent panicked") // what it panicked with may hold anything
-		}
-	}()
-	r.OnEvent(e)
+	level := slog.LevelInfo
+	attrs := []slog.Attr{slog.String("credential", e.Credential)}
+	if e.Err != nil {
+		level = slog.LevelWarn
+		attrs = append(attrs, slog.String("error", e.Err.Error()))
+	}
+	r.Logger.LogAttrs(context.Background(), level, "rotation "+string(e.Kind), attrs...)
 }

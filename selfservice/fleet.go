@@ -185,7 +185,6 @@ const (
 
 // steps makes a client's steps until there is none to make now.
 func (p *pass) steps(ctx context.Context, r *Rotator) (outcome, error) {
-	r.reload(ctx)
 	before, err := r.first(ctx)
 	if err != nil {
 		return nothing, err

@@ -61,25 +61,18 @@ func next(s *state, now time.Time, t Timing, can abilities) plan {
 		}
 		return plan{do: verify, entry: p}
 	}
-	a := s.Active
-	if looked := a.Checked.Add(t.checkEvery()); a.Checked.IsZero() || !now.Before(looked) || a.Checked.After(now.Add(time.Hour)) {
-		return plan{do: look, entry: a}
-	} else {
-		wake.sooner(looked)
+	// Before the look: a list that cannot be read must not keep a credential
+	// until it expires.
+	due := t.due(s)
+	if !due.IsZero() && !now.Before(due) {
+		return plan{do: begin, entry: s.Active}
 	}
-	if due := t.due(a); !due.IsZero() {
-		// Replicas that have not read the store since the last switch still
-		// sign with the credential before. Where a new one ends the others,
-		// they would be two behind. This comes up when a rotation that was
-		// interrupted for long is ended: its credential is old from the start.
-		settled := a.Since.Add(2 * t.reread())
-		expires := a.Registration.Expires
-		if len(s.Retiring) > 0 && due.Before(settled) && (expires.IsZero() || settled.Before(expires)) {
-			due = settled
-		}
-		if !now.Before(due) {
-			return plan{do: begin, entry: a}
-		}
+	looked := s.Active.Checked.Add(t.checkEvery())
+	if s.Active.Checked.IsZero() || !now.Before(looked) {
+		return plan{do: look, entry: s.Active}
+	}
+	wake.sooner(looked)
+	if !due.IsZero() {
 		wake.sooner(due)
 	}
 	return wake
@@ -93,13 +86,13 @@ func (p *plan) sooner(t time.Time) {
 }
 
 // due is when the active credential is to be replaced; zero: never.
-func (t Timing) due(a *entry) time.Time {
-	start := a.Made
-	if a.Registration.Created.After(start) {
-		start = a.Registration.Created
-	}
+func (t Timing) due(s *state) time.Time {
+	a := s.Active
 	var due time.Time
-	expires := a.Registration.Expires
+	start, expires := a.Made, a.Registration.Expires
+	if c := a.Registration.Created; c.After(start) && (expires.IsZero() || c.Before(expires)) {
+		start = c
+	}
 	if !expires.IsZero() {
 		before := t.RenewBefore
 		if life := expires.Sub(start); before <= 0 || before >= life {
@@ -119,7 +112,27 @@ func (t Timing) due(a *entry) time.Time {
 			due = old
 		}
 	}
+	// Whatever the dates say, one rotation does not follow the other without
+	// a pause. It is also the time in which the other replicas learn of the
+	// last switch: where a new credential ends the others, one that has not
+	// read the store for two rotations would have none that works.
+	if rest := a.Since.Add(t.rest(a)); s.Rotations > 0 && !due.IsZero() && due.Before(rest) {
+		due = rest
+	}
 	return due
+}
+
+// rest is how long a credential serves at least: an overlap, or if its life is
+// too short for that a third of it, but two readings of the store if they fit.
+func (t Timing) rest(a *entry) time.Duration {
+	rest := t.overlap()
+	if left := a.Registration.Expires.Sub(a.Since); left > 0 {
+		rest = min(rest, left/3)
+		if read := 2 * t.reread(); rest < read && read < left {
+			rest = read
+		}
+	}
+	return rest
 }
 
 // jitter spreads the rotations of many clients over up to span. It is made

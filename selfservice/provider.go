@@ -44,7 +44,8 @@ type Issuer interface {
 	Issue(ctx context.Context, as Credential, before []Registration) (Credential, Registration, error)
 }
 
-// Switch is a Provider that can turn a registration off and on again.
+// Switch is a Provider that can turn a registration off and on again. Turning
+// one off that is gone is no error.
 type Switch interface {
 	Activate(ctx context.Context, as Credential, r Registration) error
 	Deactivate(ctx context.Context, as Credential, r Registration) error
@@ -72,6 +73,17 @@ type Registration struct {
 	Expires     time.Time `json:"expires,omitzero"`      // zero: never, or not told
 	UsableFrom  time.Time `json:"usableFrom,omitzero"`   // not before this do all servers know it; zero: at once
 	RenewAt     time.Time `json:"renewAt,omitzero"`      // when the server wants a new one; zero: the Rotator's own rule
+}
+
+// storable returns r without dates that JSON cannot hold (a server that
+// counts in milliseconds where seconds are due, say): not told.
+func (r Registration) storable() Registration {
+	for _, t := range []*time.Time{&r.Created, &r.Expires, &r.UsableFrom, &r.RenewAt} {
+		if y := t.UTC().Year(); y < 1 || y > 9998 {
+			*t = time.Time{}
+		}
+	}
+	return r
 }
 
 // Of tells whether r is the registration of c: by fingerprint, and by kid

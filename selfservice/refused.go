@@ -2,6 +2,7 @@ package selfservice
 
 import (
 	"context"
+	"time"
 
 	"github.com/nokkel/nokkel/keys"
 )
@@ -35,18 +36,14 @@ func (r *Rotator) SecretRefused(ctx context.Context, secret keys.Secret) (keys.S
 // last read has to do.
 func (r *Rotator) instead(ctx context.Context, refused Credential) (Credential, error) {
 	r.start()
-	s, err := r.read(ctx)
+	s, err := r.first(ctx)
 	if err != nil {
 		if s = r.current.Load(); s == nil {
 			return Credential{}, err
 		}
 	}
-	if s.Active == nil {
-		return Credential{}, ErrNotAdopted
-	}
 	if refused.Fingerprint() == s.Active.Credential.Fingerprint() {
-		r.refused.Store(&refused)
-		r.poke()
+		r.report(refused)
 	}
 	for _, e := range s.entries() {
 		if !e.Credential.IsZero() && e.Credential.Fingerprint() != refused.Fingerprint() {
@@ -54,4 +51,34 @@ func (r *Rotator) instead(ctx context.Context, refused Credential) (Credential, 
 		}
 	}
 	return Credential{}, nil
+}
+
+// refusal is a report that a credential does not work.
+type refusal struct {
+	fingerprint string
+	at          time.Time
+}
+
+// reportEvery bounds how often refusals make Run ask the server which
+// credential works: there may be thousands a second.
+const reportEvery = 30 * time.Second
+
+func (r *Rotator) report(c Credential) {
+	last := r.refused.Load()
+	if last != nil && time.Since(last.at) < reportEvery {
+		return
+	}
+	if r.refused.CompareAndSwap(last, &refusal{c.Fingerprint(), time.Now()}) {
+		r.poke()
+	}
+}
+
+// reported tells whether somebody found c refused since this was asked last.
+func (r *Rotator) reported(c Credential) bool {
+	last := r.refused.Load()
+	if last == nil || last == r.heeded {
+		return false
+	}
+	r.heeded = last
+	return last.fingerprint == c.Fingerprint()
 }

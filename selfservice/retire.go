@@ -8,17 +8,28 @@ import (
 	"time"
 )
 
+// postponed is when a credential is tried to be retired again that could not
+// be: what fails for good must not hold up the next rotation.
+const postponed = 15 * time.Minute
+
+// postpone returns err, after a call that the server did not carry out.
+func (r *Rotator) postpone(ctx context.Context, s *state, old *entry, now time.Time, err error) error {
+	if errors.Is(err, ErrRefused) {
+		return err
+	}
+	old.Until = now.Add(postponed)
+	return errors.Join(err, r.save(ctx, s))
+}
+
 // disable turns an old credential off where the server can, and on again if
 // the new one turns out not to work alone.
 func (r *Rotator) disable(ctx context.Context, s *state, old *entry, now time.Time) error {
 	sw := r.Provider.(Switch)
-	err := r.call(ctx, func(ctx context.Context) error {
+	off := r.call(ctx, func(ctx context.Context) error {
 		return sw.Deactivate(ctx, s.Active.Credential, old.registration())
 	})
-	if err != nil {
-		return err
-	}
-	err = r.call(ctx, func(ctx context.Context) error { return r.Provider.Verify(ctx, s.Active.Credential) })
+	// Also after an error: it may have been carried out.
+	err := r.verifyActive(ctx, s)
 	if errors.Is(err, ErrRefused) {
 		// As the active one still: a provider that works as an administrator
 		// does not care, and another has a token from before.
@@ -33,6 +44,9 @@ func (r *Rotator) disable(ctx context.Context, s *state, old *entry, now time.Ti
 	if err != nil {
 		return err
 	}
+	if off != nil {
+		return r.postpone(ctx, s, old, now, off)
+	}
 	old.Off = true
 	if err := r.save(ctx, s); err != nil {
 		return err
@@ -41,21 +55,27 @@ func (r *Rotator) disable(ctx context.Context, s *state, old *entry, now time.Ti
 	return nil
 }
 
-// remove deletes an old credential at the server and then here. What cannot be
-// undone is preceded by a real token of the active one.
-func (r *Rotator) remove(ctx context.Context, s *state, old *entry) error {
-	err := r.call(ctx, func(ctx context.Context) error {
-		if !old.Off {
-			if err := r.Provider.Verify(ctx, s.Active.Credential); err != nil {
-				return err
-			}
+// remove deletes an old credential where the server can, and then here. What
+// cannot be undone is preceded by a real token of the active one.
+func (r *Rotator) remove(ctx context.Context, s *state, old *entry, now time.Time) error {
+	if !old.Off {
+		if err := r.verifyActive(ctx, s); err != nil {
+			return err
 		}
-		return r.Provider.(Remover).Remove(ctx, s.Active.Credential, old.registration())
-	})
-	if err != nil {
-		return err
+	}
+	if remover, ok := r.Provider.(Remover); ok {
+		err := r.call(ctx, func(ctx context.Context) error {
+			return remover.Remove(ctx, s.Active.Credential, old.registration())
+		})
+		if err != nil {
+			return r.postpone(ctx, s, old, now, err)
+		}
 	}
 	return r.forget(ctx, s, old)
+}
+
+func (r *Rotator) verifyActive(ctx context.Context, s *state) error {
+	return r.call(ctx, func(ctx context.Context) error { return r.Provider.Verify(ctx, s.Active.Credential) })
 }
 
 // forget takes an old credential out of the store.
@@ -84,46 +104,50 @@ func (e *entry) registration() Registration {
 	return reg
 }
 
-// recover is called when the server refused the active credential. It looks
-// for one that works among those in the store: the pending one first (the
-// server replaced at once, or a reply was lost), then the old ones. It tells
-// whether it moved the state; neither moved nor an error means that the
-// active one works after all.
+// recover is called when the server refused the active credential. If that is
+// so still, it looks for one that works among those in the store: the pending
+// one first (the server replaced at once, or a reply was lost), then the old
+// ones, then the one that was given to Adopt. It tells whether it moved the
+// state; neither moved nor an error means that the active one works after all.
 func (r *Rotator) recover(ctx context.Context) (moved bool, err error) {
 	s, err := r.load(ctx) // anew: the failed step may have changed its copy half-way
 	if err != nil {
 		return false, err
 	}
-	accepted := func(c Credential) (bool, error) {
-		err := r.call(ctx, func(ctx context.Context) error { return r.Provider.Verify(ctx, c) })
-		if errors.Is(err, ErrRefused) {
-			return false, nil
-		}
-		return err == nil, err
+	all := s.entries()
+	if !s.holds(r.given) {
+		all = append(all, &entry{Credential: r.given})
 	}
-	for _, e := range s.entries() {
+	for _, e := range all {
 		if e.Credential.IsZero() {
 			continue
 		}
-		ok, err := accepted(e.Credential)
+		err := r.call(ctx, func(ctx context.Context) error { return r.Provider.Verify(ctx, e.Credential) })
 		switch {
+		case errors.Is(err, ErrRefused):
+			continue
 		case err != nil:
 			return false, err // the network, say: nothing is known, nothing is changed
-		case !ok:
-			continue
 		case e == s.Active:
 			return false, nil
 		case e == s.Pending:
-			err = r.switchOver(ctx, s)
-		default:
-			err = r.rollBack(ctx, s, e, time.Now().Round(0))
+			return true, r.switchOver(ctx, s)
+		case slices.Contains(s.Retiring, e):
+			return true, r.rollBack(ctx, s, e, time.Now().Round(0))
 		}
-		if errors.Is(err, ErrConflict) {
-			err = nil // another replica moved on
-		}
-		return true, err
+		return true, r.adoptGiven(ctx, s, time.Now().Round(0))
 	}
 	return false, ErrLockedOut
+}
+
+// adoptGiven serves what Adopt was given, in place of all that does not work.
+func (r *Rotator) adoptGiven(ctx context.Context, s *state, now time.Time) error {
+	s.fallBack(adopt(r.given, now), now, r.Timing.overlap())
+	if err := r.save(ctx, s); err != nil {
+		return err
+	}
+	r.tell(Event{Kind: Adopted, Credential: r.given.Fingerprint()})
+	return nil
 }
 
 // rollBack serves an old credential again.

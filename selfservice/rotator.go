@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -34,16 +35,21 @@ type Rotator struct {
 	OnEvent func(Event)  // told of every step; may be nil
 	Logger  *slog.Logger // nil: silent
 
-	current atomic.Pointer[state]      // what is served; never changed in place
-	refused atomic.Pointer[Credential] // reported by those who use it
+	current atomic.Pointer[state]   // what is served; never changed in place
+	refused atomic.Pointer[refusal] // the last one reported by those who use it
 
 	switches atomic.Int64 // made by this process
+	damaged  atomic.Int64 // files that have been told of
 
 	once  sync.Once
 	owner string
 	turn  chan struct{} // holds one value while a step is made: one at a time
 	wake  chan struct{} // ends Run's sleep
-	fresh string        // fingerprint of the pending credential that this process has saved and not yet sent
+
+	// Of the one whose turn it is.
+	fresh  string     // fingerprint of the pending credential that this process has saved and not yet sent
+	heeded *refusal   // has led to a look for another credential
+	given  Credential // to Adopt, when the store was ahead of it
 }
 
 func (r *Rotator) start() {
@@ -71,8 +77,10 @@ func (r *Rotator) lock(ctx context.Context) error {
 func (r *Rotator) unlock() { <-r.turn }
 
 // Adopt puts the credential that the server knows already into an empty store.
-// It does nothing when the store has one: the store is ahead of whatever file
-// the program started from. It asks nothing of the server.
+// When the store has one it changes nothing: the store is ahead of whatever
+// file the program started from. Only if the server refuses all that is stored
+// is c tried: a person may have registered it to end a lock-out. Adopt itself
+// asks nothing of the server.
 func (r *Rotator) Adopt(ctx context.Context, c Credential) error {
 	if err := r.check(); err != nil {
 		return err
@@ -84,15 +92,15 @@ func (r *Rotator) Adopt(ctx context.Context, c Credential) error {
 		return err
 	}
 	defer r.unlock()
+	r.given = c
 	s, err := r.load(ctx)
 	if err != nil || s.Active != nil {
 		return err
 	}
-	now := time.Now().Round(0)
-	s.Active = &entry{Credential: c, Made: now, Since: now, Registered: now}
-	err = r.save(ctx, s)
-	if errors.Is(err, ErrConflict) {
-		_, err = r.load(ctx) // another replica was first
+	s.Active = adopt(c, time.Now().Round(0))
+	if err = r.save(ctx, s); errors.Is(err, ErrConflict) {
+		_, err = r.first(ctx) // another replica was first
+		return err
 	}
 	if err == nil {
 		r.tell(Event{Kind: Adopted, Credential: c.Fingerprint()})
@@ -101,7 +109,8 @@ func (r *Rotator) Adopt(ctx context.Context, c Credential) error {
 }
 
 // SigningKey returns the key to sign with now. It does no I/O once the store
-// has been read, and then never fails.
+// has been read, and then never fails. What other processes put into the store
+// is noticed by Run, which needs no Provider for that.
 func (r *Rotator) SigningKey(ctx context.Context) (*keys.Key, error) {
 	s := r.current.Load()
 	if s == nil {
@@ -145,16 +154,10 @@ func (r *Rotator) Published(ctx context.Context) (keys.Set, error) {
 	return set, nil
 }
 
-// first reads the store for a caller that came before Run did.
+// first reads the store for a caller that came before Run did. It does not
+// wait for a step that is under way.
 func (r *Rotator) first(ctx context.Context) (*state, error) {
-	if err := r.lock(ctx); err != nil {
-		return nil, err
-	}
-	defer r.unlock()
-	if s := r.current.Load(); s != nil {
-		return s, nil
-	}
-	s, err := r.load(ctx)
+	s, err := r.peek(ctx)
 	if err == nil && s.Active == nil {
 		err = ErrNotAdopted
 	}
@@ -174,22 +177,50 @@ func (r *Rotator) check() error {
 	return r.Timing.check()
 }
 
-// load reads the store, serves what it holds from now on, and returns a copy
-// that the step may change.
+// load returns a copy of what the store holds, which the step may change.
 func (r *Rotator) load(ctx context.Context) (*state, error) {
-	s, err := r.read(ctx)
+	s, err := r.peek(ctx)
 	if err != nil {
 		return nil, err
-	}
-	if s.Active != nil {
-		r.current.Store(s)
 	}
 	return s.clone(), nil
 }
 
+// peek reads the store and serves what it holds from now on, unless something
+// newer is served already.
+func (r *Rotator) peek(ctx context.Context) (*state, error) {
+	before := r.current.Load()
+	s, err := r.read(ctx)
+	if err == nil && s.Active != nil && s != before && r.current.CompareAndSwap(before, s) {
+		r.inspect()
+	}
+	return s, err
+}
+
+// damaged is a Store that can go on with an older version when the newest one
+// cannot be read, such as [Dir]. It names what it left behind.
+type damaged interface{ Damaged() ([]string, error) }
+
+// inspect tells when the store has gone back to an older version: once for
+// each time, since what is damaged stays there.
+func (r *Rotator) inspect() {
+	store, ok := r.Store.(damaged)
+	if !ok {
+		return
+	}
+	files, err := store.Damaged()
+	if n := int64(len(files)); err == nil && n > r.damaged.Swap(n) {
+		r.tell(Event{Kind: Damaged, Err: fmt.Errorf("%w: %s", ErrCorrupt, strings.Join(files, ", "))})
+	}
+}
+
 // read reads the store. What has not changed is not parsed again: checking a
 // private key costs more than a signature.
-func (r *Rotator) read(ctx context.Context) (*state, error) {
+func (r *Rotator) read(ctx context.Context) (s *state, err error) {
+	defer guard(&err)
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	ctx, cancel := context.WithTimeout(ctx, r.Timing.callTimeout())
 	defer cancel()
 	blob, version, err := r.Store.Load(ctx)
@@ -203,7 +234,8 @@ func (r *Rotator) read(ctx context.Context) (*state, error) {
 }
 
 // save writes the state and only then serves it.
-func (r *Rotator) save(ctx context.Context, s *state) error {
+func (r *Rotator) save(ctx context.Context, s *state) (err error) {
+	defer guard(&err)
 	blob, err := s.encode()
 	if err != nil {
 		return err
@@ -217,4 +249,12 @@ func (r *Rotator) save(ctx context.Context, s *state) error {
 	s.version = version
 	r.current.Store(s.clone())
 	return nil
+}
+
+// guard makes an error of a panic in what the caller supplied: one bug there
+// must not end the rotation for good.
+func guard(err *error) {
+	if recover() != nil { // what it panicked with may hold anything
+		*err = errors.New("selfservice: the provider, the store or New panicked")
+	}
 }

@@ -14,61 +14,74 @@ const (
 )
 
 // Run rotates until ctx ends, and returns its error then. It returns earlier
-// only for a configuration that cannot work or a store that holds nothing.
-// Failures are reported as events and tried again, slower and slower up to
-// every 15 minutes, or when the server said; meanwhile the last good
-// credential serves.
+// only for a configuration that cannot work or, at its start, a store that
+// holds nothing. Failures are reported as events and tried again, slower and
+// slower up to every 15 minutes, or when the server said; meanwhile the last
+// good credential serves.
 func (r *Rotator) Run(ctx context.Context) error {
 	if err := r.check(); err != nil {
 		return err
 	}
-	var (
-		due     time.Time // of the next step, by the wall clock; now at first
-		seen    string    // version of the state that due was computed from
-		backoff time.Duration
-	)
+	var backoff time.Duration
 	for ctx.Err() == nil {
-		if now := time.Now().Round(0); !now.Before(due) || r.refused.Load() != nil {
-			at, err := r.Step(ctx)
-			switch {
-			case errors.Is(err, ErrNotAdopted), errors.Is(err, ErrConfig):
-				return err
-			case ctx.Err() != nil:
-				return ctx.Err()
-			case err != nil:
-				r.tell(Event{Kind: Failed, Err: err})
-				backoff = min(max(2*backoff, firstBackoff), maxBackoff)
-				due = time.Now().Round(0).Add(max(retryAfter(err), spread(backoff)))
-			default:
-				backoff = 0
-				if due = at; at.IsZero() {
-					due = now.Add(r.Timing.checkEvery())
-				}
-			}
-			seen = r.version()
-		} else if r.reload(ctx); r.version() != seen {
-			due = time.Time{} // another replica moved on: look what is due now
-			continue
+		at, err := r.Step(ctx)
+		switch {
+		case ctx.Err() != nil:
+		case errors.Is(err, ErrNotAdopted) && r.current.Load() == nil:
+			return err
+		case err != nil:
+			r.tell(Event{Kind: Failed, Err: err})
+			backoff = min(max(2*backoff, firstBackoff), maxBackoff)
+			r.pause(ctx, max(retryAfter(err), spread(backoff)))
+		default:
+			backoff = 0
+			r.rest(ctx, at)
 		}
-		r.sleep(ctx, due)
 	}
 	return ctx.Err()
 }
 
-// sleep waits until due, a wake-up, or the next reading of the store. It never
-// waits longer than that, so that a suspended machine or a clock that was set
-// is noticed: due is a wall clock's time.
-func (r *Rotator) sleep(ctx context.Context, due time.Time) {
-	wait := min(time.Until(due), spread(r.Timing.reread()))
-	if wait <= 0 {
-		return
+// pause waits for d, whatever happens. What other replicas do is served
+// meanwhile.
+func (r *Rotator) pause(ctx context.Context, d time.Duration) {
+	for start := time.Now(); ctx.Err() == nil && time.Since(start) < d; {
+		r.sleep(ctx, d-time.Since(start), nil)
+		r.peek(ctx)
 	}
-	timer := time.NewTimer(wait)
+}
+
+// rest waits until at, or until there may be something to do earlier: another
+// replica moved on, or a caller was refused. At is a wall clock's time, and
+// that may be set or stand still in a suspended machine: it is compared often,
+// and after some minutes of any clock the next step finds out.
+func (r *Rotator) rest(ctx context.Context, at time.Time) {
+	seen := r.version()
+	for start := time.Now(); time.Since(start) < maxBackoff && r.version() == seen; r.peek(ctx) {
+		wait := maxBackoff - time.Since(start)
+		if !at.IsZero() {
+			wait = min(wait, time.Until(at))
+		}
+		if !r.sleep(ctx, wait, r.wake) {
+			return
+		}
+	}
+}
+
+// sleep waits for d or until the next reading of the store. It tells whether
+// there may be more to wait for: no if d was over, ctx ended, or wake came.
+func (r *Rotator) sleep(ctx context.Context, d time.Duration, wake <-chan struct{}) bool {
+	if d <= 0 {
+		return false
+	}
+	timer := time.NewTimer(min(d, spread(r.Timing.reread())))
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
-	case <-r.wake:
+		return false
+	case <-wake:
+		return false
 	case <-timer.C:
+		return true
 	}
 }
 
@@ -83,7 +96,6 @@ func (r *Rotator) Rotate(ctx context.Context) error {
 	if r.Provider == nil {
 		return fmt.Errorf("%w: no Provider", ErrConfig)
 	}
-	r.reload(ctx)
 	before, err := r.first(ctx)
 	if err != nil {
 		return err
@@ -100,7 +112,7 @@ func (r *Rotator) Rotate(ctx context.Context) error {
 			r.poke()
 			return nil
 		}
-		r.sleep(ctx, at)
+		r.sleep(ctx, time.Until(at), r.wake)
 	}
 }
 
@@ -109,15 +121,6 @@ func (r *Rotator) poke() {
 	select {
 	case r.wake <- struct{}{}:
 	default:
-	}
-}
-
-// reload reads the store to serve what another replica may have put there. A
-// store that cannot be read changes nothing: the last state goes on serving.
-func (r *Rotator) reload(ctx context.Context) {
-	if r.lock(ctx) == nil {
-		defer r.unlock()
-		r.load(ctx)
 	}
 }
 

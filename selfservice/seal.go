@@ -61,3 +61,11 @@ func (s *sealed) Save(ctx context.Context, blob []byte, version string) (string,
 	rand.Read(nonce) // never fails
 	return s.store.Save(ctx, aead.Seal(nonce, nonce, blob, []byte(sealContext)), version)
 }
+
+// Damaged is that of the store below, if it has one.
+func (s *sealed) Damaged() ([]string, error) {
+	if below, ok := s.store.(damaged); ok {
+		return below.Damaged()
+	}
+	return nil, nil
+}

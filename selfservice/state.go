@@ -40,6 +40,11 @@ type entry struct {
 	Checked      time.Time      // Registration was read from the server
 }
 
+// adopt is the entry of a credential that was registered by hand.
+func adopt(c Credential, now time.Time) *entry {
+	return &entry{Credential: c, Made: now, Since: now, Registered: now}
+}
+
 // claim says which replica moves the rotation on. It is no lock: a holder that
 // oversleeps finds its next save refused, and every remote step may be
 // repeated. It keeps replicas from doing the same work twice.
@@ -137,12 +142,16 @@ func (s *state) encode() ([]byte, error) {
 		}
 		j.Retiring = append(j.Retiring, r)
 	}
-	return json.Marshal(j)
+	blob, err := json.Marshal(j)
+	if err == nil && len(blob) > maxState {
+		err = fmt.Errorf("selfservice: a state of %d bytes is too large to be read again", len(blob))
+	}
+	return blob, err
 }
 
 // decode reads a blob. Its errors never hold any of it.
 func decode(blob []byte, version string) (*state, error) {
-	if blob == nil {
+	if version == "" {
 		return &state{}, nil
 	}
 	var j stateJSON
@@ -190,6 +199,14 @@ func (s *state) promote(now time.Time, overlap time.Duration) {
 	s.Claim = claim{}
 }
 
+// abandon sets the pending credential aside.
+func (s *state) abandon(now time.Time, overlap time.Duration) {
+	s.Pending.Until, s.Pending.Before = now.Add(overlap), nil
+	s.Retiring = append(s.Retiring, s.Pending)
+	s.Pending = nil
+	s.Claim = claim{}
+}
+
 // fallBack makes a retiring credential active again because the active one
 // has stopped working. That one is not tried again: it is retired in turn, and
 // what comes next is a new one.
@@ -197,7 +214,7 @@ func (s *state) fallBack(old *entry, now time.Time, overlap time.Duration) {
 	s.Retiring = slices.DeleteFunc(s.Retiring, func(e *entry) bool { return e == old })
 	s.Active.Until = now.Add(overlap)
 	s.Retiring = append(s.Retiring, s.Active)
-	old.Until, old.Off = time.Time{}, false
+	old.Since, old.Until, old.Off = now, time.Time{}, false
 	s.Active = old
 	s.Claim = claim{}
 }
@@ -212,6 +229,30 @@ func (s *state) refresh(list []Registration, now time.Time) {
 		}
 	}
 	s.Active.Checked = now
+}
+
+// mend takes back what was written while a clock was far ahead, or an overlap
+// could last for years. It tells whether there was any. What differs by less
+// than an hour may be another replica's clock.
+func (s *state) mend(now time.Time, overlap time.Duration) (changed bool) {
+	soon := now.Add(time.Hour)
+	back := func(t *time.Time, latest, to time.Time) {
+		if t.After(latest) {
+			*t, changed = to, true
+		}
+	}
+	for _, e := range s.entries() {
+		ahead := e.Registered.Sub(now)
+		if e.Registered.After(soon) && !e.Registration.UsableFrom.IsZero() {
+			e.Registration.UsableFrom = e.Registration.UsableFrom.Add(-ahead)
+		}
+		back(&e.Made, soon, now)
+		back(&e.Since, soon, now)
+		back(&e.Registered, soon, now)
+		back(&e.Checked, soon, time.Time{})
+		back(&e.Until, soon.Add(overlap+postponed), now.Add(overlap))
+	}
+	return changed
 }
 
 // clone returns a copy that can be changed. Credentials and the lists in
@@ -232,6 +273,11 @@ func (e *entry) clone() *entry {
 	}
 	c := *e
 	return &c
+}
+
+// holds tells whether c is one of the credentials.
+func (s *state) holds(c Credential) bool {
+	return slices.ContainsFunc(s.entries(), func(e *entry) bool { return e.Credential.Fingerprint() == c.Fingerprint() })
 }
 
 // entries returns all of them: active, pending, then retiring, newest first.

@@ -40,7 +40,7 @@ func (r *Rotator) Status(ctx context.Context) (Status, error) {
 		return Status{}, ErrNotAdopted
 	}
 	now := time.Now().Round(0)
-	st := Status{Active: s.Active.status(), Rotations: s.Rotations, Due: r.Timing.due(s.Active)}
+	st := Status{Active: s.Active.status(), Rotations: s.Rotations, Due: r.Timing.due(s)}
 	if p := next(s, now, r.Timing, r.abilities()); p.do != idle {
 		st.Next = now
 	} else {

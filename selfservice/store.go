@@ -20,6 +20,9 @@ import (
 //   - When Save returns nil the blob survives a crash of the machine.
 //   - When Save returns another error, the blob is either the old or the new
 //     one, whole. The caller finds out by Load.
+//   - When the blob cannot be made out (damaged, or sealed with another key),
+//     Load returns an error that errors.Is [ErrCorrupt] and, as the only error,
+//     the version with it: whoever decides to start over can Save.
 //   - A version never comes back: a Save with one that has been replaced fails
 //     however much later it comes.
 //   - Any number of goroutines, and where the store says so processes and

@@ -34,7 +34,7 @@ type Timing struct {
 	// after that too, while the old one serves.
 	PropagationTimeout time.Duration
 
-	// CallTimeout is the limit of each call to the provider and the store;
+	// CallTimeout is the limit of each call to the provider, the store and New;
 	// zero: 30 seconds.
 	CallTimeout time.Duration
 
@@ -50,6 +50,7 @@ const (
 	defaultCheckEvery  = 24 * time.Hour
 	defaultPropagation = 5 * time.Minute
 	defaultCallTimeout = 30 * time.Second
+	maxDuration        = 50 * 365 * 24 * time.Hour // four of them do not overflow
 )
 
 func or(d, fallback time.Duration) time.Duration {
@@ -68,9 +69,14 @@ func (t Timing) lease() time.Duration       { return or(t.Lease, 4*t.callTimeout
 
 // check refuses values that break an invariant.
 func (t Timing) check() error {
+	longest := max(t.MaxAge, t.RenewBefore, t.Overlap, t.Reread, t.CheckEvery, t.PropagationTimeout, t.CallTimeout, t.Lease)
 	switch {
 	case t.RenewBefore < 0 || t.Overlap < 0 || t.Reread < 0 || t.CheckEvery < 0 || t.PropagationTimeout < 0 || t.CallTimeout < 0 || t.Lease < 0:
 		return fmt.Errorf("%w: negative duration", ErrConfig)
+	case longest > maxDuration:
+		return fmt.Errorf("%w: %v is longer than any credential lives", ErrConfig, longest)
+	case t.reread() < time.Millisecond || t.checkEvery() < time.Millisecond:
+		return fmt.Errorf("%w: Reread %v or CheckEvery %v is less than a millisecond", ErrConfig, t.reread(), t.checkEvery())
 	case t.overlap() < 2*t.reread():
 		return fmt.Errorf("%w: Overlap %v is shorter than twice Reread %v: a replica could sign with a credential that is gone", ErrConfig, t.overlap(), t.reread())
 	case t.lease() < 4*t.callTimeout():

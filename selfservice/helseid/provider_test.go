@@ -82,7 +82,7 @@ func TestProviderTellsTheEngineWhatAFailureMeans(t *testing.T) {
 }
 
 func TestRotationSendsNoMoreThanItMust(t *testing.T) {
-	least := []string{"POST /connect/token", "GET /v1/client-secret", "POST /v1/client-secret", "POST /connect/token"}
+	least := []string{"POST /connect/token", "POST /v1/client-secret", "POST /connect/token"}
 	for name, c := range map[string]struct {
 		validity time.Duration
 		want     []string

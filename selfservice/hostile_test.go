@@ -1,0 +1,554 @@
+package selfservice_test
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/internal/model"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// fails makes every call of the named points fail with that error.
+func fails(s *spy, with map[string]error) model.IO {
+	return func(point string, call func() error) error {
+		return s.do(point, func() error {
+			if err := with[point]; err != nil {
+				return err
+			}
+			return call()
+		})
+	}
+}
+
+func TestListThatFailsForGoodDoesNotKeepTheKeyUntilItExpires(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &model.Server{Validity: 30 * day}
+		s := &spy{}
+		with := map[string]error{}
+		r, first := adopted(t, server, server.Registrar(fails(s, with)))
+		require.NoError(t, r.Rotate(t.Context()))
+		require.NoError(t, steps(t, r))
+		with["list"] = errors.New("404")
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		go r.Run(ctx)
+		time.Sleep(60 * day)
+		assert.NotEqual(t, first.Fingerprint(), active(t, r))
+		assert.True(t, server.Accepts(active(t, r)))
+	})
+}
+
+func TestCleaningUpThatFailsForGoodDoesNotHoldUpTheNextRotation(t *testing.T) {
+	for _, point := range []string{"deactivate", "remove"} {
+		t.Run(point, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				server := &model.Server{Validity: 30 * day}
+				s := &spy{}
+				r, _ := adopted(t, server, server.Full(fails(s, map[string]error{point: errors.New("404")})))
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				r.Timing.MaxAge = 10 * day
+				go r.Run(ctx)
+				time.Sleep(35 * day)
+				st, err := r.Status(ctx)
+				require.NoError(t, err)
+				assert.GreaterOrEqual(t, st.Rotations, 3)
+				assert.True(t, server.Accepts(st.Active.Fingerprint))
+				assert.Less(t, s.count(point), 35*24*4*3, "each old one every 15 minutes at most")
+			})
+		})
+	}
+}
+
+func TestLostReplyOfADeactivationIsFollowedByAProof(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &model.Server{}
+		s := &spy{on: map[string]func(){}}
+		var lost error
+		r, first := adopted(t, server, server.Full(func(point string, call func() error) error {
+			err := s.do(point, call)
+			if point == "deactivate" {
+				err = lost
+			}
+			return err
+		}))
+		require.NoError(t, r.Rotate(t.Context()))
+		second := active(t, r)
+		lost = errors.New("reply lost")
+		s.on["deactivate"] = func() { server.Expire(second, time.Now()) }
+		time.Sleep(2 * time.Hour)
+		require.NoError(t, steps(t, r))
+		assert.Equal(t, first.Fingerprint(), active(t, r))
+		assert.True(t, server.Accepts(first.Fingerprint()))
+	})
+}
+
+func TestOldKeyIsNotForgottenWhileTheActiveOneIsRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &model.Server{}
+		r, first := adopted(t, server, server.Registrar(nil)) // removes nothing: to forget is all there is
+		require.NoError(t, r.Rotate(t.Context()))
+		server.Expire(active(t, r), time.Now())
+		time.Sleep(2 * time.Hour)
+		require.NoError(t, steps(t, r))
+		assert.Equal(t, first.Fingerprint(), active(t, r))
+		assert.True(t, server.Accepts(active(t, r)))
+	})
+}
+
+// odd is a server whose dates make no sense.
+type odd struct {
+	selfservice.Provider
+	change func(*selfservice.Registration)
+}
+
+func (o odd) List(ctx context.Context, as selfservice.Credential) ([]selfservice.Registration, error) {
+	list, err := o.Provider.List(ctx, as)
+	for i := range list {
+		o.change(&list[i])
+	}
+	return list, err
+}
+
+func (o odd) Register(ctx context.Context, as, c selfservice.Credential) (selfservice.Registration, error) {
+	reg, err := o.Provider.(selfservice.Registrar).Register(ctx, as, c)
+	o.change(&reg)
+	return reg, err
+}
+
+func TestOddDatesOfTheServer(t *testing.T) {
+	for name, test := range map[string]struct {
+		change func(*selfservice.Registration)
+		least  int
+		most   int // rotations in a day
+	}{
+		"an expiry that has passed":    {func(r *selfservice.Registration) { r.Expires = time.Now().Add(-time.Hour) }, 1, 25},
+		"a renewal that is always due": {func(r *selfservice.Registration) { r.RenewAt = time.Now().Add(-time.Hour) }, 1, 25},
+		"an expiry in milliseconds":    {func(r *selfservice.Registration) { r.Expires = time.Unix(1_795_000_000_000, 0) }, 0, 0},
+		"created after its expiry": {func(r *selfservice.Registration) {
+			r.Created = time.Now().Add(2 * day)
+			r.Expires = time.Now().Add(day)
+		}, 0, 1},
+		"created and expires beyond what JSON holds": {func(r *selfservice.Registration) { r.Created = time.Unix(1<<50, 0); r.Expires = time.Unix(1<<51, 0) }, 0, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				server := &model.Server{}
+				p := odd{server.Registrar(nil), test.change}
+				r, _ := adopted(t, server, p)
+				var failed []error
+				r.OnEvent = func(e selfservice.Event) {
+					if e.Kind == selfservice.Failed {
+						failed = append(failed, e.Err)
+					}
+					if server.Registered() > 1000 {
+						panic("no end")
+					}
+				}
+				ctx, cancel := context.WithTimeout(t.Context(), day)
+				defer cancel()
+				r.Run(ctx)
+				assert.Empty(t, failed)
+				assert.GreaterOrEqual(t, server.Registered(), test.least)
+				assert.LessOrEqual(t, server.Registered(), test.most)
+				// It can be saved, too.
+				require.NoError(t, r.Rotate(t.Context()))
+			})
+		})
+	}
+}
+
+func TestRenewalComesBeforeAnExpiryWhateverItsCreation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &model.Server{}
+		at := time.Now()
+		p := odd{server.Registrar(nil), func(r *selfservice.Registration) { r.Created, r.Expires = at.Add(90*day), at.Add(30*day) }}
+		r, _ := adopted(t, server, p)
+		require.NoError(t, steps(t, r))
+		st, err := r.Status(t.Context())
+		require.NoError(t, err)
+		assert.WithinRange(t, st.Due, at.Add(18*day), at.Add(21*day))
+	})
+}
+
+func TestStormOfRefusalsReachesTheServerAtABoundedRate(t *testing.T) {
+	for name, propagation := range map[string]time.Duration{"at rest": 0, "while a new one is waited for": 4 * time.Minute} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				server := &model.Server{Propagation: propagation, ReplaceAtOnce: propagation > 0}
+				s := &spy{delay: time.Millisecond}
+				r, first := adopted(t, server, server.Registrar(s.do))
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				go r.Run(ctx)
+				if propagation > 0 {
+					go r.Rotate(ctx)
+				}
+				time.Sleep(time.Minute)
+				before := s.count("verify")
+				for range 1000 { // in 100 seconds
+					_, err := r.SecretRefused(ctx, first.Secret)
+					require.NoError(t, err)
+					time.Sleep(100 * time.Millisecond)
+				}
+				assert.Less(t, s.count("verify")-before, 25)
+			})
+		})
+	}
+}
+
+func TestRefusalsDoNotBreakRetryAfter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &model.Server{}
+		s := &spy{}
+		r, first := adopted(t, server, server.Registrar(s.do))
+		server.Break(slowDown{})
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		go r.Run(ctx)
+		for range 29 {
+			time.Sleep(time.Minute)
+			r.SecretRefused(ctx, first.Secret)
+		}
+		assert.Len(t, s.calls, 1)
+	})
+}
+
+func TestRefusalServesWhatAnotherReplicaPutThere(t *testing.T) {
+	server := &model.Server{ReplaceAtOnce: true}
+	one, first := adopted(t, server, server.Registrar(nil))
+	other := &selfservice.Rotator{Store: one.Store}
+	_, err := other.ClientSecret(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, one.Rotate(t.Context()))
+	_, err = other.SecretRefused(t.Context(), first.Secret)
+	require.NoError(t, err)
+	secret, err := other.ClientSecret(t.Context())
+	require.NoError(t, err)
+	assert.True(t, server.Accepts(selfservice.SecretFingerprint(secret)), "not only the one who complained gets the new one")
+}
+
+func TestRunDoesNotEndForWhatMayPass(t *testing.T) {
+	for name, breaks := range map[string]func(*selfservice.Rotator){
+		"New gives an old credential": func(r *selfservice.Rotator) {
+			r.New = func(_ context.Context, like selfservice.Credential) (selfservice.Credential, error) { return like, nil }
+		},
+		"the store is empty all at once": func(r *selfservice.Rotator) { r.Store = &selfservice.Mem{} },
+		"the store is down":              func(r *selfservice.Rotator) { r.Store = brokenStore{} },
+		"the store panics":               func(r *selfservice.Rotator) { r.Store = panickingStore{} },
+		"New panics": func(r *selfservice.Rotator) {
+			r.New = func(context.Context, selfservice.Credential) (selfservice.Credential, error) { panic("bug") }
+		},
+		"the log panics": func(r *selfservice.Rotator) { r.Logger = slog.New(panicking{}) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				server := &model.Server{}
+				r, first := adopted(t, server, server.Registrar(nil))
+				breaks(r)
+				failed := 0
+				r.OnEvent = func(selfservice.Event) { failed++ }
+				ctx, cancel := context.WithTimeout(t.Context(), 92*day)
+				defer cancel()
+				require.ErrorIs(t, r.Run(ctx), context.DeadlineExceeded)
+				assert.Positive(t, failed)
+				assert.Less(t, failed, 100*24*5+20)
+				secret, err := r.ClientSecret(t.Context())
+				require.NoError(t, err)
+				assert.Equal(t, r.Logger == nil, secret.Equal(first.Secret))
+			})
+		})
+	}
+}
+
+type panicking struct{ slog.Handler }
+
+type panickingStore struct{ selfservice.Store }
+
+func TestErrorWithoutATextIsStillAnError(t *testing.T) {
+	bare := &selfservice.CallError{Rule: selfservice.ErrLimit}
+	assert.Equal(t, selfservice.ErrLimit.Error(), bare.Error())
+	require.ErrorIs(t, bare, selfservice.ErrLimit)
+	assert.NotEmpty(t, (&selfservice.CallError{}).Error())
+	assert.NotErrorIs(t, &selfservice.CallError{}, selfservice.ErrRefused)
+}
+
+// stubborn is a store that says conflict although nobody else writes.
+type stubborn struct {
+	selfservice.Store
+	saves int
+}
+
+func (s *stubborn) Save(context.Context, []byte, string) (string, error) {
+	s.saves++
+	return "", selfservice.ErrConflict
+}
+
+func TestConflictWithNobodyIsAnError(t *testing.T) {
+	server := &model.Server{}
+	r, _ := adopted(t, server, server.Registrar(nil))
+	store := &stubborn{Store: r.Store}
+	r.Store = store
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	require.ErrorIs(t, r.Rotate(ctx), selfservice.ErrConflict)
+	assert.Equal(t, 1, store.saves)
+}
+
+func TestCredentialThatTheServerNeverTakesIsReplaced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &model.Server{}
+		s := &spy{}
+		with := map[string]error{"register": errors.New("400: this key is too short")}
+		r, first := adopted(t, server, server.Registrar(fails(s, with)))
+		require.ErrorContains(t, r.Rotate(t.Context()), "too short")
+		bad := pending(t, r)
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		go r.Run(ctx)
+		time.Sleep(23 * time.Hour)
+		assert.Equal(t, bad, pending(t, r), "it is tried for a day")
+		time.Sleep(2 * time.Hour)
+		assert.Equal(t, first.Fingerprint(), active(t, r))
+		delete(with, "register")
+		require.NoError(t, r.Rotate(ctx))
+		assert.NotContains(t, []string{first.Fingerprint(), bad}, active(t, r))
+	})
+}
+
+func TestListedCredentialThatNeverWorksIsReplaced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &model.Server{Propagation: 1000 * day}
+		s := &spy{}
+		r, first := adopted(t, server, server.OnlyRemoves(s.do))
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		r.Timing.MaxAge = 10 * day
+		go r.Run(ctx)
+		time.Sleep(10*day + 12*time.Hour)
+		assert.Equal(t, 1, server.Registered(), "it is not registered twice")
+		assert.Less(t, s.count("verify"), 150)
+		server.Propagation = 0 // the next one is in order
+		time.Sleep(2 * day)
+		assert.NotEqual(t, first.Fingerprint(), active(t, r))
+		assert.True(t, server.Accepts(active(t, r)))
+		assert.Equal(t, 1, server.Count(), "what was set aside is removed")
+	})
+}
+
+func pending(t *testing.T, r *selfservice.Rotator) string {
+	t.Helper()
+	st, err := r.Status(t.Context())
+	require.NoError(t, err)
+	if st.Pending == nil {
+		return ""
+	}
+	return st.Pending.Fingerprint
+}
+
+func TestCredentialRegisteredByHandEndsALockOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &model.Server{}
+		r, first := adopted(t, server, server.Registrar(nil))
+		server.Expire(first.Fingerprint(), time.Now())
+		byHand := selfservice.Credential{Secret: keys.NewSecret("what a person registered at night")}
+		server.Adopt(byHand)
+		r = &selfservice.Rotator{Provider: r.Provider, Store: r.Store} // the program is started again
+		require.NoError(t, r.Adopt(t.Context(), byHand))
+		assert.Equal(t, first.Fingerprint(), active(t, r), "the store is ahead")
+		_, err := r.SecretRefused(t.Context(), first.Secret)
+		require.NoError(t, err)
+		require.NoError(t, steps(t, r))
+		assert.Equal(t, byHand.Fingerprint(), active(t, r))
+	})
+}
+
+func TestCredentialGivenToAdoptIsNotServedWhileAStoredOneWorks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &model.Server{}
+		r, first := adopted(t, server, server.Registrar(nil))
+		require.NoError(t, r.Rotate(t.Context()))
+		require.NoError(t, r.Adopt(t.Context(), first))
+		second := active(t, r)
+		secret, err := r.ClientSecret(t.Context())
+		require.NoError(t, err)
+		_, err = r.SecretRefused(t.Context(), secret)
+		require.NoError(t, err)
+		require.NoError(t, steps(t, r))
+		assert.Equal(t, second, active(t, r))
+	})
+}
+
+func TestSecretThatJSONWouldChangeIsRefused(t *testing.T) {
+	r := &selfservice.Rotator{Store: &selfservice.Mem{}}
+	require.Error(t, r.Adopt(t.Context(), selfservice.Credential{Secret: keys.NewSecret("bl\xe5b\xe6r")})) // Latin-1
+	_, err := r.Status(t.Context())
+	require.ErrorIs(t, err, selfservice.ErrNotAdopted)
+}
+
+func TestStateThatCouldNotBeReadAgainIsNotSaved(t *testing.T) {
+	server := &model.Server{}
+	p := odd{server.Registrar(nil), func(r *selfservice.Registration) { r.ID = strings.Repeat("x", 2<<20) }}
+	r, first := adopted(t, server, p)
+	_, err := r.Step(t.Context())
+	require.ErrorContains(t, err, "too large")
+	again := &selfservice.Rotator{Store: r.Store}
+	assert.Equal(t, first.Fingerprint(), active(t, again))
+}
+
+func TestAdoptedIsToldByTheOneWhoDid(t *testing.T) {
+	store := &selfservice.Mem{}
+	var told []string
+	for _, secret := range []string{"of the first replica", "of the second replica"} {
+		r := &selfservice.Rotator{Store: &late{Store: store}, OnEvent: func(e selfservice.Event) { told = append(told, e.Credential) }}
+		require.NoError(t, r.Adopt(t.Context(), selfservice.Credential{Secret: keys.NewSecret(secret)}))
+	}
+	assert.Equal(t, []string{selfservice.SecretFingerprint(keys.NewSecret("of the first replica"))}, told)
+}
+
+// late is a store in which somebody saves between our first Load and Save.
+type late struct {
+	selfservice.Store
+	read bool
+}
+
+func (s *late) Load(ctx context.Context) ([]byte, string, error) {
+	if !s.read {
+		s.read = true
+		return nil, "", nil
+	}
+	return s.Store.Load(ctx)
+}
+
+// edit changes the stored state behind the rotator's back.
+func edit(t *testing.T, store selfservice.Store, change func(state map[string]any)) {
+	t.Helper()
+	blob, version, err := store.Load(t.Context())
+	require.NoError(t, err)
+	var state map[string]any
+	require.NoError(t, json.Unmarshal(blob, &state))
+	change(state)
+	blob, err = json.Marshal(state)
+	require.NoError(t, err)
+	_, err = store.Save(t.Context(), blob, version)
+	require.NoError(t, err)
+}
+
+// TestClockThatWasAhead is a clock that stood years ahead when the state was
+// written, and has been put right since.
+func TestClockThatWasAhead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &model.Server{}
+		r, first := adopted(t, server, server.OnlyRemoves(nil))
+		require.NoError(t, r.Rotate(t.Context()))
+		ahead := time.Now().Add(1000 * day)
+		edit(t, r.Store, func(state map[string]any) {
+			active := state["active"].(map[string]any)
+			for _, member := range []string{"made", "since", "registered", "checked"} {
+				active[member] = ahead
+			}
+			state["retiring"].([]any)[0].(map[string]any)["until"] = ahead
+			state["claim"] = map[string]any{"owner": "somebody", "until": ahead}
+		})
+		require.NoError(t, steps(t, r))
+		time.Sleep(61 * time.Minute)
+		require.NoError(t, steps(t, r))
+		assert.False(t, server.Knows(first.Fingerprint()), "the overlap is over")
+		st, err := r.Status(t.Context())
+		require.NoError(t, err)
+		assert.Less(t, time.Until(st.Due), 91*day)
+		assert.LessOrEqual(t, time.Until(st.Next), day)
+	})
+}
+
+func TestClockThatWasAheadWhileACredentialIsPending(t *testing.T) {
+	for name, ahead := range map[string]time.Duration{"years": 1000 * day, "half an hour": 30 * time.Minute} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				server := &model.Server{Propagation: 4 * time.Minute, Publish: true}
+				s := &spy{}
+				r, first := adopted(t, server, server.Registrar(s.do))
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				require.Error(t, r.Rotate(ctx))
+				cancel()
+				edit(t, r.Store, func(state map[string]any) {
+					pending := state["pending"].(map[string]any)
+					pending["registered"] = time.Now().Add(ahead)
+					pending["registration"].(map[string]any)["usableFrom"] = time.Now().Add(ahead).Add(2 * time.Minute)
+					delete(state, "claim")
+				})
+				ctx, cancel = context.WithCancel(t.Context())
+				defer cancel()
+				go r.Run(ctx)
+				time.Sleep(time.Hour)
+				assert.NotEqual(t, first.Fingerprint(), active(t, r))
+				assert.Less(t, s.count("verify"), 30)
+			})
+		})
+	}
+}
+
+// TestIssuedSecretOfALateReplicaIsKept is a replica that sleeps in the middle
+// of a call for longer than its claim: what the server made for it is the one
+// that works, and nobody else has it.
+func TestIssuedSecretOfALateReplicaIsKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &model.Server{ReplaceAtOnce: true}
+		s := &spy{on: map[string]func(){}}
+		r, _ := adopted(t, server, server.Issuer(s.do))
+		s.on["issue"] = func() { edit(t, r.Store, func(map[string]any) {}) } // another one took over
+		require.NoError(t, r.Rotate(t.Context()))
+		assert.True(t, server.Accepts(active(t, r)))
+		assert.Equal(t, 1, server.Registered())
+	})
+}
+
+func TestDamagedStoreIsToldOnce(t *testing.T) {
+	aead, dirs := aesGCM(t, 1), t.TempDir()
+	for name, wrap := range map[string]func(selfservice.Store) selfservice.Store{
+		"plain":  func(s selfservice.Store) selfservice.Store { return s },
+		"sealed": func(s selfservice.Store) selfservice.Store { return selfservice.Seal(s, aead) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { // the first rotator's claim is waited out
+				path := filepath.Join(dirs, name)
+				server := &model.Server{}
+				r, first := adopted(t, server, server.Registrar(nil))
+				dir := wrap(selfservice.Dir(path))
+				r = &selfservice.Rotator{Provider: r.Provider, Store: dir}
+				require.NoError(t, r.Adopt(t.Context(), first))
+				require.NoError(t, r.Rotate(t.Context()))
+				files, err := filepath.Glob(filepath.Join(path, "state-*"))
+				require.NoError(t, err)
+				newest := slices.MaxFunc(files, func(a, b string) int { return cmp.Or(len(a)-len(b), strings.Compare(a, b)) })
+				require.NoError(t, os.Truncate(newest, 100))
+
+				var told []selfservice.Event
+				r = &selfservice.Rotator{Provider: r.Provider, Store: dir, OnEvent: func(e selfservice.Event) {
+					if e.Kind == selfservice.Damaged {
+						told = append(told, e)
+					}
+				}}
+				require.NoError(t, steps(t, r))
+				require.NoError(t, r.Rotate(t.Context()))
+				require.Len(t, told, 1)
+				require.ErrorIs(t, told[0].Err, selfservice.ErrCorrupt)
+				assert.ErrorContains(t, told[0].Err, newest)
+				assert.True(t, server.Accepts(active(t, r)))
+			})
+		})
+	}
+}
