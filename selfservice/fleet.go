@@ -3,6 +3,7 @@ package selfservice
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"maps"
 	"runtime"
@@ -39,6 +40,7 @@ type Report struct {
 	Clients   int            `json:"clients"`   // looked at
 	Rotated   int            `json:"rotated"`   // switched to a new credential
 	Idle      int            `json:"idle"`      // with nothing to do yet
+	Waiting   int            `json:"waiting"`   // for the server to accept a new credential
 	Elsewhere int            `json:"elsewhere"` // in the hands of another process
 	Failed    int            `json:"failed"`    // will be tried again by the next pass
 	Causes    map[string]int `json:"causes,omitempty"`
@@ -58,6 +60,8 @@ func (f *Fleet) RotateDue(ctx context.Context) (Report, error) {
 // RotateOlder is RotateDue, but also replaces every credential that was made
 // or adopted before than: after a leak, say. Several processes that are given
 // the same time share the work, and a pass that was broken off goes on.
+// A time that lies ahead is taken for now. Clients whose server takes longer
+// than a minute to accept a new credential are left Waiting, for another pass.
 func (f *Fleet) RotateOlder(ctx context.Context, than time.Time) (Report, error) {
 	return f.pass(ctx, than)
 }
@@ -65,6 +69,9 @@ func (f *Fleet) RotateOlder(ctx context.Context, than time.Time) (Report, error)
 // Run makes a pass every so often until ctx ends, and returns its error then.
 // Each pass is reported to done, which may be nil.
 func (f *Fleet) Run(ctx context.Context, every time.Duration, done func(Report)) error {
+	if every <= 0 {
+		return fmt.Errorf("%w: passes without a pause", ErrConfig)
+	}
 	for {
 		report, err := f.RotateDue(ctx)
 		if err != nil {
@@ -89,7 +96,11 @@ func (f *Fleet) concurrency() int {
 }
 
 func (f *Fleet) pass(ctx context.Context, older time.Time) (Report, error) {
-	p := &pass{fleet: f, older: older, started: time.Now(), report: Report{Causes: map[string]int{}}}
+	started := time.Now()
+	if older.After(started) {
+		older = started // nothing that is made from now on would ever be new enough
+	}
+	p := &pass{fleet: f, older: older, started: started, report: Report{Causes: map[string]int{}}}
 	work := make(chan *Rotator)
 	var workers sync.WaitGroup
 	for range f.concurrency() {
@@ -155,24 +166,17 @@ const maxAttempts = 3
 // client works on one client. When the server asks for patience it waits with
 // all others and tries again.
 func (p *pass) client(ctx context.Context, r *Rotator) {
-	var (
-		res outcome
-		err error
-	)
-	for range maxAttempts {
-		if res, err = p.steps(ctx, r); err == nil || ctx.Err() != nil {
-			break
-		}
+	for attempt := 1; ; attempt++ {
+		res, err := p.steps(ctx, r)
 		wait := retryAfter(err)
-		if wait <= 0 {
-			break
+		if wait > 0 {
+			p.hold(wait)
 		}
-		p.hold(wait)
-		if p.pace(ctx) != nil {
-			break
+		if wait <= 0 || attempt == maxAttempts || p.pace(ctx) != nil {
+			p.count(res, err)
+			return
 		}
 	}
-	p.count(res, err)
 }
 
 type outcome int
@@ -180,31 +184,35 @@ type outcome int
 const (
 	nothing outcome = iota
 	rotated
+	waiting
 	elsewhere
 )
 
 // steps makes a client's steps until there is none to make now.
-func (p *pass) steps(ctx context.Context, r *Rotator) (outcome, error) {
+func (p *pass) steps(ctx context.Context, r *Rotator) (res outcome, err error) {
+	defer guard(&err)
 	before, err := r.first(ctx)
 	if err != nil {
 		return nothing, err
 	}
 	own := r.switches.Load()
 	for {
-		force := notForced
-		if s := r.current.Load(); s.Active.Made.Before(p.older) {
+		// Two switches at most: one that was under way from before, and ours.
+		force, s := notForced, r.current.Load()
+		if made := r.switches.Load() - own; s.Active.Made.Before(p.older) && made < 2 {
 			force = s.Rotations
 		}
 		at, err := r.step(ctx, force)
 		if err != nil {
 			return nothing, err
 		}
-		s, wait := r.current.Load(), time.Until(at)
+		s = r.current.Load()
+		wait := time.Until(at)
 		switch {
 		case s.Claim.heldByOther(r.owner, time.Now(), r.Timing.lease()):
 			return elsewhere, nil
 		case !at.IsZero() && wait <= 0:
-		case s.Active.Made.Before(p.older), s.Pending != nil && wait < patience:
+		case s.Pending != nil && !at.IsZero() && wait < patience:
 			if err := sleep(ctx, wait); err != nil { // the server is about to accept it
 				return nothing, err
 			}
@@ -212,6 +220,8 @@ func (p *pass) steps(ctx context.Context, r *Rotator) (outcome, error) {
 			return rotated, nil
 		case s.Rotations > before.Rotations:
 			return elsewhere, nil
+		case s.Pending != nil:
+			return waiting, nil
 		default:
 			return nothing, nil
 		}
@@ -247,12 +257,15 @@ func (p *pass) count(res outcome, err error) {
 		p.report.Causes[c]++
 	case res == rotated:
 		p.report.Rotated++
+	case res == waiting:
+		p.report.Waiting++
 	case res == elsewhere:
 		p.report.Elsewhere++
 	default:
 		p.report.Idle++
 	}
 	if p.fleet.OnProgress != nil {
+		defer func() { _ = recover() }() // a bug there must not end the pass
 		p.report.Elapsed = time.Since(p.started)
 		p.fleet.OnProgress(p.report.clone())
 	}

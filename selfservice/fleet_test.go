@@ -1,6 +1,7 @@
 package selfservice_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -151,5 +152,81 @@ func TestFleetKeepsItsPace(t *testing.T) {
 		report, err := f.RotateOlder(t.Context(), time.Now())
 		require.NoError(t, err)
 		assert.GreaterOrEqual(t, report.Elapsed, 49*time.Second)
+	})
+}
+
+func TestFleetLeavesWaitingClientsToAnotherPass(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		all := members(t, 8)
+		for _, m := range all {
+			m.server.Publish, m.server.Propagation = true, 6*time.Minute
+		}
+		leak := time.Now()
+		f := fleet(all)
+		f.Concurrency = 1
+		report, err := f.RotateOlder(t.Context(), leak)
+		require.NoError(t, err)
+		assert.Equal(t, 8, report.Waiting)
+		assert.Less(t, report.Elapsed, time.Minute)
+		time.Sleep(7 * time.Minute)
+		report, err = fleet(all).RotateOlder(t.Context(), leak)
+		require.NoError(t, err)
+		assert.Equal(t, 8, report.Rotated)
+	})
+}
+
+func TestFleetRotatesEachClientOnceWhateverTheTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		all := members(t, 3)
+		report, err := fleet(all).RotateOlder(t.Context(), time.Now().Add(day))
+		require.NoError(t, err)
+		assert.Equal(t, 3, report.Rotated)
+		assert.Equal(t, 1, all[0].server.Registered())
+	})
+}
+
+func TestFleetPassEndsWhateverTheCallerSupplies(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		all := members(t, 2)
+		f := &selfservice.Fleet{
+			Rotators: slices.Values([]*selfservice.Rotator{
+				nil,
+				{Store: all[0].store}, // only follows
+				{Store: brokenStore{}, Provider: all[0].server.Registrar(nil)},
+				{Store: panickingStore{}, Provider: all[0].server.Registrar(nil)},
+				all[1].rotator(),
+			}),
+			OnProgress: func(selfservice.Report) { panic("a bug in the caller's program") },
+		}
+		report, err := f.RotateOlder(t.Context(), time.Now())
+		require.NoError(t, err)
+		assert.Equal(t, 5, report.Clients)
+		assert.Equal(t, 3, report.Failed)
+		assert.Equal(t, 1, report.Idle)
+		assert.Equal(t, 1, report.Rotated)
+	})
+}
+
+func TestFleetDoesNotRunWithoutAPause(t *testing.T) {
+	for _, every := range []time.Duration{0, -time.Hour} {
+		require.ErrorIs(t, fleet(nil).Run(t.Context(), every, nil), selfservice.ErrConfig)
+	}
+}
+
+func TestFleetEndsWithItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		all := members(t, 20)
+		for _, m := range all {
+			m.server.Propagation = 30 * time.Second
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		f := fleet(all)
+		f.Concurrency = 2
+		report, err := f.RotateOlder(ctx, time.Now())
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		assert.Zero(t, report.Rotated)
+		assert.Less(t, report.Clients, 5)
+		assert.Less(t, report.Elapsed, 11*time.Second)
 	})
 }
