@@ -3,7 +3,6 @@ package keycloak_test
 import (
 	"net/http"
 	"testing"
-	"time"
 
 	"github.com/nokkel/nokkel/assertion"
 	"github.com/nokkel/nokkel/selfservice"
@@ -73,7 +72,7 @@ func TestALostRegistrationAccessTokenIsReplaced(t *testing.T) {
 func TestSecretsRotateByARegistrationAccessTokenWhenDue(t *testing.T) {
 	each(t, func(tg *target) {
 		t, ctx := tg.t, tg.t.Context()
-		tg.policy(60*time.Second, 40*time.Second, 54*time.Second)
+		tg.policy(7*day, 2*day, day)
 		id, first := tg.client("app", nil)
 		registered, _ := tg.registered(id, false)
 		provider := registered.Secret(func(clientID string, c selfservice.Credential) assertion.Authenticator {
@@ -83,7 +82,7 @@ func TestSecretsRotateByARegistrationAccessTokenWhenDue(t *testing.T) {
 		require.NoError(t, r.Adopt(ctx, selfservice.Credential{Secret: first}))
 		require.ErrorIs(t, r.Rotate(ctx), dcr.ErrNotRotated, "before the remaining rotation period")
 		assert.True(t, tg.acceptsSecret("app", first))
-		tg.wait(8 * time.Second)
+		tg.policy(7*day, 2*day, 7*day)
 		require.NoError(t, r.Rotate(ctx))
 		second, err := r.ClientSecret(ctx)
 		require.NoError(t, err)

@@ -97,18 +97,18 @@ func TestDocumentedRotation(t *testing.T) {
 func TestExpiryOfSecrets(t *testing.T) {
 	each(t, func(tg *target) {
 		t, ctx := tg.t, tg.t.Context()
-		tg.policy(9*time.Second, 4*time.Second, time.Second)
+		tg.policy(24*time.Second, 8*time.Second, time.Second)
 		id, first := tg.client("app", nil)
 		second, err := tg.admin.RegenerateSecret(ctx, id)
 		require.NoError(t, err)
 		assert.True(t, tg.acceptsSecret("app", first))
-		tg.wait(6 * time.Second)
+		tg.wait(10 * time.Second)
 		assert.False(t, tg.acceptsSecret("app", first), "after the rotated period")
 		assert.True(t, tg.acceptsSecret("app", second))
 		rotated, err := tg.admin.RotatedSecret(ctx, id)
 		require.NoError(t, err)
 		assert.True(t, rotated.Equal(first), "it is shown although it has ended")
-		tg.wait(5 * time.Second)
+		tg.wait(16 * time.Second)
 		assert.False(t, tg.acceptsSecret("app", second), "the main one has ended")
 
 		// Any update has the server make a new one; what was main works again.
@@ -129,10 +129,10 @@ func TestAnExpiredMainSecretTakesTheRotatedOneWithIt(t *testing.T) {
 		second, err := tg.admin.RegenerateSecret(ctx, id)
 		require.NoError(t, err)
 		require.NoError(t, tg.admin.UpdateClient(ctx, id, keycloak.Change{Attributes: map[string]string{
-			"client.secret.expiration.time": strconv.FormatInt(time.Now().Add(3*time.Second).Unix(), 10),
+			"client.secret.expiration.time": strconv.FormatInt(time.Now().Add(8*time.Second).Unix(), 10),
 		}}))
 		assert.True(t, tg.acceptsSecret("app", first))
-		tg.wait(5 * time.Second)
+		tg.wait(10 * time.Second)
 		assert.False(t, tg.acceptsSecret("app", second))
 		assert.False(t, tg.acceptsSecret("app", first), "although its own time has not come")
 	})
@@ -151,17 +151,17 @@ func TestCarryOver(t *testing.T) {
 		require.True(t, tg.acceptsSecret("app", first), "and nothing has happened")
 
 		tg.policy(7*day, 2*day, day)
-		require.NoError(t, tg.admin.CarryOver(ctx, id, first, second, day, 4*time.Second))
+		require.NoError(t, tg.admin.CarryOver(ctx, id, first, second, day, 8*time.Second))
 		assert.True(t, tg.acceptsSecret("app", first))
 		assert.True(t, tg.acceptsSecret("app", second))
 		info, err := tg.admin.Client(ctx, id)
 		require.NoError(t, err)
 		assert.WithinDuration(t, time.Now().Add(day), info.SecretTimes().Expires, time.Minute)
 		assert.NotContains(t, info.Attributes, "client.secret.rotated", "it is the old secret in clear")
-		require.NoError(t, tg.admin.CarryOver(ctx, id, first, second, day, 4*time.Second), "repeated")
+		require.NoError(t, tg.admin.CarryOver(ctx, id, first, second, day, 8*time.Second), "repeated")
 		require.NoError(t, tg.admin.UpdateClient(ctx, id, keycloak.Change{}), "another update keeps it")
 		assert.True(t, tg.acceptsSecret("app", first))
-		tg.wait(6 * time.Second)
+		tg.wait(10 * time.Second)
 		assert.False(t, tg.acceptsSecret("app", first), "after the overlap")
 		assert.True(t, tg.acceptsSecret("app", second))
 
