@@ -27,8 +27,7 @@ func TestRotateIfDueDoesNothingBeforeThat(t *testing.T) {
 }
 
 func TestRotateIfDueMakesTheStepsThatAreDue(t *testing.T) {
-	f := setup(t)
-	f.Replace, f.Propagation = helseidtest.AtOnce, 500*time.Millisecond
+	f := setup(t, func(s *helseidtest.Server) { s.Replace, s.Propagation = helseidtest.AtOnce, 500*time.Millisecond })
 	due := func(age string) result {
 		t.Helper()
 		r := invoke(t, "", f.rotating("rotate", "--IfDue", "--MaxAge", age, "--Overlap", "100ms", "--CallTimeout", "10s", "-ep", f.path("old_private.json"))...)

@@ -11,8 +11,7 @@ import (
 )
 
 func TestExportKeyWritesTheActiveKey(t *testing.T) {
-	f := setup(t)
-	f.Replace = helseidtest.AtOnce
+	f := setup(t, func(s *helseidtest.Server) { s.Replace = helseidtest.AtOnce })
 	require.Equal(t, 0, invoke(t, "", f.rotating("rotate", "-ep", f.path("old_private.json"))...).code)
 	active := f.active(t)
 	for _, format := range []string{"", "jwk", "PEM"} {

@@ -93,10 +93,15 @@ type fixture struct {
 	key *keys.Key
 }
 
-func setup(t *testing.T) *fixture {
+// setup configures the server before its lock is first taken: requests come
+// from other processes, and nothing else orders them after it.
+func setup(t *testing.T, configure ...func(*helseidtest.Server)) *fixture {
 	t.Helper()
 	f := &fixture{Server: helseidtest.New(), dir: t.TempDir(), key: keystest.Key(t, keys.ES256)}
 	t.Cleanup(f.Close)
+	for _, set := range configure {
+		set(f.Server)
+	}
 	f.AddClient(clientID, f.key.PublicKey())
 	f.write(t, "old", f.key)
 	return f

@@ -41,8 +41,7 @@ func (f *fixture) status(t *testing.T) selfservice.Status {
 }
 
 func TestRotateAdoptsOnceAndThenUsesTheStateDirectory(t *testing.T) {
-	f := setup(t)
-	f.Replace = helseidtest.AtOnce
+	f := setup(t, func(s *helseidtest.Server) { s.Replace = helseidtest.AtOnce })
 	kid := f.key.KeyID()
 	for n, args := range [][]string{{"-ep", f.path("old_private.json")}, {}, {"-ep", f.path("old_private.json")}} {
 		r := invoke(t, "", f.rotating("rotate", args...)...)
@@ -97,8 +96,7 @@ func TestRotateAdoptsNoKeyThatIsNotAccepted(t *testing.T) {
 func TestRotateGoesOnAfterKill9(t *testing.T) {
 	for name, registrations := range map[string]int{"before the registration": 1, "after the registration": 2} {
 		t.Run(name, func(t *testing.T) {
-			f := setup(t)
-			f.Replace = helseidtest.AtOnce
+			f := setup(t, func(s *helseidtest.Server) { s.Replace = helseidtest.AtOnce })
 			require.Equal(t, 0, invoke(t, "", f.rotating("rotate", "-ep", f.path("old_private.json"))...).code)
 			f.RemoveKey(clientID, f.key.PublicKey()) // so that the new key alone is left once it is registered
 

@@ -15,8 +15,7 @@ import (
 )
 
 func TestUpdateClientKeyRegistersAndPrints(t *testing.T) {
-	f := setup(t)
-	f.Propagation = 500 * time.Millisecond
+	f := setup(t, func(s *helseidtest.Server) { s.Propagation = 500 * time.Millisecond })
 	next := keystest.Key(t, keys.PS256)
 	f.write(t, "new", next)
 	r := invoke(t, "", f.at("UpdateClientKey", "-np", f.path("new_public.json"), "-ep", f.path("old_private.json"), "-npp", f.path("new_private.json"), "-y")...)
