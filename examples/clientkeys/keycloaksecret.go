@@ -49,8 +49,11 @@ func (h *handover) deliver(c *console, secret keys.Secret) error {
 	if h.path == "" {
 		return nil
 	}
+	if err := keys.WriteFile(h.path, []byte(secret.Reveal()), true); err != nil {
+		return err
+	}
 	c.result("SecretPath: %s", h.path)
-	return keys.WriteFile(h.path, []byte(secret.Reveal()), true)
+	return nil
 }
 
 const aboutSecretRegenerate = `Has Keycloak make a new secret for a client. It goes into the file of
@@ -106,8 +109,8 @@ func (s *secretRegenerate) run(ctx context.Context, c *console) error {
 	return s.deliver(c, secret)
 }
 
-// regenerate asks twice at most: the second time it finds the secret that was
-// made the first time, if only the answer was lost.
+// regenerate asks again where an answer was lost: the provider then finds the
+// secret that was made, and makes no second one, which would end the old.
 func (s *secretRegenerate) regenerate(ctx context.Context, admin *keycloak.Admin) (keys.Secret, time.Time, error) {
 	provider := keycloak.Secret{Client: &keycloak.Client{Realm: s.Realm, ClientID: s.clientID, Admin: admin}}
 	before, err := provider.List(ctx, selfservice.Credential{})
@@ -115,6 +118,10 @@ func (s *secretRegenerate) regenerate(ctx context.Context, admin *keycloak.Admin
 		return keys.Secret{}, time.Time{}, err
 	}
 	made, registered, err := provider.Issue(ctx, selfservice.Credential{}, before)
+	var refused *keycloak.Error
+	if errors.As(err, &refused) && refused.Status >= 400 && refused.Status < 500 {
+		return keys.Secret{}, time.Time{}, err
+	}
 	if err != nil {
 		made, registered, err = provider.Issue(ctx, selfservice.Credential{}, before)
 	}

@@ -1,11 +1,15 @@
 package main
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/selfservice/keycloak"
+	"github.com/nokkel/nokkel/selfservice/keycloak/keycloaktest"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -87,4 +91,29 @@ func TestKeycloakSecretRegenerateLeavesNoFileWhenItFails(t *testing.T) {
 		r = k.as("keycloakstatus", "-c", clientID, "-ac", "boot", "-asp", k.path("two"))
 		assert.Contains(t, r.stderr, "the file of --AdminSecretPath is not one line")
 	})
+}
+
+func TestKeycloakSecretRegenerateFindsTheSecretOfALostAnswer(t *testing.T) {
+	front := httptest.NewUnstartedServer(nil)
+	address := "http://" + front.Listener.Addr().String()
+	server := keycloaktest.New(address)
+	server.AddRealm("test")
+	made := 0
+	front.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/client-secret") {
+			made++
+			server.ServeHTTP(httptest.NewRecorder(), r)
+			panic(http.ErrAbortHandler) // ends the connection
+		}
+		server.ServeHTTP(w, r)
+	})
+	front.Start()
+	defer front.Close()
+	k := newCloak(t, keycloak.Realm{Server: address, Name: "test"}, keycloaktest.AdminID, keycloaktest.AdminSecret)
+	k.addClient()
+	k.policy()
+	k.must("keycloaksecretregenerate", "-y", "-p", k.path("new"))
+	assert.Equal(t, 1, made)
+	assert.True(t, k.acceptsSecret(keys.NewSecret(readOwn(t, k.path("new")))))
+	assert.True(t, k.acceptsSecret(k.secret), "a second new one would have ended it")
 }
