@@ -341,7 +341,7 @@ func TestListedCredentialThatNeverWorksIsReplaced(t *testing.T) {
 		time.Sleep(10*day + 12*time.Hour)
 		assert.Equal(t, 1, server.Registered(), "it is not registered twice")
 		assert.Less(t, s.count("verify"), 150)
-		server.Propagation = 0 // the next one is in order
+		server.Change(func(s *model.Server) { s.Propagation = 0 }) // the next one is in order
 		time.Sleep(2 * day)
 		assert.NotEqual(t, first.Fingerprint(), active(t, r))
 		assert.True(t, server.Accepts(active(t, r)))

@@ -52,6 +52,13 @@ func (s *Server) Adopt(c selfservice.Credential) {
 	s.rows[len(s.rows)-1].from = time.Time{}
 }
 
+// Change alters the server's fields while it is used.
+func (s *Server) Change(f func(*Server)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f(s)
+}
+
 // Break makes every call fail with err until it is called with nil.
 func (s *Server) Break(err error) {
 	s.mu.Lock()
