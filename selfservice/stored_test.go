@@ -1,0 +1,197 @@
+package selfservice_test
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/internal/model"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestCredentialGivenToAdoptIsNotServedWhileAStoredOneWorks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &model.Server{}
+		r, first := adopted(t, server, server.Registrar(nil))
+		require.NoError(t, r.Rotate(t.Context()))
+		require.NoError(t, r.Adopt(t.Context(), first))
+		second := active(t, r)
+		secret, err := r.ClientSecret(t.Context())
+		require.NoError(t, err)
+		_, err = r.SecretRefused(t.Context(), secret)
+		require.NoError(t, err)
+		require.NoError(t, steps(t, r))
+		assert.Equal(t, second, active(t, r))
+	})
+}
+
+func TestSecretThatJSONWouldChangeIsRefused(t *testing.T) {
+	r := &selfservice.Rotator{Store: &selfservice.Mem{}}
+	require.Error(t, r.Adopt(t.Context(), selfservice.Credential{Secret: keys.NewSecret("bl\xe5b\xe6r")})) // Latin-1
+	_, err := r.Status(t.Context())
+	require.ErrorIs(t, err, selfservice.ErrNotAdopted)
+}
+
+func TestStateThatCouldNotBeReadAgainIsNotSaved(t *testing.T) {
+	server := &model.Server{}
+	p := odd{server.Registrar(nil), func(r *selfservice.Registration) { r.ID = strings.Repeat("x", 2<<20) }}
+	r, first := adopted(t, server, p)
+	_, err := r.Step(t.Context())
+	require.ErrorContains(t, err, "too large")
+	again := &selfservice.Rotator{Store: r.Store}
+	assert.Equal(t, first.Fingerprint(), active(t, again))
+}
+
+func TestAdoptedIsToldByTheOneWhoDid(t *testing.T) {
+	store := &selfservice.Mem{}
+	var told []string
+	for _, secret := range []string{"of the first replica", "of the second replica"} {
+		r := &selfservice.Rotator{Store: &late{Store: store}, OnEvent: func(e selfservice.Event) { told = append(told, e.Credential) }}
+		require.NoError(t, r.Adopt(t.Context(), selfservice.Credential{Secret: keys.NewSecret(secret)}))
+	}
+	assert.Equal(t, []string{selfservice.SecretFingerprint(keys.NewSecret("of the first replica"))}, told)
+}
+
+// late is a store in which somebody saves between our first Load and Save.
+type late struct {
+	selfservice.Store
+	read bool
+}
+
+func (s *late) Load(ctx context.Context) ([]byte, string, error) {
+	if !s.read {
+		s.read = true
+		return nil, "", nil
+	}
+	return s.Store.Load(ctx)
+}
+
+// edit changes the stored state behind the rotator's back.
+func edit(t *testing.T, store selfservice.Store, change func(state map[string]any)) {
+	t.Helper()
+	blob, version, err := store.Load(t.Context())
+	require.NoError(t, err)
+	var state map[string]any
+	require.NoError(t, json.Unmarshal(blob, &state))
+	change(state)
+	blob, err = json.Marshal(state)
+	require.NoError(t, err)
+	_, err = store.Save(t.Context(), blob, version)
+	require.NoError(t, err)
+}
+
+// TestClockThatWasAhead is a clock that stood years ahead when the state was
+// written, and has been put right since.
+func TestClockThatWasAhead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &model.Server{}
+		r, first := adopted(t, server, server.OnlyRemoves(nil))
+		require.NoError(t, r.Rotate(t.Context()))
+		ahead := time.Now().Add(1000 * day)
+		edit(t, r.Store, func(state map[string]any) {
+			active := state["active"].(map[string]any)
+			for _, member := range []string{"made", "since", "registered", "checked"} {
+				active[member] = ahead
+			}
+			state["retiring"].([]any)[0].(map[string]any)["until"] = ahead
+			state["claim"] = map[string]any{"owner": "somebody", "until": ahead}
+		})
+		require.NoError(t, steps(t, r))
+		time.Sleep(61 * time.Minute)
+		require.NoError(t, steps(t, r))
+		assert.False(t, server.Knows(first.Fingerprint()), "the overlap is over")
+		st, err := r.Status(t.Context())
+		require.NoError(t, err)
+		assert.Less(t, time.Until(st.Due), 91*day)
+		assert.LessOrEqual(t, time.Until(st.Next), day)
+	})
+}
+
+func TestClockThatWasAheadWhileACredentialIsPending(t *testing.T) {
+	for name, ahead := range map[string]time.Duration{"years": 1000 * day, "half an hour": 30 * time.Minute} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				server := &model.Server{Propagation: 4 * time.Minute, Publish: true}
+				s := &spy{}
+				r, first := adopted(t, server, server.Registrar(s.do))
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				require.Error(t, r.Rotate(ctx))
+				cancel()
+				edit(t, r.Store, func(state map[string]any) {
+					pending := state["pending"].(map[string]any)
+					pending["registered"] = time.Now().Add(ahead)
+					pending["registration"].(map[string]any)["usableFrom"] = time.Now().Add(ahead).Add(2 * time.Minute)
+					delete(state, "claim")
+				})
+				ctx, cancel = context.WithCancel(t.Context())
+				defer cancel()
+				go r.Run(ctx)
+				time.Sleep(time.Hour)
+				assert.NotEqual(t, first.Fingerprint(), active(t, r))
+				assert.Less(t, s.count("verify"), 30)
+			})
+		})
+	}
+}
+
+// TestIssuedSecretOfALateReplicaIsKept is a replica that sleeps in the middle
+// of a call for longer than its claim: what the server made for it is the one
+// that works, and nobody else has it.
+func TestIssuedSecretOfALateReplicaIsKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &model.Server{ReplaceAtOnce: true}
+		s := &spy{on: map[string]func(){}}
+		r, _ := adopted(t, server, server.Issuer(s.do))
+		s.on["issue"] = func() { edit(t, r.Store, func(map[string]any) {}) } // another one took over
+		require.NoError(t, r.Rotate(t.Context()))
+		assert.True(t, server.Accepts(active(t, r)))
+		assert.Equal(t, 1, server.Registered())
+	})
+}
+
+func TestDamagedStoreIsToldOnce(t *testing.T) {
+	aead, dirs := aesGCM(t, 1), t.TempDir()
+	for name, wrap := range map[string]func(selfservice.Store) selfservice.Store{
+		"plain":  func(s selfservice.Store) selfservice.Store { return s },
+		"sealed": func(s selfservice.Store) selfservice.Store { return selfservice.Seal(s, aead) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { // the first rotator's claim is waited out
+				path := filepath.Join(dirs, name)
+				server := &model.Server{}
+				r, first := adopted(t, server, server.Registrar(nil))
+				dir := wrap(selfservice.Dir(path))
+				r = &selfservice.Rotator{Provider: r.Provider, Store: dir}
+				require.NoError(t, r.Adopt(t.Context(), first))
+				require.NoError(t, r.Rotate(t.Context()))
+				files, err := filepath.Glob(filepath.Join(path, "state-*"))
+				require.NoError(t, err)
+				newest := slices.MaxFunc(files, func(a, b string) int { return cmp.Or(len(a)-len(b), strings.Compare(a, b)) })
+				require.NoError(t, os.Truncate(newest, 100))
+
+				var told []selfservice.Event
+				r = &selfservice.Rotator{Provider: r.Provider, Store: dir, OnEvent: func(e selfservice.Event) {
+					if e.Kind == selfservice.Damaged {
+						told = append(told, e)
+					}
+				}}
+				require.NoError(t, steps(t, r))
+				require.NoError(t, r.Rotate(t.Context()))
+				require.Len(t, told, 1)
+				require.ErrorIs(t, told[0].Err, selfservice.ErrCorrupt)
+				assert.ErrorContains(t, told[0].Err, newest)
+				assert.True(t, server.Accepts(active(t, r)))
+			})
+		})
+	}
+}
