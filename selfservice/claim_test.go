@@ -1,6 +1,7 @@
 package selfservice_test
 
 import (
+	"errors"
 	"runtime"
 	"testing"
 	"testing/synctest"
@@ -101,5 +102,39 @@ func TestDamagedStateOfOneClientLeavesTheOthersAlone(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, 4, report.Rotated)
 		assert.Equal(t, map[string]int{selfservice.ErrCorrupt.Error(): 1}, report.Causes)
+	})
+}
+
+// TestReplicaThatOversleptLooksBeforeItRegisters: it made the new credential
+// and never sent it, but another one did meanwhile, and died.
+func TestReplicaThatOversleptLooksBeforeItRegisters(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &model.Server{}
+		one := &spy{}
+		r, _ := adopted(t, server, server.Registrar(one.do))
+		r.Timing.MaxAge = 2 * time.Hour
+		_, err := r.Step(t.Context()) // looks
+		require.NoError(t, err)
+		time.Sleep(2 * time.Hour)
+		_, err = r.Step(t.Context()) // begins
+		require.NoError(t, err)
+		require.NotEmpty(t, pending(t, r))
+
+		time.Sleep(10 * time.Minute) // past its claim
+		lost := errors.New("the reply was lost")
+		other := &selfservice.Rotator{Store: r.Store, Timing: r.Timing, Provider: server.Registrar(func(point string, call func() error) error {
+			if err := call(); err != nil || point != "register" {
+				return err
+			}
+			return lost
+		})}
+		_, err = other.Step(t.Context())
+		require.ErrorIs(t, err, lost)
+		require.Equal(t, 1, server.Registered())
+
+		time.Sleep(10 * time.Minute)
+		require.NoError(t, steps(t, r))
+		assert.Zero(t, one.count("register"))
+		assert.Equal(t, 1, server.Registered())
 	})
 }

@@ -122,6 +122,9 @@ func (r *Rotator) claim(ctx context.Context, s *state, now time.Time) error {
 	if s.Claim.Owner == r.owner && s.Claim.Until.Sub(now) >= 3*r.Timing.callTimeout() {
 		return nil
 	}
+	if s.Claim.Owner != r.owner {
+		r.fresh = "" // who held it since may have sent what this process had not
+	}
 	r.hold(s, now)
 	return r.save(ctx, s)
 }
