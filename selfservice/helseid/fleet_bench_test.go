@@ -44,9 +44,11 @@ func rotateFleet(b *testing.B, clients, workers int, first *keys.Key) {
 	defer server.Close()
 	server.Unsigned = true // a token's signature is nobody's business here
 	sent := &counter{next: server.Transport()}
-	vendor := &helseid.Client{Environment: server.Environment(), Base: sent}
+	// One DPoP key for the process, as a vendor's fleet would have: a key for
+	// each token is one more to make for each of two tokens a client.
+	vendor := &helseid.Client{Environment: server.Environment(), Base: sent, DPoPKey: newKey(b)}
 	var generating atomic.Int64
-	newKey := func(_ context.Context, like selfservice.Credential) (selfservice.Credential, error) {
+	next := func(_ context.Context, like selfservice.Credential) (selfservice.Credential, error) {
 		start := time.Now()
 		defer func() { generating.Add(int64(time.Since(start))) }()
 		key, err := generateLike(like.Key)
@@ -54,7 +56,7 @@ func rotateFleet(b *testing.B, clients, workers int, first *keys.Key) {
 	}
 	stores := make([]selfservice.Mem, clients)
 	rotator := func(i int) *selfservice.Rotator {
-		return &selfservice.Rotator{Provider: vendor.For(strconv.Itoa(i)), Store: &stores[i], New: newKey}
+		return &selfservice.Rotator{Provider: vendor.For(strconv.Itoa(i)), Store: &stores[i], New: next}
 	}
 	for i := range stores {
 		server.AddClient(strconv.Itoa(i), first.PublicKey())
