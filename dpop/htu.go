@@ -8,6 +8,31 @@ import (
 
 // normalise returns the "htu" (RFC 9449 §4.2) of a URL in text.
 func normalise(raw string) (string, error) {
+	if isNormal(raw) {
+		return raw, nil
+	}
+	return parseTarget(raw)
+}
+
+// isNormal tells of the URLs that most proofs are for that there is nothing to
+// normalise: https, a name in lower case, plain segments. Parsing them costs
+// more than all else in a proof but the signature.
+func isNormal(raw string) bool {
+	rest, https := strings.CutPrefix(raw, "https://")
+	path := strings.IndexByte(rest, '/')
+	if !https || path < 1 || strings.Contains(rest, "/.") {
+		return false
+	}
+	for i := range len(rest) {
+		c := rest[i]
+		if c != '/' && !unreserved(c) || i < path && c >= 'A' && c <= 'Z' {
+			return false
+		}
+	}
+	return true
+}
+
+func parseTarget(raw string) (string, error) {
 	u, err := url.Parse(raw)
 	if err != nil {
 		return "", refuse(ErrURL, "it does not parse") // err quotes the URL
