@@ -75,11 +75,9 @@ func order(pub crypto.PublicKey, pool []*x509.Certificate) ([]*x509.Certificate,
 		return nil, refuse(ErrMismatch, "")
 	}
 	chain := []*x509.Certificate{leaf}
-	for c := leaf; c != nil && len(chain) <= len(pool); {
-		c = issuer(c, pool)
-		if c != nil && !slices.ContainsFunc(chain, c.Equal) {
-			chain = append(chain, c)
-		}
+	// Authorities that certified each other lead around in a circle.
+	for c := issuer(leaf, pool); c != nil && !slices.ContainsFunc(chain, c.Equal); c = issuer(c, pool) {
+		chain = append(chain, c)
 	}
 	return chain, nil
 }

@@ -3,6 +3,7 @@ package certs_test
 import (
 	"context"
 	"crypto"
+	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
@@ -228,6 +229,30 @@ func TestAttachRefuses(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Two authorities that certified each other stand above the client: the way
+// upwards has no end.
+func TestAttachStopsWhereAuthoritiesCertifiedEachOther(t *testing.T) {
+	key, one, two := client(t), signingKeys()["ES256"], signingKeys()["EdDSA"]
+	certify := func(subject string, holder *keys.Key, issuer string, signer *keys.Key) *x509.Certificate {
+		c := &x509.Certificate{Subject: pkix.Name{CommonName: subject}, NotAfter: time.Now().Add(time.Hour)}
+		der, err := x509.CreateCertificate(rand.Reader, c, &x509.Certificate{Subject: pkix.Name{CommonName: issuer}}, holder.PublicKey().Public(), signer.Signer())
+		require.NoError(t, err)
+		c, err = x509.ParseCertificate(der)
+		require.NoError(t, err)
+		return c
+	}
+	leaf := certify("client", key, "one", one)
+	oneByTwo, twoByOne := certify("one", one, "two", two), certify("two", two, "one", one)
+	for _, pool := range [][]*x509.Certificate{{twoByOne, oneByTwo, leaf}, {leaf, oneByTwo, twoByOne}} {
+		got, err := certs.Attach(key, pool)
+		require.NoError(t, err)
+		assert.Equal(t, []*x509.Certificate{leaf, oneByTwo, twoByOne}, got.Certificates())
+	}
+	got, err := certs.Attach(one, []*x509.Certificate{twoByOne, oneByTwo})
+	require.NoError(t, err)
+	assert.Equal(t, []*x509.Certificate{oneByTwo, twoByOne}, got.Certificates())
 }
 
 func TestParsePEMRefuses(t *testing.T) {
