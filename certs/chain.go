@@ -61,6 +61,9 @@ func order(pub crypto.PublicKey, pool []*x509.Certificate) ([]*x509.Certificate,
 	if len(pool) == 0 {
 		return nil, refuse(ErrNoCertificate, "")
 	}
+	if slices.Contains(pool, nil) {
+		return nil, refuse(keys.ErrMalformed, "a certificate is nil")
+	}
 	var leaf *x509.Certificate
 	for _, c := range pool {
 		if !isFor(c, pub) || c.Equal(leaf) {

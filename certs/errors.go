@@ -3,8 +3,9 @@ package certs
 import "errors"
 
 // The rules that only keystores and certificates can break. For the others
-// (malformed, too large, unsupported, ambiguous, no private key) an *[Error]
-// wraps the sentinels of package keys, so that a caller has one name for each.
+// (malformed, too large, unsupported, ambiguous, no private key, signer failed)
+// an *[Error] wraps the sentinels of package keys, so that a caller has one
+// name for each.
 var (
 	ErrPassword      = errors.New("password not accepted")            // it does not open the keystore, or may not protect one
 	ErrNotFound      = errors.New("alias not found")                  // no entry of that alias
@@ -17,6 +18,8 @@ var (
 type Error struct {
 	Rule   error  // an Err value of this package or of package keys
 	Detail string // what exactly, in this package's own words; may be empty
+
+	cause func() error // a signer's own error: for errors.Is and errors.As, never printed
 }
 
 // Error returns "certs: rule: detail".
@@ -27,7 +30,13 @@ func (e *Error) Error() string {
 	return "certs: " + e.Rule.Error() + ": " + e.Detail
 }
 
-// Unwrap returns the rule.
-func (e *Error) Unwrap() error { return e.Rule }
+// Unwrap returns the rule and, under [keys.ErrSigner], the signer's own error,
+// which is not in the text: nobody knows what a driver puts into it.
+func (e *Error) Unwrap() []error {
+	if e.cause == nil {
+		return []error{e.Rule}
+	}
+	return []error{e.Rule, e.cause()}
+}
 
 func refuse(rule error, detail string) error { return &Error{Rule: rule, Detail: detail} }

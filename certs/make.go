@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -56,9 +57,11 @@ func (t Template) check() error {
 // SelfSign returns a copy of the key with a new self-signed client
 // certificate in place of any it had. The certificate is signed with the
 // key's own algorithm: an RS512 key makes a SHA-512 one. The context reaches
-// signers that implement [keys.ContextSigner].
+// signers that implement [keys.ContextSigner]; what they return as an error
+// comes back as [keys.ErrSigner].
 func SelfSign(ctx context.Context, key *keys.Key, t Template) (*keys.Key, error) {
-	if err := t.check(); err != nil {
+	signer, err := t.signer(ctx, key)
+	if err != nil {
 		return nil, err
 	}
 	now := time.Now()
@@ -72,14 +75,13 @@ func SelfSign(ctx context.Context, key *keys.Key, t Template) (*keys.Key, error)
 		BasicConstraintsValid: true,
 		SignatureAlgorithm:    signatureAlgorithm(key.Algorithm()),
 	}
-	signer := contextSigner{key.Signer(), ctx}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, signer.Public(), signer)
 	if err != nil {
-		return nil, fmt.Errorf("certs: making the certificate: %w", err)
+		return nil, notMade("certificate", err)
 	}
 	c, err := x509.ParseCertificate(der)
 	if err != nil {
-		return nil, fmt.Errorf("certs: making the certificate: %w", err)
+		return nil, notMade("certificate", err)
 	}
 	return key.With(keys.Options{Certificates: []*x509.Certificate{c}})
 }
@@ -88,7 +90,8 @@ func SelfSign(ctx context.Context, key *keys.Key, t Template) (*keys.Key, error)
 // with the key's own algorithm. Months is not part of a request: the
 // authority decides. Its answer goes through [ParsePEM] to [Attach].
 func Request(ctx context.Context, key *keys.Key, t Template) ([]byte, error) {
-	if err := t.check(); err != nil {
+	signer, err := t.signer(ctx, key)
+	if err != nil {
 		return nil, err
 	}
 	template := &x509.CertificateRequest{
@@ -96,9 +99,9 @@ func Request(ctx context.Context, key *keys.Key, t Template) ([]byte, error) {
 		DNSNames:           t.DNSNames,
 		SignatureAlgorithm: signatureAlgorithm(key.Algorithm()),
 	}
-	der, err := x509.CreateCertificateRequest(rand.Reader, template, contextSigner{key.Signer(), ctx})
+	der, err := x509.CreateCertificateRequest(rand.Reader, template, signer)
 	if err != nil {
-		return nil, fmt.Errorf("certs: making the request: %w", err)
+		return nil, notMade("request", err)
 	}
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der}), nil
 }
@@ -129,6 +132,25 @@ func signatureAlgorithm(a keys.Algorithm) x509.SignatureAlgorithm {
 	return x509.UnknownSignatureAlgorithm
 }
 
+// signer returns what signs a certificate or request of the key, once t is
+// fit for one.
+func (t Template) signer(ctx context.Context, key *keys.Key) (contextSigner, error) {
+	s := contextSigner{key.Signer(), ctx}
+	if s.Signer == nil {
+		return s, refuse(keys.ErrNoPrivateKey, "the zero Key")
+	}
+	return s, t.check()
+}
+
+// notMade gives an error of crypto/x509 the package's prefix, once.
+func notMade(what string, err error) error {
+	var own *Error
+	if errors.As(err, &own) {
+		return own
+	}
+	return fmt.Errorf("certs: making the %s: %w", what, err)
+}
+
 // contextSigner carries the caller's context through crypto/x509, which has
 // no place for one, to a signer that waits on a network.
 type contextSigner struct {
@@ -140,8 +162,15 @@ func (s contextSigner) Sign(rand io.Reader, digest []byte, opts crypto.SignerOpt
 	if err := s.ctx.Err(); err != nil {
 		return nil, err
 	}
+	var sig []byte
+	var err error
 	if c, ok := s.Signer.(keys.ContextSigner); ok {
-		return c.SignContext(s.ctx, rand, digest, opts)
+		sig, err = c.SignContext(s.ctx, rand, digest, opts)
+	} else {
+		sig, err = s.Signer.Sign(rand, digest, opts)
 	}
-	return s.Signer.Sign(rand, digest, opts)
+	if err != nil {
+		return nil, &Error{Rule: keys.ErrSigner, Detail: "it returned an error", cause: func() error { return err }}
+	}
+	return sig, nil
 }

@@ -20,6 +20,7 @@ import (
 
 	"github.com/nokkel/nokkel/certs"
 	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/keys/keystest"
 )
 
 var template = certs.Template{Subject: pkix.Name{CommonName: "my client", Organization: []string{"Sykehuset Østfold"}}}
@@ -105,6 +106,17 @@ func TestValidityIsInMonthsFromNow(t *testing.T) {
 	})
 }
 
+func TestZeroKeysAreRefused(t *testing.T) {
+	_, err := certs.SelfSign(t.Context(), new(keys.Key), template)
+	require.ErrorIs(t, err, keys.ErrNoPrivateKey)
+	_, err = certs.Request(t.Context(), new(keys.Key), template)
+	require.ErrorIs(t, err, keys.ErrNoPrivateKey)
+	_, err = certs.Attach(new(keys.Key), client(t).Certificates())
+	require.ErrorIs(t, err, certs.ErrMismatch)
+	_, err = certs.TLS(new(keys.Key))
+	require.ErrorIs(t, err, certs.ErrNoCertificate)
+}
+
 func TestTemplatesAreRefused(t *testing.T) {
 	for rule, c := range map[string]struct {
 		cn     string
@@ -171,14 +183,18 @@ func TestDeviceKeysSignButDoNotLeave(t *testing.T) {
 	assert.Equal(t, 6, calls, "one signature for each certificate and request")
 }
 
-func TestFailuresOfADeviceAreHandedOn(t *testing.T) {
-	offline := errors.New("device is offline")
-	key, err := keys.New(device{Signer: client(t).Signer(), err: offline}, keys.Options{})
+func TestFailuresOfADeviceAreHandedOnUnseen(t *testing.T) {
+	rejected := errors.New("rejected pin 123456")
+	key, err := keys.New(device{Signer: client(t).Signer(), err: rejected}, keys.Options{})
 	require.NoError(t, err)
-	_, err = certs.SelfSign(t.Context(), key, template)
-	require.ErrorIs(t, err, offline)
-	_, err = certs.Request(t.Context(), key, template)
-	require.ErrorIs(t, err, offline)
+	_, selfSign := certs.SelfSign(t.Context(), key, template)
+	_, request := certs.Request(t.Context(), key, template)
+	for _, err := range []error{selfSign, request} {
+		require.ErrorIs(t, err, rejected)
+		require.ErrorIs(t, err, keys.ErrSigner)
+		require.EqualError(t, err, "certs: signer failed: it returned an error")
+		keystest.Hides(t, err, []byte(rejected.Error()))
+	}
 
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -217,6 +233,7 @@ func TestAttachRefuses(t *testing.T) {
 	}{
 		"none":                                {nil, certs.ErrNoCertificate},
 		"the certificate of another key":      {other.Certificates(), certs.ErrMismatch},
+		"a certificate that is nil":           {append(key.Certificates(), nil), keys.ErrMalformed},
 		"two certificates of the key":         {append(key.Certificates(), renewed.Certificates()...), keys.ErrAmbiguous},
 		"but takes one certificate twice":     {append(key.Certificates(), key.Certificates()...), nil},
 		"but takes strangers besides its own": {append(other.Certificates(), key.Certificates()...), nil},
