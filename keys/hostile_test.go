@@ -6,8 +6,11 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"math/big"
+	"net"
+	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/keys/keystest"
@@ -324,6 +327,36 @@ func TestCertificateThumbprintMustFit(t *testing.T) {
 	refused(t, err, keys.ErrInconsistent, "x5t#S256", nil)
 	_, err = keys.Parse([]byte(o.with("x5t#S256", `5`)), keys.Options{})
 	refused(t, err, keys.ErrMalformed, "x5t#S256", nil)
+}
+
+// TestAddressesInAJWKAreNotVisited: hostile-inputs row 4. A listener waits at
+// the address that "x5u" (RFC 7517 §4.6) and "jku", which belongs into headers
+// (RFC 7515 §4.1.2), give; the key is read without it.
+func TestAddressesInAJWKAreNotVisited(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer listener.Close()
+	address := listener.Addr().String()
+	key := testKey(t, keys.ES256)
+	private, public := privateObject(t, key), make(object)
+	require.NoError(t, json.Unmarshal(key.PublicKey().JWK(), &public))
+	for _, member := range []string{"x5u", "jku"} {
+		for _, raw := range []string{`"https://` + address + `/"`, `"http://` + address + `/"`, `"` + address + `"`, `5`} {
+			got, err := keys.Parse([]byte(private.with(member, raw)), keys.Options{})
+			require.NoError(t, err)
+			assert.Equal(t, key.Thumbprint(), got.Thumbprint())
+			assert.Nil(t, got.Certificates())
+			one, err := keys.ParsePublic([]byte(public.with(member, raw)), keys.Options{})
+			require.NoError(t, err)
+			set, err := keys.ParseSet([]byte(`{"keys":[` + public.with(member, raw) + `],"jku":` + raw + `}`))
+			require.NoError(t, err)
+			assert.Equal(t, []*keys.PublicKey{one}, set.Keys)
+			assert.NotContains(t, string(one.JWK()), member)
+		}
+	}
+	require.NoError(t, listener.(*net.TCPListener).SetDeadline(time.Now().Add(100*time.Millisecond)))
+	_, err = listener.Accept()
+	assert.ErrorIs(t, err, os.ErrDeadlineExceeded, "nobody came")
 }
 
 // TestPublicHoldsNoPrivateMember: hostile-inputs row 3, whatever its value.
