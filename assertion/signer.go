@@ -131,13 +131,14 @@ func (s *Signer) claims(now time.Time) ([]byte, error) {
 }
 
 // appendClaims appends the caller's claims, sorted by name. A name that equals
-// a registered one but for its case is refused too: some servers match names
-// without case, and would let it replace the real one.
+// a registered one but for its case, by Unicode's folding ("iſs"), is refused
+// too: some servers match names so, and would let it replace the real one.
 func appendClaims(b []byte, claims map[string]any) ([]byte, error) {
 	for _, name := range slices.Sorted(maps.Keys(claims)) {
-		switch strings.ToLower(name) {
-		case "iss", "sub", "aud", "jti", "iat", "nbf", "exp":
-			return nil, refuse(ErrClaim, "it names a registered claim")
+		for _, registered := range [...]string{"iss", "sub", "aud", "jti", "iat", "nbf", "exp"} {
+			if strings.EqualFold(name, registered) {
+				return nil, refuse(ErrClaim, "it names a registered claim")
+			}
 		}
 		if !utf8.ValidString(name) {
 			return nil, refuse(ErrClaim, "its name is not UTF-8")
