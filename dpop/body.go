@@ -23,8 +23,10 @@ type body struct {
 func newBody(req *http.Request) *body {
 	b := &body{req: req}
 	if !b.empty() && req.GetBody == nil {
-		b.tape = &tape{src: req.Body, close: sync.OnceValue(req.Body.Close)}
-		b.tape.torn.Store(req.ContentLength > maxReplay)
+		b.tape = &tape{src: req.Body, close: sync.OnceValue(req.Body.Close), limit: maxReplay}
+		if req.ContentLength > maxReplay {
+			b.tape.limit = 0 // it will not fit; why keep any
+		}
 	}
 	return b
 }
@@ -61,7 +63,8 @@ func (b *body) done() {
 type tape struct {
 	src     io.Reader
 	close   func() error // of src, once
-	torn    atomic.Bool  // more than maxReplay was read: no way back
+	limit   int64        // bytes kept at most
+	torn    atomic.Bool  // more was read: no way back
 	last    atomic.Bool  // no attempt follows the current one
 	current atomic.Pointer[tapeReader]
 
@@ -116,7 +119,7 @@ func (r *tapeReader) Read(p []byte) (int, error) {
 	t.end = err
 	t.read += int64(n)
 	r.at = t.read
-	if t.read > maxReplay {
+	if t.read > t.limit {
 		t.torn.Store(true)
 	}
 	if t.torn.Load() {

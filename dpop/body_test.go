@@ -126,24 +126,29 @@ func TestRow26BodyOfExactlyTheLimitIsSentAgain(t *testing.T) {
 // TestRow26ExpectContinue: with a server that challenges before it has asked
 // for the body, even a body of any size and without GetBody is sent after all.
 func TestRow26ExpectContinue(t *testing.T) {
-	var got int
-	s := newServer(t, false, func(w http.ResponseWriter, n int, a attempt) {
-		assert.Equal(t, "100-continue", a.Header.Get("Expect"))
-		if n == 0 {
-			askAsAPI(w, "n")
-			return
-		}
-		b, _ := io.ReadAll(a.unread)
-		got = len(b)
-	})
-	body := &source{Reader: strings.NewReader(strings.Repeat("x", 3<<20))}
-	req := post(t, s.URL, body)
-	req.Header.Set("Expect", "100-continue")
-	status, _ := do(t, &dpop.Transport{Tokens: fixedToken("t"), Base: &http.Transport{ExpectContinueTimeout: time.Minute}}, req)
-	assert.Equal(t, 200, status)
-	assert.Equal(t, 3<<20, got)
-	assert.Equal(t, []string{"", "n"}, s.nonces())
-	body.closedOnce(t)
+	for name, length := range map[string]int64{"length known": 3 << 20, "length unknown": 0} {
+		t.Run(name, func(t *testing.T) {
+			var got int
+			s := newServer(t, false, func(w http.ResponseWriter, n int, a attempt) {
+				assert.Equal(t, "100-continue", a.Header.Get("Expect"))
+				if n == 0 {
+					askAsAPI(w, "n")
+					return
+				}
+				b, _ := io.ReadAll(a.unread)
+				got = len(b)
+			})
+			body := &source{Reader: strings.NewReader(strings.Repeat("x", 3<<20))}
+			req := post(t, s.URL, body)
+			req.ContentLength = length
+			req.Header.Set("Expect", "100-continue")
+			status, _ := do(t, &dpop.Transport{Tokens: fixedToken("t"), Base: &http.Transport{ExpectContinueTimeout: time.Minute}}, req)
+			assert.Equal(t, 200, status)
+			assert.Equal(t, 3<<20, got)
+			assert.Equal(t, []string{"", "n"}, s.nonces())
+			body.closedOnce(t)
+		})
+	}
 }
 
 // TestRow26AnswerBeforeTheBodyIsSent: the challenge comes while the body is
