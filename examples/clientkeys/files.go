@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -19,9 +21,11 @@ type file struct {
 	public  bool
 }
 
-// writeNew writes all of the files or none, and replaces none. It prints their
-// paths for a script. What is not public only the owner can read.
+// writeNew writes all of the files or none into dir (empty: the current one),
+// and replaces none. It prints their paths for a script. What is not public
+// only the owner can read.
 func writeNew(c *console, dir string, files ...file) error {
+	dir = cmp.Or(dir, ".")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
@@ -50,8 +54,8 @@ func writeNew(c *console, dir string, files ...file) error {
 
 // checkFileName refuses a name that would lead out of the directory.
 func checkFileName(option, name string) error {
-	if strings.ContainsAny(name, `/\`) || name == "." || name == ".." {
-		return fmt.Errorf("--%s becomes the name of a file and must not hold / or \\", option)
+	if strings.ContainsAny(name, `/\`) || !filepath.IsLocal(name) {
+		return fmt.Errorf("--%s becomes the name of a file and must not hold /, \\ or what else this system forbids", option)
 	}
 	return nil
 }
@@ -83,10 +87,14 @@ func (g *given) read() ([]byte, error) {
 	return []byte(g.text), nil
 }
 
+// maxFile bounds what is read of a file, in bytes: no keystore has more, and
+// the path may be that of a device.
+const maxFile = 1 << 20
+
 // readFile does not repeat the path in its error: it may be a key, given to
 // the wrong option.
 func readFile(option, path string) ([]byte, error) {
-	data, err := os.ReadFile(path)
+	data, err := readAtMost(path, maxFile)
 	if e := (*fs.PathError)(nil); errors.As(err, &e) {
 		err = e.Err
 	}
@@ -94,6 +102,19 @@ func readFile(option, path string) ([]byte, error) {
 		return nil, fmt.Errorf("the file of --%s: %w", option, err)
 	}
 	return data, nil
+}
+
+func readAtMost(path string, limit int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err == nil && int64(len(data)) > limit {
+		err = fmt.Errorf("it has more than %d bytes", limit)
+	}
+	return data, err
 }
 
 // readSecret returns the one line of a file, or else what an environment

@@ -81,6 +81,25 @@ func TestGeneratedKeyIsAJSONStringThatGoJoseReads(t *testing.T) {
 	}
 }
 
+func TestFilesGoToTheCurrentDirectoryByDefault(t *testing.T) {
+	for _, args := range [][]string{
+		{"generatejsonwebkey", "-n", "mine", "-alg", "ES256"},
+		{"generatecertificate", "-cn", "mine", "-pwd", "password", "-alg", "ES256"},
+	} {
+		cmd := program(t, args...)
+		r := finish(t, cmd)
+		require.Equal(t, 0, r.code, r.stderr)
+		files, err := os.ReadDir(cmd.Dir)
+		require.NoError(t, err)
+		var names string
+		for _, f := range files {
+			names += f.Name() + "\n"
+		}
+		assert.Equal(t, names, r.stdout)
+		assert.Contains(t, names, "mine_private.")
+	}
+}
+
 func TestDefaultKeyIsRSA4096ForRS512(t *testing.T) {
 	n := defaultKey()
 	key, err := n.make()
@@ -97,6 +116,7 @@ func TestFilesThatExistAreKeptAndNoHalfPairIsLeft(t *testing.T) {
 	assert.Equal(t, 1, r.code)
 	assert.Empty(t, r.stdout)
 	assert.Contains(t, r.stderr, "file exists: mine_public.json")
+	assert.NotContains(t, r.stderr, "Made")
 	assert.Equal(t, "precious", string(read(t, public)))
 	assert.NoFileExists(t, filepath.Join(dir, "mine_private.json"))
 }

@@ -62,11 +62,15 @@ func (g *generateCertificate) run(ctx context.Context, c *console) error {
 	}
 	chain := key.Certificates()
 	thumbprint := certs.SHA1(chain[0]).Hex()
-	c.tell("Made a certificate with thumbprint %s, valid until %s.", thumbprint, date(chain[0].NotAfter))
-	return writeNew(c, g.dir,
+	err = writeNew(c, g.dir,
 		file{name: g.commonName + "_private.pfx", content: pfx},
 		file{name: g.commonName + "_public.pem", content: certs.PEM(chain), public: true},
 		file{name: g.commonName + "_thumbprint.txt", content: []byte(thumbprint), public: true})
+	if err != nil {
+		return err
+	}
+	c.tell("Made a certificate with thumbprint %s, valid until %s.", thumbprint, date(chain[0].NotAfter))
+	return nil
 }
 
 func (g *generateCertificate) readPassword(c *console) (string, error) {

@@ -57,10 +57,14 @@ func (g *generateKey) run(_ context.Context, c *console) error {
 	if err != nil {
 		return err
 	}
-	c.tell("Made a key for %s with kid %s.", key.Algorithm(), key.KeyID())
-	return writeNew(c, g.dir,
+	err = writeNew(c, g.dir,
 		file{name: g.prefix + "_private" + extension, content: encode(private)},
 		file{name: g.prefix + "_public" + extension, content: encode(key.PublicKey().JWK()), public: true})
+	if err != nil {
+		return err
+	}
+	c.tell("Made a key for %s with kid %s.", key.Algorithm(), key.KeyID())
+	return nil
 }
 
 func transform(name string) (encode func([]byte) []byte, extension string, err error) {
