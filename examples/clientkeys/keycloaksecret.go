@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/nokkel/nokkel/keys"
@@ -35,25 +37,26 @@ func (h *handover) reserve() error {
 	return err
 }
 
-// deliver hands the secret over; a zero one leaves nothing behind.
-func (h *handover) deliver(c *console, secret keys.Secret) error {
-	if secret.IsZero() {
-		if h.path != "" {
-			return os.Remove(h.path)
-		}
+// save puts the secret into the file; a zero one leaves no file behind.
+func (h *handover) save(secret keys.Secret) error {
+	switch {
+	case h.path == "":
 		return nil
+	case secret.IsZero():
+		return os.Remove(h.path)
 	}
+	return keys.WriteFile(h.path, []byte(secret.Reveal()), true)
+}
+
+// print shows the secret or its place. Nothing is printed before save: output
+// into a pipe that nobody reads ends the process.
+func (h *handover) print(c *console, secret keys.Secret) {
 	if h.show {
 		c.result("Secret: %s", secret.Reveal())
 	}
-	if h.path == "" {
-		return nil
+	if h.path != "" {
+		c.result("SecretPath: %s", h.path)
 	}
-	if err := keys.WriteFile(h.path, []byte(secret.Reveal()), true); err != nil {
-		return err
-	}
-	c.result("SecretPath: %s", h.path)
-	return nil
 }
 
 const aboutSecretRegenerate = `Has Keycloak make a new secret for a client. It goes into the file of
@@ -101,12 +104,19 @@ func (s *secretRegenerate) run(ctx context.Context, c *console) error {
 	if err := s.reserve(); err != nil {
 		return err
 	}
+	// From here on an interrupt would lose the secret that the server makes.
+	// The wait is short: every call has its limit.
+	signal.Ignore(os.Interrupt, syscall.SIGTERM)
 	secret, expires, err := s.regenerate(ctx, admin)
 	if err != nil {
-		return errors.Join(err, s.deliver(c, keys.Secret{}))
+		return errors.Join(err, s.save(keys.Secret{}))
+	}
+	if err := s.save(secret); err != nil {
+		return fmt.Errorf("a new secret was made but not saved, so make another one: %w", err)
 	}
 	c.result("ClientId: %s\nExpiration: %s", s.clientID, date(expires))
-	return s.deliver(c, secret)
+	s.print(c, secret)
+	return nil
 }
 
 // regenerate asks again where an answer was lost: the provider then finds the
@@ -162,9 +172,13 @@ func (s *secretRotated) run(ctx context.Context, c *console) error {
 	if err := s.reserve(); err != nil {
 		return err
 	}
+	if err := s.save(secret); err != nil {
+		return err
+	}
 	times := info.SecretTimes()
 	c.result("Rotated: made %s expires %s", date(times.RotatedCreated), date(times.RotatedExpires))
-	return s.deliver(c, secret)
+	s.print(c, secret)
+	return nil
 }
 
 const aboutSecretInvalidate = `Ends the secret before the main one now: whoever still uses it is locked out.

@@ -3,9 +3,12 @@ package main
 import (
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"os/exec"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice/keycloak"
@@ -93,13 +96,42 @@ func TestKeycloakSecretRegenerateLeavesNoFileWhenItFails(t *testing.T) {
 	})
 }
 
+func TestKeycloakSecretRegenerateLosesNoSecretToWhatEndsIt(t *testing.T) {
+	regenerate := func(t *testing.T, k *cloak) *exec.Cmd {
+		cmd := program(t, "keycloaksecretregenerate", "-u", k.realm.Server, "-r", k.realm.Name, "-ac", readOwn(t, k.path("adminid")), "-ar", "master",
+			"-asp", k.path("admin"), "-c", clientID, "-p", k.path("new"), "-y")
+		return cmd
+	}
+	t.Run("an interrupt while the server makes it", func(t *testing.T) {
+		var cmd *exec.Cmd
+		k := fronted(t, func(server http.Handler, w http.ResponseWriter, r *http.Request) {
+			if cmd != nil && r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/client-secret") {
+				cmd.Process.Signal(os.Interrupt)
+				time.Sleep(200 * time.Millisecond)
+			}
+			server.ServeHTTP(w, r)
+		})
+		cmd = regenerate(t, k)
+		r := finish(t, cmd)
+		assert.Equal(t, 0, r.code, r.stderr)
+		assert.True(t, k.acceptsSecret(keys.NewSecret(readOwn(t, k.path("new")))))
+	})
+	t.Run("an output that nobody reads", func(t *testing.T) {
+		k := fronted(t, http.Handler.ServeHTTP)
+		reader, writer, err := os.Pipe()
+		require.NoError(t, err)
+		reader.Close()
+		cmd := regenerate(t, k)
+		cmd.Stdout = writer
+		assert.Error(t, cmd.Run(), "by SIGPIPE")
+		writer.Close()
+		assert.True(t, k.acceptsSecret(keys.NewSecret(readOwn(t, k.path("new")))))
+	})
+}
+
 func TestKeycloakSecretRegenerateFindsTheSecretOfALostAnswer(t *testing.T) {
-	front := httptest.NewUnstartedServer(nil)
-	address := "http://" + front.Listener.Addr().String()
-	server := keycloaktest.New(address)
-	server.AddRealm("test")
 	made := 0
-	front.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	k := fronted(t, func(server http.Handler, w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/client-secret") {
 			made++
 			server.ServeHTTP(httptest.NewRecorder(), r)
@@ -107,13 +139,23 @@ func TestKeycloakSecretRegenerateFindsTheSecretOfALostAnswer(t *testing.T) {
 		}
 		server.ServeHTTP(w, r)
 	})
-	front.Start()
-	defer front.Close()
-	k := newCloak(t, keycloak.Realm{Server: address, Name: "test"}, keycloaktest.AdminID, keycloaktest.AdminSecret)
-	k.addClient()
 	k.policy()
 	k.must("keycloaksecretregenerate", "-y", "-p", k.path("new"))
 	assert.Equal(t, 1, made)
 	assert.True(t, k.acceptsSecret(keys.NewSecret(readOwn(t, k.path("new")))))
 	assert.True(t, k.acceptsSecret(k.secret), "a second new one would have ended it")
+}
+
+// fronted is a Keycloak whose requests go through serve.
+func fronted(t *testing.T, serve func(server http.Handler, w http.ResponseWriter, r *http.Request)) *cloak {
+	front := httptest.NewUnstartedServer(nil)
+	address := "http://" + front.Listener.Addr().String()
+	server := keycloaktest.New(address)
+	server.AddRealm("test")
+	front.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { serve(server, w, r) })
+	front.Start()
+	t.Cleanup(front.Close)
+	k := newCloak(t, keycloak.Realm{Server: address, Name: "test"}, keycloaktest.AdminID, keycloaktest.AdminSecret)
+	k.addClient()
+	return k
 }
