@@ -58,7 +58,7 @@ func TestRotateIfDueFailsWhenAStepDoes(t *testing.T) {
 	r := invoke(t, "", f.rotating("rotate", "--IfDue", "--MaxAge", "40ms", "--Overlap", "20ms")...)
 	assert.Equal(t, 1, r.code)
 	assert.Empty(t, r.stdout)
-	assert.Contains(t, r.stderr, "the active key is still good")
+	assert.Contains(t, r.stderr, "no key is lost")
 	f.Inject(nil)
 	r = invoke(t, "", f.rotating("rotate", "--IfDue")...)
 	assert.Equal(t, 0, r.code, r.stderr)

@@ -60,7 +60,7 @@ func (e *exportKey) content(ctx context.Context) ([]byte, error) {
 		return nil, errors.New("--Format is jwk or pem")
 	}
 	rotator := &selfservice.Rotator{Store: selfservice.Dir(e.dir)}
-	status, err := rotator.Status(ctx)
+	status, err := stored(ctx, rotator)
 	if err != nil {
 		return nil, err
 	}

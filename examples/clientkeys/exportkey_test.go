@@ -47,7 +47,7 @@ func TestExportKeyReplacesAFileOnlyWhenTold(t *testing.T) {
 func TestExportKeyRefuses(t *testing.T) {
 	f := setup(t)
 	for says, args := range map[string][]string{
-		"no credential has been adopted":             {"-s", f.path("state"), "-p", f.path("key")},
+		"the state directory holds no key yet":       {"-s", f.path("state"), "-p", f.path("key")},
 		"--Format is jwk or pem":                     {"-s", f.path("state"), "-p", f.path("key"), "-f", "der"},
 		"missing --StateDirectory, --PrivateKeyPath": {},
 	} {

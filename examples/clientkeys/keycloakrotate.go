@@ -50,18 +50,17 @@ func (k *keycloakRotate) run(ctx context.Context, c *console) error {
 			return err
 		}
 	}
-	before, err := k.adopt(ctx, c, client.Verify, &k.existing)
+	rotator, before, err := k.begin(ctx, c, &k.existing, func(ofKeys bool) selfservice.Provider {
+		switch {
+		case ofKeys:
+			return keycloak.JWKS{Client: client}
+		case k.cut || client.Admin == nil: // which refuses a cut by itself
+			return keycloak.Secret{Client: client}
+		}
+		return overlapping{keycloak.Secret{Client: client}}
+	})
 	if err != nil {
 		return err
-	}
-	rotator := k.rotator()
-	switch {
-	case before.Active.KeyID != "":
-		rotator.Provider = keycloak.JWKS{Client: client}
-	case k.cut || client.Admin == nil: // which refuses a cut by itself
-		rotator.Provider = keycloak.Secret{Client: client}
-	default:
-		rotator.Provider = overlapping{keycloak.Secret{Client: client}}
 	}
 	return k.make(ctx, c, rotator, before)
 }

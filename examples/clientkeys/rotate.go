@@ -17,7 +17,8 @@ where there are none it does nothing and exits with 0 all the same.
 
 The first time the private key that is registered is read from the file of
 --ExistingPrivateJwkPath. From then on the state directory is what counts:
-keep it, back it up, and give each client its own. The program that logs in
+keep it, back it up, and give each client its own. If the server should ever
+refuse all keys in it, register a new one by hand and give that one here. The program that logs in
 must take its key from there too (selfservice.Dir); for one that reads a key
 file, use exportkey after each rotation, or updateclientkey.
 

@@ -52,7 +52,7 @@ func TestRotateAdoptsOnceAndThenUsesTheStateDirectory(t *testing.T) {
 		expires := listed[len(listed)-1].Expiration.Format(time.RFC3339)
 		assert.Equal(t, "OldKid: "+kid+"\nNewKid: "+key.KeyID()+"\nExpiration: "+expires+"\n", r.stdout)
 		assert.Contains(t, r.stderr, "switched: "+key.Thumbprint())
-		assert.Equal(t, n == 2, strings.Contains(r.stderr, "the given one is not used"))
+		assert.Equal(t, n == 2, strings.Contains(r.stderr, "the given one is used only if"))
 		assert.Equal(t, n+1, f.Counts().Registrations)
 		hides(t, f.key, r)
 		hides(t, key, r)
@@ -67,6 +67,7 @@ func TestRotateAdoptsOnceAndThenUsesTheStateDirectory(t *testing.T) {
 	assert.Equal(t, 0, r.code, r.stderr)
 	assert.Empty(t, r.stderr)
 	assert.Contains(t, r.stdout, "Active: "+kid+" ")
+	assert.Contains(t, r.stdout, "\n  kept until 2")
 	assert.Contains(t, r.stdout, "Rotations: 3\n")
 	hides(t, f.active(t), r)
 }
@@ -87,7 +88,7 @@ func TestRotateAdoptsNoKeyThatIsNotAccepted(t *testing.T) {
 	}
 	r := invoke(t, "", "status", "-s", f.path("state"))
 	assert.Equal(t, 1, r.code)
-	assert.Contains(t, r.stderr, "no credential has been adopted")
+	assert.Contains(t, r.stderr, "the state directory holds no key yet")
 	assert.Equal(t, 0, invoke(t, "", f.rotating("rotate", "-ep", f.path("old_private.json"))...).code)
 }
 
@@ -127,14 +128,37 @@ func TestRotateGoesOnAfterKill9(t *testing.T) {
 	}
 }
 
-func TestRotateThatFailsSaysThatTheOldKeyIsGood(t *testing.T) {
+func TestRotateThatFailsSaysThatNoKeyIsLost(t *testing.T) {
 	f := setup(t)
 	require.Equal(t, 0, invoke(t, "", f.rotating("rotate", "-ep", f.path("old_private.json"))...).code)
 	f.Inject(helseidtest.Every(1, helseidtest.Problem(http.StatusServiceUnavailable, "Down", "")))
 	r := invoke(t, "", f.rotating("rotate")...)
 	assert.Equal(t, 1, r.code)
 	assert.Empty(t, r.stdout)
-	assert.Contains(t, r.stderr, "the active key is still good")
+	assert.Contains(t, r.stderr, "no key is lost")
+}
+
+func TestALockOutEndsWithAKeyThatAPersonRegisters(t *testing.T) {
+	f := setup(t, func(s *helseidtest.Server) { s.Replace = helseidtest.AtOnce })
+	require.Equal(t, 0, invoke(t, "", f.rotating("rotate", "-ep", f.path("old_private.json"))...).code)
+	f.RemoveKey(clientID, f.key.PublicKey())
+	f.RemoveKey(clientID, f.active(t).PublicKey())
+	r := invoke(t, "", f.rotating("rotate")...)
+	assert.Equal(t, 1, r.code)
+	assert.Contains(t, r.stderr, "no stored credential is accepted by the server: register a new key by hand")
+	assert.NotContains(t, r.stderr, "no key is lost")
+
+	r = invoke(t, "", f.rotating("rotate", "-ep", f.path("absent.json"))...)
+	assert.Equal(t, 1, r.code)
+	assert.Contains(t, r.stderr, "the given one is not used")
+
+	saviour := keystest.Key(t, keys.ES256)
+	f.write(t, "saviour", saviour)
+	f.AddClient(clientID, saviour.PublicKey())
+	r = invoke(t, "", f.rotating("rotate", "-ep", f.path("saviour_private.json"))...)
+	require.Equal(t, 0, r.code, r.stderr)
+	assert.Contains(t, r.stderr, "adopted: "+saviour.Thumbprint())
+	assert.True(t, f.Accepts(clientID, f.active(t).Thumbprint()))
 }
 
 func TestRotateEndsOnSIGTERM(t *testing.T) {
@@ -152,7 +176,7 @@ func TestRotateEndsOnSIGTERM(t *testing.T) {
 	r := wait()
 	assert.Equal(t, 1, r.code)
 	assert.Empty(t, r.stdout)
-	assert.Contains(t, r.stderr, "interrupted; the active key is still good")
+	assert.Contains(t, r.stderr, "interrupted; no key is lost")
 }
 
 func TestRunRotatesUntilSIGTERM(t *testing.T) {

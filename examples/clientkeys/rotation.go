@@ -42,10 +42,7 @@ func (r *rotation) declare(o *options) {
 // start returns a rotator whose state directory holds a key.
 func (r *rotation) start(ctx context.Context, c *console) (*selfservice.Rotator, selfservice.Status, error) {
 	client := r.client()
-	before, err := r.adopt(ctx, c, client.Verify, &r.existing)
-	rotator := r.rotator()
-	rotator.Provider = client
-	return rotator, before, err
+	return r.begin(ctx, c, &r.existing, func(bool) selfservice.Provider { return client })
 }
 
 // first is the credential that a rotation starts from.
@@ -54,27 +51,61 @@ type first interface {
 	credential(c *console) (selfservice.Credential, error)
 }
 
-// adopt puts the existing credential into an empty state directory, once the
-// server has shown that it accepts it: what is in the directory is never again
-// compared with a file.
-func (s *state) adopt(ctx context.Context, c *console, verify func(context.Context, selfservice.Credential) error, existing first) (selfservice.Status, error) {
-	rotator := s.rotator()
-	before, err := rotator.Status(ctx)
-	if err == nil && !existing.isZero() {
-		c.tell("Note: the state directory has a key already; the given one is not used.")
+// provide makes the provider of a rotation, of keys or else of secrets.
+type provide func(ofKeys bool) selfservice.Provider
+
+// begin returns a rotator whose state directory holds a credential, the
+// existing one if it was empty. In one that was not, the existing one is only
+// for the day on which the server refuses all that is stored: a person may have
+// registered it to end that.
+func (s *state) begin(ctx context.Context, c *console, existing first, p provide) (*selfservice.Rotator, selfservice.Status, error) {
+	before, err := s.rotator().Status(ctx)
+	if errors.Is(err, selfservice.ErrNotAdopted) {
+		return s.adopt(ctx, c, existing, p)
 	}
-	if !errors.Is(err, selfservice.ErrNotAdopted) {
-		return before, err
+	if err != nil {
+		return nil, before, err
+	}
+	ofKeys := before.Active.KeyID != ""
+	rotator := s.rotator()
+	rotator.Provider = p(ofKeys)
+	if existing.isZero() {
+		return rotator, before, nil
 	}
 	credential, err := existing.credential(c)
-	if err != nil {
-		return before, fmt.Errorf("the state directory holds no key yet: %w", err)
+	if err != nil || ofKeys != (credential.Key != nil) { // the file may be gone, and is not needed
+		c.tell("Note: the state directory has a key already; the given one is not used.")
+		return rotator, before, nil
 	}
-	if err := verify(ctx, credential); err != nil {
-		return before, fmt.Errorf("the existing key was not adopted: %w", err)
+	c.tell("Note: the state directory has a key already; the given one is used only if the server refuses that.")
+	return rotator, before, rotator.Adopt(ctx, credential)
+}
+
+// adopt puts the existing credential into an empty state directory, once the
+// server has shown that it accepts it.
+func (s *state) adopt(ctx context.Context, c *console, existing first, p provide) (*selfservice.Rotator, selfservice.Status, error) {
+	var none selfservice.Status
+	credential, err := existing.credential(c)
+	if err != nil {
+		return nil, none, fmt.Errorf("the state directory holds no key yet: %w", err)
+	}
+	rotator := s.rotator()
+	rotator.Provider = p(credential.Key != nil)
+	if err := rotator.Provider.Verify(ctx, credential); err != nil {
+		return nil, none, fmt.Errorf("the existing key was not adopted: %w", err)
 	}
 	if err := rotator.Adopt(ctx, credential); err != nil {
-		return before, err
+		return nil, none, err
 	}
-	return rotator.Status(ctx)
+	before, err := rotator.Status(ctx)
+	return rotator, before, err
+}
+
+// stored returns the status of a state directory that holds something.
+func stored(ctx context.Context, rotator *selfservice.Rotator) (selfservice.Status, error) {
+	st, err := rotator.Status(ctx)
+	if errors.Is(err, selfservice.ErrNotAdopted) {
+		err = errors.New("the state directory holds no key yet; rotate or keycloakrotate puts the first one there")
+	}
+	return st, err
 }

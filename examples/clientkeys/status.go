@@ -24,7 +24,7 @@ func (s *status) declare(o *options) {
 }
 
 func (s *status) run(ctx context.Context, c *console) error {
-	st, err := s.rotator().Status(ctx)
+	st, err := stored(ctx, s.rotator())
 	if err != nil {
 		return err
 	}
@@ -42,6 +42,7 @@ func (s *status) run(ctx context.Context, c *console) error {
 	}
 	for _, old := range st.Retiring {
 		line("Retiring", old)
+		c.result("  kept until %s", date(old.Until))
 	}
 	c.result("Rotations: %d\nDue: %s\nNext: %s", st.Rotations, date(st.Due), date(st.Next))
 	return nil

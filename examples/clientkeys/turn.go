@@ -27,10 +27,13 @@ func (t *turn) make(ctx context.Context, c *console, rotator *selfservice.Rotato
 		move = func(ctx context.Context) error { return stepsDue(ctx, rotator) }
 	}
 	if err := move(ctx); err != nil {
-		if errors.Is(err, context.Canceled) {
+		switch {
+		case errors.Is(err, context.Canceled):
 			err = errors.New("interrupted")
+		case errors.Is(err, selfservice.ErrLockedOut):
+			return fmt.Errorf("%w: register a new key by hand and rotate again with it as the existing one", err)
 		}
-		return fmt.Errorf("%w; the active key is still good, and the next rotate goes on from here", err)
+		return fmt.Errorf("%w; no key is lost, and the next rotate goes on from here", err)
 	}
 	after, err := rotator.Status(ctx)
 	if err != nil {
