@@ -12,10 +12,15 @@ import (
 type console struct {
 	in       io.Reader
 	out, err io.Writer
+	lost     error // why a result was not printed
 }
 
 // result prints a line for a script.
-func (c *console) result(format string, args ...any) { fmt.Fprintf(c.out, format+"\n", args...) }
+func (c *console) result(format string, args ...any) {
+	if _, err := fmt.Fprintf(c.out, format+"\n", args...); err != nil {
+		c.lost = err
+	}
+}
 
 // tell prints a line for a person.
 func (c *console) tell(format string, args ...any) { fmt.Fprintf(c.err, format+"\n", args...) }

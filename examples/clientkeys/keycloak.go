@@ -31,7 +31,7 @@ type realm struct {
 }
 
 func (r *realm) declare(o *options) {
-	o.required(&r.Server, "KeycloakUrl", "u", "the server's URL")
+	o.requiredURL(&r.Server, "KeycloakUrl", "u", "the server's URL")
 	o.required(&r.Name, "Realm", "r", "the realm's name")
 	o.text(&r.adminID, "AdminClientId", "ac", "the client id of the administrator")
 	o.text(&r.adminRealm, "AdminRealm", "ar", "the administrator's realm (default: that of --Realm)")

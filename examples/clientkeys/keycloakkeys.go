@@ -85,7 +85,7 @@ func (k *keysUpload) file() (keycloak.KeyFile, error) {
 	case "jks":
 		f.Format = keycloak.FormatJKS
 	default:
-		return f, errors.New("--Format is not one of those that clientkeys help lists")
+		return f, errors.New("--Format is jwks, certificate, publickey, pkcs12 or jks")
 	}
 	var err error
 	if f.Format == keycloak.FormatPKCS12 || f.Format == keycloak.FormatJKS {

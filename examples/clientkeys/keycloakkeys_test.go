@@ -84,7 +84,7 @@ func TestKeycloakKeysUploadOfCertificateAndKeystore(t *testing.T) {
 		assert.Contains(t, k.must("keycloakstatus"), out)
 
 		for says, args := range map[string][]string{
-			"--Format is not one of":     {"-f", "jwt", "-p", k.path("one.pem")},
+			"--Format is jwks, certif":   {"-f", "jwt", "-p", k.path("one.pem")},
 			"--Add is for jwks":          {"-f", "certificate", "-add", "-p", k.path("one.pem")},
 			"the file of --PublicKeyPat": {"-p", k.path("absent")},
 			"password not accepted":      {"-f", "pkcs12", "-p", k.path("two.pfx"), "-pwdp", k.path("secret")},

@@ -93,6 +93,9 @@ func execute(ctx context.Context, c *console, args []string) error {
 		if err := cmd.run(ctx, c); err != nil {
 			return fmt.Errorf("%s: %w", cmd.name, err)
 		}
+		if c.lost != nil {
+			return fmt.Errorf("%s: it is done, but the result could not be printed: %w", cmd.name, c.lost)
+		}
 		return nil
 	}
 	return errors.New("unknown command (see: clientkeys help)")

@@ -157,9 +157,11 @@ func TestWrongUseFailsOnStderrWithoutRepeatingValues(t *testing.T) {
 		"needs an argument":                  {"generatejsonwebkey", "-n"},
 		"a value without an option":          {"generatejsonwebkey", "-n", "x", secret},
 		"missing --ClientId, --AuthorityUrl": {"updateclientkey", "-n", secret},
+		"--AuthorityUrl is no URL":           {"updateclientkey", "-c", "x", "-a", "helseid/" + secret, "-b", "https://x"},
+		"--BaseAddress is no URL":            {"updateclientkey", "-c", "x", "-a", "https://x", "-b", "localhost:" + secret},
 		"must not hold /":                    {"generatejsonwebkey", "-n", "../" + secret},
 		"--OutputTransform is":               {"generatejsonwebkey", "-n", "x", "-ot", secret},
-		"--Algorithm is not":                 {"generatejsonwebkey", "-n", "x", "-alg", secret},
+		"--Algorithm is RS256":               {"generatejsonwebkey", "-n", "x", "-alg", secret},
 		"--KeySize is for RSA":               {"generatejsonwebkey", "-n", "x", "-alg", "ES256", "-ks", "2048"},
 		"from 2048 to 8192":                  {"generatejsonwebkey", "-n", "x", "-ks", "1024"},
 		"missing --CertificatePassword":      {"generatecertificate", "-cn", secret},
@@ -174,4 +176,28 @@ func TestWrongUseFailsOnStderrWithoutRepeatingValues(t *testing.T) {
 			assert.NotContains(t, r.stderr, secret)
 		})
 	}
+}
+
+func TestAResultThatCannotBePrintedIsAFailure(t *testing.T) {
+	nowhere, err := os.Open(os.DevNull) // for reading
+	require.NoError(t, err)
+	defer nowhere.Close()
+	var stderr bytes.Buffer
+	cmd := program(t, "generatejsonwebkey", "-n", "mine", "-alg", "ES256")
+	cmd.Stdout, cmd.Stderr = nowhere, &stderr
+	require.Error(t, cmd.Run())
+	assert.Equal(t, 1, cmd.ProcessState.ExitCode())
+	assert.Contains(t, stderr.String(), "it is done, but the result could not be printed: ")
+	assert.FileExists(t, filepath.Join(cmd.Dir, "mine_private.json"))
+}
+
+func TestAFileIsReadUpToALimit(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	require.NoError(t, os.WriteFile(file, make([]byte, maxFile), 0o600))
+	data, err := readFile("Option", file)
+	require.NoError(t, err)
+	assert.Len(t, data, maxFile)
+	require.NoError(t, os.Truncate(file, 1<<40)) // no machine has the memory for it
+	_, err = readFile("Option", file)
+	assert.EqualError(t, err, "the file of --Option: it has more than 1048576 bytes")
 }

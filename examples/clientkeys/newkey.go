@@ -38,5 +38,5 @@ func (n *newKey) make() (*keys.Key, error) {
 			return keys.Generate(alg)
 		}
 	}
-	return nil, errors.New("--Algorithm is not one of those that clientkeys help lists")
+	return nil, errors.New("--Algorithm is RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512 or EdDSA")
 }

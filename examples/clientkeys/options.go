@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net/url"
 	"strings"
 	"time"
 )
@@ -19,6 +20,7 @@ type options struct {
 type option struct {
 	long, short, usage string
 	required           *string // nil: the command works without
+	url                bool    // of the required value
 }
 
 func newOptions() *options {
@@ -42,7 +44,12 @@ func (o *options) text(p *string, long, short, usage string) {
 }
 
 func (o *options) required(p *string, long, short, usage string) {
-	o.add(option{long, short, usage + " (required)", p}, func(name string) { o.set.StringVar(p, name, *p, "") })
+	o.add(option{long: long, short: short, usage: usage + " (required)", required: p}, func(name string) { o.set.StringVar(p, name, *p, "") })
+}
+
+func (o *options) requiredURL(p *string, long, short, usage string) {
+	o.required(p, long, short, usage)
+	o.list[len(o.list)-1].url = true
 }
 
 func (o *options) number(p *int, long, short, usage string) {
@@ -75,7 +82,18 @@ func (o *options) parse(args []string) error {
 	if len(missing) > 0 {
 		return errors.New("missing " + strings.Join(missing, ", "))
 	}
+	for _, opt := range o.list {
+		if opt.url && !isURL(*opt.required) {
+			return errors.New("--" + opt.long + " is no URL like https://example.no")
+		}
+	}
 	return nil
+}
+
+// isURL leaves it to the packages that call the address to refuse http.
+func isURL(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && u.Host != "" && (u.Scheme == "https" || u.Scheme == "http")
 }
 
 func (o *options) print(w io.Writer) {

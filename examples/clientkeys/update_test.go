@@ -2,6 +2,7 @@ package main
 
 import (
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
 	"testing"
@@ -130,12 +131,30 @@ func TestUpdateClientKeySaysWhatAFailureMeans(t *testing.T) {
 	}
 }
 
+func TestUpdateClientKeySaysWhatAnInterruptMeans(t *testing.T) {
+	f := setup(t)
+	f.write(t, "new", keystest.Key(t, keys.ES256))
+	cmd := program(t, f.at("updateclientkey", "-np", f.path("new_public.json"), "-ep", f.path("old_private.json"), "-y")...)
+	f.Inject(func(_ int, r *http.Request) *helseidtest.Fault {
+		if r.Method == http.MethodPost && r.URL.Path == "/v1/client-secret" {
+			cmd.Process.Signal(os.Interrupt)
+			return &helseidtest.Fault{Execute: true, Delay: time.Second}
+		}
+		return nil
+	})
+	r := finish(t, cmd)
+	assert.Equal(t, 1, r.code)
+	assert.Empty(t, r.stdout)
+	assert.Contains(t, r.stderr, "may be registered all the same")
+}
+
 func TestReadClientSecretExpirationPrintsUnixSeconds(t *testing.T) {
 	f := setup(t)
 	f.write(t, "new", keystest.Key(t, keys.ES256))
 	require.Equal(t, 0, invoke(t, "", f.at("updateclientkey", "-np", f.path("new_public.json"), "-ep", f.path("old_private.json"), "-y")...).code)
 
-	r := invoke(t, "", f.at("ReadClientSecretExpiration", "-ep", f.path("new_private.json"))...)
+	slash := []string{"-a", f.URL() + "/", "-b", f.URL() + "/"} // FHI's tool takes both
+	r := invoke(t, "", f.at("ReadClientSecretExpiration", append(slash, "-ep", f.path("new_private.json"))...)...)
 	require.Equal(t, 0, r.code, r.stderr)
 	assert.Equal(t, strconv.FormatInt(f.Keys(clientID)[1].Expiration.Unix(), 10)+"\n", r.stdout)
 

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/nokkel/nokkel/assertion"
@@ -69,6 +72,8 @@ func (u *updateKey) run(ctx context.Context, c *console) error {
 	if !u.yes && !c.confirm(question) {
 		return errors.New("not updated, as not confirmed")
 	}
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM) // to say what an interrupt may have cut off
+	defer stop()
 	client := u.client()
 	expires, err := client.UpdateClientSecret(ctx, existing, next)
 	if err != nil {
