@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -36,7 +37,10 @@ func killing(ctx context.Context, c child, kills *int) error {
 		life, cancel := context.WithTimeout(ctx, time.Duration(rand.Int64N(int64(c.Timing.MaxAge+c.Timing.Lease/2))))
 		cmd := exec.CommandContext(life, self, "-rotator", string(arg))
 		cmd.Stderr = os.Stderr
-		err := cmd.Run()
+		_, err := cmd.StdinPipe()
+		if err == nil {
+			err = cmd.Run()
+		}
 		ended := life.Err()
 		cancel()
 		switch {
@@ -50,8 +54,11 @@ func killing(ctx context.Context, c child, kills *int) error {
 	return ctx.Err()
 }
 
-// runRotator is the rotator's process.
+// runRotator is the rotator's process. It ends with the demo, which holds the
+// other end of its standard input, also when that one is killed.
 func runRotator(ctx context.Context, arg string) error {
+	ctx, cancel := context.WithCancel(ctx)
+	go func() { io.Copy(io.Discard, os.Stdin); cancel() }()
 	var c child
 	if err := json.Unmarshal([]byte(arg), &c); err != nil {
 		return err

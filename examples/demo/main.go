@@ -10,8 +10,10 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -32,7 +34,11 @@ type options struct {
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, os.Args[1:]); err != nil {
+	err := run(ctx, os.Args[1:])
+	if errors.Is(err, context.Canceled) {
+		err = errors.New("interrupted")
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "demo:", err)
 		os.Exit(1)
 	}
@@ -48,10 +54,12 @@ func run(ctx context.Context, args []string) error {
 	flags.BoolVar(&o.atOnce, "at-once", false, "let the server end the old key in the instant in which it takes the new one")
 	flags.BoolVar(&o.json, "json", false, "end with one JSON object on standard output")
 	flags.StringVar(&o.serve, "serve", "", "only serve the HelseID at this address")
-	child := flags.String("rotator", "", "") // what -kill starts
+	child := flags.String("rotator", "", "what -kill starts")
 	flags.Parse(args)
 
 	switch {
+	case flags.NArg() > 0:
+		return errors.New("an argument without an option (see: demo -help)")
 	case *child != "":
 		return runRotator(ctx, *child)
 	case o.serve != "":
@@ -64,9 +72,16 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	if o.json {
-		return json.NewEncoder(os.Stdout).Encode(result)
+		err = json.NewEncoder(os.Stdout).Encode(result)
+	} else {
+		err = result.print(os.Stdout)
 	}
-	result.print(os.Stdout)
+	if err != nil {
+		return err
+	}
+	if result.Rotations < o.rotations {
+		say("this machine is too slow for %d rotations in twice the time", o.rotations)
+	}
 	if result.Failures > 0 {
 		return fmt.Errorf("%d requests failed", result.Failures)
 	}
@@ -84,8 +99,8 @@ type result struct {
 	clients   int
 }
 
-func (r result) print(w *os.File) {
-	fmt.Fprintf(w, `
+func (r result) print(w io.Writer) error {
+	_, err := fmt.Fprintf(w, `
   clients            %10d
   requests           %10d   (%.0f a second)
   failed requests    %10d
@@ -93,4 +108,5 @@ func (r result) print(w *os.File) {
   killed rotators    %10d
   slowest request    %10.1f ms
 `, r.clients, r.Requests, float64(r.Requests)/r.seconds, r.Failures, r.Rotations, r.Kills, r.SlowestMS)
+	return err
 }

@@ -124,6 +124,7 @@ func serve(ctx context.Context, address string) error {
 	}
 	say("authority and base address  %s", server.URL())
 	say("client                      %s, its private key in ./%s", clientID, file)
+	say("end with                    Ctrl-C")
 	<-ctx.Done()
 	return nil
 }
