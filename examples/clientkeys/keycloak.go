@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/nokkel/nokkel/assertion"
 	"github.com/nokkel/nokkel/dpop"
@@ -56,7 +57,21 @@ func (r *realm) admin() (*keycloak.Admin, error) {
 	if r.dpop {
 		prover = &dpop.Prover{}
 	}
-	return &keycloak.Admin{Realm: r.Realm, Tokens: home.Tokens(auth, prover)}, nil
+	return &keycloak.Admin{Realm: r.Realm, Tokens: adminTokens{home.Tokens(auth, prover), r.adminID}}, nil
+}
+
+// adminTokens says whose login failed: two clients are at work here.
+type adminTokens struct {
+	*assertion.TokenSource
+	clientID string
+}
+
+func (t adminTokens) BoundToken(ctx context.Context) (string, *keys.Key, error) {
+	token, key, err := t.TokenSource.BoundToken(ctx)
+	if err != nil {
+		err = fmt.Errorf("the administrator %q gets no token: %w", t.clientID, err)
+	}
+	return token, key, err
 }
 
 func (r *realm) authenticator(home keycloak.Realm) (assertion.Authenticator, error) {
@@ -69,7 +84,10 @@ func (r *realm) authenticator(home keycloak.Realm) (assertion.Authenticator, err
 			return nil, err
 		}
 		key, err := keys.Parse(data, keys.Options{})
-		return home.Signer(r.adminID, key), err
+		if err != nil {
+			return nil, fmt.Errorf("--AdminPrivateJwkPath: %w", err)
+		}
+		return home.Signer(r.adminID, key), nil
 	}
 	secret, err := readSecret("AdminSecretPath", r.secretPath, adminVariable)
 	if err == nil && secret.IsZero() {

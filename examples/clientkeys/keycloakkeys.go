@@ -49,7 +49,7 @@ func (k *keysUpload) run(ctx context.Context, c *console) error {
 			return errors.New("--Add is for jwks; the other formats have room for one key")
 		}
 		if added, err = keys.ParsePublic(file.Content, keys.Options{}); err != nil {
-			return err
+			return fmt.Errorf("--PublicKeyPath: %w", err)
 		}
 		question = fmt.Sprintf("Add the key %s to those of client %q?", added.KeyID(), k.clientID)
 	}
