@@ -49,6 +49,14 @@ type Client struct {
 
 	mu         sync.Mutex // one update at a time: each ends the token of the one before
 	discovered *assertion.Metadata
+	unsaved    *unsaved
+}
+
+// unsaved is a registration that the store did not take. The access token that
+// the store has may be dead; nobody else has this one.
+type unsaved struct {
+	Registration
+	over string // the version that the store had
 }
 
 // Registration is what a server gives a client to manage itself with (RFC 7591
@@ -76,7 +84,9 @@ func (c *Client) Adopt(ctx context.Context, r Registration) error {
 	if r.ClientID == "" || r.AccessToken.IsZero() {
 		return refuse(ErrConfig, "client id and registration access token are needed")
 	}
-	_, version, err := c.registration(ctx)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_, version, err := c.stored(ctx)
 	if err == nil || !errors.Is(err, ErrNotAdopted) {
 		return err
 	}
@@ -87,8 +97,18 @@ func (c *Client) Adopt(ctx context.Context, r Registration) error {
 	return err
 }
 
-// registration reads the store.
+// registration reads the store, once that has taken what it did not take
+// before. Where another replica has written since, its registration is newer.
 func (c *Client) registration(ctx context.Context) (Registration, string, error) {
+	r, version, err := c.stored(ctx)
+	if err == nil && c.unsaved != nil && c.unsaved.over == version {
+		r = c.unsaved.Registration
+		version, err = c.save(ctx, r, version)
+	}
+	return r, version, err
+}
+
+func (c *Client) stored(ctx context.Context) (Registration, string, error) {
 	blob, version, err := c.Store.Load(ctx)
 	if err != nil {
 		return Registration{}, "", fmt.Errorf("dcr: reading the store: %w", err)
@@ -108,11 +128,13 @@ func (c *Client) save(ctx context.Context, r Registration, version string) (stri
 	if err := json.NewEncoder(&blob).Encode(storedRegistration{r.ClientID, r.URI, r.AccessToken.Reveal()}); err != nil {
 		return "", err
 	}
-	version, err := c.Store.Save(ctx, blob.Bytes(), version)
+	next, err := c.Store.Save(ctx, blob.Bytes(), version)
 	if err != nil {
+		c.unsaved = &unsaved{r, version}
 		return "", fmt.Errorf("dcr: writing the store: %w", err)
 	}
-	return version, nil
+	c.unsaved = nil
+	return next, nil
 }
 
 // Read returns the client's metadata as the server has it (RFC 7592 §2.1): at

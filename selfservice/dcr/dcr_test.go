@@ -1,10 +1,12 @@
 package dcr_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -109,6 +111,50 @@ func TestLostAccessTokenIsSaidAndTheKeyStillWorks(t *testing.T) {
 	require.NoError(t, c.Keys().Verify(t.Context(), selfservice.Credential{Key: key}))
 	c.Recover = s.recover
 	require.NoError(t, r.Rotate(t.Context()))
+}
+
+// fullDisk is a store that reads but does not take the next writes.
+type fullDisk struct {
+	selfservice.Mem
+	refuse int
+}
+
+func (d *fullDisk) Save(ctx context.Context, blob []byte, version string) (string, error) {
+	if d.refuse > 0 {
+		d.refuse--
+		return "", syscall.ENOSPC
+	}
+	return d.Mem.Save(ctx, blob, version)
+}
+
+// TestAnAccessTokenIsKeptUntilTheStoreTakesIt: the one that the store has is
+// dead by then, and nobody could get another.
+func TestAnAccessTokenIsKeptUntilTheStoreTakesIt(t *testing.T) {
+	key := newKey(t)
+	s := newServer(withKey(key.PublicKey()))
+	disk := &fullDisk{}
+	c := &dcr.Client{Store: disk, Issuer: issuer, Base: providertest.Handler(s)}
+	require.NoError(t, c.Adopt(t.Context(), s.registration()))
+	r := &selfservice.Rotator{Provider: c.Keys(), Store: &selfservice.Mem{}}
+	require.NoError(t, r.Adopt(t.Context(), selfservice.Credential{Key: key}))
+	disk.refuse = 2
+	for range 2 {
+		_, err := c.Update(t.Context(), func(dcr.Metadata) (bool, error) { return true, nil })
+		require.ErrorIs(t, err, syscall.ENOSPC)
+	}
+	require.NoError(t, r.Rotate(t.Context()))
+	blob, _, err := disk.Load(t.Context())
+	require.NoError(t, err)
+	assert.Contains(t, string(blob), s.access)
+
+	disk.refuse = 1
+	_, err = c.Update(t.Context(), func(dcr.Metadata) (bool, error) { return true, nil })
+	require.ErrorIs(t, err, syscall.ENOSPC)
+	other := &dcr.Client{Store: disk, Base: c.Base, Recover: s.recover}
+	_, err = other.Read(t.Context())
+	require.NoError(t, err, "another replica asks an administrator")
+	_, err = c.Read(t.Context())
+	require.NoError(t, err, "and has the newer one")
 }
 
 func TestSecretFollowsTheServersExpiry(t *testing.T) {

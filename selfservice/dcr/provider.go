@@ -99,7 +99,7 @@ func (p secretProvider) Issue(ctx context.Context, _ selfservice.Credential, bef
 
 // verify gets a fresh token.
 func (c *Client) verify(ctx context.Context, auth func(clientID, issuer string) assertion.Authenticator) error {
-	r, _, err := c.registration(ctx)
+	r, _, err := c.stored(ctx)
 	if err != nil {
 		return err
 	}
