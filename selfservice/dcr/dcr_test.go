@@ -80,10 +80,14 @@ func TestEveryFaultAtEveryPoint(t *testing.T) {
 	}
 }
 
+// encryptionKey is a key of another purpose, with a member that nobody here
+// knows.
+func encryptionKey(t *testing.T) json.RawMessage {
+	return json.RawMessage(strings.Replace(string(newKey(t).PublicKey().JWK()), `"use":"sig"`, `"use":"enc","x-own":1`, 1))
+}
+
 func TestForeignKeysAndMetadataSurvive(t *testing.T) {
-	key := newKey(t)
-	// A key of another purpose, with a member that nobody here knows.
-	encryption := json.RawMessage(strings.Replace(string(newKey(t).PublicKey().JWK()), `"use":"sig"`, `"use":"enc","x-own":1`, 1))
+	key, encryption := newKey(t), encryptionKey(t)
 	s := newServer(withKey(key.PublicKey(), encryption))
 	s.metadata["x_vendor"] = map[string]any{"deep": []any{"a", 1.0}}
 	r := &selfservice.Rotator{Provider: client(t, s).Keys(), Store: &selfservice.Mem{}}
@@ -181,7 +185,7 @@ func TestSecretFollowsTheServersExpiry(t *testing.T) {
 
 func TestLastKeyIsNotRemoved(t *testing.T) {
 	key := newKey(t)
-	s := newServer(withKey(key.PublicKey()))
+	s := newServer(withKey(key.PublicKey(), encryptionKey(t)))
 	p := client(t, s).Keys().(selfservice.Remover)
 	err := p.Remove(t.Context(), selfservice.Credential{Key: key}, selfservice.Registration{Fingerprint: key.Thumbprint()})
 	require.ErrorIs(t, err, dcr.ErrConfig)

@@ -123,8 +123,8 @@ func (m Metadata) drop(thumbprint string) (bool, error) {
 	switch {
 	case len(rest) == len(all):
 		return false, nil
-	case len(rest) == 0:
-		return false, refuse(ErrConfig, "this is the client's last key")
+	case !slices.ContainsFunc(rest, func(k jwk) bool { return k.thumbprint != "" }):
+		return false, refuse(ErrConfig, "this is the client's last key that signs")
 	}
 	return true, m.setKeys(rest)
 }

@@ -81,6 +81,9 @@ func (p *Provider) Verify(ctx context.Context, c selfservice.Credential) error {
 	if err != nil {
 		return err
 	}
+	if p.Token == nil {
+		return fmt.Errorf("%w: a jwksurl.Provider without Token", selfservice.ErrConfig)
+	}
 	return rest.Verdict(p.Token(ctx, key))
 }
 

@@ -172,4 +172,10 @@ func TestNotPublishedIsSaid(t *testing.T) {
 	}
 }
 
+func TestAProviderWithoutTokenVerifiesNothing(t *testing.T) {
+	key, err := keys.Generate(keys.ES256)
+	require.NoError(t, err)
+	require.ErrorIs(t, new(jwksurl.Provider).Verify(t.Context(), selfservice.Credential{Key: key}), selfservice.ErrConfig)
+}
+
 func readJSON(r io.Reader, v any) error { return json.NewDecoder(r).Decode(v) }
