@@ -103,17 +103,20 @@ func (c *Client) manage(ctx context.Context, as selfservice.Credential) (*Admin,
 // the server answers only to a client that has proved itself.
 func (c *Client) Verify(ctx context.Context, cred selfservice.Credential) error {
 	_, err := c.tokens(cred).Token(ctx)
-	var refused *assertion.Error
+	var token *assertion.Error
 	// One and the same answer says "wrong secret" and "no service account".
-	if errors.As(err, &refused) && refused.Status == http.StatusUnauthorized && refused.Code == "unauthorized_client" {
-		if c.introspect(ctx, cred) == nil {
-			err = nil
-		}
+	if errors.As(err, &token) && token.Status == http.StatusUnauthorized && token.Code == "unauthorized_client" {
+		return c.introspect(ctx, cred, err)
 	}
 	return verdict(err)
 }
 
-func (c *Client) introspect(ctx context.Context, cred selfservice.Credential) error {
+// introspect returns nil when the client may introspect tokens as cred, and
+// the token endpoint's refusal when it may not. While the server is busy or
+// out of reach neither is known.
+func (c *Client) introspect(ctx context.Context, cred selfservice.Credential, refusedToken error) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
 	form := strings.NewReader(url.Values{"token": {"none"}}.Encode())
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.Realm.endpoint("token/introspect"), form)
 	if err != nil {
@@ -123,14 +126,17 @@ func (c *Client) introspect(ctx context.Context, cred selfservice.Credential) er
 	transport := &assertion.Transport{Auth: c.authenticator(cred), Endpoint: c.Realm.endpoint("token"), Base: c.Realm.Base}
 	resp, err := transport.RoundTrip(req)
 	if err != nil {
-		return err
+		return wrap(err)
 	}
 	defer resp.Body.Close()
 	io.Copy(io.Discard, io.LimitReader(resp.Body, maxBody)) // the connection serves again
-	if resp.StatusCode != http.StatusOK {
+	switch {
+	case resp.StatusCode == http.StatusOK:
+		return nil
+	case resp.StatusCode >= 500 || resp.StatusCode == http.StatusTooManyRequests:
 		return refusal(resp, nil)
 	}
-	return nil
+	return verdict(refusedToken)
 }
 
 // verdict tells the engine what a failure means.

@@ -1,7 +1,9 @@
 package keycloak_test
 
 import (
+	"errors"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -176,6 +178,34 @@ func TestVerifyWithoutAServiceAccount(t *testing.T) {
 		require.False(t, tg.acceptsKey("web", newKey(t)))
 	})
 }
+
+// TestVerifyKnowsNothingOfABusyServer: without a service account the token
+// endpoint says the same to a right secret as to a wrong one.
+func TestVerifyKnowsNothingOfABusyServer(t *testing.T) {
+	server := keycloaktest.Start(t)
+	server.AddRealm("test")
+	tg := &target{t: t, tokens: server.Admin()}
+	tg.use(keycloak.Realm{Server: server.URL, Name: "test"})
+	_, secret := tg.client("web", map[string]any{"serviceAccountsEnabled": false})
+	for status, want := range map[int]error{
+		http.StatusServiceUnavailable: keycloak.ErrRefused, http.StatusTooManyRequests: keycloak.ErrRefused, http.StatusForbidden: selfservice.ErrRefused,
+	} {
+		tg.realm.Base = roundTripper(func(r *http.Request) (*http.Response, error) {
+			if !strings.HasSuffix(r.URL.Path, "/introspect") {
+				return http.DefaultTransport.RoundTrip(r)
+			}
+			return &http.Response{StatusCode: status, Header: http.Header{}, Body: http.NoBody, Request: r}, nil
+		})
+		client := &keycloak.Client{Realm: tg.realm, ClientID: "web"}
+		err := client.Verify(t.Context(), selfservice.Credential{Secret: secret})
+		require.ErrorIs(t, err, want)
+		require.Equal(t, want == selfservice.ErrRefused, errors.Is(err, selfservice.ErrRefused), status)
+	}
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 // TestSecretsThatSomebodyEndedStayEnded: a rotation must not bring a secret
 // back that an administrator has replaced.
