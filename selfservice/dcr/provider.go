@@ -105,11 +105,11 @@ func (c *Client) verify(ctx context.Context, auth func(clientID, issuer string) 
 	}
 	m, err := c.metadata(ctx)
 	if err != nil {
-		return verdict(err)
+		return err
 	}
 	tokens := &assertion.TokenSource{Endpoint: m.TokenEndpoint, Auth: auth(r.ClientID, m.Issuer), Base: c.Base}
 	_, err = tokens.Token(ctx)
-	return verdict(err)
+	return rest.Verdict(err)
 }
 
 func (c *Client) metadata(ctx context.Context) (*assertion.Metadata, error) {
@@ -125,12 +125,12 @@ func (c *Client) metadata(ctx context.Context) (*assertion.Metadata, error) {
 	return m, err
 }
 
-// verdict tells the engine what a failure means. A refused registration access
-// token is no refusal of the credential.
+// verdict tells the engine what the failure of a call by the registration
+// access token means: never that the credential is refused.
 func verdict(err error) error {
 	var own *Error
 	if errors.As(err, &own) {
 		return &selfservice.CallError{Wait: own.RetryAfter, Err: err}
 	}
-	return rest.Verdict(err)
+	return err
 }

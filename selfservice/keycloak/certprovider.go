@@ -58,14 +58,14 @@ func (p CertificateCut) Make(ctx context.Context, like selfservice.Credential) (
 func (p CertificateCut) List(ctx context.Context, as selfservice.Credential) ([]selfservice.Registration, error) {
 	a, info, err := p.manage(ctx, as)
 	if err != nil {
-		return nil, verdict(err)
+		return nil, p.verdict(err)
 	}
 	if info.storesJWKS() || info.Attributes[useJWKSURL] == "true" {
 		return nil, refuse(ErrMode, "its keys are in a JWKS")
 	}
 	stored, err := a.StoredKey(ctx, info.ID)
 	if err != nil || stored.Certificate == nil {
-		return nil, verdict(err)
+		return nil, p.verdict(err)
 	}
 	return []selfservice.Registration{{
 		KeyID: certs.KeyID(stored.PublicKey), Fingerprint: stored.PublicKey.Thumbprint(),
@@ -89,5 +89,5 @@ func (p CertificateCut) Register(ctx context.Context, as, c selfservice.Credenti
 	}
 	return selfservice.Registration{
 		KeyID: key.KeyID(), Fingerprint: key.Thumbprint(), Created: chain[0].NotBefore, Expires: chain[0].NotAfter,
-	}, verdict(err)
+	}, p.verdict(err)
 }

@@ -139,7 +139,18 @@ func (c *Client) introspect(ctx context.Context, cred selfservice.Credential, re
 	return verdict(refusedToken)
 }
 
-// verdict tells the engine what a failure means.
+// verdict tells the engine what the failure of a call means that the client's
+// manager made: that an Admin is refused says nothing of the client.
+func (c *Client) verdict(err error) error {
+	err = verdict(err)
+	var e *selfservice.CallError
+	if c.Admin != nil && errors.As(err, &e) {
+		e.Rule = nil
+	}
+	return err
+}
+
+// verdict tells the engine what a token that is refused means.
 func verdict(err error) error {
 	var token *assertion.Error
 	if errors.As(err, &token) {

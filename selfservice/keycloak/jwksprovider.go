@@ -21,7 +21,7 @@ var (
 func (p JWKS) List(ctx context.Context, as selfservice.Credential) ([]selfservice.Registration, error) {
 	_, info, err := p.manage(ctx, as)
 	if err != nil {
-		return nil, verdict(err)
+		return nil, p.verdict(err)
 	}
 	set, err := info.keys()
 	return registrations(set), err
@@ -45,7 +45,7 @@ func (p JWKS) Register(ctx context.Context, as, c selfservice.Credential) (selfs
 	if err == nil {
 		err = a.AddKey(ctx, info.ID, key.PublicKey())
 	}
-	return selfservice.Registration{KeyID: key.KeyID(), Fingerprint: key.Thumbprint()}, verdict(err)
+	return selfservice.Registration{KeyID: key.KeyID(), Fingerprint: key.Thumbprint()}, p.verdict(err)
 }
 
 // Remove takes a key out of the stored ones. It is refused at once.
@@ -54,5 +54,5 @@ func (p JWKS) Remove(ctx context.Context, as selfservice.Credential, r selfservi
 	if err == nil {
 		err = a.RemoveKey(ctx, info.ID, r.Fingerprint)
 	}
-	return verdict(err)
+	return p.verdict(err)
 }

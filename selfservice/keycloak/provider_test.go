@@ -10,6 +10,7 @@ import (
 	"github.com/nokkel/nokkel/assertion"
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/dcr"
 	"github.com/nokkel/nokkel/selfservice/keycloak"
 	"github.com/nokkel/nokkel/selfservice/keycloak/keycloaktest"
 	"github.com/nokkel/nokkel/selfservice/providertest"
@@ -146,6 +147,31 @@ func TestEveryFaultAtEveryPoint(t *testing.T) {
 			target.Gone, target.ServerMade = true, true
 			return target
 		})
+	})
+}
+
+// TestARefusedAdministratorIsNotARefusedClient: the engine would look for
+// another credential, and tell of one that is refused.
+func TestARefusedAdministratorIsNotARefusedClient(t *testing.T) {
+	each(t, func(tg *target) {
+		t, ctx := tg.t, tg.t.Context()
+		id, secret := tg.client("app", nil)
+		wrong := &assertion.Basic{ClientID: "app", Secret: firstSecret()}
+		client := &keycloak.Client{Realm: tg.realm, ClientID: "app", Admin: &keycloak.Admin{Realm: tg.realm, Tokens: tg.realm.Tokens(wrong, nil)}}
+		_, err := keycloak.Secret{Client: client}.List(ctx, selfservice.Credential{Secret: secret})
+		require.ErrorIs(t, err, assertion.ErrInvalidClient)
+		require.NotErrorIs(t, err, selfservice.ErrRefused)
+		client.Admin = nil
+		_, err = keycloak.Secret{Client: client}.List(ctx, selfservice.Credential{Secret: firstSecret()})
+		require.ErrorIs(t, err, selfservice.ErrRefused)
+
+		client.Admin = &keycloak.Admin{Realm: tg.realm, Tokens: tg.realm.Tokens(wrong, nil)}
+		require.NoError(t, tg.admin.SetKeys(ctx, id, set(newKey(t))))
+		registered := client.Registered(&selfservice.Mem{})
+		require.NoError(t, registered.Adopt(ctx, dcr.Registration{ClientID: "app", URI: tg.realm.RegistrationURI("app"), AccessToken: keys.NewSecret("lost")}))
+		_, err = registered.Keys().List(ctx, selfservice.Credential{})
+		require.Error(t, err)
+		require.NotErrorIs(t, err, selfservice.ErrRefused)
 	})
 }
 

@@ -30,15 +30,15 @@ var (
 func (p Secret) List(ctx context.Context, as selfservice.Credential) ([]selfservice.Registration, error) {
 	a, info, err := p.manage(ctx, as)
 	if err != nil {
-		return nil, verdict(err)
+		return nil, p.verdict(err)
 	}
 	main, err := a.ClientSecret(ctx, info.ID)
 	if err != nil {
-		return nil, verdict(err)
+		return nil, p.verdict(err)
 	}
 	rotated, err := a.RotatedSecret(ctx, info.ID)
 	if err != nil {
-		return nil, verdict(err)
+		return nil, p.verdict(err)
 	}
 	var list []selfservice.Registration
 	if !main.IsZero() {
@@ -64,7 +64,7 @@ func (c *ClientInfo) registration(main keys.Secret) selfservice.Registration {
 func (p Secret) Issue(ctx context.Context, as selfservice.Credential, before []selfservice.Registration) (selfservice.Credential, selfservice.Registration, error) {
 	secret, info, err := p.issue(ctx, as, before)
 	if err != nil {
-		return selfservice.Credential{}, selfservice.Registration{}, verdict(err)
+		return selfservice.Credential{}, selfservice.Registration{}, p.verdict(err)
 	}
 	return selfservice.Credential{Secret: secret}, info.registration(secret), nil
 }
@@ -105,13 +105,13 @@ func (p Secret) issue(ctx context.Context, as selfservice.Credential, before []s
 func (p Secret) Remove(ctx context.Context, as selfservice.Credential, r selfservice.Registration) error {
 	a, info, err := p.manage(ctx, as)
 	if err != nil {
-		return verdict(err)
+		return p.verdict(err)
 	}
 	rotated, err := a.RotatedSecret(ctx, info.ID)
 	if err == nil && selfservice.SecretFingerprint(rotated) == r.Fingerprint {
 		err = a.InvalidateRotatedSecret(ctx, info.ID)
 	}
-	return verdict(err)
+	return p.verdict(err)
 }
 
 // OwnSecret rotates a client secret that is made here, so that it is saved
@@ -159,13 +159,13 @@ func (p OwnSecret) Register(ctx context.Context, as, c selfservice.Credential) (
 	}
 	a, info, err := p.manage(ctx, as)
 	if err != nil {
-		return selfservice.Registration{}, verdict(err)
+		return selfservice.Registration{}, p.verdict(err)
 	}
 	if err := p.replace(ctx, a, info.ID, as.Secret, next); err != nil {
-		return selfservice.Registration{}, verdict(err)
+		return selfservice.Registration{}, p.verdict(err)
 	}
 	if info, err = a.Client(ctx, info.ID); err != nil {
-		return selfservice.Registration{}, verdict(err)
+		return selfservice.Registration{}, p.verdict(err)
 	}
 	return info.registration(next), nil
 }

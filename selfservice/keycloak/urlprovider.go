@@ -34,7 +34,7 @@ const refetch = 11 * time.Second // more than the 10 s between two fetches
 func (p JWKSURL) List(ctx context.Context, as selfservice.Credential) ([]selfservice.Registration, error) {
 	url, _, err := p.url(ctx, as)
 	if err != nil {
-		return nil, verdict(err)
+		return nil, p.verdict(err)
 	}
 	set, err := url.Published(ctx)
 	return registrations(set), err
@@ -44,7 +44,7 @@ func (p JWKSURL) List(ctx context.Context, as selfservice.Credential) ([]selfser
 func (p JWKSURL) Register(ctx context.Context, as, c selfservice.Credential) (selfservice.Registration, error) {
 	url, _, err := p.url(ctx, as)
 	if err != nil {
-		return selfservice.Registration{}, verdict(err)
+		return selfservice.Registration{}, p.verdict(err)
 	}
 	return url.Register(ctx, as, c)
 }
@@ -64,7 +64,7 @@ func (p JWKSURL) Activate(context.Context, selfservice.Credential, selfservice.R
 func (p JWKSURL) Remove(ctx context.Context, as selfservice.Credential, r selfservice.Registration) error {
 	url, info, err := p.url(ctx, as)
 	if err != nil {
-		return verdict(err)
+		return p.verdict(err)
 	}
 	set, err := url.Published(ctx)
 	if err != nil {
@@ -75,7 +75,7 @@ func (p JWKSURL) Remove(ctx context.Context, as selfservice.Credential, r selfse
 			return &Error{Rule: ErrPublished, Wait: refetch}
 		}
 	}
-	return verdict(p.admin(as).UpdateClient(ctx, info.ID, Change{}))
+	return p.verdict(p.admin(as).UpdateClient(ctx, info.ID, Change{}))
 }
 
 func (p JWKSURL) url(ctx context.Context, as selfservice.Credential) (*jwksurl.Provider, *ClientInfo, error) {
