@@ -3,6 +3,7 @@ package keycloak_test
 import (
 	"errors"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -236,18 +237,53 @@ func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { retur
 // TestSecretsThatSomebodyEndedStayEnded: a rotation must not bring a secret
 // back that an administrator has replaced.
 func TestSecretsThatSomebodyEndedStayEnded(t *testing.T) {
+	for name, end := range map[string]func(*target, string){
+		"by ending it": func(tg *target, id string) {
+			require.NoError(tg.t, tg.admin.InvalidateRotatedSecret(tg.t.Context(), id))
+		},
+		"by time": func(tg *target, id string) { // it is shown on
+			require.NoError(tg.t, tg.admin.UpdateClient(tg.t.Context(), id, keycloak.Change{Attributes: map[string]string{
+				"client.secret.rotated.expiration.time": strconv.FormatInt(time.Now().Add(-time.Minute).Unix(), 10),
+			}}))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			each(t, func(tg *target) {
+				t, ctx := tg.t, tg.t.Context()
+				tg.policy(7*day, 2*day, day)
+				id, stolen := tg.client("app", nil)
+				theirs, err := tg.admin.RegenerateSecret(ctx, id)
+				require.NoError(t, err)
+				end(tg, id)
+				require.False(t, tg.acceptsSecret("app", stolen))
+				own := keycloak.OwnSecret{Client: &keycloak.Client{Realm: tg.realm, ClientID: "app", Admin: tg.admin}, Overlap: time.Hour}
+				_, err = own.Register(ctx, selfservice.Credential{Secret: stolen}, selfservice.Credential{Secret: firstSecret()})
+				require.NoError(t, err)
+				require.True(t, tg.acceptsSecret("app", firstSecret()))
+				require.True(t, tg.acceptsSecret("app", theirs))
+				require.False(t, tg.acceptsSecret("app", stolen))
+			})
+		})
+	}
+}
+
+// TestSecretsInAVaultStayThere: what the realm holds then is a reference.
+func TestSecretsInAVaultStayThere(t *testing.T) {
 	each(t, func(tg *target) {
 		t, ctx := tg.t, tg.t.Context()
 		tg.policy(7*day, 2*day, day)
-		id, stolen := tg.client("app", nil)
-		_, err := tg.admin.RegenerateSecret(ctx, id)
+		id, secret := tg.client("app", nil)
+		reference := keys.NewSecret("${vault.app}")
+		require.NoError(t, tg.admin.UpdateClient(ctx, id, keycloak.Change{Secret: reference}))
+		client := &keycloak.Client{Realm: tg.realm, ClientID: "app", Admin: tg.admin}
+		before, err := keycloak.Secret{Client: client}.List(ctx, selfservice.Credential{})
 		require.NoError(t, err)
-		require.NoError(t, tg.admin.InvalidateRotatedSecret(ctx, id))
-		require.False(t, tg.acceptsSecret("app", stolen))
-		own := keycloak.OwnSecret{Client: &keycloak.Client{Realm: tg.realm, ClientID: "app", Admin: tg.admin}, Overlap: time.Hour}
-		_, err = own.Register(ctx, selfservice.Credential{Secret: stolen}, selfservice.Credential{Secret: firstSecret()})
+		_, _, err = keycloak.Secret{Client: client}.Issue(ctx, selfservice.Credential{Secret: secret}, before)
+		require.ErrorIs(t, err, keycloak.ErrMode)
+		_, err = keycloak.OwnSecret{Client: client}.Register(ctx, selfservice.Credential{Secret: secret}, selfservice.Credential{Secret: firstSecret()})
+		require.ErrorIs(t, err, keycloak.ErrMode)
+		main, err := tg.admin.ClientSecret(ctx, id)
 		require.NoError(t, err)
-		require.True(t, tg.acceptsSecret("app", firstSecret()))
-		require.False(t, tg.acceptsSecret("app", stolen))
+		require.True(t, main.Equal(reference))
 	})
 }

@@ -82,8 +82,8 @@ func (p Secret) issue(ctx context.Context, as selfservice.Credential, before []s
 	if !main.IsZero() && !slices.ContainsFunc(before, known) {
 		return main, info, nil
 	}
-	if strings.HasPrefix(main.Reveal(), "${vault.") {
-		return keys.Secret{}, nil, refuse(ErrMode, "its secret is kept in a vault, and a new one would replace the reference")
+	if err := notInVault(main); err != nil {
+		return keys.Secret{}, nil, err
 	}
 	if p.Admin == nil {
 		switch overlap, err := a.Overlap(ctx, info.ID); {
@@ -99,6 +99,15 @@ func (p Secret) issue(ctx context.Context, as selfservice.Credential, before []s
 	}
 	info, err = a.Client(ctx, info.ID)
 	return next, info, err
+}
+
+// notInVault refuses to replace a reference to a vault (from 26.6 on) by a
+// secret.
+func notInVault(main keys.Secret) error {
+	if strings.HasPrefix(main.Reveal(), "${vault.") {
+		return refuse(ErrMode, "its secret is kept in a vault, and a new one would replace the reference")
+	}
+	return nil
 }
 
 // Remove ends the secret before the main one, if it is this one.
@@ -161,7 +170,7 @@ func (p OwnSecret) Register(ctx context.Context, as, c selfservice.Credential) (
 	if err != nil {
 		return selfservice.Registration{}, p.verdict(err)
 	}
-	if err := p.replace(ctx, a, info.ID, as.Secret, next); err != nil {
+	if err := p.replace(ctx, a, info, as.Secret, next); err != nil {
 		return selfservice.Registration{}, p.verdict(err)
 	}
 	if info, err = a.Client(ctx, info.ID); err != nil {
@@ -170,18 +179,22 @@ func (p OwnSecret) Register(ctx context.Context, as, c selfservice.Credential) (
 	return info.registration(next), nil
 }
 
-func (p OwnSecret) replace(ctx context.Context, a *Admin, id string, active, next keys.Secret) error {
+func (p OwnSecret) replace(ctx context.Context, a *Admin, info *ClientInfo, active, next keys.Secret) error {
+	id := info.ID
 	main, err := a.ClientSecret(ctx, id)
 	if err != nil || main.Equal(next) {
+		return err
+	}
+	if err := notInVault(main); err != nil {
 		return err
 	}
 	rotated, err := a.RotatedSecret(ctx, id)
 	if err != nil {
 		return err
 	}
-	old := active
-	if !active.Equal(main) && !active.Equal(rotated) {
-		old = main // somebody ended the active one, who may have had a reason
+	old := main
+	if active.Equal(rotated) && time.Now().Before(info.SecretTimes().RotatedExpires) {
+		old = active // the main one is of somebody who has not told us
 	}
 	err = a.CarryOver(ctx, id, old, next, p.lifetime(), p.overlap())
 	if p.Cut && errors.Is(err, ErrNoOverlap) {

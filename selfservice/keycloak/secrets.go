@@ -116,6 +116,9 @@ func (a *Admin) CarryOver(ctx context.Context, id string, old, next keys.Secret,
 		return refuse(ErrNoOverlap, "")
 	}
 	now := time.Now()
+	if info.SecretTimes().Created.Sub(now) > overlap {
+		return refuse(ErrConfig, "the secret is from the future: the clock of this machine is wrong") // and both would end at once
+	}
 	err = a.update(ctx, info, Change{Secret: next, Attributes: map[string]string{
 		rotatedSecret:  old.Reveal(),
 		rotatedCreated: unix(now), rotatedExpires: unix(now.Add(overlap)),

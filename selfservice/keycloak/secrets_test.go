@@ -173,6 +173,24 @@ func TestCarryOver(t *testing.T) {
 	})
 }
 
+// TestCarryOverNoticesAClockThatIsBehind: by such a clock the new secret would
+// have ended at the server before it began, and taken the old one with it.
+func TestCarryOverNoticesAClockThatIsBehind(t *testing.T) {
+	each(t, func(tg *target) {
+		t, ctx := tg.t, tg.t.Context()
+		tg.policy(7*day, 2*day, day)
+		id, secret := tg.client("app", nil)
+		require.NoError(t, tg.admin.UpdateClient(ctx, id, keycloak.Change{Attributes: map[string]string{
+			"client.secret.creation.time": strconv.FormatInt(time.Now().Add(2*time.Hour).Unix(), 10),
+		}}))
+		require.ErrorIs(t, tg.admin.CarryOver(ctx, id, secret, firstSecret(), day, time.Hour), keycloak.ErrConfig)
+		assert.True(t, tg.acceptsSecret("app", secret))
+		require.NoError(t, tg.admin.CarryOver(ctx, id, secret, firstSecret(), day, 3*time.Hour))
+		assert.True(t, tg.acceptsSecret("app", secret))
+		assert.True(t, tg.acceptsSecret("app", firstSecret()))
+	})
+}
+
 func TestCarryOverRefusesWhatTheServerWouldTake(t *testing.T) {
 	secret := keys.NewSecret("0123456789012345678901234567890123456789")
 	other := keys.NewSecret("9876543210987654321098765432109876543210")
