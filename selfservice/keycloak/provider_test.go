@@ -141,6 +141,38 @@ func TestEveryFaultAtEveryPoint(t *testing.T) {
 			return target
 		})
 	}
+	registered := func(f *faulty, first selfservice.Credential, provider func(*dcr.Client) selfservice.Provider) *providertest.Target {
+		token, err := f.admin.RegistrationToken(f.t.Context(), f.id)
+		require.NoError(f.t, err)
+		r := dcr.Registration{ClientID: "app", URI: f.realm(nil).RegistrationURI("app"), AccessToken: token}
+		registration := &selfservice.Mem{}
+		require.NoError(f.t, (&dcr.Client{Store: registration}).Adopt(f.t.Context(), r))
+		target := f.target(first, nil)
+		target.Provider = func(io *providertest.IO) selfservice.Provider {
+			return provider(f.client(io).Registered(io.Store(registration))) // an administrator replaces what is lost
+		}
+		return target
+	}
+	t.Run("stored keys, by a registration access token", func(t *testing.T) {
+		providertest.Run(t, func(t *testing.T) *providertest.Target {
+			f := newFaulty(t, false)
+			require.NoError(t, f.admin.SetKeys(t.Context(), f.id, set(key)))
+			target := registered(f, selfservice.Credential{Key: key}, (*dcr.Client).Keys)
+			target.Gone = true
+			return target
+		})
+	})
+	t.Run("a secret under a policy, by a registration access token", func(t *testing.T) {
+		providertest.Run(t, func(t *testing.T) *providertest.Target {
+			f := newFaulty(t, false)
+			(&target{t: t, admin: f.admin}).policy(7*day, 2*day, 7*day) // so that it is due
+			return registered(f, selfservice.Credential{Secret: firstSecret()}, func(c *dcr.Client) selfservice.Provider {
+				return c.Secret(func(clientID string, c selfservice.Credential) assertion.Authenticator {
+					return &assertion.Post{ClientID: clientID, Secret: c}
+				})
+			})
+		})
+	})
 	t.Run("a secret of the server's without a policy, by an administrator", func(t *testing.T) {
 		providertest.Run(t, func(t *testing.T) *providertest.Target {
 			f := newFaulty(t, false)

@@ -3,6 +3,7 @@ package keycloak
 import (
 	"context"
 	"net/http"
+	"net/url"
 
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
@@ -20,8 +21,7 @@ import (
 func (c *Client) Registered(store selfservice.Store) *dcr.Client {
 	r := &dcr.Client{
 		Store: store, Issuer: c.Realm.issuer(), Base: c.Realm.Base,
-		// Left out, the client's scopes stay; sent, 26.0 fails.
-		Change: func(m dcr.Metadata) { delete(m, "scope") },
+		Change: keep,
 	}
 	if c.Admin != nil {
 		r.Recover = func(ctx context.Context) (keys.Secret, error) {
@@ -35,9 +35,20 @@ func (c *Client) Registered(store selfservice.Store) *dcr.Client {
 	return r
 }
 
+// keep leaves out of an update what then stays as it is, but would change when
+// it is sent back: servers fail at the scopes (500), and a client that may send its
+// secret in either way is shown as client_secret_basic, which from then on
+// would be the only one (from 26.6 on).
+func keep(m dcr.Metadata) {
+	delete(m, "scope")
+	if string(m["token_endpoint_auth_method"]) == `"client_secret_basic"` {
+		delete(m, "token_endpoint_auth_method")
+	}
+}
+
 // RegistrationURI is where a client manages its registration.
 func (r Realm) RegistrationURI(clientID string) string {
-	return r.issuer() + "/clients-registrations/openid-connect/" + clientID
+	return r.issuer() + "/clients-registrations/openid-connect/" + url.PathEscape(clientID)
 }
 
 // RegistrationToken makes a new registration access token for the client and

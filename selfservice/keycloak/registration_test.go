@@ -1,8 +1,10 @@
 package keycloak_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/nokkel/nokkel/assertion"
 	"github.com/nokkel/nokkel/selfservice"
@@ -70,6 +72,46 @@ func TestALostRegistrationAccessTokenIsReplaced(t *testing.T) {
 	})
 }
 
+// TestAnUpdateByARegistrationAccessTokenLeavesTheMethod: sent back as it was
+// shown, it would shut out those who send the secret in the other way.
+func TestAnUpdateByARegistrationAccessTokenLeavesTheMethod(t *testing.T) {
+	each(t, func(tg *target) {
+		t, ctx := tg.t, tg.t.Context()
+		id, secret := tg.client("app", nil)
+		post := &keycloak.Client{Realm: tg.realm, ClientID: "app", Authenticate: func(c selfservice.Credential) assertion.Authenticator {
+			return &assertion.Post{ClientID: "app", Secret: c}
+		}}
+		registered, first := tg.registered(id, false)
+		touch := func(dcr.Metadata) (bool, error) { return true, nil }
+		m, err := registered.Update(ctx, touch)
+		require.NoError(t, err)
+		assert.JSONEq(t, `"client_secret_basic"`, string(m["token_endpoint_auth_method"]))
+		require.NoError(t, post.Verify(ctx, selfservice.Credential{Secret: secret}))
+		assert.True(t, tg.acceptsSecret("app", secret))
+
+		stale := &dcr.Client{Store: &selfservice.Mem{}, Base: tg.realm.Base}
+		require.NoError(t, stale.Adopt(ctx, first))
+		_, err = stale.Read(ctx)
+		require.ErrorIs(t, err, dcr.ErrAccessToken, "an update ends the token that it was made with")
+
+		require.NoError(t, tg.admin.UpdateClient(ctx, id, keycloak.Change{Method: keycloak.MethodSecretJWT}))
+		_, err = registered.Update(ctx, touch)
+		require.NoError(t, err)
+		info, err := tg.admin.Client(ctx, id)
+		require.NoError(t, err)
+		assert.Equal(t, keycloak.MethodSecretJWT, info.Method, "left out, it would be a secret in clear")
+
+		_, err = registered.Update(ctx, func(m dcr.Metadata) (bool, error) {
+			m["client_secret"] = json.RawMessage(`"another-secret-that-somebody-chose"`)
+			return true, nil
+		})
+		require.NoError(t, err)
+		main, err := tg.admin.ClientSecret(ctx, id)
+		require.NoError(t, err)
+		assert.True(t, main.Equal(secret), "the server keeps its own")
+	})
+}
+
 func TestSecretsRotateByARegistrationAccessTokenWhenDue(t *testing.T) {
 	each(t, func(tg *target) {
 		t, ctx := tg.t, tg.t.Context()
@@ -90,5 +132,8 @@ func TestSecretsRotateByARegistrationAccessTokenWhenDue(t *testing.T) {
 		assert.False(t, second.Equal(first))
 		assert.True(t, tg.acceptsSecret("app", first), "it lives on")
 		assert.True(t, tg.acceptsSecret("app", second))
+		status, err := r.Status(ctx)
+		require.NoError(t, err)
+		assert.WithinDuration(t, time.Now().Add(7*day), status.Active.Expires, time.Minute)
 	})
 }

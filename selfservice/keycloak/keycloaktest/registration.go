@@ -110,11 +110,9 @@ func (s *Server) register(realm *realm, c *client, w http.ResponseWriter, r *htt
 	case body.Method == "private_key_jwt" && len(usable(body.JWKS, true)) == 0 && body.JWKSURI == "":
 		return invalid("jwks or jwks_uri is missing")
 	}
-	if body.Method != "" {
-		c.method = methodOf(body.Method)
-		if c.method == "client-secret" {
-			c.attributes["client.secret.authentication.allowed.method"] = body.Method
-		}
+	c.method = methodOf(body.Method)
+	if c.method == "client-secret" && body.Method != "" {
+		c.attributes["client.secret.authentication.allowed.method"] = body.Method
 	}
 	for _, name := range []string{"use.jwks.string", "jwks.string", "use.jwks.url", "jwks.url"} {
 		delete(c.attributes, name)
