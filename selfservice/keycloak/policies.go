@@ -93,10 +93,10 @@ func (a *Admin) PutPolicy(ctx context.Context, p Policy) error {
 		if old != nil && json.Unmarshal(old, &known) != nil {
 			return nil, refuse(ErrMalformed, "a client policy")
 		}
-		conditions := p.conditions()
+		conditions, replaced := p.conditions(), new(Policy)
 		for _, raw := range known.Conditions {
 			var c condition
-			if json.Unmarshal(raw, &c) != nil || !new(Policy).read(c) {
+			if json.Unmarshal(raw, &c) != nil || !replaced.read(c) {
 				conditions = append(conditions, raw) // one that Policy has no field for
 			}
 		}
@@ -140,7 +140,8 @@ func (a *Admin) Policies(ctx context.Context) ([]Policy, error) {
 	return found, nil
 }
 
-// read takes a condition that has a field.
+// read takes a condition that has a field: not an empty one, which no client
+// meets, nor a second one of a kind.
 func (p *Policy) read(c condition) bool {
 	var config struct {
 		Types    []string `json:"type"`
@@ -150,10 +151,10 @@ func (p *Policy) read(c condition) bool {
 	if json.Unmarshal(c.Configuration, &config) != nil || config.Negative == true || config.Negative == "true" {
 		return false
 	}
-	switch c.Condition {
-	case accessTypeCondition:
+	switch {
+	case c.Condition == accessTypeCondition && p.AccessTypes == nil && len(config.Types) > 0:
 		p.AccessTypes = config.Types
-	case rolesCondition:
+	case c.Condition == rolesCondition && p.Roles == nil && len(config.Roles) > 0:
 		p.Roles = config.Roles
 	default:
 		return false

@@ -73,6 +73,28 @@ func TestPoliciesWrittenByTheConsole(t *testing.T) {
 	})
 }
 
+// TestConditionsThatPolicyCannotShowStay: without them the policy would act on
+// more clients than before.
+func TestConditionsThatPolicyCannotShowStay(t *testing.T) {
+	each(t, func(tg *target) {
+		t, ctx := tg.t, tg.t.Context()
+		require.NoError(t, tg.admin.PutRotationProfile(ctx, keycloak.RotationProfile{Name: "p", Expiration: day}))
+		tg.rest(http.MethodPut, tg.path("client-policies/policies"), json.RawMessage(`{"policies":[{"name":"q","enabled":true,"profiles":["p"],"conditions":[
+			{"condition":"client-access-type","configuration":{"type":["confidential","public"]}},
+			{"condition":"client-access-type","configuration":{"type":["confidential"]}},
+			{"condition":"client-roles","configuration":{"roles":[]}}]}]}`))
+		policies, err := tg.admin.Policies(ctx)
+		require.NoError(t, err)
+		require.Len(t, policies, 1)
+		assert.Equal(t, []string{"confidential", "public"}, policies[0].AccessTypes)
+		assert.Equal(t, []string{"client-access-type", "client-roles"}, policies[0].Others)
+		require.NoError(t, tg.admin.PutPolicy(ctx, policies[0]))
+		again, err := tg.admin.Policies(ctx)
+		require.NoError(t, err)
+		assert.Equal(t, policies, again)
+	})
+}
+
 func TestAPolicyActsOnTheClientsOfItsConditions(t *testing.T) {
 	each(t, func(tg *target) {
 		t, ctx := tg.t, tg.t.Context()
@@ -110,15 +132,30 @@ func TestPoliciesThatTheServerWouldRefuse(t *testing.T) {
 
 		// What the server itself says to these is one and the same, or nothing.
 		for config, want := range map[string]int{
-			`{"expiration-period":10,"rotated-expiration-period":20,"remaining-rotation-period":1}`: http.StatusBadRequest,
-			`{"expiration-period":10,"rotated-expiration-period":1,"remaining-rotation-period":20}`: http.StatusBadRequest,
-			`{"expiration-period":-1,"rotated-expiration-period":-2,"remaining-rotation-period":0}`: http.StatusBadRequest,
-			`{"expiration-period":10,"rotated-expiration-period":1}`:                                http.StatusInternalServerError,
+			`{"expiration-period":10,"rotated-expiration-period":20,"remaining-rotation-period":1}`:  http.StatusBadRequest,
+			`{"expiration-period":10,"rotated-expiration-period":1,"remaining-rotation-period":20}`:  http.StatusBadRequest,
+			`{"expiration-period":-1,"rotated-expiration-period":-2,"remaining-rotation-period":0}`:  http.StatusBadRequest,
+			`{"expiration-period":10,"rotated-expiration-period":1}`:                                 http.StatusInternalServerError,
+			`{"expiration-period":10,"rotated-expiration-period":10,"remaining-rotation-period":10}`: http.StatusNoContent,
 		} {
 			status, _ := tg.raw(http.MethodPut, tg.path("client-policies/profiles"), "application/json",
 				json.RawMessage(`{"profiles":[{"name":"p","executors":[{"executor":"secret-rotation","configuration":`+config+`}]}]}`))
 			assert.Equal(t, want, status, config)
 		}
+		for body, want := range map[string]int{
+			`{"profiles":[{"name":"p","executors":[{"executor":"nobodys","configuration":{}}]}]}`: http.StatusBadRequest,
+			`{"profiles":[]}`: http.StatusNoContent, // ends all
+		} {
+			status, _ := tg.raw(http.MethodPut, tg.path("client-policies/profiles"), "application/json", json.RawMessage(body))
+			assert.Equal(t, want, status, body)
+		}
+		profiles, err := tg.admin.RotationProfiles(ctx)
+		require.NoError(t, err)
+		assert.Empty(t, profiles)
+		status, text := tg.raw(http.MethodPut, tg.path("client-policies/policies"), "application/json",
+			json.RawMessage(`{"policies":[{"name":"q","conditions":[],"profiles":["nobodys"]}]}`))
+		assert.Equal(t, http.StatusBadRequest, status)
+		assert.Contains(t, string(text), "errorMessage")
 	})
 }
 
