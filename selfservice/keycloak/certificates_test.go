@@ -218,6 +218,10 @@ func TestKeystoresThatTheServerMakes(t *testing.T) {
 		info, err := tg.admin.Client(ctx, id)
 		require.NoError(t, err)
 		assert.NotContains(t, info.Attributes, "jwt.credential.private.key")
+		require.NoError(t, tg.admin.UpdateClient(ctx, id, keycloak.Change{Attributes: map[string]string{"saml.signing.private.key": "MIIsecret"}}))
+		info, err = tg.admin.Client(ctx, id)
+		require.NoError(t, err)
+		assert.NotContains(t, info.Attributes, "saml.signing.private.key")
 
 		_, err = tg.admin.GenerateKeystore(ctx, id, keycloak.Keystore{Format: keycloak.FormatCertificate, Alias: "a", Password: keys.NewSecret("b")})
 		require.ErrorIs(t, err, keycloak.ErrConfig)

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/nokkel/nokkel/keys"
@@ -88,8 +89,9 @@ func (c *ClientInfo) confidential() error {
 
 // withoutSecrets drops the attributes that hold secrets in clear.
 func (c *ClientInfo) withoutSecrets() *ClientInfo {
-	delete(c.Attributes, rotatedSecret)
-	delete(c.Attributes, credential+".private.key")
+	maps.DeleteFunc(c.Attributes, func(name, _ string) bool {
+		return name == rotatedSecret || strings.HasSuffix(name, ".private.key") // SAML's too
+	})
 	return c
 }
 
