@@ -33,7 +33,8 @@ type Client struct {
 	Authenticate func(selfservice.Credential) assertion.Authenticator
 
 	// DPoP binds the tokens that a client without an Admin manages itself
-	// with. Before 26.4 this takes the feature dpop.
+	// with, and those that prove a credential, which a client that must use
+	// DPoP needs. Before 26.4 this takes the feature dpop.
 	DPoP bool
 
 	prover dpop.Prover

@@ -41,6 +41,16 @@ func TestStoredKeysActAtOnce(t *testing.T) {
 		require.NoError(t, tg.admin.RemoveKey(ctx, id, one.Thumbprint()), "repeated")
 		require.ErrorIs(t, tg.admin.RemoveKey(ctx, id, two.Thumbprint()), keycloak.ErrLastKey)
 		assert.False(t, tg.acceptsKey("app", three))
+
+		same, err := three.With(keys.Options{KeyID: two.KeyID()})
+		require.NoError(t, err)
+		require.NoError(t, tg.admin.SetKeys(ctx, id, set(same)))
+		assert.True(t, tg.acceptsKey("app", same), "even under the kid of another")
+		assert.False(t, tg.acceptsKey("app", two))
+		require.Contains(t, string(two.PublicKey().JWK()), `"use":"sig"`, "without it the server finds no key")
+		purposeless := strings.Replace(string(two.PublicKey().JWK()), `"use":"sig"`, `"key_ops":["verify"]`, 1)
+		require.NoError(t, tg.admin.UpdateClient(ctx, id, keycloak.Change{Attributes: map[string]string{"jwks.string": `{"keys":[` + purposeless + `]}`}}))
+		assert.False(t, tg.acceptsKey("app", two))
 	})
 }
 
@@ -131,6 +141,8 @@ func TestSwitchingMethods(t *testing.T) {
 			return client.Verify(ctx, selfservice.Credential{Secret: secret})
 		}
 		require.ErrorIs(t, jwt("HS256"), selfservice.ErrRefused)
+		require.NoError(t, tg.admin.UpdateClient(ctx, id, keycloak.Change{Method: keycloak.MethodSignedJWT}))
+		assert.False(t, tg.acceptsSecret("app", secret), "a client of keys")
 		require.NoError(t, tg.admin.UpdateClient(ctx, id, keycloak.Change{Method: keycloak.MethodSecretJWT}))
 		require.NoError(t, jwt("HS256"))
 		require.NoError(t, jwt("HS384"))

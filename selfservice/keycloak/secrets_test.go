@@ -59,6 +59,7 @@ func TestDocumentedRotation(t *testing.T) {
 		t, ctx := tg.t, tg.t.Context()
 		id, first := tg.client("app", nil)
 		tg.policy(7*day, 2*day, day)
+		require.True(t, tg.acceptsSecret("app", first), "nor does a token request start its clock")
 		info, err := tg.admin.Client(ctx, id)
 		require.NoError(t, err)
 		assert.Zero(t, info.SecretTimes().Expires, "the policy does not act before an update")
@@ -170,6 +171,42 @@ func TestCarryOver(t *testing.T) {
 		require.NoError(t, tg.admin.InvalidateRotatedSecret(ctx, id))
 		assert.False(t, tg.acceptsSecret("app", second))
 		assert.True(t, tg.acceptsSecret("app", third))
+	})
+}
+
+// TestWhatAnUpdateDoesWithASecret holds what CarryOver makes up for, and why
+// it looks afterwards.
+func TestWhatAnUpdateDoesWithASecret(t *testing.T) {
+	each(t, func(tg *target) {
+		t, ctx := tg.t, tg.t.Context()
+		at := func(d time.Duration) string { return strconv.FormatInt(time.Now().Add(d).Unix(), 10) }
+		id, first := tg.client("app", nil)
+		require.NoError(t, tg.admin.UpdateClient(ctx, id, keycloak.Change{Secret: keys.NewSecret("x"), Attributes: map[string]string{
+			"client.secret.rotated": first.Reveal(), "client.secret.rotated.creation.time": at(0), "client.secret.rotated.expiration.time": at(day),
+		}}))
+		assert.True(t, tg.acceptsSecret("app", keys.NewSecret("x")), "one of any length")
+		assert.False(t, tg.acceptsSecret("app", first), "without a policy nothing lives on")
+		require.ErrorIs(t, tg.admin.CarryOver(ctx, id, keys.NewSecret("x"), first, day, time.Hour), keycloak.ErrNoOverlap)
+
+		tg.policy(7*day, 2*day, day)
+		require.NoError(t, tg.admin.UpdateClient(ctx, id, keycloak.Change{Secret: first}))
+		assert.True(t, tg.acceptsSecret("app", first))
+		assert.False(t, tg.acceptsSecret("app", keys.NewSecret("x")), "nor under one, unless it is carried over")
+		made, _ := tg.client("made", nil)
+		info, err := tg.admin.Client(ctx, made)
+		require.NoError(t, err)
+		assert.WithinDuration(t, time.Now().Add(7*day), info.SecretTimes().Expires, time.Minute, "a new client's clock runs")
+
+		// Where the main secret has ended, the one that is sent is not the main one.
+		require.NoError(t, tg.admin.UpdateClient(ctx, id, keycloak.Change{Attributes: map[string]string{"client.secret.expiration.time": at(2 * time.Second)}}))
+		tg.wait(4 * time.Second)
+		require.NoError(t, tg.admin.UpdateClient(ctx, id, keycloak.Change{Secret: firstSecret()}))
+		main, err := tg.admin.ClientSecret(ctx, id)
+		require.NoError(t, err)
+		assert.False(t, main.Equal(firstSecret()))
+		rotated, err := tg.admin.RotatedSecret(ctx, id)
+		require.NoError(t, err)
+		assert.True(t, rotated.Equal(firstSecret()))
 	})
 }
 
