@@ -35,7 +35,7 @@ func TestREADMECompiles(t *testing.T) {
 	}
 }
 
-func getToken(id string) error {
+func getToken(id string, scopes []string) error {
 	key, err := keys.ReadFile("client_private.json") // JWK or PEM; keys.Generate makes one
 	if err != nil {
 		return err
@@ -43,6 +43,7 @@ func getToken(id string) error {
 	tokens := &assertion.TokenSource{
 		Endpoint: "https://sts.example.no/connect/token",
 		Auth:     &assertion.Signer{ClientID: id, Audience: "https://sts.example.no", Key: key},
+		Scopes:   scopes,
 		Prover:   &dpop.Prover{},
 	}
 	api := &http.Client{Transport: &dpop.Transport{Tokens: tokens}}
