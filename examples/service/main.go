@@ -13,6 +13,7 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -50,6 +51,10 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
+	if c.client == "" || c.scopes == "" || c.state == "" || c.api == "" || flag.NArg() > 0 {
+		log.Error("-client, -scope, -state and -api are needed, and nothing without an option (see: service -help)")
+		os.Exit(1)
+	}
 	if err := run(ctx, log, c); err != nil {
 		log.Error("service failed", "error", err)
 		os.Exit(1)
@@ -90,8 +95,11 @@ func run(ctx context.Context, log *slog.Logger, c config) error {
 	defer done()
 	shutdown := server.Shutdown(grace)
 	err, served := <-rotating, <-serving
-	if errors.Is(err, context.Canceled) {
+	switch {
+	case errors.Is(err, context.Canceled):
 		err = nil
+	case errors.Is(err, selfservice.ErrNotAdopted):
+		err = fmt.Errorf("%w: the first start takes -key", err)
 	}
 	if errors.Is(served, http.ErrServerClosed) {
 		served = nil

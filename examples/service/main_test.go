@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -188,9 +189,24 @@ func TestRelaysWhatTheAPISays(t *testing.T) {
 }
 
 func TestEndsWhenThereIsNoKeyToStartWith(t *testing.T) {
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-state", filepath.Join(t.TempDir(), "state"), "-listen", "127.0.0.1:0")
+	assert.Contains(t, fails(t, "-client", "x", "-scope", "x", "-api", "https://x", "-state", filepath.Join(t.TempDir(), "state"), "-listen", "127.0.0.1:0"),
+		"no credential has been adopted: the first start takes -key")
+}
+
+func TestEndsAtOnceWithoutItsOptions(t *testing.T) {
+	complete := []string{"-client", "x", "-scope", "x", "-api", "https://x", "-state", filepath.Join(t.TempDir(), "state")}
+	for i := 0; i < len(complete); i += 2 {
+		assert.Contains(t, fails(t, slices.Delete(slices.Clone(complete), i, i+2)...), "are needed")
+	}
+	assert.Contains(t, fails(t, append(complete, "word")...), "are needed")
+}
+
+// fails runs a service that ends by itself and returns what it said.
+func fails(t *testing.T, args ...string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), os.Args[0], args...)
 	cmd.Env = append(os.Environ(), asProgram+"=1")
 	out, err := cmd.CombinedOutput()
 	require.Error(t, err)
-	assert.Contains(t, string(out), "no credential has been adopted")
+	return string(out)
 }
