@@ -68,7 +68,7 @@ func (d Dir) Load(ctx context.Context) (blob []byte, version string, err error) 
 	return blob, version, nil
 }
 
-// Save implements [Store].
+// How Save keeps the law of Store without a lock:
 //
 // Version N is the file state-N, complete and synced before it gets its name
 // by a hard link from a temporary file; of all who link the same name one
@@ -94,6 +94,8 @@ func (d Dir) Load(ctx context.Context) (blob []byte, version string, err error) 
 // rightly, as V is there; a crash leaves a temporary file, and the next Save
 // of any process removes it; a version vanishes between listing and reading
 // it, and newest lists again.
+
+// Save implements [Store].
 func (d Dir) Save(ctx context.Context, blob []byte, version string) (newVersion string, err error) {
 	// This first look only spares the disk a write that cannot win.
 	n, err := d.expect(ctx, version)

@@ -44,7 +44,7 @@ func Hides(t testing.TB, value any, secrets ...[]byte) {
 // to be given with one of secrets in it.
 func PackageHides(t testing.TB, values map[string][]any, secrets ...[]byte) {
 	t.Helper()
-	for _, name := range ExportedTypes(t, ".") {
+	for _, name := range exportedTypes(t, ".") {
 		if len(values[name]) == 0 {
 			t.Errorf("keystest: no value of %s", name)
 		}

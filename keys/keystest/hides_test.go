@@ -57,10 +57,10 @@ func TestHidesFindsLeaks(t *testing.T) {
 }
 
 func TestExportedTypesListsThisPackage(t *testing.T) {
-	assert.Contains(t, ExportedTypes(t, ".."), "Key")
-	assert.NotContains(t, ExportedTypes(t, ".."), "members")
-	assert.NotContains(t, ExportedTypes(t, ".."), "Source", "an interface")
-	assert.Empty(t, ExportedTypes(t, "."))
+	assert.Contains(t, exportedTypes(t, ".."), "Key")
+	assert.NotContains(t, exportedTypes(t, ".."), "members")
+	assert.NotContains(t, exportedTypes(t, ".."), "Source", "an interface")
+	assert.Empty(t, exportedTypes(t, "."))
 }
 
 // TestEveryPackageHidesItsSecrets looks for a call of PackageHides in the tests
@@ -75,7 +75,7 @@ func TestEveryPackageHidesItsSecrets(t *testing.T) {
 		if name := entry.Name(); name == "internal" || name == "examples" || name == "testdata" || strings.HasPrefix(name, ".") && dir != module {
 			return filepath.SkipDir
 		}
-		if source, _ := filepath.Glob(dir + "/*.go"); len(source) == 0 || len(ExportedTypes(t, dir)) == 0 {
+		if source, _ := filepath.Glob(dir + "/*.go"); len(source) == 0 || len(exportedTypes(t, dir)) == 0 {
 			return nil
 		}
 		checked++

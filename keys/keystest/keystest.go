@@ -52,11 +52,11 @@ func Secrets(t testing.TB, key *keys.Key) [][]byte {
 	return nil
 }
 
-// ExportedTypes returns the names of the exported types that the Go files of
+// exportedTypes returns the names of the exported types that the Go files of
 // a folder declare, sorted; without tests, and without interfaces, which hold
 // nothing themselves. A test that holds them against its own list fails when a
 // type is added and nobody has thought about it.
-func ExportedTypes(t testing.TB, dir string) []string {
+func exportedTypes(t testing.TB, dir string) []string {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
 	if err != nil || len(files) == 0 {
