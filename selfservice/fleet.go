@@ -2,12 +2,9 @@ package selfservice
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"iter"
-	"maps"
 	"runtime"
-	"slices"
 	"sync"
 	"time"
 )
@@ -34,21 +31,6 @@ type Fleet struct {
 	// OnProgress is told after each client, one call at a time; may be nil.
 	OnProgress func(Report)
 }
-
-// Report is what a pass has done so far, and at its end in all.
-type Report struct {
-	Clients   int            `json:"clients"`   // looked at
-	Rotated   int            `json:"rotated"`   // switched to a new credential
-	Idle      int            `json:"idle"`      // with nothing to do yet
-	Waiting   int            `json:"waiting"`   // for the server to accept a new credential
-	Elsewhere int            `json:"elsewhere"` // in the hands of another process
-	Failed    int            `json:"failed"`    // will be tried again by the next pass
-	Causes    map[string]int `json:"causes,omitempty"`
-	Elapsed   time.Duration  `json:"elapsed"`
-}
-
-// maxCauses bounds the report however creative the server's errors are.
-const maxCauses = 50
 
 // RotateDue makes one pass: every client whose next step is due makes its
 // steps until there is none to make now. It returns an error only when ctx
@@ -241,57 +223,4 @@ func sleep(ctx context.Context, d time.Duration) error {
 	case <-timer.C:
 		return nil
 	}
-}
-
-func (p *pass) count(res outcome, err error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.report.Clients++
-	switch {
-	case err != nil:
-		p.report.Failed++
-		c := cause(err)
-		if _, known := p.report.Causes[c]; !known && len(p.report.Causes) >= maxCauses {
-			c = "other"
-		}
-		p.report.Causes[c]++
-	case res == rotated:
-		p.report.Rotated++
-	case res == waiting:
-		p.report.Waiting++
-	case res == elsewhere:
-		p.report.Elsewhere++
-	default:
-		p.report.Idle++
-	}
-	if p.fleet.OnProgress != nil {
-		defer func() { _ = recover() }() // a bug there must not end the pass
-		p.report.Elapsed = time.Since(p.started)
-		p.fleet.OnProgress(p.report.clone())
-	}
-}
-
-func (p *pass) snapshot() Report {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.report.Elapsed = time.Since(p.started)
-	return p.report.clone()
-}
-
-func (r Report) clone() Report {
-	r.Causes = maps.Clone(r.Causes)
-	return r
-}
-
-// cause names the kind of an error, so that a thousand failures make a few
-// lines.
-func cause(err error) string {
-	known := []error{ErrLockedOut, ErrRefused, ErrLimit, ErrConflict, ErrCorrupt, ErrNotAdopted, ErrConfig, context.DeadlineExceeded, context.Canceled}
-	if i := slices.IndexFunc(known, func(k error) bool { return errors.Is(err, k) }); i >= 0 {
-		return known[i].Error()
-	}
-	for errors.Unwrap(err) != nil {
-		err = errors.Unwrap(err)
-	}
-	return err.Error()
 }

@@ -5,9 +5,75 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"encoding/base64"
+	"fmt"
+	"time"
 
 	"github.com/nokkel/nokkel/keys"
 )
+
+// begin saves a new credential before anything of it leaves the process. For
+// one that only the server can make it saves what the server has now, so that
+// the new one can be told from it.
+func (r *Rotator) begin(ctx context.Context, s *state, now time.Time) error {
+	pending := &entry{Made: now}
+	if _, issues := r.Provider.(Issuer); issues {
+		list, err := r.list(ctx, s.Active.Credential)
+		if err != nil {
+			return err
+		}
+		pending.Before = list
+	} else {
+		c, err := r.make(ctx, s)
+		if err != nil {
+			return err
+		}
+		pending.Credential = c
+		r.fresh = c.Fingerprint()
+	}
+	s.Pending = pending
+	r.hold(s, time.Now().Round(0))
+	if err := r.save(ctx, s); err != nil {
+		return err
+	}
+	r.tell(Event{Kind: Started, Credential: s.Pending.Credential.Fingerprint()})
+	return nil
+}
+
+// make returns a credential that is not one of those in s.
+func (r *Rotator) make(ctx context.Context, s *state) (Credential, error) {
+	newOne := r.New
+	if newOne == nil {
+		newOne = makeLike
+		if m, ok := r.Provider.(Maker); ok {
+			newOne = m.Make
+		}
+	}
+	var c Credential
+	err := r.call(ctx, func(ctx context.Context) (err error) {
+		c, err = newOne(ctx, s.Active.Credential)
+		return err
+	})
+	if err != nil {
+		return Credential{}, fmt.Errorf("selfservice: making a credential: %w", err)
+	}
+	return c, s.isNew(c)
+}
+
+// isNew refuses what would make a rotation in name only.
+func (s *state) isNew(c Credential) error {
+	if err := c.check(); err != nil {
+		return err
+	}
+	if s.holds(c) {
+		return fmt.Errorf("%w: the new credential is an old one", ErrConfig)
+	}
+	for _, e := range s.entries() {
+		if e.Credential.KeyID() != "" && e.Credential.KeyID() == c.KeyID() {
+			return fmt.Errorf("%w: the new key has the kid of an old one", ErrConfig)
+		}
+	}
+	return nil
+}
 
 // makeLike makes a credential of the same kind, algorithm and size.
 func makeLike(_ context.Context, like Credential) (Credential, error) {

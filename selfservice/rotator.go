@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -112,24 +111,18 @@ func (r *Rotator) Adopt(ctx context.Context, c Credential) error {
 // has been read, and then never fails. What other processes put into the store
 // is noticed by Run, which needs no Provider for that.
 func (r *Rotator) SigningKey(ctx context.Context) (*keys.Key, error) {
-	s := r.current.Load()
-	if s == nil {
-		var err error
-		if s, err = r.first(ctx); err != nil {
-			return nil, err
-		}
+	s, err := r.serving(ctx)
+	if err != nil {
+		return nil, err
 	}
 	return s.Active.Credential.SigningKey(ctx)
 }
 
 // ClientSecret returns the client secret of now, as SigningKey does the key.
 func (r *Rotator) ClientSecret(ctx context.Context) (keys.Secret, error) {
-	s := r.current.Load()
-	if s == nil {
-		var err error
-		if s, err = r.first(ctx); err != nil {
-			return keys.Secret{}, err
-		}
+	s, err := r.serving(ctx)
+	if err != nil {
+		return keys.Secret{}, err
 	}
 	return s.Active.Credential.ClientSecret(ctx)
 }
@@ -138,12 +131,9 @@ func (r *Rotator) ClientSecret(ctx context.Context) (keys.Secret, error) {
 // the pending one and those that have been neither turned off nor retired yet.
 // It is what a keys.Handler serves where the server fetches a JWKS.
 func (r *Rotator) Published(ctx context.Context) (keys.Set, error) {
-	s := r.current.Load()
-	if s == nil {
-		var err error
-		if s, err = r.first(ctx); err != nil {
-			return keys.Set{}, err
-		}
+	s, err := r.serving(ctx)
+	if err != nil {
+		return keys.Set{}, err
 	}
 	var set keys.Set
 	for _, e := range s.entries() {
@@ -152,16 +142,6 @@ func (r *Rotator) Published(ctx context.Context) (keys.Set, error) {
 		}
 	}
 	return set, nil
-}
-
-// first reads the store for a caller that came before Run did. It does not
-// wait for a step that is under way.
-func (r *Rotator) first(ctx context.Context) (*state, error) {
-	s, err := r.peek(ctx)
-	if err == nil && s.Active == nil {
-		err = ErrNotAdopted
-	}
-	return s, err
 }
 
 func (r *Rotator) check() error {
@@ -175,80 +155,6 @@ func (r *Rotator) check() error {
 	}
 	r.start()
 	return r.Timing.check()
-}
-
-// load returns a copy of what the store holds, which the step may change.
-func (r *Rotator) load(ctx context.Context) (*state, error) {
-	s, err := r.peek(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return s.clone(), nil
-}
-
-// peek reads the store and serves what it holds from now on, unless something
-// newer is served already.
-func (r *Rotator) peek(ctx context.Context) (*state, error) {
-	before := r.current.Load()
-	s, err := r.read(ctx)
-	if err == nil && s.Active != nil && s != before && r.current.CompareAndSwap(before, s) {
-		r.inspect()
-	}
-	return s, err
-}
-
-// damaged is a Store that can go on with an older version when the newest one
-// cannot be read, such as [Dir]. It names what it left behind.
-type damaged interface{ Damaged() ([]string, error) }
-
-// inspect tells when the store has gone back to an older version: once for
-// each time, since what is damaged stays there.
-func (r *Rotator) inspect() {
-	store, ok := r.Store.(damaged)
-	if !ok {
-		return
-	}
-	files, err := store.Damaged()
-	if n := int64(len(files)); err == nil && n > r.damaged.Swap(n) {
-		r.tell(Event{Kind: Damaged, Err: fmt.Errorf("%w: %s", ErrCorrupt, strings.Join(files, ", "))})
-	}
-}
-
-// read reads the store. What has not changed is not parsed again: checking a
-// private key costs more than a signature.
-func (r *Rotator) read(ctx context.Context) (s *state, err error) {
-	defer guard(&err)
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, r.Timing.callTimeout())
-	defer cancel()
-	blob, version, err := r.Store.Load(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("selfservice: reading the store: %w", err)
-	}
-	if s := r.current.Load(); s != nil && s.version == version {
-		return s, nil
-	}
-	return decode(blob, version)
-}
-
-// save writes the state and only then serves it.
-func (r *Rotator) save(ctx context.Context, s *state) (err error) {
-	defer guard(&err)
-	blob, err := s.encode()
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, r.Timing.callTimeout())
-	defer cancel()
-	version, err := r.Store.Save(ctx, blob, s.version)
-	if err != nil {
-		return fmt.Errorf("selfservice: writing the store: %w", err)
-	}
-	s.version = version
-	r.current.Store(s.clone())
-	return nil
 }
 
 // guard makes an error of a panic in what the caller supplied: one bug there

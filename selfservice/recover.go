@@ -1,0 +1,65 @@
+package selfservice
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+)
+
+// recover is called when the server refused the active credential. If that is
+// so still, it looks for one that works among those in the store: the pending
+// one first (the server replaced at once, or a reply was lost), then the old
+// ones, then the one that was given to Adopt. It tells whether it moved the
+// state; neither moved nor an error means that the active one works after all.
+func (r *Rotator) recover(ctx context.Context) (moved bool, err error) {
+	s, err := r.load(ctx) // anew: the failed step may have changed its copy half-way
+	if err != nil {
+		return false, err
+	}
+	all := s.entries()
+	if !s.holds(r.given) {
+		all = append(all, &entry{Credential: r.given})
+	}
+	for _, e := range all {
+		if e.Credential.IsZero() {
+			continue
+		}
+		err := r.call(ctx, func(ctx context.Context) error { return r.Provider.Verify(ctx, e.Credential) })
+		switch {
+		case errors.Is(err, ErrRefused):
+			continue
+		case err != nil:
+			return false, err // the network, say: nothing is known, nothing is changed
+		case e == s.Active:
+			return false, nil
+		case e == s.Pending:
+			return true, r.switchOver(ctx, s)
+		case slices.Contains(s.Retiring, e):
+			return true, r.rollBack(ctx, s, e, time.Now().Round(0))
+		}
+		return true, r.adoptGiven(ctx, s, time.Now().Round(0))
+	}
+	return false, ErrLockedOut
+}
+
+// adoptGiven serves what Adopt was given, in place of all that does not work.
+func (r *Rotator) adoptGiven(ctx context.Context, s *state, now time.Time) error {
+	s.fallBack(adopt(r.given, now), now, r.Timing.overlap())
+	if err := r.save(ctx, s); err != nil {
+		return err
+	}
+	r.tell(Event{Kind: Adopted, Credential: r.given.Fingerprint()})
+	return nil
+}
+
+// rollBack serves an old credential again.
+func (r *Rotator) rollBack(ctx context.Context, s *state, old *entry, now time.Time) error {
+	failed := s.Active.Credential.Fingerprint()
+	s.fallBack(old, now, r.Timing.overlap())
+	if err := r.save(ctx, s); err != nil {
+		return err
+	}
+	r.tell(Event{Kind: RolledBack, Credential: failed, Err: ErrRefused})
+	return nil
+}

@@ -1,0 +1,77 @@
+package selfservice
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"time"
+)
+
+// Report is what a pass has done so far, and at its end in all.
+type Report struct {
+	Clients   int            `json:"clients"`   // looked at
+	Rotated   int            `json:"rotated"`   // switched to a new credential
+	Idle      int            `json:"idle"`      // with nothing to do yet
+	Waiting   int            `json:"waiting"`   // for the server to accept a new credential
+	Elsewhere int            `json:"elsewhere"` // in the hands of another process
+	Failed    int            `json:"failed"`    // will be tried again by the next pass
+	Causes    map[string]int `json:"causes,omitempty"`
+	Elapsed   time.Duration  `json:"elapsed"`
+}
+
+// maxCauses bounds the report however creative the server's errors are.
+const maxCauses = 50
+
+func (p *pass) count(res outcome, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.report.Clients++
+	switch {
+	case err != nil:
+		p.report.Failed++
+		c := cause(err)
+		if _, known := p.report.Causes[c]; !known && len(p.report.Causes) >= maxCauses {
+			c = "other"
+		}
+		p.report.Causes[c]++
+	case res == rotated:
+		p.report.Rotated++
+	case res == waiting:
+		p.report.Waiting++
+	case res == elsewhere:
+		p.report.Elsewhere++
+	default:
+		p.report.Idle++
+	}
+	if p.fleet.OnProgress != nil {
+		defer func() { _ = recover() }() // a bug there must not end the pass
+		p.report.Elapsed = time.Since(p.started)
+		p.fleet.OnProgress(p.report.clone())
+	}
+}
+
+func (p *pass) snapshot() Report {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.report.Elapsed = time.Since(p.started)
+	return p.report.clone()
+}
+
+func (r Report) clone() Report {
+	r.Causes = maps.Clone(r.Causes)
+	return r
+}
+
+// cause names the kind of an error, so that a thousand failures make a few
+// lines.
+func cause(err error) string {
+	known := []error{ErrLockedOut, ErrRefused, ErrLimit, ErrConflict, ErrCorrupt, ErrNotAdopted, ErrConfig, context.DeadlineExceeded, context.Canceled}
+	if i := slices.IndexFunc(known, func(k error) bool { return errors.Is(err, k) }); i >= 0 {
+		return known[i].Error()
+	}
+	for errors.Unwrap(err) != nil {
+		err = errors.Unwrap(err)
+	}
+	return err.Error()
+}
