@@ -138,3 +138,70 @@ func TestReplicaThatOversleptLooksBeforeItRegisters(t *testing.T) {
 		assert.Equal(t, 1, server.Registered())
 	})
 }
+
+// TestRefusalEndsTheWaitForADeadReplica is one that died when the server had
+// its new credential and had ended the old one: the claim is still good, but
+// nothing works before somebody switches.
+func TestRefusalEndsTheWaitForADeadReplica(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &model.Server{ReplaceAtOnce: true}
+		dead, first := adopted(t, server, server.Registrar(func(point string, call func() error) error {
+			err := call()
+			if point == "register" {
+				runtime.Goexit()
+			}
+			return err
+		}))
+		<-rotate(t, dead)
+		other := &selfservice.Rotator{Store: dead.Store, Provider: server.Registrar(nil)}
+		next, err := other.Step(t.Context())
+		require.NoError(t, err)
+		require.Positive(t, time.Until(next), "nobody has complained")
+		_, err = other.SecretRefused(t.Context(), first.Secret)
+		require.NoError(t, err)
+		_, err = other.Step(t.Context())
+		require.NoError(t, err)
+		assert.True(t, server.Accepts(active(t, other)))
+		assert.Equal(t, 1, server.Registered())
+	})
+}
+
+// TestOldCredentialDoesNotServeAgainWhileAnotherReplicaRemovesIt has the server
+// refuse the active one for a moment, between the proof and the removal.
+func TestOldCredentialDoesNotServeAgainWhileAnotherReplicaRemovesIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &model.Server{}
+		removing, release, ended := make(chan struct{}), make(chan struct{}), make(chan struct{})
+		one, _ := adopted(t, server, server.OnlyRemoves(func(point string, call func() error) error {
+			if point == "remove" {
+				close(removing)
+				<-release
+			}
+			return call()
+		}))
+		require.NoError(t, one.Rotate(t.Context()))
+		second := active(t, one)
+		two := &selfservice.Rotator{Store: one.Store, Provider: server.OnlyRemoves(func(point string, call func() error) error {
+			if point == "list" { // the overlap ends meanwhile, and the first replica is awake
+				time.Sleep(2 * time.Second)
+				go func() {
+					defer close(ended)
+					_, err := one.Step(t.Context())
+					assert.NoError(t, err)
+				}()
+				<-removing
+				server.Expire(second, time.Now())
+			}
+			return call()
+		})}
+		time.Sleep(time.Hour - time.Second)
+		_, err := two.Step(t.Context())
+		assert.ErrorIs(t, err, selfservice.ErrRefused)
+		server.Expire(second, time.Time{})
+		close(release)
+		<-ended
+		assert.Equal(t, second, active(t, one))
+		assert.Equal(t, 1, server.Count(), "the old one is gone")
+		assert.True(t, server.Accepts(second))
+	})
+}

@@ -11,18 +11,24 @@ import (
 // so still, it looks for one that works among those in the store: the pending
 // one first (the server replaced at once, or a reply was lost), then the old
 // ones, then the one that was given to Adopt. It tells whether it moved the
-// state; neither moved nor an error means that the active one works after all.
+// state; neither moved nor an error means that the active one works after all,
+// or that another replica is at work.
+//
+// While another one holds the claim only the pending one is tried: whatever
+// the holder is doing with that, a switch to it does no harm. An old one it
+// may be about to remove.
 func (r *Rotator) recover(ctx context.Context) (moved bool, err error) {
 	s, err := r.load(ctx) // anew: the failed step may have changed its copy half-way
 	if err != nil {
 		return false, err
 	}
+	held := s.Claim.heldByOther(r.owner, time.Now().Round(0), r.Timing.lease())
 	all := s.entries()
 	if !s.holds(r.given) {
 		all = append(all, &entry{Credential: r.given})
 	}
 	for _, e := range all {
-		if e.Credential.IsZero() {
+		if e.Credential.IsZero() || held && e != s.Active && e != s.Pending {
 			continue
 		}
 		err := r.call(ctx, func(ctx context.Context) error { return r.Provider.Verify(ctx, e.Credential) })
@@ -39,6 +45,9 @@ func (r *Rotator) recover(ctx context.Context) (moved bool, err error) {
 			return true, r.rollBack(ctx, s, e, time.Now().Round(0))
 		}
 		return true, r.adoptGiven(ctx, s, time.Now().Round(0))
+	}
+	if held {
+		return false, nil
 	}
 	return false, ErrLockedOut
 }

@@ -28,15 +28,20 @@ func TestReplicasInAnyOrder(t *testing.T) {
 			total.kills += h.kills
 			total.requests += h.requests
 			total.steps += h.steps
+			total.refused += h.refused
 		})
 		if t.Failed() {
 			return
 		}
 	}
-	t.Logf("%d seeds: %d rotations, %d kills, %d calls to store and server, %d requests, 0 failed", *seeds, total.rotations, total.kills, total.steps, total.requests)
+	if total.refused == 0 {
+		t.Error("no request was refused: no replica learned of a new secret that way")
+	}
+	t.Logf("%d seeds: %d rotations, %d kills, %d calls to store and server, %d requests, %d of them refused at first, 0 failed",
+		*seeds, total.rotations, total.kills, total.steps, total.requests, total.refused)
 }
 
-type history struct{ rotations, kills, steps, requests int }
+type history struct{ rotations, kills, steps, requests, refused int }
 
 // scheduler holds every call of every replica until it chooses it.
 type scheduler struct {
@@ -234,7 +239,15 @@ func (s *scheduler) request(ctx context.Context, r *selfservice.Rotator) {
 	}
 	if !s.server.ReplaceAtOnce {
 		s.t.Errorf("seed %d: a request failed at a server with overlap", s.seed)
+		return
 	}
+	s.refused++
+	go func() { // waits for the store, as one of the calls that are scheduled
+		other, err := r.SecretRefused(ctx, secret)
+		if err == nil && ctx.Err() == nil && !s.server.Accepts(selfservice.SecretFingerprint(other)) {
+			s.t.Errorf("seed %d: a request was refused, and what it got instead as well", s.seed)
+		}
+	}()
 }
 
 // served does not wait for the store: a program's request comes when it comes.

@@ -50,16 +50,17 @@ func (r *Rotator) step(ctx context.Context, force int) (at time.Time, err error)
 
 // move makes the transition that is due.
 func (r *Rotator) move(ctx context.Context, s *state, now time.Time, force int) (time.Time, error) {
-	if s.Claim.heldByOther(r.owner, now, r.Timing.lease()) {
-		return s.Claim.Until, nil
-	}
-	if s.mend(now, r.Timing.overlap()) {
+	held := s.Claim.heldByOther(r.owner, now, r.Timing.lease())
+	if !held && s.mend(now, r.Timing.overlap()) {
 		return now, r.save(ctx, s)
 	}
 	if r.reported(s.Active.Credential) {
 		if moved, err := r.recover(ctx); moved || err != nil {
 			return now, err
 		}
+	}
+	if held {
+		return s.Claim.Until, nil
 	}
 	p := next(s, now, r.Timing, r.abilities())
 	if s.Pending == nil && s.Rotations <= force {
