@@ -34,7 +34,8 @@ type Fleet struct {
 
 // RotateDue makes one pass: every client whose next step is due makes its
 // steps until there is none to make now. It returns an error only when ctx
-// ends; what fails for a client is in the report.
+// ends, or [ErrConfig] without Rotators; what fails for a client is in the
+// report.
 func (f *Fleet) RotateDue(ctx context.Context) (Report, error) {
 	return f.pass(ctx, time.Time{})
 }
@@ -78,6 +79,9 @@ func (f *Fleet) concurrency() int {
 }
 
 func (f *Fleet) pass(ctx context.Context, older time.Time) (Report, error) {
+	if f.Rotators == nil {
+		return Report{}, fmt.Errorf("%w: a Fleet without Rotators", ErrConfig)
+	}
 	started := time.Now()
 	if older.After(started) {
 		older = started // nothing that is made from now on would ever be new enough
@@ -88,7 +92,7 @@ func (f *Fleet) pass(ctx context.Context, older time.Time) (Report, error) {
 	for range f.concurrency() {
 		workers.Go(func() {
 			for r := range work {
-				p.client(ctx, r)
+				p.count(p.client(ctx, r))
 			}
 		})
 	}
@@ -147,16 +151,21 @@ const maxAttempts = 3
 
 // client works on one client. When the server asks for patience it waits with
 // all others and tries again.
-func (p *pass) client(ctx context.Context, r *Rotator) {
+func (p *pass) client(ctx context.Context, r *Rotator) (res outcome, err error) {
+	defer guard(&err)
+	before, err := r.first(ctx)
+	if err != nil {
+		return nothing, err
+	}
+	own := r.switches.Load()
 	for attempt := 1; ; attempt++ {
-		res, err := p.steps(ctx, r)
+		res, err = p.steps(ctx, r, before.Rotations, own)
 		wait := retryAfter(err)
 		if wait > 0 {
 			p.hold(wait)
 		}
 		if wait <= 0 || attempt == maxAttempts || p.pace(ctx) != nil {
-			p.count(res, err)
-			return
+			return res, err
 		}
 	}
 }
@@ -170,15 +179,11 @@ const (
 	elsewhere
 )
 
-// steps makes a client's steps until there is none to make now.
-func (p *pass) steps(ctx context.Context, r *Rotator) (res outcome, err error) {
-	defer guard(&err)
-	before, err := r.first(ctx)
-	if err != nil {
-		return nothing, err
-	}
-	own := r.switches.Load()
-	for {
+// steps makes a client's steps until there is none to make now. Before the
+// first of them there had been that many rotations, and switches made by this
+// process.
+func (p *pass) steps(ctx context.Context, r *Rotator, rotations int, own int64) (outcome, error) {
+	for left := patience; ; {
 		// Two switches at most: one that was under way from before, and ours.
 		force, s := notForced, r.current.Load()
 		if made := r.switches.Load() - own; s.Active.Made.Before(p.older) && made < 2 {
@@ -194,13 +199,14 @@ func (p *pass) steps(ctx context.Context, r *Rotator) (res outcome, err error) {
 		case s.Claim.heldByOther(r.owner, time.Now(), r.Timing.lease()):
 			return elsewhere, nil
 		case !at.IsZero() && wait <= 0:
-		case s.Pending != nil && !at.IsZero() && wait < patience:
+		case s.Pending != nil && !at.IsZero() && wait < left:
+			left -= wait
 			if err := sleep(ctx, wait); err != nil { // the server is about to accept it
 				return nothing, err
 			}
 		case r.switches.Load() > own:
 			return rotated, nil
-		case s.Rotations > before.Rotations:
+		case s.Rotations > rotations:
 			return elsewhere, nil
 		case s.Pending != nil:
 			return waiting, nil

@@ -175,6 +175,43 @@ func TestFleetLeavesWaitingClientsToAnotherPass(t *testing.T) {
 	})
 }
 
+func TestFleetStaysAMinuteWithAClient(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		all := members(t, 3)
+		for _, m := range all {
+			m.server.Propagation = 3 * time.Minute // and the server does not say so
+		}
+		f := fleet(all)
+		f.Concurrency = 1
+		report, err := f.RotateOlder(t.Context(), time.Now())
+		require.NoError(t, err)
+		assert.Equal(t, 3, report.Waiting)
+		assert.LessOrEqual(t, report.Elapsed, 3*time.Minute)
+	})
+}
+
+// TestFleetReportsARotationThatHadToWait has the server ask for patience at
+// each call of a rotation in turn, also after the switch.
+func TestFleetReportsARotationThatHadToWait(t *testing.T) {
+	for at, done := 1, false; !done; at++ {
+		synctest.Test(t, func(t *testing.T) {
+			all := members(t, 1)
+			calls := 0
+			all[0].io = func(_ string, call func() error) error {
+				if calls++; calls == at {
+					return slowDown{}
+				}
+				return call()
+			}
+			report, err := fleet(all).RotateOlder(t.Context(), time.Now())
+			require.NoError(t, err)
+			assert.Equal(t, 1, report.Rotated, "call %d", at)
+			done = calls < at
+			assert.True(t, !done || at > 3, "register, verify, look")
+		})
+	}
+}
+
 func TestFleetRotatesEachClientOnceWhateverTheTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		all := members(t, 3)
@@ -205,6 +242,11 @@ func TestFleetPassEndsWhateverTheCallerSupplies(t *testing.T) {
 		assert.Equal(t, 1, report.Idle)
 		assert.Equal(t, 1, report.Rotated)
 	})
+}
+
+func TestFleetWithoutRotatorsIsRefused(t *testing.T) {
+	_, err := (&selfservice.Fleet{}).RotateDue(t.Context())
+	require.ErrorIs(t, err, selfservice.ErrConfig)
 }
 
 func TestFleetDoesNotRunWithoutAPause(t *testing.T) {
