@@ -47,23 +47,25 @@ func TestListThatFailsForGoodDoesNotKeepTheKeyUntilItExpires(t *testing.T) {
 
 func TestCleaningUpThatFailsForGoodDoesNotHoldUpTheNextRotation(t *testing.T) {
 	for _, point := range []string{"deactivate", "remove"} {
-		t.Run(point, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				server := &model.Server{Validity: 30 * day}
-				s := &spy{}
-				r, _ := adopted(t, server, server.Full(fails(s, map[string]error{point: errors.New("404")})))
-				ctx, cancel := context.WithCancel(t.Context())
-				defer cancel()
-				r.Timing.MaxAge = 10 * day
-				go r.Run(ctx)
-				time.Sleep(35 * day)
-				st, err := r.Status(ctx)
-				require.NoError(t, err)
-				assert.GreaterOrEqual(t, st.Rotations, 3)
-				assert.True(t, server.Accepts(st.Active.Fingerprint))
-				assert.Less(t, s.count(point), 35*24*4*3, "each old one every 15 minutes at most")
+		for name, err := range map[string]error{"fails": errors.New("404"), "is refused, although the active one works": selfservice.ErrRefused} {
+			t.Run(point+" "+name, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					server := &model.Server{Validity: 30 * day}
+					s := &spy{}
+					r, _ := adopted(t, server, server.Full(fails(s, map[string]error{point: err})))
+					ctx, cancel := context.WithCancel(t.Context())
+					defer cancel()
+					r.Timing.MaxAge = 10 * day
+					go r.Run(ctx)
+					time.Sleep(35 * day)
+					st, err := r.Status(ctx)
+					require.NoError(t, err)
+					assert.GreaterOrEqual(t, st.Rotations, 3)
+					assert.True(t, server.Accepts(st.Active.Fingerprint))
+					assert.Less(t, s.count(point), 35*24*4*3, "each old one every 15 minutes at most")
+				})
 			})
-		})
+		}
 	}
 }
 

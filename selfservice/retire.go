@@ -12,11 +12,10 @@ import (
 // be: what fails for good must not hold up the next rotation.
 const postponed = 15 * time.Minute
 
-// postpone returns err, after a call that the server did not carry out.
+// postpone returns err, after a call that the server did not carry out. It may
+// be a refusal although the active credential works: of an administrator's,
+// or of a right that this client does not have.
 func (r *Rotator) postpone(ctx context.Context, s *state, old *entry, now time.Time, err error) error {
-	if errors.Is(err, ErrRefused) {
-		return err
-	}
 	old.Until = now.Add(postponed)
 	return errors.Join(err, r.save(ctx, s))
 }
