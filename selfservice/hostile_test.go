@@ -304,47 +304,6 @@ func TestConflictWithNobodyIsAnError(t *testing.T) {
 	assert.Equal(t, 1, store.saves)
 }
 
-func TestCredentialThatTheServerNeverTakesIsReplaced(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		server := &model.Server{}
-		s := &spy{}
-		with := map[string]error{"register": errors.New("400: this key is too short")}
-		r, first := adopted(t, server, server.Registrar(fails(s, with)))
-		require.ErrorContains(t, r.Rotate(t.Context()), "too short")
-		bad := pending(t, r)
-		ctx, cancel := context.WithCancel(t.Context())
-		defer cancel()
-		go r.Run(ctx)
-		time.Sleep(23 * time.Hour)
-		assert.Equal(t, bad, pending(t, r), "it is tried for a day")
-		time.Sleep(2 * time.Hour)
-		assert.Equal(t, first.Fingerprint(), active(t, r))
-		delete(with, "register")
-		require.NoError(t, r.Rotate(ctx))
-		assert.NotContains(t, []string{first.Fingerprint(), bad}, active(t, r))
-	})
-}
-
-func TestListedCredentialThatNeverWorksIsReplaced(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		server := &model.Server{Propagation: 1000 * day}
-		s := &spy{}
-		r, first := adopted(t, server, server.OnlyRemoves(s.do))
-		ctx, cancel := context.WithCancel(t.Context())
-		defer cancel()
-		r.Timing.MaxAge = 10 * day
-		go r.Run(ctx)
-		time.Sleep(10*day + 12*time.Hour)
-		assert.Equal(t, 1, server.Registered(), "it is not registered twice")
-		assert.Less(t, s.count("verify"), 150)
-		server.Change(func(s *model.Server) { s.Propagation = 0 }) // the next one is in order
-		time.Sleep(2 * day)
-		assert.NotEqual(t, first.Fingerprint(), active(t, r))
-		assert.True(t, server.Accepts(active(t, r)))
-		assert.Equal(t, 1, server.Count(), "what was set aside is removed")
-	})
-}
-
 func pending(t *testing.T, r *selfservice.Rotator) string {
 	t.Helper()
 	st, err := r.Status(t.Context())

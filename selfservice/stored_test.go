@@ -191,6 +191,12 @@ func TestDamagedStoreIsToldOnce(t *testing.T) {
 				require.ErrorIs(t, told[0].Err, selfservice.ErrCorrupt)
 				assert.ErrorContains(t, told[0].Err, newest)
 				assert.True(t, server.Accepts(active(t, r)))
+
+				other := &selfservice.Rotator{Provider: r.Provider, Store: dir}
+				require.NoError(t, other.Rotate(t.Context()))
+				_, err = r.Step(t.Context()) // reads what the other one has saved
+				require.NoError(t, err)
+				assert.Len(t, told, 1, "the damaged file is still there")
 			})
 		})
 	}

@@ -137,6 +137,21 @@ func TestReplicasLearnOfASwitchBeforeTheNextRotation(t *testing.T) {
 	})
 }
 
+// A server that always wants a new credential gets one when a third of a life
+// that is shorter than the overlap is over.
+func TestShortLifeIsNotSpentResting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &model.Server{}
+		r, _ := adopted(t, server, odd{server.Registrar(nil), func(reg *selfservice.Registration) {
+			reg.RenewAt, reg.Expires = time.Now(), time.Now().Add(30*time.Minute)
+		}})
+		require.NoError(t, r.Rotate(t.Context()))
+		st, err := r.Status(t.Context())
+		require.NoError(t, err)
+		assert.WithinDuration(t, time.Now().Add(10*time.Minute), st.Due, 0)
+	})
+}
+
 func TestProviderDownForAWeek(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPlant(t, &model.Server{Validity: 30 * day}, selfservice.Timing{MaxAge: 20 * day})

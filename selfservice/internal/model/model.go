@@ -175,8 +175,15 @@ func (s *Server) register(_ context.Context, as, c selfservice.Credential) (self
 	if s.Room > 0 && len(s.rows) >= s.Room {
 		return selfservice.Registration{}, fmt.Errorf("model: %w", selfservice.ErrLimit)
 	}
-	if slices.ContainsFunc(s.rows, func(r row) bool { return r.print == c.Fingerprint() }) {
-		return selfservice.Registration{}, errors.New("model: registered already")
+	for i, r := range s.rows {
+		if r.print != c.Fingerprint() {
+			continue
+		}
+		if !r.off {
+			return selfservice.Registration{}, errors.New("model: registered already")
+		}
+		s.rows[i].off = false
+		return s.rows[i].registration(s), nil
 	}
 	return s.add(c).registration(s), nil
 }

@@ -1,0 +1,120 @@
+package selfservice_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/internal/model"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestCredentialThatTheServerNeverTakesIsReplaced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &model.Server{}
+		s := &spy{}
+		with := map[string]error{"register": errors.New("400: this key is too short")}
+		r, first := adopted(t, server, server.Registrar(fails(s, with)))
+		require.ErrorContains(t, r.Rotate(t.Context()), "too short")
+		bad := pending(t, r)
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		go r.Run(ctx)
+		time.Sleep(23 * time.Hour)
+		assert.Equal(t, bad, pending(t, r), "it is tried for a day")
+		time.Sleep(2 * time.Hour)
+		assert.Equal(t, first.Fingerprint(), active(t, r))
+		delete(with, "register")
+		require.NoError(t, r.Rotate(ctx))
+		assert.NotContains(t, []string{first.Fingerprint(), bad}, active(t, r))
+	})
+}
+
+func TestListedCredentialThatNeverWorksIsReplaced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &model.Server{Propagation: 1000 * day}
+		s := &spy{}
+		r, first := adopted(t, server, server.OnlyRemoves(s.do))
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		r.Timing.MaxAge = 10 * day
+		go r.Run(ctx)
+		time.Sleep(10*day + 12*time.Hour)
+		assert.Equal(t, 1, server.Registered(), "it is not registered twice")
+		assert.Less(t, s.count("verify"), 150)
+		server.Change(func(s *model.Server) { s.Propagation = 0 }) // the next one is in order
+		time.Sleep(2 * day)
+		assert.NotEqual(t, first.Fingerprint(), active(t, r))
+		assert.True(t, server.Accepts(active(t, r)))
+		assert.Equal(t, 1, server.Count(), "what was set aside is removed")
+	})
+}
+
+// TestNoRoomIsNotTheFaultOfTheCredential: another one would not get in either.
+func TestNoRoomIsNotTheFaultOfTheCredential(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &model.Server{Room: 1}
+		r, _ := adopted(t, server, server.Full(nil))
+		require.ErrorIs(t, r.Rotate(t.Context()), selfservice.ErrLimit)
+		waiting := pending(t, r)
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		go r.Run(ctx)
+		time.Sleep(3 * day)
+		assert.Equal(t, waiting, pending(t, r))
+		server.Change(func(s *model.Server) { s.Room = 2 })
+		require.NoError(t, r.Rotate(ctx))
+		assert.Equal(t, waiting, active(t, r))
+	})
+}
+
+func TestNothingPilesUpWhileTheServerIsDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &model.Server{}
+		r, first := adopted(t, server, server.Full(nil))
+		server.Break(errors.New("503"))
+		require.Error(t, r.Rotate(t.Context()))
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		r.Timing.MaxAge = 2 * time.Hour
+		go r.Run(ctx)
+		time.Sleep(10 * day)
+		st, err := r.Status(ctx)
+		require.NoError(t, err)
+		assert.Len(t, st.Retiring, 1, "set aside after a day, and kept until the server is asked to remove it")
+		server.Break(nil)
+		time.Sleep(time.Hour)
+		assert.NotEqual(t, first.Fingerprint(), active(t, r))
+		assert.True(t, server.Accepts(active(t, r)))
+	})
+}
+
+// TestRegistrationThatIsInactiveIsMadeAgain: the reply was lost, and what the
+// server lists it does not accept.
+func TestRegistrationThatIsInactiveIsMadeAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &model.Server{}
+		lost := errors.New("the reply was lost")
+		var off func() error
+		r, first := adopted(t, server, server.Full(func(point string, call func() error) error {
+			err := call()
+			if point == "register" && off != nil {
+				err = errors.Join(lost, off())
+				off = nil
+			}
+			return err
+		}))
+		off = func() error {
+			reg := selfservice.Registration{Fingerprint: pending(t, r)}
+			return server.Full(nil).(selfservice.Switch).Deactivate(t.Context(), first, reg)
+		}
+		require.ErrorIs(t, r.Rotate(t.Context()), lost)
+		require.NoError(t, r.Rotate(t.Context()))
+		assert.True(t, server.Accepts(active(t, r)))
+		assert.Equal(t, 1, server.Registered())
+	})
+}
