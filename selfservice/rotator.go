@@ -31,8 +31,13 @@ type Rotator struct {
 	// like the old one (same algorithm and size; a secret of 256 random bits).
 	New func(ctx context.Context, like Credential) (Credential, error)
 
-	OnEvent func(Event)  // told of every step; may be nil
-	Logger  *slog.Logger // nil: silent
+	// OnEvent is told of every step, and may be nil. It is called in the middle
+	// of the step, by any goroutine: it returns soon, and calls none of Adopt,
+	// Step, Rotate and Run, which would wait for the step to end. All the other
+	// methods are free.
+	OnEvent func(Event)
+
+	Logger *slog.Logger // nil: silent
 
 	current atomic.Pointer[state]   // what is served; never changed in place
 	refused atomic.Pointer[refusal] // the last one reported by those who use it

@@ -229,6 +229,28 @@ func TestCallbackThatPanicsDoesNotStopTheRotation(t *testing.T) {
 	})
 }
 
+func TestCallbackMayAskAndNotStep(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlant(t, &model.Server{}, selfservice.Timing{})
+		told := 0
+		p.rotator.OnEvent = func(selfservice.Event) {
+			told++
+			_, err := p.rotator.Status(t.Context())
+			assert.NoError(t, err)
+			key, err := p.rotator.SigningKey(t.Context())
+			assert.NoError(t, err)
+			_, err = p.rotator.KeyRefused(t.Context(), key)
+			assert.NoError(t, err)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			_, err = p.rotator.Step(ctx)
+			assert.ErrorIs(t, err, context.DeadlineExceeded, "it waits for the step that it is called in")
+		}
+		require.NoError(t, p.rotator.Rotate(t.Context()))
+		assert.Equal(t, 3, told, "started, registered, switched")
+	})
+}
+
 func TestConfigurationThatCouldLockOutIsRefused(t *testing.T) {
 	for name, timing := range map[string]selfservice.Timing{
 		"overlap shorter than two readings": {Overlap: time.Minute, Reread: time.Minute},

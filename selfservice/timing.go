@@ -7,6 +7,12 @@ import (
 
 // Timing says when a [Rotator] does what. The zero value is good for a service
 // with a few replicas.
+//
+// Replicas hold dates of each other's clocks against their own. The clocks must
+// not differ by more than CallTimeout or Reread, whichever is less: 30 seconds
+// by default. If they do, two replicas may register at once, or an
+// overlap may end before all of them have read the store; what is stored is
+// not lost.
 type Timing struct {
 	// MaxAge is how old a credential may grow; zero: 90 days if the server
 	// tells no expiry, else as long as RenewBefore allows; negative: no limit.
