@@ -54,6 +54,9 @@ func (d Dir) Load(ctx context.Context) (blob []byte, version string, err error) 
 		if errors.Is(err, fs.ErrNotExist) {
 			return d.Load(ctx) // cleaned up, so there are newer ones
 		}
+		if err != nil {
+			return nil, "", err
+		}
 		blob, ok = decodeState(raw)
 	}
 	if !ok {

@@ -196,13 +196,22 @@ func TestDirNeedsPath(t *testing.T) {
 	require.ErrorIs(t, err, selfservice.ErrConfig)
 }
 
-// TestDirUnreadableNewest: an error of the disk is no reason to fall back,
-// the file may be there again in a minute.
-func TestDirUnreadableNewest(t *testing.T) {
-	d, version := saves(t, "one")
-	require.NoError(t, os.Mkdir(filepath.Join(string(d), "state-2"), 0o700)) // read fails with EISDIR, as root too
-	_, _, err := d.Load(t.Context())
+// TestDirUnreadable: an error of the disk is no reason to fall back, the file
+// may be there again in a minute. That goes for the version below a damaged
+// one too.
+func TestDirUnreadable(t *testing.T) {
+	d, _ := saves(t, "one", "two", "three")
+	require.NoError(t, os.Truncate(filepath.Join(string(d), "state-3"), 20))
+	require.NoError(t, os.Remove(filepath.Join(string(d), "state-2")))
+	require.NoError(t, os.Mkdir(filepath.Join(string(d), "state-2"), 0o700))
+	_, version, err := d.Load(t.Context())
 	var pathError *os.PathError
+	require.ErrorAs(t, err, &pathError)
+	assert.Empty(t, version)
+
+	d, version = saves(t, "one")
+	require.NoError(t, os.Mkdir(filepath.Join(string(d), "state-2"), 0o700)) // read fails with EISDIR, as root too
+	_, _, err = d.Load(t.Context())
 	require.ErrorAs(t, err, &pathError)
 	_, err = d.Save(t.Context(), []byte("x"), version)
 	require.ErrorAs(t, err, &pathError)

@@ -45,10 +45,10 @@ type Mem struct {
 func (m *Mem) Load(ctx context.Context) ([]byte, string, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.version == 0 {
-		return nil, "", ctx.Err()
+	if err := ctx.Err(); err != nil || m.version == 0 {
+		return nil, "", err
 	}
-	return []byte(m.blob.Reveal()), strconv.Itoa(m.version), ctx.Err()
+	return []byte(m.blob.Reveal()), strconv.Itoa(m.version), nil
 }
 
 // Save implements [Store].

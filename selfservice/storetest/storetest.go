@@ -274,8 +274,8 @@ func heedsContext(t *testing.T, s store) {
 	version := s.save([]byte("kept"), "")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, _, err := s.Load(ctx); !errors.Is(err, context.Canceled) {
-		t.Errorf("Load: %v; want context.Canceled", err)
+	if blob, now, err := s.Load(ctx); !errors.Is(err, context.Canceled) || blob != nil || now != "" {
+		t.Errorf("Load: %d bytes of version %q, %v; want only context.Canceled", len(blob), now, err)
 	}
 	if _, err := s.Save(ctx, []byte("late"), version); !errors.Is(err, context.Canceled) {
 		t.Errorf("Save: %v; want context.Canceled", err)
