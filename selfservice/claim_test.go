@@ -205,3 +205,24 @@ func TestOldCredentialDoesNotServeAgainWhileAnotherReplicaRemovesIt(t *testing.T
 		assert.True(t, server.Accepts(second))
 	})
 }
+
+// TestClaimIsRenewedForTheCallsOfAStep is a replica whose claim from making the
+// credential is about to end when it registers.
+func TestClaimIsRenewedForTheCallsOfAStep(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var until time.Time
+		var one, other *selfservice.Rotator
+		_, one, other = pair(t, 0, func() {
+			var err error
+			until, err = other.Step(t.Context())
+			assert.NoError(t, err)
+		})
+		time.Sleep(90 * day)
+		_, err := one.Step(t.Context()) // begins
+		require.NoError(t, err)
+		time.Sleep(31 * time.Second)   // of 2 minutes
+		_, err = one.Step(t.Context()) // registers
+		require.NoError(t, err)
+		assert.WithinDuration(t, time.Now().Add(2*time.Minute), until, 0)
+	})
+}

@@ -89,6 +89,20 @@ func TestFleetRotatesAllAndReports(t *testing.T) {
 	})
 }
 
+func TestFleetReportIsShortWhateverTheServersSay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		all := members(t, 60)
+		for i, m := range all {
+			m.server.Break(fmt.Errorf("request %d failed", i))
+		}
+		report, err := fleet(all).RotateOlder(t.Context(), time.Now())
+		require.NoError(t, err)
+		assert.Equal(t, 60, report.Failed)
+		assert.Len(t, report.Causes, 51)
+		assert.Equal(t, 10, report.Causes["other"])
+	})
+}
+
 func TestFleetsShareTheWork(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		all := members(t, 100)
@@ -187,6 +201,27 @@ func TestFleetStaysAMinuteWithAClient(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, 3, report.Waiting)
 		assert.LessOrEqual(t, report.Elapsed, 3*time.Minute)
+	})
+}
+
+// TestFleetAlsoReplacesWhatWasUnderWay: a credential that was made before the
+// leak is as bad when it becomes active after it.
+func TestFleetAlsoReplacesWhatWasUnderWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		all := members(t, 1)
+		all[0].server.Propagation = 10 * time.Second
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		require.ErrorIs(t, all[0].rotator().Rotate(ctx), context.DeadlineExceeded)
+		time.Sleep(time.Hour)
+		leak := time.Now()
+		report, err := fleet(all).RotateOlder(t.Context(), leak)
+		require.NoError(t, err)
+		assert.Equal(t, 1, report.Rotated)
+		st, err := all[0].rotator().Status(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, 2, st.Rotations)
+		assert.False(t, st.Active.Made.Before(leak))
 	})
 }
 

@@ -56,7 +56,7 @@ func (r *Rotator) pause(ctx context.Context, d time.Duration) {
 // and after some minutes of any clock the next step finds out.
 func (r *Rotator) rest(ctx context.Context, at time.Time) {
 	seen := r.version()
-	for start := time.Now(); time.Since(start) < maxBackoff && r.version() == seen; r.peek(ctx) {
+	for start := time.Now(); r.version() == seen; r.peek(ctx) {
 		wait := maxBackoff - time.Since(start)
 		if !at.IsZero() {
 			wait = min(wait, time.Until(at))

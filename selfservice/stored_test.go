@@ -159,6 +159,53 @@ func TestIssuedSecretOfALateReplicaIsKept(t *testing.T) {
 	})
 }
 
+// TestIssuedSecretThatAnotherReplicaReadIsNotRetired: the late one's secret is
+// the active one by now.
+func TestIssuedSecretThatAnotherReplicaReadIsNotRetired(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &model.Server{}
+		s := &spy{on: map[string]func(){}}
+		r, _ := adopted(t, server, server.FullIssuer(s.do))
+		other := &selfservice.Rotator{Provider: server.FullIssuer(nil), Store: r.Store}
+		s.on["issue"] = func() {
+			time.Sleep(5 * time.Minute) // past its claim
+			assert.NoError(t, other.Rotate(t.Context()))
+		}
+		require.NoError(t, r.Rotate(t.Context()))
+		require.Equal(t, 1, server.Registered())
+		time.Sleep(2 * time.Hour)
+		require.NoError(t, steps(t, r))
+		assert.True(t, server.Accepts(active(t, r)))
+		assert.Equal(t, 1, server.Count())
+		assert.Equal(t, 1, s.count("deactivate"), "the first one, once")
+	})
+}
+
+// TestIssuedSecretOfALateReplicaReplacesNoOther has another one get a secret
+// of its own meanwhile.
+func TestIssuedSecretOfALateReplicaReplacesNoOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &model.Server{}
+		s := &spy{on: map[string]func(){}}
+		r, first := adopted(t, server, server.FullIssuer(s.do))
+		others := selfservice.Credential{Secret: keys.NewSecret("what the other replica was given")}
+		s.on["issue"] = func() {
+			server.Adopt(others)
+			edit(t, r.Store, func(state map[string]any) {
+				state["pending"] = map[string]any{"secret": others.Secret.Reveal(), "made": time.Now(), "registered": time.Now()}
+				delete(state, "claim")
+			})
+		}
+		require.NoError(t, r.Rotate(t.Context()))
+		st, err := r.Status(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, others.Fingerprint(), st.Active.Fingerprint)
+		require.Len(t, st.Retiring, 2)
+		assert.Equal(t, first.Fingerprint(), st.Retiring[1].Fingerprint)
+		assert.True(t, server.Accepts(st.Retiring[0].Fingerprint), "it is kept, as the server knows it")
+	})
+}
+
 func TestDamagedStoreIsToldOnce(t *testing.T) {
 	aead, dirs := aesGCM(t, 1), t.TempDir()
 	for name, wrap := range map[string]func(selfservice.Store) selfservice.Store{

@@ -137,19 +137,28 @@ func TestReplicasLearnOfASwitchBeforeTheNextRotation(t *testing.T) {
 	})
 }
 
-// A server that always wants a new credential gets one when a third of a life
-// that is shorter than the overlap is over.
-func TestShortLifeIsNotSpentResting(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		server := &model.Server{}
-		r, _ := adopted(t, server, odd{server.Registrar(nil), func(reg *selfservice.Registration) {
-			reg.RenewAt, reg.Expires = time.Now(), time.Now().Add(30*time.Minute)
-		}})
-		require.NoError(t, r.Rotate(t.Context()))
-		st, err := r.Status(t.Context())
-		require.NoError(t, err)
-		assert.WithinDuration(t, time.Now().Add(10*time.Minute), st.Due, 0)
-	})
+// A server that always wants a new credential gets one after an overlap, or
+// after a third of a life that is too short for that.
+func TestPauseBetweenRotations(t *testing.T) {
+	for name, test := range map[string]struct{ life, pause time.Duration }{
+		"an overlap":                            {30 * day, time.Hour},
+		"a third of its life":                   {30 * time.Minute, 10 * time.Minute},
+		"two readings of the store":             {5 * time.Minute, 2 * time.Minute},
+		"a third, as two readings are too long": {90 * time.Second, 30 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				server := &model.Server{}
+				r, _ := adopted(t, server, odd{server.Registrar(nil), func(reg *selfservice.Registration) {
+					reg.RenewAt, reg.Expires = time.Now(), time.Now().Add(test.life)
+				}})
+				require.NoError(t, r.Rotate(t.Context()))
+				st, err := r.Status(t.Context())
+				require.NoError(t, err)
+				assert.WithinDuration(t, time.Now().Add(test.pause), st.Due, 0)
+			})
+		})
+	}
 }
 
 func TestProviderDownForAWeek(t *testing.T) {
@@ -210,6 +219,18 @@ func TestRetryAfterIsKept(t *testing.T) {
 		assert.Equal(t, 1, p.count(selfservice.Failed))
 		time.Sleep(21 * time.Minute)
 		assert.Equal(t, 2, p.count(selfservice.Failed))
+	})
+}
+
+func TestRetryAfterIsNotBelievedForEver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlant(t, &model.Server{}, selfservice.Timing{})
+		p.server.Break(&selfservice.CallError{Wait: 1000 * day})
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		go p.rotator.Run(ctx)
+		time.Sleep(day)
+		assert.InDelta(t, 24, p.count(selfservice.Failed), 1, "once an hour")
 	})
 }
 

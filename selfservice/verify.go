@@ -45,8 +45,7 @@ const giveUpAfter = 24 * time.Hour
 // may be the credential. In case the server takes it after all it is kept as
 // an old one. Only one at a time: while the server is down nothing piles up.
 func (r *Rotator) giveUp(ctx context.Context, s *state, now time.Time, err error) error {
-	if err == nil || errors.Is(err, ErrRefused) || errors.Is(err, ErrLimit) || errors.Is(err, ErrConflict) ||
-		len(s.Retiring) > 0 || now.Sub(s.Pending.Made) < giveUpAfter {
+	if err == nil || errors.Is(err, ErrRefused) || errors.Is(err, ErrLimit) || len(s.Retiring) > 0 || now.Sub(s.Pending.Made) < giveUpAfter {
 		return err
 	}
 	s.abandon(now, r.Timing.overlap())
