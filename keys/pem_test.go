@@ -137,6 +137,16 @@ func TestCertificatesTravelWithTheKey(t *testing.T) {
 	assert.Equal(t, certificates(t, "rsa"), mustParse(t, private).Certificates())
 }
 
+// TestCertificatesOfAKeyDoNotChange under it when the caller's slice does.
+func TestCertificatesOfAKeyDoNotChange(t *testing.T) {
+	chain := certificates(t, "rsa")
+	key, err := mustParse(t, openssl(t, "rsa-pkcs8")).With(keys.Options{Certificates: chain})
+	require.NoError(t, err)
+	chain[0] = nil
+	key.Certificates()[0] = nil
+	assert.Equal(t, certificates(t, "rsa"), key.Certificates())
+}
+
 func TestPEMIsRefused(t *testing.T) {
 	rsa, p256, ed := openssl(t, "rsa-pkcs8"), openssl(t, "p256-sec1"), openssl(t, "ed25519-pkcs8")
 	trailing := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: append(lastBlock(ed), 0)})

@@ -82,6 +82,7 @@ func TestKeyPrintsAlgorithmAndID(t *testing.T) {
 	for _, v := range []any{key, *key} {
 		assert.Equal(t, "keys.Key(ES256 me)", fmt.Sprintf("%v", v))
 		assert.Equal(t, "keys.Key(ES256 me)", fmt.Sprintf("%#v", v))
+		assert.Equal(t, "keys.Key(ES256 me)", fmt.Sprintf("%x", v))
 		b, err := json.Marshal(v)
 		require.NoError(t, err)
 		assert.JSONEq(t, string(key.PublicKey().JWK()), string(b))

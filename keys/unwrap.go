@@ -27,7 +27,7 @@ func unwrap(data []byte) ([]byte, form, error) {
 	if len(data) > maxInput {
 		return nil, 0, refuse(ErrTooLarge, "input over 64 KiB")
 	}
-	for range maxWrapping {
+	for range maxWrapping + 1 {
 		// DER comes before any trimming, for its last byte may look like a
 		// space. No text form starts with '0', not even base64 of one.
 		if len(data) > 0 && data[0] == 0x30 {
