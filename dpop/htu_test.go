@@ -13,6 +13,7 @@ import (
 func TestRow14NormaliseURL(t *testing.T) {
 	for name, c := range map[string]struct{ in, want string }{
 		"scheme and host in lower case":       {"HTTPS://API.Example.NO/A", "https://api.example.no/A"},
+		"host alone in upper case":            {"https://API.example/x", "https://api.example/x"},
 		"path keeps its case":                 {"https://a.example/Path", "https://a.example/Path"},
 		"default port of https":               {"https://a.example:443/x", "https://a.example/x"},
 		"default port of http":                {"http://a.example:80/x", "http://a.example/x"},

@@ -81,10 +81,12 @@ func TestRow28RedirectWithinTheOriginHasAProofOfItsOwn(t *testing.T) {
 }
 
 func TestRow28RedirectFromAnUnknownOrigin(t *testing.T) {
-	req := post(t, "https://a.example/", nil)
-	req.Response = &http.Response{} // a middleware in between lost its Request
-	_, err := (&dpop.Transport{Key: testKey()}).RoundTrip(req)
-	require.ErrorIs(t, err, dpop.ErrRedirect)
+	for _, lost := range []*http.Response{{}, {Request: &http.Request{}}} { // by a middleware in between
+		req := post(t, "https://a.example/", nil)
+		req.Response = lost
+		_, err := (&dpop.Transport{Key: testKey()}).RoundTrip(req)
+		require.ErrorIs(t, err, dpop.ErrRedirect)
+	}
 }
 
 func TestInClearToLoopbackOnly(t *testing.T) {

@@ -178,7 +178,7 @@ func TestRow25AnswerThatBreaksOffIsHandedOnAsItIs(t *testing.T) {
 	base := roundTripFunc(func(r *http.Request) (*http.Response, error) {
 		return &http.Response{
 			StatusCode: 400, Header: http.Header{"Dpop-Nonce": {"n"}},
-			Body: io.NopCloser(io.MultiReader(strings.NewReader(`{"error":`), errorReader{broken})),
+			Body: io.NopCloser(io.MultiReader(strings.NewReader(`{"error":`), &errorReader{broken})),
 		}, nil
 	})
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://a.example/", nil)

@@ -95,6 +95,33 @@ func TestRefusedTokenWithoutAnother(t *testing.T) {
 	})
 }
 
+// TestTokenIsKeptWhenSomethingElseIsWrong: a permission that is missing or a
+// proof that is refused says nothing of it.
+func TestTokenIsKeptWhenSomethingElseIsWrong(t *testing.T) {
+	for name, c := range map[string]struct {
+		status    int
+		challenge string
+	}{
+		"401 without a reason":        {401, `DPoP algs="ES256"`},
+		"401 for the proof":           {401, `DPoP error="invalid_dpop_proof"`},
+		"403 for the scope":           {403, `DPoP error="insufficient_scope"`},
+		"403 that calls the token so": {403, `DPoP error="invalid_token"`},
+		"200 that calls the token so": {200, `DPoP error="invalid_token"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newServer(t, false, func(w http.ResponseWriter, _ int, _ attempt) {
+				w.Header().Set("WWW-Authenticate", c.challenge)
+				w.WriteHeader(c.status)
+			})
+			tokens := &tokenList{}
+			status, _ := get(t, &dpop.Transport{Tokens: tokens}, s.URL)
+			assert.Equal(t, c.status, status)
+			assert.Len(t, s.seen(), 1)
+			assert.Empty(t, tokens.discarded)
+		})
+	}
+}
+
 type stubborn struct{ fixedToken }
 
 func (stubborn) Discard(string) {}

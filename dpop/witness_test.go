@@ -226,6 +226,11 @@ type roundTripFunc func(*http.Request) (*http.Response, error)
 
 func (f roundTripFunc) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
+// errorReader says what went wrong once, as some bodies do.
 type errorReader struct{ err error }
 
-func (r errorReader) Read([]byte) (int, error) { return 0, r.err }
+func (r *errorReader) Read([]byte) (int, error) {
+	err := r.err
+	r.err = io.EOF
+	return 0, err
+}
