@@ -45,6 +45,45 @@ func certificateFile(k *keys.Key) keycloak.KeyFile {
 	return keycloak.KeyFile{Format: keycloak.FormatCertificate, Content: certs.PEM(k.Certificates())}
 }
 
+func publicKeyFile(k *keys.Key) keycloak.KeyFile {
+	der, err := x509.MarshalPKIXPublicKey(k.PublicKey().Public())
+	if err != nil {
+		panic(err)
+	}
+	return keycloak.KeyFile{Format: keycloak.FormatPublicKey, Content: pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})}
+}
+
+// TestAnUploadThatFailsLeavesTheKey, also where a public key is to take the
+// place of a certificate.
+func TestAnUploadThatFailsLeavesTheKey(t *testing.T) {
+	each(t, func(tg *target) {
+		t, ctx := tg.t, tg.t.Context()
+		id, _ := tg.client("app", nil)
+		key := certified(t, keys.ES256)
+		require.NoError(t, tg.admin.Upload(ctx, id, certificateFile(key)))
+		realm := tg.realm
+		realm.Base = roundTripper(func(r *http.Request) (*http.Response, error) {
+			if !strings.HasSuffix(r.URL.Path, "/upload-certificate") {
+				return http.DefaultTransport.RoundTrip(r)
+			}
+			return &http.Response{StatusCode: http.StatusBadGateway, Header: http.Header{}, Body: http.NoBody, Request: r}, nil
+		})
+		admin := &keycloak.Admin{Realm: realm, Tokens: tg.tokens}
+		require.ErrorIs(t, admin.Upload(ctx, id, publicKeyFile(certified(t, keys.ES256))), keycloak.ErrRefused)
+		require.NoError(t, tg.admin.UpdateClient(ctx, id, keycloak.Change{})) // no cached one
+		assert.True(t, tg.acceptsKey("app", key))
+
+		if tg.old() { // which takes no EC key in this form
+			require.ErrorIs(t, tg.admin.Upload(ctx, id, publicKeyFile(certified(t, keys.ES256))), keycloak.ErrRefused)
+			assert.True(t, tg.acceptsKey("app", key))
+		}
+		next := certified(t, keys.RS256)
+		require.NoError(t, tg.admin.Upload(ctx, id, publicKeyFile(next)), "old servers fail once here")
+		assert.True(t, tg.acceptsKey("app", next))
+		assert.False(t, tg.acceptsKey("app", key))
+	})
+}
+
 func TestUploadsActAtOnce(t *testing.T) {
 	each(t, func(tg *target) {
 		t, ctx := tg.t, tg.t.Context()
@@ -52,11 +91,7 @@ func TestUploadsActAtOnce(t *testing.T) {
 		const password = "changeit-7"
 		files := map[string]func(*keys.Key) keycloak.KeyFile{
 			"certificate": certificateFile,
-			"public key": func(k *keys.Key) keycloak.KeyFile {
-				der, err := x509.MarshalPKIXPublicKey(k.PublicKey().Public())
-				require.NoError(t, err)
-				return keycloak.KeyFile{Format: keycloak.FormatPublicKey, Content: pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})}
-			},
+			"public key":  publicKeyFile,
 			"JWKS": func(k *keys.Key) keycloak.KeyFile {
 				text, err := json.Marshal(set(k))
 				require.NoError(t, err)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"mime/multipart"
 	"net/http"
 
@@ -41,22 +42,29 @@ func (a *Admin) Upload(ctx context.Context, id string, f KeyFile) error {
 		// Servers before 26.1 keep only the first key of an uploaded set.
 		return a.SetKeys(ctx, id, keys.Set{Keys: public})
 	}
-	// The switches first: an old server fails where a public key comes while
-	// a certificate is stored. Until the last update the cache has the old key.
 	info, err := a.Client(ctx, id)
 	if err != nil {
 		return err
-	}
-	if f.Format == FormatPublicKey && info.Attributes[credential+".certificate"] != "" {
-		if err := a.update(ctx, info, Change{Attributes: map[string]string{credential + ".certificate": ""}}); err != nil {
-			return err
-		}
 	}
 	body, contentType, err := f.multipart()
 	if err != nil {
 		return err
 	}
-	_, err = a.call(ctx, request{method: http.MethodPost, path: a.certificates(id) + "/upload-certificate", body: body, contentType: contentType})
+	upload := request{method: http.MethodPost, path: a.certificates(id) + "/upload-certificate", body: body, contentType: contentType}
+	_, err = a.call(ctx, upload)
+	var refused *Error
+	const certificate = credential + ".certificate"
+	stored := info.Attributes[certificate]
+	if f.Format == FormatPublicKey && stored != "" && errors.As(err, &refused) && refused.Status == http.StatusInternalServerError {
+		// Servers before 26.1 fail where a certificate is stored. Until the
+		// last update the cache has the old key.
+		if err := a.update(ctx, info, Change{Attributes: map[string]string{certificate: ""}}); err != nil {
+			return err
+		}
+		if _, err = a.call(ctx, upload); err != nil { // an EC key, which they fail at too
+			return errors.Join(err, a.update(ctx, info, Change{Attributes: map[string]string{certificate: stored}}))
+		}
+	}
 	if err != nil {
 		return err
 	}
