@@ -115,7 +115,7 @@ func parseMetadata(body []byte, issuer *url.URL, name string) (*Metadata, error)
 		return nil, refuse(ErrMalformed, "the metadata is not the JSON object that it should be")
 	}
 	if m.Issuer != name {
-		return nil, refuse(ErrIssuer, "")
+		return nil, refuse(ErrIssuer, "its spelling counts, a slash at the end too")
 	}
 	if m.TokenEndpoint == "" {
 		return nil, refuse(ErrMalformed, "metadata without a token endpoint")
