@@ -98,21 +98,22 @@ func TestKeycloakSecretRegenerateLeavesNoFileWhenItFails(t *testing.T) {
 
 func TestKeycloakSecretRegenerateLosesNoSecretToWhatEndsIt(t *testing.T) {
 	regenerate := func(t *testing.T, k *cloak) *exec.Cmd {
-		cmd := program(t, "keycloaksecretregenerate", "-u", k.realm.Server, "-r", k.realm.Name, "-ac", readOwn(t, k.path("adminid")), "-ar", "master",
+		return program(t, "keycloaksecretregenerate", "-u", k.realm.Server, "-r", k.realm.Name, "-ac", readOwn(t, k.path("adminid")), "-ar", "master",
 			"-asp", k.path("admin"), "-c", clientID, "-p", k.path("new"), "-y")
-		return cmd
 	}
 	t.Run("an interrupt while the server makes it", func(t *testing.T) {
-		var cmd *exec.Cmd
+		started := make(chan *os.Process, 1)
 		k := fronted(t, func(server http.Handler, w http.ResponseWriter, r *http.Request) {
-			if cmd != nil && r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/client-secret") {
-				cmd.Process.Signal(os.Interrupt)
+			if r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/client-secret") {
+				(<-started).Signal(os.Interrupt)
 				time.Sleep(200 * time.Millisecond)
 			}
 			server.ServeHTTP(w, r)
 		})
-		cmd = regenerate(t, k)
-		r := finish(t, cmd)
+		cmd := regenerate(t, k)
+		wait := launch(t, cmd)
+		started <- cmd.Process
+		r := wait()
 		assert.Equal(t, 0, r.code, r.stderr)
 		assert.True(t, k.acceptsSecret(keys.NewSecret(readOwn(t, k.path("new")))))
 	})

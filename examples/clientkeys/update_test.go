@@ -134,15 +134,18 @@ func TestUpdateClientKeySaysWhatAFailureMeans(t *testing.T) {
 func TestUpdateClientKeySaysWhatAnInterruptMeans(t *testing.T) {
 	f := setup(t)
 	f.write(t, "new", keystest.Key(t, keys.ES256))
-	cmd := program(t, f.at("updateclientkey", "-np", f.path("new_public.json"), "-ep", f.path("old_private.json"), "-y")...)
+	started := make(chan *os.Process, 1)
 	f.Inject(func(_ int, r *http.Request) *helseidtest.Fault {
 		if r.Method == http.MethodPost && r.URL.Path == "/v1/client-secret" {
-			cmd.Process.Signal(os.Interrupt)
+			(<-started).Signal(os.Interrupt)
 			return &helseidtest.Fault{Execute: true, Delay: time.Second}
 		}
 		return nil
 	})
-	r := finish(t, cmd)
+	cmd := program(t, f.at("updateclientkey", "-np", f.path("new_public.json"), "-ep", f.path("old_private.json"), "-y")...)
+	wait := launch(t, cmd)
+	started <- cmd.Process
+	r := wait()
 	assert.Equal(t, 1, r.code)
 	assert.Empty(t, r.stdout)
 	assert.Contains(t, r.stderr, "may be registered all the same")
