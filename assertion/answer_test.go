@@ -52,7 +52,7 @@ func TestParamsCannotReplaceTheRequestItself(t *testing.T) {
 
 func TestEndpointIsNeededAndSafe(t *testing.T) {
 	for target, rule := range map[string]error{
-		"": assertion.ErrConfig, "http://as.example.com/token": assertion.ErrInsecure, "https://": assertion.ErrMalformed, "https://a b/": assertion.ErrMalformed, "::": assertion.ErrMalformed,
+		"": assertion.ErrConfig, "http://as.example.com/token": assertion.ErrInsecure, "https://": assertion.ErrMalformed, endpoint + "#x": assertion.ErrMalformed, "https://a b/": assertion.ErrMalformed, "::": assertion.ErrMalformed,
 	} {
 		net := new(recorder)
 		s := sourceOf(t, net)

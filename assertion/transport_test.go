@@ -1,6 +1,7 @@
 package assertion_test
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -86,6 +87,20 @@ func TestTransportReplay(t *testing.T) {
 	assert.Len(t, body, int(net.requests[0].ContentLength))
 	assert.NotEqual(t, net.forms[0].Get("client_assertion"), form.Get("client_assertion"))
 	payloadOf(t, form.Get("client_assertion"), jose.ES256, testKey(t, keys.ES256).PublicKey().Public())
+}
+
+// TestTransportReplayAfterARotation: a form of another length than the headers
+// have announced is not sent.
+func TestTransportReplayAfterARotation(t *testing.T) {
+	net, alg := new(recorder), keys.ES256
+	signer := &assertion.Signer{ClientID: clientID, Audience: issuer, Key: keySource(func(context.Context) (*keys.Key, error) {
+		return testKey(t, alg), nil
+	})}
+	_, err := (&assertion.Transport{Auth: signer, Endpoint: endpoint, Base: net}).RoundTrip(formPost(t, endpoint, "grant_type=x"))
+	require.NoError(t, err)
+	alg = keys.RS256
+	_, err = net.requests[0].GetBody()
+	assert.ErrorIs(t, err, assertion.ErrConfig)
 }
 
 func TestTransportRefuses(t *testing.T) {
