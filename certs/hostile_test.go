@@ -112,11 +112,14 @@ func TestHostilePKCS12IsRefused(t *testing.T) {
 	require.NoError(t, unmarshal(bomb, &p))
 	p.MacData.Iterations = math.MaxInt32
 	bomb = der(t, p)
-	p.MacData.Mac.Algorithm = pkix.AlgorithmIdentifier{Algorithm: oid(oidPBMAC1), Parameters: asn1.RawValue{FullBytes: der(t, struct{ KDF, MAC pkix.AlgorithmIdentifier }{
-		pkix.AlgorithmIdentifier{Algorithm: oid(oidPBKDF2), Parameters: asn1.RawValue{FullBytes: der(t, pbkdf2Params{Salt: make([]byte, 8), Iterations: math.MaxInt32, KeyLength: 32})}},
-		pkix.AlgorithmIdentifier{Algorithm: oid(oidHMACSHA256)},
-	})}}
-	pbmac1Bomb := der(t, p)
+	pbmac1 := func(iterations, keyLength int) []byte {
+		kdf := der(t, pbkdf2Params{Salt: make([]byte, 8), Iterations: iterations, KeyLength: keyLength, PRF: pkix.AlgorithmIdentifier{Algorithm: oid(oidHMACSHA256)}})
+		p.MacData.Mac.Algorithm = pkix.AlgorithmIdentifier{Algorithm: oid(oidPBMAC1), Parameters: asn1.RawValue{FullBytes: der(t, struct{ KDF, MAC pkix.AlgorithmIdentifier }{
+			pkix.AlgorithmIdentifier{Algorithm: oid(oidPBKDF2), Parameters: asn1.RawValue{FullBytes: kdf}},
+			pkix.AlgorithmIdentifier{Algorithm: oid(oidHMACSHA256)},
+		})}}
+		return der(t, p)
+	}
 	legacyBomb := pkix.AlgorithmIdentifier{Algorithm: oid(oidLegacyPBE + "3"), Parameters: asn1.RawValue{FullBytes: der(t, struct {
 		Salt       []byte
 		Iterations int
@@ -135,7 +138,10 @@ func TestHostilePKCS12IsRefused(t *testing.T) {
 		{"two certificates for one key", forge(t, bagsOf(t, shrouded(t, pkcs8, 1), cert(key), cert(renewed))), keys.ErrAmbiguous},
 		{"no content", forge(t), keys.ErrUnsupported},
 		{"iterations of the MAC", bomb, keys.ErrTooLarge},
-		{"iterations of PBMAC1", pbmac1Bomb, keys.ErrTooLarge},
+		{"iterations of PBMAC1", pbmac1(math.MaxInt32, 32), keys.ErrTooLarge},
+		{"PBMAC1 with a key that can be guessed", pbmac1(1, 19), keys.ErrUnsupported},
+		{"PBMAC1 with a key of many blocks", pbmac1(1, 65), keys.ErrUnsupported},
+		{"PBMAC1 of another content", pbmac1(1, 20), ErrPassword},
 		{"iterations of the certificates", forge(t, encrypted(t, []byte{}, maxIterations)), keys.ErrTooLarge},
 		{"iterations of the key", forge(t, bagsOf(t, shrouded(t, pkcs8, math.MaxInt32))), keys.ErrTooLarge},
 		{"iterations of a legacy key", forge(t, bagsOf(t, safeBag{ID: oid(oidShroudedBag), Value: explicit(der(t, encryptedKey{legacyBomb, pkcs8}))})), keys.ErrTooLarge},

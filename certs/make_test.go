@@ -248,20 +248,38 @@ func TestAttachRefuses(t *testing.T) {
 	}
 }
 
+// certify makes a certificate that issuer has signed for the holder; both sides
+// carry key identifiers.
+func certify(t *testing.T, subject string, holder *keys.Key, issuer string, signer *keys.Key) *x509.Certificate {
+	t.Helper()
+	c := &x509.Certificate{Subject: pkix.Name{CommonName: subject}, SubjectKeyId: []byte(holder.Thumbprint()), NotAfter: time.Now().Add(time.Hour)}
+	parent := &x509.Certificate{Subject: pkix.Name{CommonName: issuer}, SubjectKeyId: []byte(signer.Thumbprint())}
+	der, err := x509.CreateCertificate(rand.Reader, c, parent, holder.PublicKey().Public(), signer.Signer())
+	require.NoError(t, err)
+	c, err = x509.ParseCertificate(der)
+	require.NoError(t, err)
+	return c
+}
+
+// A renewed authority keeps its name: the key identifier tells which of the two
+// has signed.
+func TestAttachTellsAuthoritiesOfOneNameApart(t *testing.T) {
+	key, old, renewed := client(t), signingKeys()["ES256"], signingKeys()["EdDSA"]
+	leaf := certify(t, "client", key, "root", renewed)
+	before, after := certify(t, "root", old, "root", old), certify(t, "root", renewed, "root", renewed)
+	for _, pool := range [][]*x509.Certificate{{leaf, before, after}, {after, before, leaf}} {
+		got, err := certs.Attach(key, pool)
+		require.NoError(t, err)
+		assert.Equal(t, []*x509.Certificate{leaf, after}, got.Certificates())
+	}
+}
+
 // Two authorities that certified each other stand above the client: the way
 // upwards has no end.
 func TestAttachStopsWhereAuthoritiesCertifiedEachOther(t *testing.T) {
 	key, one, two := client(t), signingKeys()["ES256"], signingKeys()["EdDSA"]
-	certify := func(subject string, holder *keys.Key, issuer string, signer *keys.Key) *x509.Certificate {
-		c := &x509.Certificate{Subject: pkix.Name{CommonName: subject}, NotAfter: time.Now().Add(time.Hour)}
-		der, err := x509.CreateCertificate(rand.Reader, c, &x509.Certificate{Subject: pkix.Name{CommonName: issuer}}, holder.PublicKey().Public(), signer.Signer())
-		require.NoError(t, err)
-		c, err = x509.ParseCertificate(der)
-		require.NoError(t, err)
-		return c
-	}
-	leaf := certify("client", key, "one", one)
-	oneByTwo, twoByOne := certify("one", one, "two", two), certify("two", two, "one", one)
+	leaf := certify(t, "client", key, "one", one)
+	oneByTwo, twoByOne := certify(t, "one", one, "two", two), certify(t, "two", two, "one", one)
 	for _, pool := range [][]*x509.Certificate{{twoByOne, oneByTwo, leaf}, {leaf, oneByTwo, twoByOne}} {
 		got, err := certs.Attach(key, pool)
 		require.NoError(t, err)
