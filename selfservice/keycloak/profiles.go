@@ -3,6 +3,7 @@ package keycloak
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -72,14 +73,14 @@ func (s seconds) duration() time.Duration { return time.Duration(s) * time.Secon
 
 // PutRotationProfile creates the profile, or changes the one of that name:
 // its other executors stay, and an empty description keeps the old one. The
-// server must have the feature client-secret-rotation ([ServerInfo.Rotation]).
+// server must have the feature client-secret-rotation, else [ErrFeature].
 func (a *Admin) PutRotationProfile(ctx context.Context, p RotationProfile) error {
 	if err := p.check(); err != nil {
 		return err
 	}
 	a.policies.Lock()
 	defer a.policies.Unlock()
-	return profilesDocument().edit(ctx, a, p.Name, func(old entry) (entry, error) {
+	err := profilesDocument().edit(ctx, a, p.Name, func(old entry) (entry, error) {
 		var known struct {
 			Executors []json.RawMessage `json:"executors"`
 		}
@@ -102,6 +103,12 @@ func (a *Admin) PutRotationProfile(ctx context.Context, p RotationProfile) error
 		}
 		return set(old, members)
 	})
+	if errors.Is(err, ErrRefused) { // the server says the same of whatever is wrong with a profile
+		if info, infoErr := a.ServerInfo(ctx); infoErr == nil && info.Rotation == Off {
+			return refuse(ErrFeature, "client-secret-rotation")
+		}
+	}
+	return err
 }
 
 // RotationProfiles returns the profiles of the realm that rotate secrets.
