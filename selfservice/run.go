@@ -27,7 +27,7 @@ func (r *Rotator) Run(ctx context.Context) error {
 		at, err := r.Step(ctx)
 		switch {
 		case ctx.Err() != nil:
-		case errors.Is(err, ErrNotAdopted) && r.current.Load() == nil:
+		case r.current.Load() == nil && (errors.Is(err, ErrNotAdopted) || errors.Is(err, ErrConfig)):
 			return err
 		case err != nil:
 			r.tell(Event{Kind: Failed, Err: err})

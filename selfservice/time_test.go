@@ -297,3 +297,10 @@ func TestNewCredentialThatIsTheOldOneIsRefused(t *testing.T) {
 	require.ErrorIs(t, p.rotator.Rotate(t.Context()), selfservice.ErrConfig)
 	assert.Zero(t, p.server.Registered())
 }
+
+func TestRunReturnsAtOnceFromAStoreThatCannotWork(t *testing.T) {
+	r := &selfservice.Rotator{Provider: (&model.Server{}).Registrar(nil), Store: selfservice.Dir("")}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	require.ErrorIs(t, r.Run(ctx), selfservice.ErrConfig)
+}
