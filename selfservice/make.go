@@ -12,16 +12,18 @@ import (
 )
 
 // begin saves a new credential before anything of it leaves the process. For
-// one that only the server can make it saves what the server has now, so that
-// the new one can be told from it.
-func (r *Rotator) begin(ctx context.Context, s *state, now time.Time) error {
+// one that only the server can make it saves before, so that the new one can
+// be told from it: nil is what the server has now.
+func (r *Rotator) begin(ctx context.Context, s *state, now time.Time, before []Registration) error {
 	pending := &entry{Made: now}
 	if _, issues := r.Provider.(Issuer); issues {
-		list, err := r.list(ctx, s.Active.Credential)
-		if err != nil {
-			return err
+		if before == nil {
+			var err error
+			if before, err = r.list(ctx, s.Active.Credential); err != nil {
+				return err
+			}
 		}
-		pending.Before = list
+		pending.Before = before
 	} else {
 		c, err := r.make(ctx, s)
 		if err != nil {

@@ -11,7 +11,7 @@ import (
 // ignores it.
 //
 // Besides these two methods a provider has [Registrar] or [Issuer], and may
-// have [Switch] and [Remover]. Every call may be repeated, and may have been
+// have [Switch], [Remover], [Maker] and [Independent]. Every call may be repeated, and may have been
 // carried out although it failed.
 //
 // Errors: one that errors.Is [ErrRefused] when the server does not accept the
@@ -37,10 +37,10 @@ type Registrar interface {
 
 // Issuer is a Provider whose credentials only the server can make.
 type Issuer interface {
-	// Issue returns a credential that is not among before, which is what
-	// List returned when the rotation began. A reply that was lost is found
-	// by reading: when the server has such a credential already, Issue
-	// returns it and makes none.
+	// Issue returns a credential that is not among before: what List returned
+	// when the rotation began or, to end a lock-out, what is stored. A reply
+	// that was lost is found by reading: when the server has such a credential
+	// already, Issue returns it and makes none.
 	Issue(ctx context.Context, as Credential, before []Registration) (Credential, Registration, error)
 }
 
@@ -61,6 +61,15 @@ type Remover interface {
 // algorithm, a form of the kid. Without it the new one is like the old one.
 type Maker interface {
 	Make(ctx context.Context, like Credential) (Credential, error)
+}
+
+// Independent is a Provider that may do without a credential that the server
+// accepts: it works as an administrator, or with a registration access token.
+// When the server refuses all that is stored, the Rotator then begins anew, or
+// takes over a secret that a person had the server make, instead of waiting
+// for that person with [ErrLockedOut].
+type Independent interface {
+	Independent() bool
 }
 
 // Registration is a credential as the server sees it.

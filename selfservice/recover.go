@@ -12,7 +12,8 @@ import (
 // one first (the server replaced at once, or a reply was lost), then the old
 // ones, then the one that was given to Adopt. It tells whether it moved the
 // state; neither moved nor an error means that the active one works after all,
-// or that another replica is at work.
+// or that another replica is at work. With none left an [Independent] provider
+// is asked for a new one.
 //
 // While another one holds the claim only the pending one is tried: whatever
 // the holder is doing with that, a switch to it does no harm. An old one it
@@ -49,7 +50,31 @@ func (r *Rotator) recover(ctx context.Context) (moved bool, err error) {
 	if held {
 		return false, nil
 	}
+	if i, ok := r.Provider.(Independent); ok && i.Independent() {
+		return true, r.beginAnew(ctx, s, time.Now().Round(0))
+	}
 	return false, ErrLockedOut
+}
+
+// beginAnew ends a lock-out through a provider that needs no credential for
+// it. Clearing away what is over, which asks for a token first, has to wait.
+func (r *Rotator) beginAnew(ctx context.Context, s *state, now time.Time) error {
+	r.tell(Event{Kind: Failed, Err: ErrLockedOut})
+	for _, e := range s.Retiring {
+		if soon := now.Add(postponed); e.Until.Before(soon) {
+			e.Until = soon
+		}
+	}
+	if s.Pending != nil {
+		return r.save(ctx, s)
+	}
+	// Not what the server has now: a secret that it made for a person is the
+	// one to take over.
+	var known []Registration
+	for _, e := range s.entries() {
+		known = append(known, e.registration())
+	}
+	return r.begin(ctx, s, now, known)
 }
 
 // adoptGiven serves what Adopt was given, in place of all that does not work.

@@ -95,7 +95,7 @@ func (r *Rotator) act(ctx context.Context, s *state, p plan, now time.Time) (tim
 		}
 		return now, r.save(ctx, s)
 	case begin:
-		return now, r.begin(ctx, s, now)
+		return now, r.begin(ctx, s, now, nil)
 	case verify:
 		return r.verify(ctx, s, now)
 	}

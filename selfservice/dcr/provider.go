@@ -61,6 +61,9 @@ func (p keyProvider) Remove(ctx context.Context, _ selfservice.Credential, r sel
 	return verdict(err)
 }
 
+// Independent: the registration access token is all that is needed.
+func (p keyProvider) Independent() bool { return true }
+
 type secretProvider struct {
 	c      *Client
 	method func(string, selfservice.Credential) assertion.Authenticator
@@ -96,6 +99,9 @@ func (p secretProvider) Issue(ctx context.Context, _ selfservice.Credential, bef
 	cred, reg := a.credential()
 	return cred, reg, nil
 }
+
+// Independent is as in keyProvider.
+func (p secretProvider) Independent() bool { return true }
 
 // verify gets a fresh token.
 func (c *Client) verify(ctx context.Context, auth func(clientID, issuer string) assertion.Authenticator) error {

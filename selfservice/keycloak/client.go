@@ -89,6 +89,9 @@ func (c *Client) admin(as selfservice.Credential) *Admin {
 	return o.admin
 }
 
+// Independent tells whether an Admin manages the client, who can end a lock-out.
+func (c *Client) Independent() bool { return c.Admin != nil }
+
 // manage returns who manages the client, and the client.
 func (c *Client) manage(ctx context.Context, as selfservice.Credential) (*Admin, *ClientInfo, error) {
 	a := c.admin(as)

@@ -23,6 +23,8 @@ func (b base) List(ctx context.Context, as selfservice.Credential) (list []selfs
 	return list, err
 }
 
+func (b base) Independent() bool { return b.s.Administrator }
+
 type registrar struct{ base }
 
 func (b registrar) Register(ctx context.Context, as, c selfservice.Credential) (reg selfservice.Registration, err error) {

@@ -1,0 +1,155 @@
+package selfservice_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/internal/model"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// lockOut runs a rotator whose active credential a person has ended at the
+// server, and has it used and refused.
+func lockOut(t *testing.T, server *model.Server, provider selfservice.Provider, first selfservice.Credential, byHand func()) (*selfservice.Rotator, *[]selfservice.Event) {
+	t.Helper()
+	var events []selfservice.Event
+	r := &selfservice.Rotator{Provider: provider, Store: &selfservice.Mem{}, OnEvent: func(e selfservice.Event) { events = append(events, e) }}
+	server.Adopt(first)
+	require.NoError(t, r.Adopt(t.Context(), first))
+	require.NoError(t, r.Rotate(t.Context()))
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- r.Run(ctx) }()
+	time.Sleep(time.Minute)
+	byHand()
+	if first.Key != nil {
+		key, err := r.SigningKey(ctx)
+		require.NoError(t, err)
+		server.Expire(key.Thumbprint(), time.Now())
+		_, err = r.KeyRefused(ctx, key)
+		require.NoError(t, err)
+	} else {
+		secret, err := r.ClientSecret(ctx)
+		require.NoError(t, err)
+		server.Expire(selfservice.SecretFingerprint(secret), time.Now())
+		_, err = r.SecretRefused(ctx, secret)
+		require.NoError(t, err)
+	}
+	server.Expire(first.Fingerprint(), time.Now())
+	time.Sleep(2 * time.Minute)
+	cancel()
+	<-done
+	return r, &events
+}
+
+func ecKey(t *testing.T) selfservice.Credential {
+	key, err := keys.Generate(keys.ES256)
+	require.NoError(t, err)
+	return selfservice.Credential{Key: key}
+}
+
+func kinds(events []selfservice.Event) (all []selfservice.Kind) {
+	for _, e := range events {
+		all = append(all, e.Kind)
+	}
+	return all
+}
+
+func TestAnAdministratorEndsALockOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &model.Server{Administrator: true}
+		r, events := lockOut(t, server, server.Full(nil), ecKey(t), func() {})
+		key, err := r.SigningKey(t.Context())
+		require.NoError(t, err)
+		assert.True(t, server.Accepts(key.Thumbprint()))
+		assert.Equal(t, 2, server.Registered(), "once by hand, once to end the lock-out")
+		assert.Equal(t, []selfservice.Kind{
+			selfservice.Adopted, selfservice.Started, selfservice.Registered, selfservice.Switched,
+			selfservice.Failed, selfservice.Started, selfservice.Registered, selfservice.Switched,
+		}, kinds(*events))
+		assert.ErrorIs(t, (*events)[4].Err, selfservice.ErrLockedOut)
+	})
+}
+
+func TestWithoutAnAdministratorALockOutIsToldAndNothingMade(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &model.Server{}
+		r, events := lockOut(t, server, server.Full(nil), ecKey(t), func() {})
+		status, err := r.Status(t.Context())
+		require.NoError(t, err)
+		assert.Zero(t, status.Pending)
+		last := (*events)[len(*events)-1]
+		assert.ErrorIs(t, last.Err, selfservice.ErrLockedOut)
+		assert.Equal(t, 1, server.Registered())
+	})
+}
+
+func TestASecretMadeByHandIsTakenOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &model.Server{Administrator: true}
+		byHand := selfservice.Credential{Secret: keys.NewSecret("made by hand in the console")}
+		first := selfservice.Credential{Secret: keys.NewSecret("the first of all the secrets")}
+		r, _ := lockOut(t, server, server.FullIssuer(nil), first, func() { server.Adopt(byHand) })
+		secret, err := r.ClientSecret(t.Context())
+		require.NoError(t, err)
+		assert.True(t, secret.Equal(byHand.Secret))
+		assert.Zero(t, server.Registered(), "none was made")
+	})
+}
+
+func TestALostSecretIsMadeAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &model.Server{Administrator: true}
+		first := selfservice.Credential{Secret: keys.NewSecret("the first of all the secrets")}
+		r, _ := lockOut(t, server, server.FullIssuer(nil), first, func() {})
+		secret, err := r.ClientSecret(t.Context())
+		require.NoError(t, err)
+		assert.True(t, server.Accepts(selfservice.SecretFingerprint(secret)))
+	})
+}
+
+// What is over cannot be cleared away while no token can be had: that must not
+// keep the new credential from being registered.
+func TestALockOutWithOldCredentialsToClearAway(t *testing.T) {
+	for name, provider := range map[string]func(*model.Server) selfservice.Provider{
+		"turned off and removed": func(s *model.Server) selfservice.Provider { return s.Full(nil) },
+		"removed":                func(s *model.Server) selfservice.Provider { return s.OnlyRemoves(nil) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				server := &model.Server{Administrator: true}
+				first := ecKey(t)
+				r := &selfservice.Rotator{Provider: provider(server), Store: &selfservice.Mem{}}
+				server.Adopt(first)
+				require.NoError(t, r.Adopt(t.Context(), first))
+				require.NoError(t, r.Rotate(t.Context()))
+				time.Sleep(2 * time.Hour) // the overlap is over, and nobody was there
+				key, err := r.SigningKey(t.Context())
+				require.NoError(t, err)
+				server.Expire(key.Thumbprint(), time.Now())
+				server.Expire(first.Fingerprint(), time.Now())
+				ctx, cancel := context.WithTimeout(t.Context(), 4*time.Hour)
+				defer cancel()
+				done := make(chan error)
+				go func() { done <- r.Run(ctx) }()
+				for refused := 0; ctx.Err() == nil; time.Sleep(10 * time.Second) { // the application
+					key, err := r.SigningKey(ctx)
+					require.NoError(t, err)
+					if !server.Accepts(key.Thumbprint()) {
+						refused++
+						require.Less(t, refused, 20, "minutes are enough")
+						_, err = r.KeyRefused(ctx, key)
+						require.NoError(t, err)
+					}
+				}
+				require.ErrorIs(t, <-done, context.DeadlineExceeded)
+				assert.Equal(t, 1, server.Count(), "the old ones are gone in the end")
+			})
+		})
+	}
+}
