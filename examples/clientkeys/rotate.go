@@ -18,9 +18,9 @@ where there are none it does nothing and exits with 0 all the same.
 The first time the private key that is registered is read from the file of
 --ExistingPrivateJwkPath. From then on the state directory is what counts:
 keep it, back it up, and give each client its own. If the server should ever
-refuse all keys in it, register a new one by hand and give that one here. The program that logs in
-must take its key from there too (selfservice.Dir); for one that reads a key
-file, use exportkey after each rotation, or updateclientkey.
+refuse all keys in it, register a new one by hand and give that one here. The
+program that logs in must take its key from there too (selfservice.Dir); for
+one that reads a key file, use exportkey after each rotation, or updateclientkey.
 
 It may be interrupted or killed at any moment. Run it again, and it goes on
 with the key that was saved; after a kill or a failure it may first wait, up to

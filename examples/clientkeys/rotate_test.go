@@ -205,3 +205,13 @@ func TestStateDirectoryIsForTheOwnerAlone(t *testing.T) {
 	assert.Contains(t, r.stderr, "0700")
 	assert.Zero(t, f.Counts().Registrations)
 }
+
+func TestRotateSaysWhatToDoWithADamagedStateDirectory(t *testing.T) {
+	f := setup(t)
+	require.NoError(t, os.Mkdir(f.path("state"), 0o700))
+	require.NoError(t, os.WriteFile(f.path("state")+"/state-1", []byte("torn"), 0o600))
+	r := invoke(t, "", f.rotating("rotate", "-ep", f.path("old_private.json"))...)
+	assert.Equal(t, 1, r.code)
+	assert.Contains(t, r.stderr, "restore the state directory from a backup")
+	assert.Zero(t, f.Counts().Registrations)
+}

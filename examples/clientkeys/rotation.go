@@ -60,10 +60,12 @@ type provide func(ofKeys bool) selfservice.Provider
 // registered it to end that.
 func (s *state) begin(ctx context.Context, c *console, existing first, p provide) (*selfservice.Rotator, selfservice.Status, error) {
 	before, err := s.rotator().Status(ctx)
-	if errors.Is(err, selfservice.ErrNotAdopted) {
+	switch {
+	case errors.Is(err, selfservice.ErrNotAdopted):
 		return s.adopt(ctx, c, existing, p)
-	}
-	if err != nil {
+	case errors.Is(err, selfservice.ErrCorrupt):
+		return nil, before, fmt.Errorf("%w: restore the state directory from a backup, or go on with an empty one and the key that is registered", err)
+	case err != nil:
 		return nil, before, err
 	}
 	ofKeys := before.Active.KeyID != ""
