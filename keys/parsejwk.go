@@ -50,7 +50,7 @@ func (m *members) key(o Options) (*Key, error) {
 	if m.err != nil {
 		return nil, m.err
 	}
-	return New(signer, o)
+	return newKey(signer, false, o) // not New: that the parts belong together has been seen
 }
 
 // publicKey returns the key of a public JWK.
