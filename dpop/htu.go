@@ -8,28 +8,34 @@ import (
 
 // normalise returns the "htu" (RFC 9449 §4.2) of a URL in text.
 func normalise(raw string) (string, error) {
-	if isNormal(raw) {
-		return raw, nil
+	if htu, ok := normal(raw); ok {
+		return htu, nil
 	}
 	return parseTarget(raw)
 }
 
-// isNormal tells of the URLs that most proofs are for that there is nothing to
-// normalise: https, a name in lower case, plain segments. Parsing them costs
-// more than all else in a proof but the signature.
-func isNormal(raw string) bool {
-	rest, https := strings.CutPrefix(raw, "https://")
+// normal returns the "htu" of the URLs that most proofs are for, in which there
+// is nothing to normalise: https, a name in lower case, plain segments, maybe a
+// query. Parsing them costs more than all else in a proof but the signature.
+func normal(raw string) (htu string, ok bool) {
+	base, query, _ := strings.Cut(raw, "?")
+	rest, https := strings.CutPrefix(base, "https://")
 	path := strings.IndexByte(rest, '/')
 	if !https || path < 1 || strings.Contains(rest, "/.") {
-		return false
+		return "", false
 	}
 	for i := range len(rest) {
 		c := rest[i]
 		if c != '/' && !unreserved(c) || i < path && c >= 'A' && c <= 'Z' {
-			return false
+			return "", false
 		}
 	}
-	return true
+	for i := range len(query) {
+		if c := query[i]; c <= ' ' || c >= 0x7f || c == '#' {
+			return "", false
+		}
+	}
+	return base, true
 }
 
 func parseTarget(raw string) (string, error) {
