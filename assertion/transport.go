@@ -1,9 +1,7 @@
 package assertion
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"io"
 	"mime"
 	"net/http"
@@ -11,10 +9,7 @@ import (
 	"strings"
 )
 
-const (
-	maxForm      = 1 << 20  // a token exchange may carry large tokens
-	maxErrorBody = 64 << 10 // an error answer; the rest is dropped
-)
+const maxForm = 1 << 20 // bytes; a token exchange may carry large tokens
 
 // Transport is an http.RoundTripper that authenticates the client in token
 // requests, anew for each attempt. Put into an http.Client under the context
@@ -74,7 +69,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	resp.Request = req // as it was given, without what was added
-	if resp.StatusCode >= http.StatusMultipleChoices {
+	if resp.StatusCode >= http.StatusMultipleChoices || refuses(resp) {
 		scrub(resp, credentials(r, form))
 	}
 	return resp, nil
@@ -150,35 +145,4 @@ func firstRequest(req *http.Request) *http.Request {
 		req = req.Response.Request
 	}
 	return req
-}
-
-// credentials returns what the server must not be quoted with.
-func credentials(r *http.Request, form url.Values) []string {
-	found := []string{form.Get("client_assertion"), form.Get("client_secret")}
-	if _, basic, ok := strings.Cut(r.Header.Get("Authorization"), " "); ok {
-		found = append(found, basic)
-		if _, password, ok := r.BasicAuth(); ok {
-			plain, _ := url.QueryUnescape(password)
-			found = append(found, plain)
-		}
-	}
-	return found
-}
-
-// scrub takes credentials out of an error answer, in plain, form-encoded and
-// JSON-escaped writing.
-func scrub(resp *http.Response, credentials []string) {
-	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody)) // a torn answer is still the answer
-	resp.Body.Close()
-	for _, c := range credentials {
-		if c == "" {
-			continue
-		}
-		quoted, _ := json.Marshal(c) // a string always marshals
-		for _, written := range []string{c, url.QueryEscape(c), string(quoted[1 : len(quoted)-1])} {
-			body = bytes.ReplaceAll(body, []byte(written), []byte(redacted))
-		}
-	}
-	resp.Body, resp.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
-	resp.Header.Del("Content-Length")
 }

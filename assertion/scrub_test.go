@@ -1,0 +1,100 @@
+package assertion_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/nokkel/nokkel/assertion"
+	"github.com/nokkel/nokkel/keys"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/oauth2"
+	"golang.org/x/oauth2/clientcredentials"
+)
+
+// TestErrorsWithASuccessStatusQuoteNoCredential: GitHub refuses with 200, and
+// golang.org/x/oauth2 puts the whole of it into its error.
+func TestErrorsWithASuccessStatusQuoteNoCredential(t *testing.T) {
+	const secret = "correct-horse"
+	for name, c := range map[string]struct{ content, body string }{
+		"JSON":                     {"application/json", `{"error":"bad_client","error_description":"` + secret + ` is wrong"}`},
+		"JSON with a null token":   {"application/json", `{"access_token":null,"error":"bad_client","error_description":"` + secret + ` is wrong"}`},
+		"JSON with an empty token": {"application/json", `{"access_token":"","error":"bad_client","error_description":"` + secret + ` is wrong"}`},
+		"JSON as text":             {"text/plain", `{"error":"bad_client","error_description":"` + secret + ` is wrong"}`},
+		"a form":                   {"application/x-www-form-urlencoded; charset=utf-8", "error=bad_client&error_description=" + secret + "+is+wrong"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			as := answering(200, c.body, "Content-Type", c.content)
+			post := &assertion.Post{ClientID: clientID, Secret: keys.NewSecret(secret)}
+			ctx := context.WithValue(t.Context(), oauth2.HTTPClient, &http.Client{Transport: &assertion.Transport{Auth: post, Endpoint: endpoint, Base: as}})
+			config := clientcredentials.Config{ClientID: clientID, TokenURL: endpoint, AuthStyle: oauth2.AuthStyleInParams}
+			_, err := config.Token(ctx)
+			require.Error(t, err)
+			assert.NotContains(t, err.Error(), secret)
+
+			_, err = (&assertion.TokenSource{Endpoint: endpoint, Auth: post, Base: as}).Token(t.Context())
+			require.Error(t, err)
+			assert.NotContains(t, err.Error(), secret)
+			var refused *assertion.Error
+			if require.ErrorAs(t, err, &refused); strings.HasPrefix(name, "JSON") {
+				assert.Equal(t, "[redacted] is wrong", refused.Description)
+			}
+		})
+	}
+}
+
+// TestSuccessIsNotTouched: a token may well have the client's secret in it, as
+// that of a server under test has.
+func TestSuccessIsNotTouched(t *testing.T) {
+	long := strings.Repeat("x", 2<<20)
+	for name, c := range map[string]struct{ content, body string }{
+		"a token":                       {"application/json", `{"access_token":"s3","token_type":"Bearer"}`},
+		"a token and an error":          {"application/json", `{"access_token":"s3","error":"none"}`},
+		"a token that is an object":     {"application/json", `{"access_token":{"s3":1},"error":"none"}`},
+		"an empty error":                {"application/json", `{"error":"","x":"s3"}`},
+		"an error that is no text":      {"application/json", `{"error":false,"x":"s3"}`},
+		"an error deeper in the answer": {"application/json", `{"x":{"error":"s3"}}`},
+		"introspection":                 {"application/json", `{"active":true,"sub":"s3"}`},
+		"no JSON":                       {"text/html", `error s3`},
+		"JSON that does not end":        {"application/json", `{"error":"s3"`},
+		"a form with a token":           {"application/x-www-form-urlencoded", `access_token=s3&error=none`},
+		"longer than anyone looks":      {"application/json", `{"x":"` + long + `","error":"s3"}`},
+		"nothing":                       {"application/json", ``},
+	} {
+		t.Run(name, func(t *testing.T) {
+			post := &assertion.Post{ClientID: clientID, Secret: keys.NewSecret("s3")}
+			resp, err := (&assertion.Transport{Auth: post, Endpoint: endpoint, Base: answering(200, c.body, "Content-Type", c.content)}).RoundTrip(formPost(t, endpoint, "a=b"))
+			require.NoError(t, err)
+			body, err := io.ReadAll(resp.Body)
+			require.NoError(t, err)
+			assert.True(t, c.body == string(body))
+		})
+	}
+}
+
+func TestAnAnswerThatBreaksOffIsHandedOnAsItIs(t *testing.T) {
+	broken := errors.New("connection lost")
+	torn := &closes{Reader: io.MultiReader(strings.NewReader(`{"error":`), &once{broken})}
+	base := network(func(*http.Request) (*http.Response, error) { return &http.Response{StatusCode: 200, Body: torn}, nil })
+	resp, err := (&assertion.Transport{Auth: testSigner(t), Endpoint: endpoint, Base: base}).RoundTrip(formPost(t, endpoint, "a=b"))
+	require.NoError(t, err)
+	body, err := io.ReadAll(resp.Body)
+	assert.Equal(t, `{"error":`, string(body))
+	assert.ErrorIs(t, err, broken)
+	assert.False(t, torn.closed)
+	resp.Body.Close()
+	assert.True(t, torn.closed)
+}
+
+// once says what went wrong once, as some bodies do.
+type once struct{ err error }
+
+func (o *once) Read([]byte) (int, error) {
+	err := o.err
+	o.err = io.EOF
+	return 0, err
+}
