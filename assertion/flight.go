@@ -88,6 +88,9 @@ func (s *TokenSource) start(ctx context.Context) {
 		var c *cached
 		err := errors.New("assertion: the token request was aborted")
 		defer func() { // also when a callback ends this goroutine
+			if recover() != nil { // what it panicked with may hold anything
+				err = errors.New("assertion: the source of a key, the signer or another callback panicked")
+			}
 			stop()
 			cancel()
 			s.land(f, c, err)

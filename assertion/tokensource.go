@@ -30,7 +30,8 @@ type Prover interface {
 // lifetime that the server does not tell is taken as one minute. After a
 // failed request the next one waits 250 ms, then twice as long each time, up
 // to 30 s, or as long as the server's Retry-After; callers without a live token
-// get the last error meanwhile. An idle TokenSource does nothing.
+// get the last error meanwhile. A panic in what the caller supplied fails the
+// request, no more. An idle TokenSource does nothing.
 type TokenSource struct {
 	Endpoint string                                       // the token endpoint's URL
 	Discover func(ctx context.Context) (*Metadata, error) // asked before each request when Endpoint is empty

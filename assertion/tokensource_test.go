@@ -3,6 +3,7 @@ package assertion_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"runtime"
 	"strconv"
@@ -319,6 +320,42 @@ func TestAGoexitInACallbackLeavesNobodyWaiting(t *testing.T) {
 		})}
 		_, err := s.Token(t.Context())
 		assert.ErrorContains(t, err, "aborted")
+	})
+}
+
+// TestAPanicInACallbackIsAnError: it would end the process, for it is on no
+// goroutine of the caller's.
+func TestAPanicInACallbackIsAnError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var broken atomic.Bool
+		net, s := counted(t)
+		s.Auth = &assertion.Signer{ClientID: clientID, Audience: issuer, Key: keySource(func(context.Context) (*keys.Key, error) {
+			if broken.Load() {
+				panic(unshown)
+			}
+			return testKey(t, keys.ES256), nil
+		})}
+		require.Equal(t, "t1", mustToken(t, s))
+		broken.Store(true)
+		time.Sleep(500 * time.Second) // a refresh is due
+		for range 10 {
+			require.Equal(t, "t1", mustToken(t, s), "the old one is served")
+			time.Sleep(time.Second)
+		}
+		time.Sleep(100 * time.Second)
+		var wg sync.WaitGroup
+		for range 10 {
+			wg.Go(func() {
+				_, err := s.Token(t.Context())
+				assert.ErrorContains(t, err, "panicked")
+				assert.NotContains(t, fmt.Sprintf("%+v", err), unshown)
+			})
+		}
+		wg.Wait()
+		broken.Store(false)
+		time.Sleep(31 * time.Second)
+		require.Equal(t, "t2", mustToken(t, s))
+		require.EqualValues(t, 2, net.requests.Load())
 	})
 }
 
