@@ -42,7 +42,7 @@ func nonceOf(h http.Header) string {
 // a JSON body, as a token endpoint does (RFC 6749 §5.2). Servers mix the two
 // up, with status 400 and 401. The body stays readable.
 func errorCodes(resp *http.Response) []string {
-	codes := challengeErrors(resp.Header)
+	codes := challengeErrors(resp.Header, "DPoP")
 	head, err := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
 	rest := io.Reader(resp.Body)
 	if err != nil {
@@ -65,14 +65,13 @@ type failing struct{ err error }
 
 func (f failing) Read([]byte) (int, error) { return 0, f.err }
 
-// challengeErrors returns the "error" parameters of all challenges whose
-// scheme is DPoP.
-func challengeErrors(h http.Header) []string {
+// challengeErrors returns the "error" parameters of all challenges of a scheme.
+func challengeErrors(h http.Header, scheme string) []string {
 	var codes []string
 	for _, value := range h.Values("WWW-Authenticate") {
 		p := challengeParser{rest: value}
 		for p.next() {
-			if strings.EqualFold(p.scheme, "DPoP") && strings.EqualFold(p.name, "error") {
+			if strings.EqualFold(p.scheme, scheme) && strings.EqualFold(p.name, "error") {
 				codes = append(codes, p.value)
 			}
 		}

@@ -42,7 +42,7 @@ func TestChallengeErrors(t *testing.T) {
 		"no value":                         {[]string{`DPoP error=, realm=x`, `DPoP error=`}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			assert.Equal(t, c.want, challengeErrors(http.Header{"Www-Authenticate": c.header}))
+			assert.Equal(t, c.want, challengeErrors(http.Header{"Www-Authenticate": c.header}, "DPoP"))
 		})
 	}
 }
@@ -80,7 +80,7 @@ func FuzzChallenge(f *testing.F) {
 		f.Add(s, s)
 	}
 	f.Fuzz(func(t *testing.T, raw, text string) {
-		for _, code := range challengeErrors(http.Header{"Www-Authenticate": {raw}}) {
+		for _, code := range challengeErrors(http.Header{"Www-Authenticate": {raw}}, "DPoP") {
 			require.Contains(t, unescape(raw), code)
 		}
 		quoted := `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(text) + `"`
@@ -88,7 +88,7 @@ func FuzzChallenge(f *testing.F) {
 			`Bearer realm=` + quoted + `, error=` + quoted,
 			`Basic realm=` + quoted + `, DPoP realm=` + quoted + `, error=` + quoted + `, DPoP error=last`,
 		}}
-		require.Equal(t, []string{text, "last"}, challengeErrors(header))
+		require.Equal(t, []string{text, "last"}, challengeErrors(header, "DPoP"))
 	})
 }
 

@@ -154,7 +154,16 @@ func presetToken(h http.Header) (string, error) {
 }
 
 // tokenRefused tells whether an API calls the token itself invalid (RFC 6750
-// §3.1, RFC 9449 §7.1): expired, revoked, or bound to another key.
+// §3.1, RFC 9449 §7.1): expired, revoked, or bound to another key. Frameworks
+// that check tokens by RFC 6750 say so in a Bearer challenge; it counts unless
+// a DPoP challenge next to it has another reason.
 func tokenRefused(resp *http.Response) bool {
-	return resp.StatusCode == http.StatusUnauthorized && slices.Contains(challengeErrors(resp.Header), errorInvalidToken)
+	if resp.StatusCode != http.StatusUnauthorized {
+		return false
+	}
+	codes := challengeErrors(resp.Header, "DPoP")
+	if len(codes) == 0 {
+		codes = challengeErrors(resp.Header, "Bearer")
+	}
+	return slices.Contains(codes, errorInvalidToken)
 }

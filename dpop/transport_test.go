@@ -53,15 +53,44 @@ func refuseFirst(w http.ResponseWriter, _ int, a attempt) {
 }
 
 func TestRefusedTokenIsDiscardedAndTheNextOneTried(t *testing.T) {
-	s := newServer(t, false, refuseFirst)
-	tokens := &tokenList{}
-	rt := &dpop.Transport{Tokens: tokens}
-	status, _ := do(t, rt, post(t, s.URL, &source{Reader: strings.NewReader("body")}))
-	assert.Equal(t, 200, status)
-	require.Len(t, s.seen(), 2)
-	assert.Equal(t, "DPoP t1", s.seen()[1].Authorization)
-	assert.Equal(t, "body", s.seen()[1].Body)
-	assert.Equal(t, []string{"t0"}, tokens.discarded)
+	for name, challenge := range map[string][]string{
+		"RFC 9449 §7.1":                      {`DPoP error="invalid_token"`},
+		"a framework that knows Bearer only": {`Bearer realm="api", error="invalid_token"`},
+		"both schemes in one header":         {`Bearer error="invalid_token", DPoP algs="ES256"`},
+		"both schemes in two headers":        {`DPoP algs="ES256"`, `bearer error=invalid_token`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newServer(t, false, func(w http.ResponseWriter, n int, _ attempt) {
+				if n == 0 {
+					w.Header()["Www-Authenticate"] = challenge
+					w.WriteHeader(http.StatusUnauthorized)
+				}
+			})
+			tokens := &tokenList{}
+			status, _ := do(t, &dpop.Transport{Tokens: tokens}, post(t, s.URL, &source{Reader: strings.NewReader("body")}))
+			assert.Equal(t, 200, status)
+			require.Len(t, s.seen(), 2)
+			assert.Equal(t, "DPoP t1", s.seen()[1].Authorization)
+			assert.Equal(t, "body", s.seen()[1].Body)
+			assert.Equal(t, []string{"t0"}, tokens.discarded)
+		})
+	}
+}
+
+// TestAnAPIThatRefusesEveryToken gets each request twice, whatever the scheme
+// in which it says so.
+func TestAnAPIThatRefusesEveryToken(t *testing.T) {
+	for _, scheme := range []string{"DPoP", "Bearer"} {
+		s := newServer(t, false, func(w http.ResponseWriter, _ int, _ attempt) {
+			w.Header().Set("WWW-Authenticate", scheme+` error="invalid_token"`)
+			w.WriteHeader(http.StatusUnauthorized)
+		})
+		tokens := &tokenList{}
+		status, _ := do(t, &dpop.Transport{Tokens: tokens}, post(t, s.URL, strings.NewReader("body")))
+		assert.Equal(t, 401, status)
+		assert.Len(t, s.seen(), 2, scheme)
+		assert.Equal(t, []string{"t0"}, tokens.discarded, scheme)
+	}
 }
 
 func TestRefusedTokenWithoutAnother(t *testing.T) {
@@ -104,6 +133,9 @@ func TestTokenIsKeptWhenSomethingElseIsWrong(t *testing.T) {
 	}{
 		"401 without a reason":        {401, `DPoP algs="ES256"`},
 		"401 for the proof":           {401, `DPoP error="invalid_dpop_proof"`},
+		"401 for the proof above all": {401, `Bearer error="invalid_token", DPoP error="invalid_dpop_proof"`},
+		"401 in a scheme of its own":  {401, `Custom error="invalid_token"`},
+		"401 for another reason":      {401, `Bearer error="invalid_request", error_description="invalid_token"`},
 		"403 for the scope":           {403, `DPoP error="insufficient_scope"`},
 		"403 that calls the token so": {403, `DPoP error="invalid_token"`},
 		"200 that calls the token so": {200, `DPoP error="invalid_token"`},
