@@ -45,6 +45,10 @@ type Discarder interface {
 // larger one goes out once, and the caller gets the server's refusal and has
 // the nonce or clock learned for the next request.
 //
+// When net/http itself repeats an idempotent request, such as a GET, because a
+// kept connection broke, it sends the same proof: a server that had already
+// taken the first one may refuse it as a replay, which the caller gets to see.
+//
 // Nothing is sent over http, except to loopback, and nothing to another origin
 // than the first request's when an http.Client follows redirects
 // ([ErrInsecure], [ErrRedirect]).
