@@ -3,7 +3,6 @@ package assertion
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -93,7 +92,7 @@ func get(ctx context.Context, base http.RoundTripper, address string) ([]byte, e
 	req.Header.Set("Accept", "application/json")
 	resp, err := base.RoundTrip(req) // a RoundTripper follows no redirect
 	if err != nil {
-		return nil, fmt.Errorf("assertion: discovery: %w", err)
+		return nil, failed("discovery", err)
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
@@ -101,7 +100,7 @@ func get(ctx context.Context, base http.RoundTripper, address string) ([]byte, e
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	if err != nil {
-		return nil, fmt.Errorf("assertion: discovery: %w", err)
+		return nil, failed("discovery", err)
 	}
 	if len(body) > maxAnswer {
 		return nil, refuse(ErrTooLarge, "metadata over 256 KiB")

@@ -69,6 +69,32 @@ func (e *Error) Unwrap() error { return e.Rule }
 
 func refuse(rule error, detail string) error { return &Error{Rule: rule, Detail: detail} }
 
+// failure is an error from elsewhere, such as the network's.
+type failure struct {
+	during string
+	err    error
+}
+
+func (f *failure) Error() string { return "assertion: " + f.during + ": " + f.err.Error() }
+
+func (f *failure) Unwrap() error { return f.err }
+
+// Timeout is what the *url.Error of an http.Client asks its cause.
+func (f *failure) Timeout() bool {
+	var cause interface{ Timeout() bool }
+	return errors.As(f.err, &cause) && cause.Timeout()
+}
+
+// failed says during what err came about, unless this package has said so.
+func failed(during string, err error) error {
+	var refusal *Error
+	var earlier *failure
+	if errors.As(err, &refusal) || errors.As(err, &earlier) {
+		return err
+	}
+	return &failure{during, err}
+}
+
 // refusal is the *Error of an answer that is no token (RFC 6749 §5.2).
 func refusal(rule error, resp *http.Response, code, description string) *Error {
 	now := time.Now()

@@ -3,7 +3,6 @@ package assertion
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -16,11 +15,10 @@ import (
 // fetch asks for one token.
 func (s *TokenSource) fetch(ctx context.Context) (*cached, error) {
 	c, err := s.exchange(ctx)
-	var own *Error
-	if err != nil && !errors.As(err, &own) {
-		err = fmt.Errorf("assertion: token request: %w", err)
+	if err != nil {
+		return nil, failed("token request", err)
 	}
-	return c, err
+	return c, nil
 }
 
 // exchange asks once, and once more with another credential when the server

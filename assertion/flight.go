@@ -3,7 +3,6 @@ package assertion
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"time"
 )
@@ -82,7 +81,7 @@ func (s *TokenSource) start(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.timeout())
 	// A key in a device that hangs does not look at ctx; nobody waits longer for it.
 	stop := context.AfterFunc(ctx, func() {
-		s.land(f, nil, fmt.Errorf("assertion: token request: %w", context.Cause(ctx)))
+		s.land(f, nil, failed("token request", context.Cause(ctx)))
 	})
 	go func() {
 		var c *cached

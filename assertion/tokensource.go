@@ -63,7 +63,7 @@ func (s *TokenSource) Token(ctx context.Context) (*Token, error) {
 		return c.token, nil
 	}
 	if err := ctx.Err(); err != nil {
-		return nil, err
+		return nil, failed("waiting for a token", err)
 	}
 	c, f, err := s.renew(ctx, now)
 	switch {
@@ -76,7 +76,7 @@ func (s *TokenSource) Token(ctx context.Context) (*Token, error) {
 	case <-f.landed:
 		return f.token, f.err
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return nil, failed("waiting for a token", ctx.Err())
 	}
 }
 

@@ -2,7 +2,6 @@ package assertion_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"runtime"
@@ -357,12 +356,4 @@ func TestAPanicInACallbackIsAnError(t *testing.T) {
 		require.Equal(t, "t2", mustToken(t, s))
 		require.EqualValues(t, 2, net.requests.Load())
 	})
-}
-
-func TestNetworkErrorsAreWrappedOnce(t *testing.T) {
-	broken := errors.New("connection refused")
-	s := &assertion.TokenSource{Endpoint: endpoint, Auth: testSigner(t), Base: network(func(*http.Request) (*http.Response, error) { return nil, broken })}
-	_, err := s.Token(t.Context())
-	assert.ErrorIs(t, err, broken)
-	assert.EqualError(t, err, "assertion: token request: connection refused")
 }

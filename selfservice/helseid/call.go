@@ -44,7 +44,7 @@ func (c *Client) call(ctx context.Context, as keys.Source, method string, body [
 		return c.source(key, []string{SelfServiceScope}, nil)
 	})
 	// A RoundTripper follows no redirect.
-	resp, err := (&dpop.Transport{Tokens: tokens, Prover: &c.learned().prover, Base: c.Base}).RoundTrip(req)
+	resp, err := (&dpop.Transport{Tokens: authority{tokens}, Prover: &c.learned().prover, Base: c.Base}).RoundTrip(req)
 	if err != nil {
 		return 0, nil, wrap(err)
 	}
@@ -61,11 +61,28 @@ func (c *Client) call(ctx context.Context, as keys.Source, method string, body [
 	return resp.StatusCode, answer, nil
 }
 
-// wrap leaves errors alone that say themselves where they come from.
+// authority is the source of the tokens for a call, whose failures are not the
+// API's. Their errors say themselves where they come from.
+type authority struct{ *assertion.TokenSource }
+
+func (a authority) BoundToken(ctx context.Context) (string, *keys.Key, error) {
+	token, key, err := a.TokenSource.BoundToken(ctx)
+	if err != nil {
+		err = authorityError{err}
+	}
+	return token, key, err
+}
+
+type authorityError struct{ error }
+
+// wrap says that it was the API that failed, if it was.
 func wrap(err error) error {
-	var token *assertion.Error
+	var token authorityError
 	var proof *dpop.Error
-	if errors.As(err, &token) || errors.As(err, &proof) {
+	switch {
+	case errors.As(err, &token):
+		return token.error
+	case errors.As(err, &proof):
 		return err
 	}
 	return fmt.Errorf("helseid: calling the self-service API: %w", err)

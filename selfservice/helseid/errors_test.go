@@ -1,6 +1,7 @@
 package helseid_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strings"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"github.com/nokkel/nokkel/selfservice/helseid"
+	"github.com/nokkel/nokkel/selfservice/helseid/helseidtest"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -51,6 +53,42 @@ func TestRefusals(t *testing.T) {
 			c.want.Rule, c.want.Status = helseid.ErrRefused, c.status
 			assert.Equal(t, c.want, *got)
 			assert.Equal(t, "helseid: the self-service API refused the request: "+c.text, err.Error())
+		})
+	}
+}
+
+func TestErrorsNameWhoFailed(t *testing.T) {
+	cut, slow := helseidtest.Fault{Cut: true}, helseidtest.Fault{Delay: 50 * time.Millisecond}
+	for name, c := range map[string]struct {
+		path   string
+		fault  helseidtest.Fault
+		prefix string // the only one
+	}{
+		"no metadata":             {"/.well-known/openid-configuration", cut, "assertion: discovery: "},
+		"no token":                {"/connect/token", cut, "assertion: token request: "},
+		"no token in time":        {"/connect/token", slow, "assertion: waiting for a token: "},
+		"no API":                  {"/v1/client-secret", cut, "helseid: calling the self-service API: "},
+		"no answer of it in time": {"/v1/client-secret", slow, "helseid: calling the self-service API: "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server, client, key := setup(t)
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			server.Inject(func(_ int, r *http.Request) *helseidtest.Fault {
+				if r.URL.Path != c.path {
+					return nil
+				}
+				if c.fault.Delay > 0 {
+					cancel()
+				}
+				return &c.fault
+			})
+			_, err := client.ClientSecrets(ctx, key)
+			require.Error(t, err)
+			rest, ok := strings.CutPrefix(err.Error(), c.prefix)
+			assert.True(t, ok, err)
+			assert.NotContains(t, rest, "assertion:")
+			assert.NotContains(t, rest, "helseid:")
 		})
 	}
 }
