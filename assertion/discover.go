@@ -47,13 +47,14 @@ func (m *Metadata) Endpoint() oauth2.Endpoint {
 }
 
 // Discover reads the metadata of issuer: first at the place that OpenID Connect
-// gives it (issuer/.well-known/openid-configuration), then, where there is
-// nothing, at that of RFC 8414 §3.1 (/.well-known/oauth-authorization-server
-// before the issuer's path). It is refused unless it names exactly this issuer
-// ([ErrIssuer]), has a token endpoint, and all its endpoints are https; http
-// where the issuer itself is http on loopback. Redirects are not followed; an
-// answer has at most 256 KiB and, with all attempts, 15 s. Base may be nil:
-// http.DefaultTransport.
+// gives it (issuer/.well-known/openid-configuration), then, where there is none
+// (a status of 4xx, or something else, such as the page that a web server shows
+// for every address), at that of RFC 8414 §3.1
+// (/.well-known/oauth-authorization-server before the issuer's path). It is
+// refused unless it names exactly this issuer ([ErrIssuer]), has a token
+// endpoint, and all its endpoints are https; http where the issuer itself is
+// http on loopback. Redirects are not followed; an answer has at most 256 KiB
+// and, with all attempts, 15 s. Base may be nil: http.DefaultTransport.
 func Discover(ctx context.Context, base http.RoundTripper, issuer string) (*Metadata, error) {
 	u, err := parseEndpoint(issuer)
 	if err != nil {
@@ -65,20 +66,43 @@ func Discover(ctx context.Context, base http.RoundTripper, issuer string) (*Meta
 	ctx, cancel := context.WithTimeout(ctx, discoverTimeout)
 	defer cancel()
 	root, path := u.Scheme+"://"+u.Host, strings.TrimSuffix(u.EscapedPath(), "/")
-	body, err := get(ctx, base, root+path+"/.well-known/openid-configuration")
+	m, err := read(ctx, base, root+path+"/.well-known/openid-configuration")
 	if notThere(err) {
-		body, err = get(ctx, base, root+"/.well-known/oauth-authorization-server"+path)
+		other, otherErr := read(ctx, base, root+"/.well-known/oauth-authorization-server"+path)
+		if !notThere(otherErr) {
+			m, err = other, otherErr
+		}
+	}
+	if err == nil {
+		err = m.check(u, issuer)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return parseMetadata(body, u, issuer)
+	return m, nil
 }
 
-// notThere tells an answer that another place may correct from a failure.
+// notThere tells an answer that is no metadata, which another place may have,
+// from a failure.
 func notThere(err error) bool {
 	var e *Error
-	return errors.As(err, &e) && e.Status >= 400 && e.Status < 500 && e.Status != http.StatusTooManyRequests
+	if !errors.As(err, &e) {
+		return false
+	}
+	return e.Rule != ErrRefused || e.Status >= 400 && e.Status < 500 && e.Status != http.StatusTooManyRequests
+}
+
+// read returns what a place says, whoever it says it of.
+func read(ctx context.Context, base http.RoundTripper, address string) (*Metadata, error) {
+	body, err := get(ctx, base, address)
+	if err != nil {
+		return nil, err
+	}
+	var m *Metadata
+	if json.Unmarshal(body, &m) != nil || m == nil {
+		return nil, refuse(ErrMalformed, "the metadata is not the JSON object that it should be")
+	}
+	return m, nil
 }
 
 func get(ctx context.Context, base http.RoundTripper, address string) ([]byte, error) {
@@ -96,7 +120,9 @@ func get(ctx context.Context, base http.RoundTripper, address string) ([]byte, e
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return nil, refusal(ErrRefused, resp, "", "")
+		e := refusal(ErrRefused, resp, "", "")
+		e.Detail = "reading its metadata"
+		return nil, e
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	if err != nil {
@@ -108,16 +134,14 @@ func get(ctx context.Context, base http.RoundTripper, address string) ([]byte, e
 	return body, nil
 }
 
-func parseMetadata(body []byte, issuer *url.URL, name string) (*Metadata, error) {
-	m := new(Metadata)
-	if json.Unmarshal(body, m) != nil {
-		return nil, refuse(ErrMalformed, "the metadata is not the JSON object that it should be")
-	}
+// check refuses the metadata of another issuer, and what would send credentials
+// where they must not go.
+func (m *Metadata) check(issuer *url.URL, name string) error {
 	if m.Issuer != name {
-		return nil, refuse(ErrIssuer, "its spelling counts, a slash at the end too")
+		return refuse(ErrIssuer, "its spelling counts, a slash at the end too")
 	}
 	if m.TokenEndpoint == "" {
-		return nil, refuse(ErrMalformed, "metadata without a token endpoint")
+		return refuse(ErrMalformed, "metadata without a token endpoint")
 	}
 	for _, endpoint := range []string{
 		m.AuthorizationEndpoint, m.TokenEndpoint, m.JWKSURI, m.PAREndpoint, m.DeviceAuthorizationEndpoint,
@@ -128,12 +152,12 @@ func parseMetadata(body []byte, issuer *url.URL, name string) (*Metadata, error)
 		}
 		u, err := parseEndpoint(endpoint)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		// A server on the network must not point into this machine.
 		if u.Scheme != "https" && issuer.Scheme == "https" {
-			return nil, refuse(ErrInsecure, "")
+			return refuse(ErrInsecure, "")
 		}
 	}
-	return m, nil
+	return nil
 }

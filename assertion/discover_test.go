@@ -57,6 +57,52 @@ func TestDiscoverPlaces(t *testing.T) {
 	}
 }
 
+// TestDiscoverTriesTheOtherPlace where there is none at the first, whichever way
+// the server says so, and nowhere else.
+func TestDiscoverTriesTheOtherPlace(t *testing.T) {
+	good := answering(200, metadata(issuer, nil))
+	for name, c := range map[string]struct {
+		first, second network
+		rule          error // nil: found
+		status        int
+	}{
+		"404":                          {answering(404, ""), good, nil, 0},
+		"a page for every address":     {answering(200, "<!DOCTYPE html><html></html>", "Content-Type", "text/html"), good, nil, 0},
+		"a long page":                  {answering(200, strings.Repeat("<p>", 256<<10)), good, nil, 0},
+		"no page":                      {answering(200, ""), good, nil, 0},
+		"a JSON array":                 {answering(200, "[]"), good, nil, 0},
+		"JSON null":                    {answering(200, "null"), good, nil, 0},
+		"another issuer":               {answering(200, metadata(issuer+"/", nil)), good, assertion.ErrIssuer, 0},
+		"an endpoint in clear":         {answering(200, metadata(issuer, map[string]any{"token_endpoint": "http://as.example.com/t"})), good, assertion.ErrInsecure, 0},
+		"a redirect":                   {answering(302, ""), good, assertion.ErrRefused, 302},
+		"an outage":                    {answering(503, ""), good, assertion.ErrRefused, 503},
+		"a page, then nothing":         {answering(200, "<html>"), answering(404, ""), assertion.ErrMalformed, 0},
+		"a page, then an outage":       {answering(200, "<html>"), answering(503, ""), assertion.ErrRefused, 503},
+		"nothing, then another issuer": {answering(404, ""), answering(200, metadata(issuer+"/", nil)), assertion.ErrIssuer, 0},
+		"nothing, then nothing":        {answering(404, ""), answering(410, ""), assertion.ErrRefused, 404},
+	} {
+		t.Run(name, func(t *testing.T) {
+			base := network(func(r *http.Request) (*http.Response, error) {
+				if strings.HasSuffix(r.URL.Path, "/openid-configuration") {
+					return c.first(r)
+				}
+				return c.second(r)
+			})
+			m, err := assertion.Discover(t.Context(), base, issuer)
+			if c.rule == nil {
+				require.NoError(t, err)
+				assert.Equal(t, issuer+"/token", m.TokenEndpoint)
+				return
+			}
+			var e *assertion.Error
+			require.ErrorAs(t, err, &e)
+			assert.Equal(t, c.rule, e.Rule)
+			assert.Equal(t, c.status, e.Status)
+			assert.Nil(t, m)
+		})
+	}
+}
+
 func TestDiscoverReadsWhatAClientNeeds(t *testing.T) {
 	base := answering(200, metadata(issuer, map[string]any{
 		"authorization_endpoint":                           issuer + "/authorize",
