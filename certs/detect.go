@@ -2,10 +2,8 @@ package certs
 
 import (
 	"bytes"
-	"crypto/x509"
 	"encoding/asn1"
 	"encoding/base64"
-	"encoding/pem"
 	"errors"
 
 	"github.com/nokkel/nokkel/keys"
@@ -37,7 +35,7 @@ func open(data []byte, password string) ([]sealed, error) {
 		}
 		return openDER(der, password)
 	}
-	return openText(data)
+	return openBare(data)
 }
 
 // isDER tells a SEQUENCE from text: 0x30 is a digit, and no form of text that
@@ -52,19 +50,12 @@ func openDER(der []byte, password string) ([]sealed, error) {
 	if bytes.HasPrefix(outer.Bytes, []byte{asn1.TagInteger, 1, pfxVersion}) {
 		return openPKCS12(der, password)
 	}
-	if c, err := x509.ParseCertificate(der); err == nil {
-		return opened(publicEntry("", c))
-	}
-	if pub, err := x509.ParsePKIXPublicKey(der); err == nil {
-		public, err := keys.NewPublicKey(pub, keys.Options{})
-		return opened(Entry{Public: public}, err)
-	}
-	return openPrivate(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})) // whichever kind it is
+	return openBare(der)
 }
 
-// openText reads what package keys reads: public forms first, because those
+// openBare reads what package keys reads: public forms first, because those
 // readers say for sure when there is a private key.
-func openText(data []byte) ([]sealed, error) {
+func openBare(data []byte) ([]sealed, error) {
 	set, err := keys.ParseSet(data)
 	if err != nil && !errors.Is(err, keys.ErrPrivateKey) {
 		var public *keys.PublicKey
@@ -79,8 +70,7 @@ func openText(data []byte) ([]sealed, error) {
 	}
 	var all []sealed
 	for _, p := range set.Keys {
-		one, _ := opened(Entry{Alias: aliasOf(p, data), Public: p}, nil)
-		all = append(all, one...)
+		all = append(all, opened(Entry{Alias: p.KeyID(), Public: p}))
 	}
 	return all, nil
 }
@@ -90,23 +80,12 @@ func openPrivate(data []byte) ([]sealed, error) {
 	if err != nil {
 		return nil, err
 	}
-	return opened(Entry{Alias: aliasOf(key.PublicKey(), data), Key: key, Public: key.PublicKey()}, nil)
+	return []sealed{opened(Entry{Alias: key.KeyID(), Key: key, Public: key.PublicKey()})}, nil
 }
 
 // opened wraps an entry that needed no password.
-func opened(e Entry, err error) ([]sealed, error) {
-	if err != nil {
-		return nil, err
-	}
-	return []sealed{{alias: e.Alias, private: e.Key != nil, open: func() (Entry, error) { return e, nil }}}, nil
-}
-
-// aliasOf is the kid of a JWK; PEM has no names.
-func aliasOf(p *keys.PublicKey, data []byte) string {
-	if bytes.Contains(data, []byte("-----BEGIN ")) {
-		return ""
-	}
-	return p.KeyID()
+func opened(e Entry) sealed {
+	return sealed{alias: e.Alias, private: e.Key != nil, open: func() (Entry, error) { return e, nil }}
 }
 
 // binaryInBase64 undoes the base64 in which keystores lie in environment

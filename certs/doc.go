@@ -5,7 +5,7 @@
 //
 //	key, err = certs.SelfSign(ctx, key, certs.Template{Subject: pkix.Name{CommonName: "my client"}})
 //	pfx, err := certs.MarshalPKCS12(key, "my client", password) // for Windows, Java, OpenSSL
-//	key, err := certs.ParseKey(file, "my client", password)     // PKCS#12, JKS, PEM or JWK
+//	key, err := certs.ParseKey(file, "", password)              // the only key of a PKCS#12, JKS, PEM or JWK
 //
 // A private key with its certificates is a *[keys.Key]: its Certificates
 // method gives the chain, leaf first. Whether the leaf is for the key is

@@ -16,7 +16,7 @@ const (
 
 // Entry is what an input holds under one alias.
 type Entry struct {
-	Alias  string          // the friendly name in a keystore, the kid of a JWK; empty in PEM and DER
+	Alias  string          // the friendly name in a keystore, which may be empty; elsewhere the key id
 	Key    *keys.Key       // nil when the private part is not there
 	Public *keys.PublicKey // never nil
 }

@@ -104,11 +104,11 @@ func TestPublicFormsThatKeycloakTakes(t *testing.T) {
 		alias        string
 		certificates int
 	}{
-		"certificate PEM":                        {testdata(t, "client.pem"), "", 1},
-		"certificate DER":                        {leaf, "", 1},
-		"certificate in base64 without armour":   {[]byte(base64.StdEncoding.EncodeToString(leaf)), "", 1},
-		"public key PEM":                         {testdata(t, "client.pub"), "", 0},
-		"public key in base64 without armour":    {bare(testdata(t, "client.pub")), "", 0},
+		"certificate PEM":                        {testdata(t, "client.pem"), public.KeyID(), 1},
+		"certificate DER":                        {leaf, public.KeyID(), 1},
+		"certificate in base64 without armour":   {[]byte(base64.StdEncoding.EncodeToString(leaf)), public.KeyID(), 1},
+		"public key PEM":                         {testdata(t, "client.pub"), public.KeyID(), 0},
+		"public key in base64 without armour":    {bare(testdata(t, "client.pub")), public.KeyID(), 0},
 		"JWKS":                                   {jwks, public.KeyID(), 3},
 		"JWK":                                    {public.JWK(), public.KeyID(), 3},
 		"PKCS#12 of a certificate without a key": {testdata(t, "openssl-certificate.p12"), "", 1},
@@ -155,15 +155,29 @@ func TestPrivateFormsOfPackageKeys(t *testing.T) {
 	}
 }
 
-func TestPrivateKeyInDERHasNoName(t *testing.T) {
+// TestAKeyOutsideAKeystoreIsFoundByItsID, however it is wrapped: such forms
+// give it no other name.
+func TestAKeyOutsideAKeystoreIsFoundByItsID(t *testing.T) {
 	for alg, want := range signingKeys() {
+		jwk, err := want.PrivateJWK()
+		require.NoError(t, err)
+		pem, err := want.PrivatePEM()
+		require.NoError(t, err)
 		der, err := x509.MarshalPKCS8PrivateKey(want.Signer())
 		require.NoError(t, err)
-		entries, err := certs.Parse(der, "")
-		require.NoError(t, err, alg)
-		require.Len(t, entries, 1)
-		assert.Empty(t, entries[0].Alias)
-		assert.True(t, want.PublicKey().Equal(entries[0].Key.PublicKey()))
+		for form, data := range map[string][]byte{"JWK": jwk, "PEM": pem, "DER": der} {
+			for _, data := range [][]byte{data, []byte(base64.StdEncoding.EncodeToString(data))} {
+				entries, err := certs.Parse(data, "")
+				require.NoError(t, err, "%s %s", alg, form)
+				require.Len(t, entries, 1)
+				assert.Equal(t, want.KeyID(), entries[0].Alias, form)
+				assert.True(t, want.PublicKey().Equal(entries[0].Key.PublicKey()))
+				_, err = certs.ParseKey(data, want.KeyID(), "")
+				assert.NoError(t, err, form)
+				_, err = certs.ParseKey(data, "my client", "")
+				assert.ErrorIs(t, err, certs.ErrNotFound, form)
+			}
+		}
 	}
 }
 
