@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"os/exec"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -44,6 +46,17 @@ func TestRunPrintsATable(t *testing.T) {
 	require.NoError(t, run(&out, 1, 1))
 	for _, want := range []string{"DPoP proof, ES256", "client assertion, PS256", "x raw", "golang-jwt v5"} {
 		assert.Contains(t, out.String(), want)
+	}
+}
+
+func TestWrongUse(t *testing.T) {
+	program := filepath.Join(t.TempDir(), "bench")
+	out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	for _, args := range [][]string{{"-rounds", "0"}, {"-cpu", "0"}, {"-rounds", "1", "500"}} {
+		out, err := exec.Command(program, args...).CombinedOutput()
+		assert.Error(t, err, args)
+		assert.Contains(t, string(out), "Usage", args)
 	}
 }
 

@@ -22,7 +22,7 @@ func main() {
 	rounds := flag.Int("rounds", 300, "batches of each contender")
 	cpu := flag.Int("cpu", 1, "goroutines and GOMAXPROCS")
 	flag.Parse()
-	if *rounds < 1 || *cpu < 1 {
+	if *rounds < 1 || *cpu < 1 || flag.NArg() > 0 {
 		flag.Usage()
 		os.Exit(2)
 	}
