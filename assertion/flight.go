@@ -98,13 +98,21 @@ func (s *TokenSource) start(ctx context.Context) {
 	}()
 }
 
-// land ends a flight, once: its token is served from now on, or its failure
-// delays the next one.
+// land ends a flight, once. Those who waited are woken when the lock is free
+// again: they find the source at rest, whatever looks into it.
 func (s *TokenSource) land(f *flight, c *cached, err error) {
+	if s.settle(f, c, err) {
+		close(f.landed)
+	}
+}
+
+// settle takes in what came of a flight that is still under way: its token is
+// served from now on, or its failure delays the next one.
+func (s *TokenSource) settle(f *flight, c *cached, err error) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.flight != f {
-		return
+		return false
 	}
 	s.flight = nil
 	if err == nil {
@@ -117,7 +125,7 @@ func (s *TokenSource) land(f *flight, c *cached, err error) {
 		s.lastErr = err
 		s.retry = time.Now().Add(pause(s.failures, err))
 	}
-	close(f.landed)
+	return true
 }
 
 // pause is how long to wait after so many failures in a row: 250 ms doubled
