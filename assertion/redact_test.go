@@ -26,10 +26,11 @@ func TestNoTypeShowsASecret(t *testing.T) {
 	require.Error(t, refused)
 
 	values := map[string][]any{
-		"Basic":    {basic},
-		"Error":    {refused},
-		"Metadata": {&assertion.Metadata{Issuer: issuer}},
-		"Post":     {post},
+		"Basic":     {basic},
+		"Error":     {refused},
+		"Metadata":  {&assertion.Metadata{Issuer: issuer}},
+		"MutualTLS": {&assertion.MutualTLS{ClientID: clientID}},
+		"Post":      {post},
 		"Signer": {
 			&assertion.Signer{ClientID: clientID, Audience: issuer, Key: key},
 			&assertion.Signer{ClientID: clientID, Audience: issuer, Secret: secret},

@@ -249,7 +249,14 @@ func TestPostPutsTheSecretIntoTheForm(t *testing.T) {
 	require.NoError(t, (&assertion.Post{ClientID: clientID, Secret: keys.NewSecret("s")}).Authenticate(t.Context(), header, form))
 	assert.Equal(t, url.Values{"client_id": {clientID}, "client_secret": {"s"}}, form)
 	assert.Empty(t, header)
-	for _, a := range []assertion.Authenticator{&assertion.Post{}, &assertion.Basic{}, &assertion.Post{ClientID: "c", Secret: keys.Secret{}}} {
+	for _, a := range []assertion.Authenticator{&assertion.Post{}, &assertion.Basic{}, &assertion.MutualTLS{}, &assertion.Post{ClientID: "c", Secret: keys.Secret{}}} {
 		assert.ErrorIs(t, a.Authenticate(t.Context(), http.Header{}, url.Values{}), assertion.ErrConfig)
 	}
+}
+
+func TestMutualTLSNamesTheClientOnly(t *testing.T) {
+	form, header := url.Values{}, http.Header{}
+	require.NoError(t, (&assertion.MutualTLS{ClientID: clientID}).Authenticate(t.Context(), header, form))
+	assert.Equal(t, url.Values{"client_id": {clientID}}, form)
+	assert.Empty(t, header)
 }
