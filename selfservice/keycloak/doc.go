@@ -26,6 +26,8 @@
 //   - [OwnSecret]: the secret is made and saved here first, under the same
 //     policy.
 //   - [CertificateCut]: Keycloak holds one certificate; a new one ends the old.
+//   - [Admin.SetCertificateSubject]: mutual TLS. A renewed certificate of the
+//     same subject changes nothing at Keycloak.
 //   - [Client.Registered]: the client has no more than its registration access
 //     token, for keys, and under a policy for its secret.
 //
