@@ -2,14 +2,8 @@ package keycloak_test
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
-	"flag"
 	"fmt"
 	"net/http/httptest"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -158,115 +152,4 @@ func TestKeysAtAURLRotateUnderLoad(t *testing.T) {
 	require.NoError(t, r.Adopt(t.Context(), selfservice.Credential{Key: key}))
 	tg.rotate("keys at a URL", r, false)
 	assert.False(t, tg.acceptsKey("app", key))
-}
-
-// victim is what a process is told that rotates until it is killed.
-type victim struct {
-	Server, Realm, Dir string
-	Secret             bool
-	CallTimeout        time.Duration
-}
-
-const victimVariable = "NOKKEL_TEST_VICTIM"
-
-func TestMain(m *testing.M) {
-	if text := os.Getenv(victimVariable); text != "" {
-		var v victim
-		if err := json.Unmarshal([]byte(text), &v); err != nil {
-			panic(err)
-		}
-		fmt.Fprintln(os.Stderr, v.run())
-		os.Exit(1)
-	}
-	flag.Parse()
-	if os.Getenv("KEYCLOAK_URL") != "" {
-		flag.Set("test.parallel", "4") // they wait for expiries rather than compute
-	}
-	os.Exit(m.Run())
-}
-
-func (v victim) run() error {
-	client := &keycloak.Client{Realm: keycloak.Realm{Server: v.Server, Name: v.Realm}, ClientID: "app"}
-	var provider selfservice.Provider = keycloak.JWKS{Client: client}
-	if v.Secret {
-		provider = keycloak.Secret{Client: client}
-	}
-	r := &selfservice.Rotator{Provider: provider, Store: selfservice.Dir(v.Dir), Timing: v.timing()}
-	for {
-		if err := r.Rotate(context.Background()); err != nil {
-			return err
-		}
-		for range 20 {
-			if next, err := r.Step(context.Background()); err != nil || time.Until(next) > time.Second {
-				break
-			} else {
-				time.Sleep(time.Until(next))
-			}
-		}
-	}
-}
-
-func (v victim) timing() selfservice.Timing {
-	return selfservice.Timing{Overlap: 600 * time.Millisecond, Reread: 50 * time.Millisecond, CallTimeout: v.CallTimeout}
-}
-
-// TestAKilledRotatorIsResumed kills the process that rotates its own client,
-// while others go on with what is in the store.
-func TestAKilledRotatorIsResumed(t *testing.T) {
-	for _, secret := range []bool{false, true} {
-		t.Run(map[bool]string{false: "stored keys", true: "secrets under a policy"}[secret], func(t *testing.T) {
-			each(t, func(tg *target) { tg.kill(secret) })
-		})
-	}
-}
-
-func (tg *target) kill(secret bool) {
-	t, ctx := tg.t, tg.t.Context()
-	tg.policy(7*day, 2*day, day)
-	id, first := tg.client("app", nil)
-	tg.grant("app", "manage-clients")
-	adopted := selfservice.Credential{Secret: first}
-	if !secret {
-		adopted = selfservice.Credential{Key: newKey(t)}
-		require.NoError(t, tg.admin.SetKeys(ctx, id, set(adopted.Key)))
-	}
-	v := victim{Server: tg.realm.Server, Realm: tg.realm.Name, Dir: filepath.Join(t.TempDir(), "store"), Secret: secret, CallTimeout: 500 * time.Millisecond}
-	if tg.live {
-		v.CallTimeout = 5 * time.Second // and the lease of one that was killed is four times that
-	}
-	text, err := json.Marshal(v)
-	require.NoError(t, err)
-	follower := &selfservice.Rotator{Store: selfservice.Dir(v.Dir), Timing: v.timing()}
-	require.NoError(t, follower.Adopt(ctx, adopted))
-	following, cancel := context.WithCancel(ctx)
-	defer cancel()
-	go follower.Run(following)
-	q := tg.load("app", follower, secret)
-	start := func() *exec.Cmd {
-		process := exec.Command(os.Args[0])
-		process.Env = append(os.Environ(), victimVariable+"="+string(text))
-		require.NoError(t, process.Start())
-		return process
-	}
-	kill := func(process *exec.Cmd) {
-		require.NoError(t, process.Process.Kill())
-		var exit *exec.ExitError
-		require.True(t, errors.As(process.Wait(), &exit) && !exit.Exited(), "it was killed and did not fail")
-	}
-	for kills := range tg.times(6) {
-		process := start()
-		time.Sleep(time.Second + time.Duration(kills)*137*time.Millisecond)
-		kill(process)
-	}
-	before, err := follower.Status(ctx)
-	require.NoError(t, err)
-	last := start() // it waits for the lease of the one before, and goes on
-	require.Eventually(t, func() bool {
-		st, err := follower.Status(ctx)
-		return err == nil && st.Rotations > before.Rotations+1
-	}, 2*time.Minute, 50*time.Millisecond)
-	kill(last)
-	st, err := follower.Status(ctx)
-	require.NoError(t, err)
-	q.end(t, fmt.Sprintf("%d kills, %d rotations", tg.times(6)+1, st.Rotations))
 }
