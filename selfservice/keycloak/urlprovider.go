@@ -30,14 +30,10 @@ var (
 
 const refetch = 11 * time.Second // more than the 10 s between two fetches
 
-// List returns the keys that the client's URL shows now.
-func (p JWKSURL) List(ctx context.Context, as selfservice.Credential) ([]selfservice.Registration, error) {
-	url, _, err := p.url(ctx, as)
-	if err != nil {
-		return nil, p.verdict(err)
-	}
-	set, err := url.Published(ctx)
-	return registrations(set), err
+// List returns nothing: the server keeps no list of its own. That a key is at
+// the URL does not mean that every replica shows it, which Register sees to.
+func (p JWKSURL) List(context.Context, selfservice.Credential) ([]selfservice.Registration, error) {
+	return nil, nil
 }
 
 // Register waits for the key to be published; nothing at Keycloak changes.

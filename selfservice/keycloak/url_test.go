@@ -1,0 +1,53 @@
+package keycloak_test
+
+import (
+	"context"
+	"errors"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/keycloak"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// ended is a provider of a process that ends when it is to register.
+type ended struct{ keycloak.JWKSURL }
+
+var errEnded = errors.New("the process has ended")
+
+func (ended) Register(context.Context, selfservice.Credential, selfservice.Credential) (selfservice.Registration, error) {
+	return selfservice.Registration{}, errEnded
+}
+
+// TestAResumedRotationWaitsForEveryReplica: the key that a process saved before
+// it ended is at the URL, but not yet at the URL of every replica.
+func TestAResumedRotationWaitsForEveryReplica(t *testing.T) {
+	each(t, func(tg *target) {
+		t, ctx := tg.t, tg.t.Context()
+		id, _ := tg.client("app", nil)
+		store := &selfservice.Mem{}
+		timing := selfservice.Timing{Overlap: time.Second, CallTimeout: time.Second}
+		client := &keycloak.Client{Realm: tg.realm, ClientID: "app", Admin: tg.admin}
+		provider := keycloak.JWKSURL{Client: client, Margin: time.Minute}
+		first := &selfservice.Rotator{Provider: ended{provider}, Store: store, Timing: timing}
+		require.NoError(t, first.Adopt(ctx, selfservice.Credential{Key: newKey(t)}))
+		published := httptest.NewServer(&keys.Handler{Keys: first.Published})
+		defer published.Close()
+		require.NoError(t, tg.admin.SetJWKSURL(ctx, id, published.URL))
+		require.ErrorIs(t, first.Rotate(ctx), errEnded)
+
+		second := &selfservice.Rotator{Provider: provider, Store: store, Timing: timing}
+		next, err := second.Step(ctx)
+		require.NoError(t, err)
+		for time.Until(next) < 10*time.Second {
+			time.Sleep(time.Until(next)) // for the lease of the first one
+			next, err = second.Step(ctx)
+			require.NoError(t, err)
+		}
+		assert.WithinDuration(t, time.Now().Add(71*time.Second), next, 5*time.Second)
+	})
+}
