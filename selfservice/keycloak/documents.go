@@ -80,10 +80,35 @@ func (d document) edit(ctx context.Context, a *Admin, name string, change func(e
 		return err
 	}
 	now, _, err := d.load(ctx, a)
-	if err == nil && (find(now, name) >= 0) != (changed != nil) {
-		err = refuse(ErrLost, "another administrator wrote the client policies")
+	if err != nil {
+		return err
 	}
-	return err
+	if i = find(now, name); (i >= 0) != (changed != nil) || i >= 0 && !says(now[i], changed) {
+		return refuse(ErrLost, "another administrator wrote the client policies")
+	}
+	return nil
+}
+
+// says tells whether the server's entry says all that was written.
+func says(got, written entry) bool {
+	var a, b any
+	return json.Unmarshal(got, &a) == nil && json.Unmarshal(written, &b) == nil && holds(a, b)
+}
+
+// holds compares JSON values. A server may add members and leave out null ones.
+func holds(got, want any) bool {
+	switch want := want.(type) {
+	case map[string]any:
+		object, ok := got.(map[string]any)
+		for name, value := range want {
+			ok = ok && holds(object[name], value)
+		}
+		return ok
+	case []any:
+		list, ok := got.([]any)
+		return ok && slices.EqualFunc(list, want, holds)
+	}
+	return got == want
 }
 
 func find(entries []entry, name string) int {

@@ -159,6 +159,52 @@ func TestPoliciesThatTheServerWouldRefuse(t *testing.T) {
 	})
 }
 
+// TestAChangeThatAnotherAdministratorOverwroteIsLost: the document is written
+// whole, so the last one to write wins.
+func TestAChangeThatAnotherAdministratorOverwroteIsLost(t *testing.T) {
+	each(t, func(tg *target) {
+		t, ctx := tg.t, tg.t.Context()
+		before := keycloak.RotationProfile{Name: "p", Description: "before", Expiration: day}
+		require.NoError(t, tg.admin.PutRotationProfile(ctx, before))
+		ours := before
+		ours.Description, ours.Expiration = "", 2*day // the description stays
+		for name, document := range map[string]string{
+			"another period": `{"profiles":[{"name":"p","description":"before","executors":[{"executor":"secret-rotation","configuration":
+				{"expiration-period":172801,"rotated-expiration-period":0,"remaining-rotation-period":0}}]}]}`,
+			"one executor more": `{"profiles":[{"name":"p","description":"before","executors":[{"executor":"secret-rotation","configuration":
+				{"expiration-period":172800,"rotated-expiration-period":0,"remaining-rotation-period":0}},{"executor":"consent-required","configuration":{}}]}]}`,
+			"gone": `{"profiles":[]}`,
+		} {
+			realm := tg.realm
+			realm.Base = roundTripper(func(r *http.Request) (*http.Response, error) {
+				resp, err := http.DefaultTransport.RoundTrip(r)
+				if r.Method == http.MethodPut {
+					tg.rest(http.MethodPut, tg.path("client-policies/profiles"), json.RawMessage(document))
+				}
+				return resp, err
+			})
+			raced := &keycloak.Admin{Realm: realm, Tokens: tg.tokens}
+			require.ErrorIs(t, raced.PutRotationProfile(ctx, ours), keycloak.ErrLost, name)
+			require.NoError(t, tg.admin.PutRotationProfile(ctx, ours), name)
+		}
+	})
+}
+
+// TestAChangeIsSeenInWhateverFormTheServerStoresIt, also of entries that others
+// wrote as they please.
+func TestAChangeIsSeenInWhateverFormTheServerStoresIt(t *testing.T) {
+	each(t, func(tg *target) {
+		t, ctx := tg.t, tg.t.Context()
+		tg.rest(http.MethodPut, tg.path("client-policies/profiles"), json.RawMessage(`{"profiles":[{"name":"p","description":null,"executors":[
+			{"executor":"consent-required","configuration":{}},{"executor":"consent-required","configuration":{"auto-configure":"true","more":[1.50,1e3,null,{"none":null}]}}]}]}`))
+		require.NoError(t, tg.admin.PutRotationProfile(ctx, keycloak.RotationProfile{Name: "p", Expiration: day}))
+		require.NoError(t, tg.admin.PutRotationProfile(ctx, keycloak.RotationProfile{Name: "q", Description: "æ\u2028<b>", Expiration: day}))
+		tg.rest(http.MethodPut, tg.path("client-policies/policies"), json.RawMessage(`{"policies":[{"name":"r","enabled":true,"profiles":["p"],"conditions":[
+			{"condition":"any-client","configuration":{}},{"condition":"any-client","configuration":{"is-negative-logic":null}}]}]}`))
+		require.NoError(t, tg.admin.PutPolicy(ctx, keycloak.Policy{Name: "r", Disabled: true, Profiles: []string{"q", "p"}, AccessTypes: []string{"public"}}))
+	})
+}
+
 func TestRulesOfProfilesAndPolicies(t *testing.T) {
 	for name, p := range map[string]keycloak.RotationProfile{
 		"no name":                       {Expiration: day},
