@@ -3,6 +3,7 @@ package keycloak
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"slices"
 
@@ -26,14 +27,8 @@ func (a *Admin) Keys(ctx context.Context, id string) (keys.Set, error) {
 }
 
 func (c *ClientInfo) keys() (keys.Set, error) {
-	if !c.storesJWKS() {
-		return keys.Set{}, refuse(ErrMode, "it has no JWKS stored")
-	}
-	set, err := keys.ParseSet([]byte(c.Attributes[jwksString]))
-	if err != nil {
-		return keys.Set{}, refuse(ErrMalformed, "the stored JWKS")
-	}
-	return set, nil
+	document, err := c.jwks()
+	return keys.Set{Keys: document.public()}, err
 }
 
 // storesJWKS tells whether the server reads the JWKS string; a URL goes before.
@@ -60,11 +55,11 @@ func (a *Admin) SetKeys(ctx context.Context, id string, set keys.Set) error {
 // cannot use. A key that is there already is no error.
 func (a *Admin) AddKey(ctx context.Context, id string, key *keys.PublicKey) error {
 	return a.editKeys(ctx, id, func(document *jwks) (bool, error) {
-		i := document.index(key.Thumbprint())
-		if i < 0 {
+		stored := document.find(key.Thumbprint())
+		if len(stored) == 0 {
 			return true, document.add(key)
 		}
-		if stored, err := keys.ParsePublic(document.Keys[i], keys.Options{}); err != nil || stored.KeyID() != key.KeyID() {
+		if !slices.ContainsFunc(stored, func(k *keys.PublicKey) bool { return k.KeyID() == key.KeyID() }) {
 			return false, refuse(ErrConfig, "the key is stored under another kid")
 		}
 		return false, nil
@@ -75,12 +70,15 @@ func (a *Admin) AddKey(ctx context.Context, id string, key *keys.PublicKey) erro
 // but not the last one ([ErrLastKey]). That it is not there is no error.
 func (a *Admin) RemoveKey(ctx context.Context, id, thumbprint string) error {
 	return a.editKeys(ctx, id, func(document *jwks) (bool, error) {
-		i := document.index(thumbprint)
-		if i < 0 {
+		before := len(document.Keys)
+		document.Keys = slices.DeleteFunc(document.Keys, func(raw json.RawMessage) bool {
+			key, err := keys.ParsePublic(raw, keys.Options{})
+			return err == nil && key.Thumbprint() == thumbprint
+		})
+		if len(document.Keys) == before {
 			return false, nil
 		}
-		document.Keys = slices.Delete(document.Keys, i, i+1)
-		if document.usable() == 0 {
+		if len(document.public()) == 0 {
 			return false, refuse(ErrLastKey, "")
 		}
 		return true, nil
@@ -110,7 +108,7 @@ func (a *Admin) editKeys(ctx context.Context, id string, edit func(*jwks) (bool,
 	if document, err = info.jwks(); err != nil {
 		return err
 	}
-	if (document.index(thumbprint) >= 0) != present {
+	if (len(document.find(thumbprint)) > 0) != present {
 		return refuse(ErrLost, "another administrator wrote the client's keys")
 	}
 	return nil
@@ -163,6 +161,11 @@ func (c *ClientInfo) jwks() (jwks, error) {
 	if len(text) > maxJWKS || strict.Unmarshal(text, &map[string]any{}) != nil || json.Unmarshal(text, &document) != nil || document.Keys == nil {
 		return jwks{}, refuse(ErrMalformed, "the stored JWKS")
 	}
+	for _, raw := range *document.Keys {
+		if _, err := keys.ParsePublic(raw, keys.Options{}); errors.Is(err, keys.ErrPrivateKey) {
+			return jwks{}, refuse(ErrMalformed, "a private key in the stored JWKS")
+		}
+	}
 	return jwks{*document.Keys}, nil
 }
 
@@ -181,19 +184,18 @@ func (j *jwks) add(key *keys.PublicKey) error {
 	return nil
 }
 
-// index finds the key of a thumbprint; -1 when it is not there.
-func (j *jwks) index(thumbprint string) int {
-	return slices.IndexFunc(j.Keys, func(raw json.RawMessage) bool {
-		key, err := keys.ParsePublic(raw, keys.Options{})
-		return err == nil && key.Thumbprint() == thumbprint
-	})
-}
-
-func (j *jwks) usable() (n int) {
+// public returns the keys that this module can use. In a set that was made by
+// hand two may share a kid, and one may be there twice.
+func (j jwks) public() (list []*keys.PublicKey) {
 	for _, raw := range j.Keys {
-		if _, err := keys.ParsePublic(raw, keys.Options{}); err == nil {
-			n++
+		if key, err := keys.ParsePublic(raw, keys.Options{}); err == nil {
+			list = append(list, key)
 		}
 	}
-	return n
+	return list
+}
+
+// find returns the keys of a thumbprint.
+func (j jwks) find(thumbprint string) []*keys.PublicKey {
+	return slices.DeleteFunc(j.public(), func(k *keys.PublicKey) bool { return k.Thumbprint() != thumbprint })
 }

@@ -79,13 +79,59 @@ func TestStoredKeysOfOthersStay(t *testing.T) {
 	})
 }
 
+// TestASetMadeByHandRotates has keys that share a kid, and one of them twice.
+func TestASetMadeByHandRotates(t *testing.T) {
+	each(t, func(tg *target) {
+		t, ctx := tg.t, tg.t.Context()
+		id, _ := tg.client("app", nil)
+		named := func(k *keys.Key, kid string) *keys.Key {
+			k, err := k.With(keys.Options{KeyID: kid})
+			require.NoError(t, err)
+			return k
+		}
+		ours, theirs, twin, next := named(newKey(t), "ours"), named(newKey(t), "shared"), named(newKey(t), "shared"), newKey(t)
+		var document []string
+		for _, k := range []*keys.Key{ours, theirs, twin, ours, named(ours, "ours too")} {
+			document = append(document, string(k.PublicKey().JWK()))
+		}
+		require.NoError(t, tg.admin.UpdateClient(ctx, id, keycloak.Change{Method: keycloak.MethodSignedJWT, Attributes: map[string]string{
+			"use.jwks.string": "true", "jwks.string": `{"keys":[` + strings.Join(document, ",") + `]}`,
+		}}))
+		require.True(t, tg.acceptsKey("app", ours))
+		hidden := twin
+		if tg.acceptsKey("app", twin) {
+			hidden = theirs
+		}
+		assert.False(t, tg.acceptsKey("app", hidden), "of two keys of one kid the server sees one")
+
+		provider := keycloak.JWKS{Client: &keycloak.Client{Realm: tg.realm, ClientID: "app", Admin: tg.admin}}
+		list, err := provider.List(ctx, selfservice.Credential{Key: ours})
+		require.NoError(t, err)
+		assert.Len(t, list, 5)
+		require.NoError(t, tg.admin.AddKey(ctx, id, named(ours, "ours too").PublicKey()), "it is there under this kid as well")
+		require.ErrorIs(t, tg.admin.AddKey(ctx, id, named(newKey(t), "shared").PublicKey()), keycloak.ErrConfig)
+		_, err = provider.Register(ctx, selfservice.Credential{Key: ours}, selfservice.Credential{Key: next})
+		require.NoError(t, err)
+		require.NoError(t, provider.Remove(ctx, selfservice.Credential{Key: next}, selfservice.Registration{Fingerprint: ours.Thumbprint()}))
+		assert.True(t, tg.acceptsKey("app", next))
+		assert.False(t, tg.acceptsKey("app", ours))
+		stored, err := tg.admin.Keys(ctx, id)
+		require.NoError(t, err)
+		assert.Equal(t, set(theirs, twin, next), stored)
+		require.NoError(t, tg.admin.RemoveKey(ctx, id, hidden.Thumbprint()))
+		assert.False(t, tg.acceptsKey("app", hidden))
+	})
+}
+
 func TestABrokenStoredSetIsStoredByTheServerAndRefusedHere(t *testing.T) {
 	each(t, func(tg *target) {
 		t, ctx := tg.t, tg.t.Context()
 		id, _ := tg.client("app", nil)
 		one := newKey(t)
 		require.NoError(t, tg.admin.SetKeys(ctx, id, set(one)))
-		for _, broken := range []string{`{"keys":[`, `[]`, `{}`, `{"keys":[],"keys":[]}`} {
+		private, err := one.PrivateJWK()
+		require.NoError(t, err)
+		for _, broken := range []string{`{"keys":[`, `[]`, `{}`, `{"keys":[],"keys":[]}`, `{"keys":[` + string(private) + `]}`} {
 			tg.rest(http.MethodPut, tg.path("clients", id), map[string]any{"attributes": map[string]string{"jwks.string": broken}})
 			require.ErrorIs(t, tg.admin.AddKey(ctx, id, newKey(t).PublicKey()), keycloak.ErrMalformed, broken)
 			if broken == `{"keys":[` {
