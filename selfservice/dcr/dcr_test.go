@@ -183,6 +183,23 @@ func TestSecretFollowsTheServersExpiry(t *testing.T) {
 	})
 }
 
+// TestAMaskIsNoSecret: a server that begins to mask, as an upgraded one may,
+// shows something that was not there before.
+func TestAMaskIsNoSecret(t *testing.T) {
+	s := newServer(map[string]any{"client_name": "App"})
+	first := selfservice.Credential{Secret: keys.NewSecret(s.secret)}
+	provider := client(t, s).Secret(post)
+	before, err := provider.List(t.Context(), first)
+	require.NoError(t, err)
+	s.masks = true
+	_, _, err = provider.(selfservice.Issuer).Issue(t.Context(), first, before)
+	require.ErrorIs(t, err, dcr.ErrNotRotated, "the answer to the update shows the old one")
+	s.rotatesSecret = time.Hour
+	next, _, err := provider.(selfservice.Issuer).Issue(t.Context(), first, before)
+	require.NoError(t, err)
+	require.True(t, next.Secret.Equal(keys.NewSecret(s.secret)))
+}
+
 func TestLastKeyIsNotRemoved(t *testing.T) {
 	key := newKey(t)
 	s := newServer(withKey(key.PublicKey(), encryptionKey(t)))

@@ -3,6 +3,7 @@ package dcr
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/nokkel/nokkel/keys"
@@ -27,6 +28,9 @@ func readAnswer(body []byte) (a answer, ok bool) {
 		return answer{}, false
 	}
 	a.secret, a.token = a.take("client_secret"), a.take("registration_access_token")
+	if strings.Trim(a.secret.Reveal(), "*") == "" {
+		a.secret = keys.Secret{} // stars are shown in place of a secret
+	}
 	return a, true
 }
 

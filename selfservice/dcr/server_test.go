@@ -23,6 +23,7 @@ const issuer = "http://127.0.0.1"
 type server struct {
 	rotatesSecret time.Duration // a PUT within this before the secret's expiry makes a new one
 	overlap       bool          // the old secret lives on
+	masks         bool          // a GET shows no secret
 
 	mu       sync.Mutex
 	metadata map[string]any
@@ -92,6 +93,9 @@ func (s *server) manage(w http.ResponseWriter, r *http.Request) {
 	answer := map[string]any{
 		"registration_access_token": s.access, "registration_client_uri": issuer + "/register/app",
 		"client_id_issued_at": 1, "client_secret": s.secret, "client_secret_expires_at": 0,
+	}
+	if s.masks && r.Method == http.MethodGet {
+		answer["client_secret"] = "**********"
 	}
 	if !s.expires.IsZero() {
 		answer["client_secret_expires_at"] = s.expires.Unix()
