@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -133,7 +134,7 @@ type Change struct {
 // no expiry yet, and replaces one that has expired by a new one of the server's
 // choice, whatever the update says; read it afterwards.
 func (a *Admin) UpdateClient(ctx context.Context, id string, change Change) error {
-	if isMask(change.Secret.Reveal()) {
+	if isMask(change.Secret.Reveal()) || slices.ContainsFunc(slices.Collect(maps.Values(change.Attributes)), isMask) {
 		return refuse(ErrMasked, "the mask is not a secret")
 	}
 	info, err := a.Client(ctx, id)
