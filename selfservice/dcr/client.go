@@ -47,10 +47,27 @@ type Client struct {
 
 	Base http.RoundTripper // nil: http.DefaultTransport
 
-	mu         sync.Mutex // one update at a time: each ends the token of the one before
+	once       sync.Once
+	turn       chan struct{} // one update at a time: each ends the token of the one before
 	discovered *assertion.Metadata
 	unsaved    *unsaved
 }
+
+// lock waits for its turn, and for ctx at most.
+func (c *Client) lock(ctx context.Context) error {
+	c.once.Do(func() { c.turn = make(chan struct{}, 1) })
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	select {
+	case c.turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (c *Client) unlock() { <-c.turn }
 
 // unsaved is a registration that the store did not take. The access token that
 // the store has may be dead; nobody else has this one.
@@ -84,8 +101,10 @@ func (c *Client) Adopt(ctx context.Context, r Registration) error {
 	if r.ClientID == "" || r.AccessToken.IsZero() {
 		return refuse(ErrConfig, "client id and registration access token are needed")
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	if err := c.lock(ctx); err != nil {
+		return err
+	}
+	defer c.unlock()
 	_, version, err := c.stored(ctx)
 	if err == nil || !errors.Is(err, ErrNotAdopted) {
 		return err
@@ -146,8 +165,10 @@ func (c *Client) Read(ctx context.Context) (Metadata, error) {
 }
 
 func (c *Client) ask(ctx context.Context) (answer, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	if err := c.lock(ctx); err != nil {
+		return answer{}, err
+	}
+	defer c.unlock()
 	r, version, err := c.registration(ctx)
 	if err != nil {
 		return answer{}, err
@@ -198,8 +219,10 @@ func (c *Client) Update(ctx context.Context, change func(Metadata) (bool, error)
 }
 
 func (c *Client) update(ctx context.Context, change func(answer) (bool, error)) (answer, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	if err := c.lock(ctx); err != nil {
+		return answer{}, err
+	}
+	defer c.unlock()
 	r, version, err := c.registration(ctx)
 	if err != nil {
 		return answer{}, err

@@ -200,6 +200,39 @@ func TestAMaskIsNoSecret(t *testing.T) {
 	require.True(t, next.Secret.Equal(keys.NewSecret(s.secret)))
 }
 
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// TestACallerWaitsForItsTurnNoLongerThanItSays: the call before may take all of
+// its 30 s.
+func TestACallerWaitsForItsTurnNoLongerThanItSays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(map[string]any{})
+		c := client(t, s)
+		c.Base = roundTripper(func(r *http.Request) (*http.Response, error) {
+			<-r.Context().Done()
+			return nil, r.Context().Err()
+		})
+		go c.Read(t.Context())
+		synctest.Wait()
+		for name, call := range map[string]func(context.Context) error{
+			"read":   func(ctx context.Context) error { _, err := c.Read(ctx); return err },
+			"update": func(ctx context.Context) error { _, err := c.Update(ctx, nil); return err },
+			"adopt":  func(ctx context.Context) error { return c.Adopt(ctx, s.registration()) },
+			"verify": func(ctx context.Context) error {
+				return c.Keys().Verify(ctx, selfservice.Credential{Key: newKey(t)})
+			},
+		} {
+			start := time.Now()
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			require.ErrorIs(t, call(ctx), context.DeadlineExceeded, name)
+			assert.Equal(t, time.Second, time.Since(start), name)
+			cancel()
+		}
+	})
+}
+
 func TestLastKeyIsNotRemoved(t *testing.T) {
 	key := newKey(t)
 	s := newServer(withKey(key.PublicKey(), encryptionKey(t)))

@@ -119,8 +119,10 @@ func (c *Client) verify(ctx context.Context, auth func(clientID, issuer string) 
 }
 
 func (c *Client) metadata(ctx context.Context) (*assertion.Metadata, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	if err := c.lock(ctx); err != nil {
+		return nil, err
+	}
+	defer c.unlock()
 	if c.discovered != nil {
 		return c.discovered, nil
 	}
