@@ -97,7 +97,9 @@ func (e *existingCredential) declare(o *options) {
 	o.text(&e.secretPath, "ExistingSecretPath", "esp", "file that holds the client's secret (first time only; default: "+secretVariable+")")
 }
 
-func (e *existingCredential) isZero() bool { return e.key.isZero() && e.secretPath == "" }
+func (e *existingCredential) isZero() bool {
+	return e.key.isZero() && e.secretPath == "" && os.Getenv(secretVariable) == ""
+}
 
 func (e *existingCredential) credential(c *console) (selfservice.Credential, error) {
 	if !e.key.isZero() {

@@ -100,6 +100,19 @@ func TestKeycloakRotateByTheClientItself(t *testing.T) {
 		require.Equal(t, 0, r.code, r.stderr)
 		assert.Equal(t, 1, k.status().Rotations)
 		assert.True(t, k.acceptsSecret(k.secret), "inside the overlap")
+
+		info, err := k.admin.FindClient(t.Context(), clientID)
+		require.NoError(t, err)
+		var theirs keys.Secret
+		for range 2 { // the second one ends all that the state directory has
+			theirs, err = k.admin.RegenerateSecret(t.Context(), info.ID)
+			require.NoError(t, err)
+		}
+		t.Setenv("CLIENTKEYS_SECRET", theirs.Reveal())
+		r = k.as("keycloakrotate", "-c", clientID, "-s", k.path("state"))
+		require.Equal(t, 0, r.code, r.stderr)
+		assert.Contains(t, r.stderr, "is used only if the server refuses")
+		assert.True(t, k.acceptsSecret(theirs), "it is the one before now")
 	})
 }
 
