@@ -1,13 +1,9 @@
 package keycloak_test
 
 import (
-	"encoding/json"
 	"net/http"
-	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/nokkel/nokkel/assertion"
 	"github.com/nokkel/nokkel/keys"
@@ -202,57 +198,5 @@ func TestSwitchingMethods(t *testing.T) {
 		assert.False(t, tg.acceptsSecret("app", secret))
 		require.NoError(t, tg.admin.UpdateClient(ctx, id, keycloak.Change{Method: keycloak.MethodSecret}))
 		assert.True(t, tg.acceptsSecret("app", secret), "the secret was kept all the time")
-	})
-}
-
-// publisher serves a JWKS that changes.
-type publisher struct {
-	mu      sync.Mutex
-	set     keys.Set
-	fetched int
-	*httptest.Server
-}
-
-func publish(t *testing.T, list ...*keys.Key) *publisher {
-	p := &publisher{set: set(list...)}
-	p.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		p.fetched++
-		json.NewEncoder(w).Encode(p.set)
-	}))
-	t.Cleanup(p.Close)
-	return p
-}
-
-func (p *publisher) show(list ...*keys.Key) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.set = set(list...)
-}
-
-// TestTheServersCacheOfFetchedKeys holds what JWKSURL is built on.
-func TestTheServersCacheOfFetchedKeys(t *testing.T) {
-	each(t, func(tg *target) {
-		t, ctx := tg.t, tg.t.Context()
-		id, _ := tg.client("app", nil)
-		one, two := newKey(t), newKey(t)
-		p := publish(t, one)
-		require.NoError(t, tg.admin.SetJWKSURL(ctx, id, p.URL))
-		require.True(t, tg.acceptsKey("app", one))
-		p.show(one, two)
-		assert.False(t, tg.acceptsKey("app", two), "within 10 s of the last fetch")
-		tg.wait(11 * time.Second)
-		assert.True(t, tg.acceptsKey("app", two), "an unknown kid makes it fetch")
-		p.show(two)
-		tg.wait(11 * time.Second)
-		assert.True(t, tg.acceptsKey("app", one), "a known kid does not")
-		require.NoError(t, tg.admin.UpdateClient(ctx, id, keycloak.Change{}))
-		assert.False(t, tg.acceptsKey("app", one), "an update makes it forget")
-		assert.True(t, tg.acceptsKey("app", two))
-		p.show(one)
-		require.NoError(t, tg.admin.ClearKeysCache(ctx))
-		assert.True(t, tg.acceptsKey("app", one), "and so does clearing the cache")
-		assert.Less(t, p.fetched, 8)
 	})
 }
