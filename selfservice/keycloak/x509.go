@@ -49,11 +49,15 @@ func distinguishedName(der []byte) (string, error) {
 	}
 	var names []string
 	for _, set := range slices.Backward(sequence) {
+		if len(set) == 0 {
+			return "", refuse(ErrConfig, "a subject with an empty name in it")
+		}
 		var values []string
 		for _, a := range set {
 			text := a.Type.String() + "=#" + hex.EncodeToString(a.Value.FullBytes)
 			var value any
-			if _, err := asn1.Unmarshal(a.Value.FullBytes, &value); err == nil && ignoresType(a.Type) {
+			asn1.Unmarshal(a.Value.FullBytes, &value) // leaves nil of what it does not know
+			if _, ok := value.(string); ok && ignoresType(a.Type) {
 				text = pkix.RDNSequence{{{Type: a.Type, Value: value}}}.String() // for people to read
 			}
 			values = append(values, text)

@@ -1,7 +1,6 @@
 package keycloak_test
 
 import (
-	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -66,9 +65,7 @@ func (a authority) tokens(t *testing.T, tg *target, key *keys.Key) *assertion.To
 	base := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: a.roots}}
 	t.Cleanup(base.CloseIdleConnections)
 	if key != nil {
-		certificate, err := certs.TLS(key)
-		require.NoError(t, err)
-		base.TLSClientConfig.Certificates = []tls.Certificate{certificate}
+		base.TLSClientConfig.GetClientCertificate = certs.ClientCertificate(key) // also one that the server does not ask for
 	}
 	realm := keycloak.Realm{Server: a.server, Name: tg.realm.Name, Base: base}
 	return realm.Tokens(&assertion.MutualTLS{ClientID: "app"}, nil)
@@ -156,6 +153,34 @@ func TestMutualTLSOfEverySubject(t *testing.T) {
 }
 
 func TestMutualTLSNeedsASubject(t *testing.T) {
-	err := new(keycloak.Admin).SetCertificateSubject(context.Background(), "id", &x509.Certificate{RawSubject: []byte{0x30, 0}})
+	err := new(keycloak.Admin).SetCertificateSubject(t.Context(), "id", &x509.Certificate{RawSubject: []byte{0x30, 0}})
 	require.ErrorIs(t, err, keycloak.ErrConfig)
+}
+
+// FuzzCertificateSubject reads any DER as the subject of a certificate.
+func FuzzCertificateSubject(f *testing.F) {
+	name := pkix.Name{CommonName: "app", Organization: []string{`a,b+"#`}, PostalCode: []string{"1"}}
+	der, err := asn1.Marshal(name.ToRDNSequence())
+	require.NoError(f, err)
+	f.Add(der)
+	f.Add([]byte("\x30\x0c\x31\x0a\x30\x08\x06\x03\x55\x04\x03\x09\x01\x00")) // a common name that is a REAL
+	f.Add([]byte("\x30\x02\x31\x00"))
+	f.Fuzz(func(t *testing.T, der []byte) {
+		var sent string
+		base := roundTripper(func(r *http.Request) (*http.Response, error) {
+			var body struct{ Attributes map[string]string }
+			if r.Method == http.MethodPut {
+				require.NoError(t, json.NewDecoder(r.Body).Decode(&body))
+				sent = body.Attributes["x509.subjectdn"]
+			}
+			return always{http.StatusOK, []byte(`{"id":"1"}`)}.RoundTrip(r)
+		})
+		admin := &keycloak.Admin{Tokens: fixed("token"), Realm: keycloak.Realm{Server: "https://k", Name: "r", Base: base}}
+		if err := admin.SetCertificateSubject(t.Context(), "1", &x509.Certificate{RawSubject: der}); err != nil {
+			require.ErrorIs(t, err, keycloak.ErrConfig)
+			return
+		}
+		assert.Contains(t, sent, "=")
+		assert.NotContains(t, sent, `\<nil\>`)
+	})
 }
