@@ -34,7 +34,10 @@ func unwrap(data []byte) ([]byte, form, error) {
 			return data, formDER, nil
 		}
 		text, ok := decodeText(data)
+		isPEM := bytes.Contains(text, []byte("-----BEGIN ")) // openssl writes lines before it
 		switch {
+		case isPEM && !ok:
+			return text, formPEM, nil // those lines name what it is in Latin-1
 		case !ok:
 			return nil, 0, refuse(ErrMalformed, "text is neither UTF-8 nor UTF-16 with a byte order mark")
 		case len(text) == 0:
@@ -45,7 +48,7 @@ func unwrap(data []byte) ([]byte, form, error) {
 			return text, formJSON, nil
 		case text[0] == '{' || text[0] == '\\':
 			data, ok = unescape(text)
-		case bytes.Contains(text, []byte("-----BEGIN ")): // openssl writes lines before it
+		case isPEM:
 			return text, formPEM, nil
 		default:
 			data, ok = decodeBase64(text)

@@ -16,7 +16,7 @@ done
 openssl ec -in p256-pkcs8.pem -out p256-sec1.pem 2>/dev/null
 openssl ec -in p256-pkcs8.pem -param_enc explicit -out p256-explicit.pem 2>/dev/null
 openssl req -x509 -new -key p256-pkcs8.pem -subj /CN=p256 -days 36500 -out p256-certificate.pem
-openssl pkcs12 -export -inkey p256-pkcs8.pem -in p256-certificate.pem -name alias -passout pass:secret |
+openssl pkcs12 -export -inkey p256-pkcs8.pem -in p256-certificate.pem -name nøkkel -passout pass:secret |
 	openssl pkcs12 -passin pass:secret -nodes -out p256-bag-attributes.pem
 openssl genpkey -algorithm ed25519 -out ed25519-pkcs8.pem
 openssl pkey -in ed25519-pkcs8.pem -pubout -out ed25519-public.pem
