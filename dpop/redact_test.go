@@ -2,12 +2,15 @@ package dpop_test
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
+	"sync"
 	"testing"
 
 	"github.com/nokkel/nokkel/dpop"
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/keys/keystest"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -34,4 +37,21 @@ func TestNoTypeShowsASecret(t *testing.T) {
 		"Prover":    {prover},
 		"Transport": {&dpop.Transport{Key: testKey(), Prover: prover, Base: base}},
 	}, append(keystest.Secrets(t, testKey()), []byte(token))...)
+}
+
+// TestLoggedWhileInUse: nonces are learned while somebody logs the client. fmt
+// would go through a map that changes, which ends the program.
+func TestLoggedWhileInUse(t *testing.T) {
+	transport := &dpop.Transport{Key: testKey(), Base: roundTripFunc(func(r *http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Dpop-Nonce": {r.URL.Host}}, Body: http.NoBody}, nil
+	})}
+	var used sync.WaitGroup
+	for i := range 20 {
+		used.Go(func() {
+			_, err := (&http.Client{Transport: transport}).Get(fmt.Sprintf("https://api%d.example.no/", i))
+			assert.NoError(t, err)
+		})
+		assert.Equal(t, "dpop.Transport dpop.Prover", fmt.Sprintf("%+v %#v", transport, &dpop.Prover{}))
+	}
+	used.Wait()
 }

@@ -2,6 +2,8 @@ package dpop
 
 import (
 	"context"
+	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -95,6 +97,10 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	return x.send(fresh, key)
 }
+
+// Format prints a fixed text for every verb, like [Prover.Format]: a Transport
+// may hold a Prover of its own.
+func (t *Transport) Format(f fmt.State, _ rune) { io.WriteString(f, "dpop.Transport") }
 
 // CloseIdleConnections closes those of Base, for http.Client's method of the
 // same name.
