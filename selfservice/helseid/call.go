@@ -27,6 +27,9 @@ func (c *Client) call(ctx context.Context, as keys.Source, method string, body [
 		return 0, nil, err
 	}
 	key, err := as.SigningKey(ctx)
+	if err == nil && key == nil {
+		err = &keys.Error{Rule: keys.ErrNoPrivateKey, Detail: "the source gave no key"}
+	}
 	if err != nil {
 		return 0, nil, err
 	}

@@ -29,7 +29,7 @@ type ClientSecret struct {
 // private key must be stored before. After an error the key may be registered
 // all the same; [Client.ClientSecrets] or [Client.VerifyKey] tells.
 func (c *Client) UpdateClientSecret(ctx context.Context, as keys.Source, next *keys.PublicKey) (time.Time, error) {
-	if next.Algorithm() == keys.EdDSA {
+	if next == nil || next.Algorithm() == "" || next.Algorithm() == keys.EdDSA {
 		// Were it registered, and the old key dropped, no token could be got any more.
 		return time.Time{}, &Error{Rule: ErrAlgorithm}
 	}
@@ -104,7 +104,7 @@ func Find(list []ClientSecret, key *keys.PublicKey) (ClientSecret, bool) {
 	var byKid []ClientSecret
 	for _, s := range list {
 		switch {
-		case s.Thumbprint == key.Thumbprint():
+		case s.Thumbprint != "" && s.Thumbprint == key.Thumbprint():
 			return s, true
 		case s.Thumbprint == "" && s.KeyID == key.KeyID():
 			byKid = append(byKid, s)

@@ -135,9 +135,23 @@ func TestUpdateClientSecretRefusesKeysThatHelseIDDoesNotTake(t *testing.T) {
 	server, client, key := setup(t)
 	edwards, err := keys.Generate(keys.EdDSA)
 	require.NoError(t, err)
-	_, err = client.UpdateClientSecret(t.Context(), key, edwards.PublicKey())
-	require.ErrorIs(t, err, helseid.ErrAlgorithm)
+	for _, next := range []*keys.PublicKey{edwards.PublicKey(), {}, nil} {
+		_, err = client.UpdateClientSecret(t.Context(), key, next)
+		require.ErrorIs(t, err, helseid.ErrAlgorithm)
+	}
 	assert.Zero(t, server.Counts().Requests)
+}
+
+// TestCallsWithoutAKeyAreRefused: a nil *keys.Key is a Source that gives no key.
+func TestCallsWithoutAKeyAreRefused(t *testing.T) {
+	server, client, key := setup(t)
+	var none *keys.Key
+	_, err := client.UpdateClientSecret(t.Context(), none, key.PublicKey())
+	require.ErrorIs(t, err, keys.ErrNoPrivateKey)
+	_, err = client.ClientSecrets(t.Context(), none)
+	require.ErrorIs(t, err, keys.ErrNoPrivateKey)
+	require.ErrorIs(t, client.VerifyKey(t.Context(), none), assertion.ErrConfig)
+	assert.Zero(t, server.Counts().Tokens)
 }
 
 func TestALostReplyIsFoundByReading(t *testing.T) {
@@ -183,6 +197,8 @@ func TestFind(t *testing.T) {
 			}
 		})
 	}
+	_, ok := helseid.Find([]helseid.ClientSecret{{KeyID: "x"}}, &keys.PublicKey{})
+	assert.False(t, ok, "no thumbprint equals none")
 }
 
 func TestATokenIsReusedPerKey(t *testing.T) {
