@@ -9,6 +9,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/nokkel/nokkel/keys"
@@ -16,14 +17,16 @@ import (
 
 // claims are those of an access token (RFC 9068 §2.2, RFC 9449 §6.1).
 type claims struct {
-	Issuer       string `json:"iss"`
-	Client       string `json:"client_id"`
-	Scope        string `json:"scope"`
-	IssuedAt     int64  `json:"iat"`
-	Expires      int64  `json:"exp"`
-	Parent       string `json:"orgnr_parent,omitempty"`
-	Child        string `json:"orgnr_child,omitempty"`
-	Journal      string `json:"sfm_journal_id,omitempty"`
+	Issuer       string   `json:"iss"`
+	Subject      string   `json:"sub"`
+	Audience     []string `json:"aud"`
+	Client       string   `json:"client_id"`
+	Scope        string   `json:"scope"`
+	IssuedAt     int64    `json:"iat"`
+	Expires      int64    `json:"exp"`
+	Parent       string   `json:"orgnr_parent,omitempty"`
+	Child        string   `json:"orgnr_child,omitempty"`
+	Journal      string   `json:"sfm_journal_id,omitempty"`
 	Confirmation struct {
 		JKT string `json:"jkt"`
 	} `json:"cnf"`
@@ -32,6 +35,18 @@ type claims struct {
 
 func (c claims) has(scope string) bool {
 	return strings.Contains(" "+c.Scope+" ", " "+scope+" ")
+}
+
+// audience infers from the scopes which APIs a token is for (RFC 9068 §3): the
+// scope nhn:patients/read is one of the API nhn:patients.
+func audience(scopes []string) []string {
+	apis := make([]string, 0, len(scopes))
+	for _, scope := range scopes {
+		if api, _, _ := strings.Cut(scope, "/"); !slices.Contains(apis, api) {
+			apis = append(apis, api)
+		}
+	}
+	return apis
 }
 
 // issuer makes access tokens.

@@ -12,7 +12,8 @@
 // they are carried out.
 //
 // Access tokens are JWTs (RFC 9068) that the key at jwks_uri verifies, so that
-// a program's own API can be tested with them too.
+// a program's own API can be tested with them too. Their "aud" lists the scopes'
+// parts before the slash: nhn:patients for nhn:patients/read.
 //
 // It verifies what it gets with package crypto alone and shares no signing or
 // parsing code with the rest of this module, so that the two prove each other.

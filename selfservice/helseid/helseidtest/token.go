@@ -64,7 +64,8 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request) {
 	}
 	lifetime := orDefault(s.TokenLifetime, 10*time.Minute)
 	now := s.later()
-	who.Issuer, who.Scope, who.Confirmation.JKT = s.URL(), strings.Join(granted, " "), jkt
+	who.Issuer, who.Subject, who.Audience = s.URL(), who.Client, audience(granted)
+	who.Scope, who.Confirmation.JKT = strings.Join(granted, " "), jkt
 	who.IssuedAt, who.Expires = now.Unix(), now.Add(lifetime).Unix()
 	answer := map[string]any{
 		"access_token": s.issuer.sign(who, s.Unsigned),

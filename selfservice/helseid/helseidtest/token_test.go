@@ -31,7 +31,7 @@ func TestTokenEndpointTakesEveryAlgorithm(t *testing.T) {
 		a := s.ask(s.form(s.assertion(nil, nil)), s.proofFor("POST", tokenPath, "", nil, nil))
 		require.Equal(t, 200, a.status, "%s: %v", alg, a.object)
 		assert.Equal(t, "DPoP", a.object["token_type"])
-		assert.Equal(t, "nhn:selvbetjening/client nhn:api/read", a.object["scope"])
+		assert.Equal(t, "nhn:selvbetjening/client nhn:api/read nhn:api/write", a.object["scope"])
 		assert.EqualValues(t, 600, a.object["expires_in"])
 	}
 	assert.Equal(t, 9, s.server.Counts().Tokens)
@@ -248,11 +248,11 @@ func TestOneProofPassesOnceHoweverManySendIt(t *testing.T) {
 
 func TestRejectedScopes(t *testing.T) {
 	s := newStranger(t, nil)
-	s.server.RejectScopes("987654321", "nhn:api/read")
+	s.server.RejectScopes("987654321", "nhn:api/read", "nhn:api/write")
 	s.meet()
 	for parent, want := range map[string]object{
-		"987654321": {"scope": "nhn:selvbetjening/client", "rejected_scope": "nhn:api/read"},
-		"123456789": {"scope": "nhn:selvbetjening/client nhn:api/read"},
+		"987654321": {"scope": "nhn:selvbetjening/client", "rejected_scope": "nhn:api/read nhn:api/write"},
+		"123456789": {"scope": "nhn:selvbetjening/client nhn:api/read nhn:api/write"},
 	} {
 		a := s.ask(s.form(s.assertion(nil, object{"assertion_details": multiTenant(parent, "")})), s.proofFor("POST", tokenPath, "", nil, nil))
 		require.Equal(t, 200, a.status, a.object)
@@ -277,6 +277,8 @@ func TestAccessTokenIsAJWTOfThePublishedKey(t *testing.T) {
 	assert.Equal(t, "at+jwt", jws.Signatures[0].Protected.ExtraHeaders[jose.HeaderType])
 	assert.Equal(t, s.server.URL(), claims["iss"])
 	assert.Equal(t, clientID, claims["client_id"])
+	assert.Equal(t, clientID, claims["sub"])
+	assert.Equal(t, []any{"nhn:selvbetjening", "nhn:api"}, claims["aud"])
 	assert.Equal(t, "123456789", claims["orgnr_parent"])
 	assert.Equal(t, "987654321", claims["orgnr_child"])
 	assert.Equal(t, "j1", claims["sfm_journal_id"])

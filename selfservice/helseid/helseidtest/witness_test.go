@@ -158,7 +158,7 @@ func (s *stranger) form(assertion string) url.Values {
 	return url.Values{
 		"grant_type":            {"client_credentials"},
 		"client_id":             {clientID},
-		"scope":                 {helseid.SelfServiceScope + " nhn:api/read"},
+		"scope":                 {helseid.SelfServiceScope + " nhn:api/read nhn:api/write"},
 		"client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"},
 		"client_assertion":      {assertion},
 	}
