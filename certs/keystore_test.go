@@ -121,6 +121,26 @@ func TestChainsStayWhole(t *testing.T) {
 	}
 }
 
+// TestAKeyBesideOneOfAnUnknownType: keytool puts a key that nothing here can
+// sign with into an archive of ours.
+func TestAKeyBesideOneOfAnUnknownType(t *testing.T) {
+	key := signingKeys()["ES256"]
+	for format, marshal := range writers {
+		t.Run(format, func(t *testing.T) {
+			t.Parallel()
+			store, err := marshal(key, alias, password)
+			require.NoError(t, err)
+			name := file(t, store)
+			tool(t, "keytool", "-genkeypair", "-keystore", name, "-storepass", password, "-alias", "dsa", "-keyalg", "DSA", "-dname", "CN=dsa")
+			got, err := certs.ParseKey(read(t, name), alias, password)
+			require.NoError(t, err)
+			requireSame(t, key, got)
+			_, err = certs.Parse(read(t, name), password)
+			require.ErrorIs(t, err, keys.ErrMalformed)
+		})
+	}
+}
+
 func TestUnusualAliasesAndPasswords(t *testing.T) {
 	key := signingKeys()["ES256"]
 	for _, c := range []struct{ alias, password string }{

@@ -27,8 +27,10 @@ type Entry struct {
 // ones, and every form that [keys.Parse] takes. The password is that of a
 // keystore and of the keys in it; other forms ignore it.
 //
-// Only what this module can sign or verify with becomes an entry. The
-// certificates above a private key's own are in its chain and make none.
+// Public keys that this module cannot verify with are left out, and a private
+// key that it cannot sign with refuses the whole; [ParseKey] still reads the
+// others. The certificates above a private key's own are in its chain and make
+// no entries.
 func Parse(data []byte, password string) ([]Entry, error) {
 	all, err := open(data, password)
 	if err != nil {
