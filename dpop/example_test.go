@@ -33,15 +33,30 @@ func ExampleTransport() {
 	resp.Body.Close()
 }
 
-// How does a program on golang.org/x/oauth2 get and use DPoP-bound tokens?
+// How does a program on golang.org/x/oauth2 get and use DPoP-bound tokens, here
+// with private_key_jwt? Each flow goes so: code, refresh, device and the others.
 func ExampleTransport_oauth2() {
-	key, err := keys.Generate(keys.ES256)
+	key, err := keys.ReadFile("client_private.json")
 	if err != nil {
 		return
 	}
-	client := &http.Client{Transport: &dpop.Transport{Key: key}}
+	proofKey, err := keys.Generate(keys.ES256) // for as long as one of its tokens lives
+	if err != nil {
+		return
+	}
+	config := clientcredentials.Config{
+		ClientID:  "my-client", // and no ClientSecret
+		TokenURL:  "https://sts.example.no/token",
+		AuthStyle: oauth2.AuthStyleInParams,
+	}
+	client := &http.Client{Transport: &dpop.Transport{
+		Key: proofKey,
+		Base: &assertion.Transport{ // inside: each attempt has an assertion of its own
+			Auth:     &assertion.Signer{ClientID: config.ClientID, Audience: "https://sts.example.no", Key: key},
+			Endpoint: config.TokenURL,
+		},
+	}}
 	ctx := context.WithValue(context.Background(), oauth2.HTTPClient, client)
-	config := clientcredentials.Config{ClientID: "my-client", TokenURL: "https://sts.example.no/token"}
 	resp, err := config.Client(ctx).Get("https://api.example.no/patients")
 	if err != nil {
 		return
