@@ -147,7 +147,7 @@ func TestRSALimitsComeBeforeArithmetic(t *testing.T) {
 		"e of one":         {good, []byte{1}, keys.ErrWeak},
 		"e of two":         {good, []byte{2}, keys.ErrWeak},
 		"e even":           {good, []byte{1, 0, 0}, keys.ErrWeak},
-		"e of 2^31":        {good, []byte{0x80, 0, 0, 0}, keys.ErrWeak},
+		"e of 2^31+1":      {good, []byte{0x80, 0, 0, 1}, keys.ErrWeak},
 		"e of 2^32+1":      {good, []byte{1, 0, 0, 0, 1}, keys.ErrWeak},
 		"e of 2^64+1":      {good, []byte{1, 0, 0, 0, 0, 0, 0, 0, 1}, keys.ErrWeak},
 		"e of 2^64+65537":  {good, []byte{1, 0, 0, 0, 0, 0, 1, 0, 1}, keys.ErrWeak},
@@ -176,6 +176,14 @@ func TestRSALimitsComeBeforeArithmetic(t *testing.T) {
 				refused(t, err, rule, name, nil)
 			}
 		}
+	}
+	for name, c := range map[string][2][]byte{
+		"8192 bits":   {number(8192, 1), e},
+		"e of three":  {good, {3}},
+		"e of 2^31-1": {good, {0x7f, 0xff, 0xff, 0xff}},
+	} {
+		_, err := keys.ParsePublic([]byte(`{"kty":"RSA","n":`+b64(c[0])+`,"e":`+b64(c[1])+`}`), keys.Options{})
+		assert.NoError(t, err, name)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/rsa"
+	"errors"
 	"io"
 )
 
@@ -32,7 +33,7 @@ func (k *Key) callSigner(ctx context.Context, digest []byte) (sig []byte, err er
 		sig, err = signer.Sign(rand.Reader, digest, k.method.opts)
 	}
 	if err != nil {
-		return nil, signerError(err)
+		return nil, signerError(ctx, err)
 	}
 	if k.foreign && !k.verifies(digest, sig) {
 		return nil, refuse(ErrSigner, "it returned no signature of its key")
@@ -40,8 +41,12 @@ func (k *Key) callSigner(ctx context.Context, digest []byte) (sig []byte, err er
 	return sig, nil
 }
 
-func signerError(cause error) error {
-	return &Error{Rule: ErrSigner, Detail: "it returned an error", cause: func() error { return cause }}
+func signerError(ctx context.Context, cause error) error {
+	detail := "it returned an error"
+	if end := ctx.Err(); end != nil && errors.Is(cause, end) {
+		detail = end.Error()
+	}
+	return &Error{Rule: ErrSigner, Detail: detail, cause: func() error { return cause }}
 }
 
 func (k *Key) verifies(digest, sig []byte) bool {

@@ -11,9 +11,13 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"errors"
+	"fmt"
 	"io"
 	"math/big"
+	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/nokkel/nokkel/keys"
 	"github.com/stretchr/testify/assert"
@@ -90,6 +94,24 @@ func TestDeviceGetsTheContext(t *testing.T) {
 	assert.ErrorIs(t, err, context.Canceled)
 }
 
+// TestDeviceThatIsWaitedForInVain: unlike a driver's own words, those of the
+// context hold no secret, and they say what to look for.
+func TestDeviceThatIsWaitedForInVain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &remote{device{testKey(t, keys.ES256).PublicKey().Public(), func(ctx context.Context, _ []byte, _ crypto.SignerOpts) ([]byte, error) {
+			<-ctx.Done()
+			return nil, fmt.Errorf("pin 123456: %w", ctx.Err())
+		}}}
+		key, err := keys.New(r, keys.Options{})
+		require.NoError(t, err)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err = key.Sign(ctx, keys.Header{}, nil)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		assert.EqualError(t, err, "keys: signer failed: context deadline exceeded")
+	})
+}
+
 func TestDeviceThatSignsBadlyIsAnError(t *testing.T) {
 	other := testKey(t, keys.ES256).Signer()
 	for name, answer := range map[string]func([]byte, crypto.SignerOpts) ([]byte, error){
@@ -143,6 +165,8 @@ func TestNewRefusesWhatIsNoKeyPair(t *testing.T) {
 	require.NoError(t, err)
 	brokenEd := append(ed25519.PrivateKey(nil), edKey...)
 	brokenEd[40] ^= 1
+	threePrimes, err := rsa.GenerateMultiPrimeKey(rand.Reader, 3, 2048)
+	require.NoError(t, err)
 	rsaWith := func(change func(*rsa.PrivateKey)) *rsa.PrivateKey {
 		k := &rsa.PrivateKey{PublicKey: rsaKey.PublicKey, D: rsaKey.D, Primes: append([]*big.Int(nil), rsaKey.Primes...)}
 		change(k)
@@ -172,6 +196,7 @@ func TestNewRefusesWhatIsNoKeyPair(t *testing.T) {
 		"device, point off curve": {&device{public: &ecdsa.PublicKey{Curve: elliptic.P256(), X: big.NewInt(1), Y: big.NewInt(1)}}, keys.ErrInvalidPoint},
 		"device, infinity":        {&device{public: &ecdsa.PublicKey{Curve: elliptic.P256(), X: new(big.Int), Y: new(big.Int)}}, keys.ErrInvalidPoint},
 		"RSA without primes":      {rsaWith(func(k *rsa.PrivateKey) { k.Primes = nil }), keys.ErrUnsupported},
+		"RSA with three primes":   {threePrimes, keys.ErrUnsupported},
 		"RSA with nil primes":     {rsaWith(func(k *rsa.PrivateKey) { k.Primes = make([]*big.Int, 2) }), keys.ErrInconsistent},
 		"RSA with p twice":        {rsaWith(func(k *rsa.PrivateKey) { k.Primes[1] = k.Primes[0] }), keys.ErrInconsistent},
 		"RSA with another d":      {rsaWith(func(k *rsa.PrivateKey) { k.D = new(big.Int).Add(k.D, big.NewInt(2)) }), keys.ErrInconsistent},
@@ -202,6 +227,7 @@ func TestOptionsAreChecked(t *testing.T) {
 		"HMAC":              {keys.Options{Algorithm: "HS256"}, keys.ErrUnsupported},
 		"other case":        {keys.Options{Algorithm: "es256"}, keys.ErrUnsupported},
 		"kid with newline":  {keys.Options{KeyID: "a\nb"}, keys.ErrMalformed},
+		"kid with DEL":      {keys.Options{KeyID: "a\x7f"}, keys.ErrMalformed},
 		"kid not UTF-8":     {keys.Options{KeyID: "\xff"}, keys.ErrMalformed},
 		"kid of 1025 bytes": {keys.Options{KeyID: string(make([]byte, 1025))}, keys.ErrTooLarge},
 		"nil certificate":   {keys.Options{Certificates: append(certificates(t, "rsa"), nil)}, keys.ErrMalformed},
@@ -210,4 +236,6 @@ func TestOptionsAreChecked(t *testing.T) {
 		_, err := key.With(c.o)
 		assert.ErrorIs(t, err, c.rule, name)
 	}
+	_, err := key.With(keys.Options{KeyID: strings.Repeat("ø", 512)})
+	assert.NoError(t, err, "a kid of 1024 bytes")
 }
