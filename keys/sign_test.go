@@ -47,6 +47,25 @@ func TestSignVerifiesWithGoJOSE(t *testing.T) {
 	}
 }
 
+// TestNamesAreEscaped: hostile-inputs row 12, in the header and in the JWK.
+func TestNamesAreEscaped(t *testing.T) {
+	const hostile = `a","alg":"none","x":"\ø` + "\u2028<&>"
+	k, err := testKey(t, keys.ES256).With(keys.Options{KeyID: hostile})
+	require.NoError(t, err)
+	token, err := k.Sign(t.Context(), keys.Header{Type: hostile}, []byte(`{}`))
+	require.NoError(t, err)
+	jws, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.ES256})
+	require.NoError(t, err)
+	header := jws.Signatures[0].Protected
+	assert.Equal(t, hostile, header.KeyID)
+	assert.Equal(t, map[jose.HeaderKey]any{jose.HeaderType: hostile}, header.ExtraHeaders)
+
+	var jwk jose.JSONWebKey
+	require.NoError(t, jwk.UnmarshalJSON(k.PublicKey().JWK()))
+	assert.Equal(t, hostile, jwk.KeyID)
+	assert.Equal(t, "ES256", jwk.Algorithm)
+}
+
 // rsaKey is made once: RSA keys are slow to make, and few tests need two.
 var rsaKey = sync.OnceValues(func() (*keys.Key, error) { return keys.GenerateRSA(keys.RS256, 2048) })
 
