@@ -86,6 +86,7 @@ func TestAnswersThatAreRefused(t *testing.T) {
 		"a token in another case":     {200, `{"Access_Token":"t","token_type":"Bearer"}`, assertion.ErrMalformed, ""},
 		"a token that is a number":    {200, `{"access_token":1,"token_type":"Bearer"}`, assertion.ErrMalformed, ""},
 		"a token with a line break":   {200, `{"access_token":"t\r\nX: y","token_type":"Bearer"}`, assertion.ErrMalformed, ""},
+		"a token with a space":        {200, `{"access_token":"t u","token_type":"Bearer"}`, assertion.ErrMalformed, ""},
 		"a token with other letters":  {200, `{"access_token":"tøken","token_type":"Bearer"}`, assertion.ErrMalformed, ""},
 		"no token_type":               {200, `{"access_token":"t"}`, assertion.ErrTokenType, ""},
 		"an unknown token_type":       {200, `{"access_token":"t","token_type":"mac"}`, assertion.ErrTokenType, ""},
@@ -224,6 +225,7 @@ func TestTokenHoldsTheAnswer(t *testing.T) {
 	assert.Equal(t, "Bearer", token.Type)
 	assert.Equal(t, []string{"a", "c"}, token.Scopes)
 	assert.Nil(t, token.Key)
+	assert.Equal(t, token.Expiry.Round(0), token.Expiry, "by the wall clock: the other one stands still while a machine sleeps")
 	assert.Equal(t, "b", token.Extra("rejected_scope"))
 	assert.Equal(t, map[string]any{"x": []any{1.0, nil}}, token.Extra("n"))
 	token.Extra("n").(map[string]any)["x"] = "changed"

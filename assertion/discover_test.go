@@ -157,6 +157,14 @@ func TestDiscoverRefuses(t *testing.T) {
 		"nowhere":                       {issuer, 404, "", assertion.ErrRefused},
 		"down":                          {issuer, 503, "", assertion.ErrRefused},
 	}
+	for _, name := range []string{
+		"authorization_endpoint", "jwks_uri", "device_authorization_endpoint", "introspection_endpoint",
+		"revocation_endpoint", "registration_endpoint", "userinfo_endpoint",
+	} {
+		row := rows["a PAR endpoint over http"]
+		row.body = metadata(issuer, map[string]any{name: "http://as.example.com/t"})
+		rows["over http: "+name] = row
+	}
 	for name, r := range rows {
 		t.Run(name, func(t *testing.T) {
 			m, err := assertion.Discover(t.Context(), answering(r.status, r.body), r.issuer)

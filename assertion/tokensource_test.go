@@ -93,12 +93,15 @@ func TestAWaitersCancelEndsItsOwnWaitOnly(t *testing.T) {
 }
 
 func TestACancelledCallerStartsNothing(t *testing.T) {
-	net, s := counted(t)
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	_, err := s.Token(ctx)
-	assert.ErrorIs(t, err, context.Canceled)
-	assert.Zero(t, net.requests.Load())
+	synctest.Test(t, func(t *testing.T) {
+		net, s := counted(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		_, err := s.Token(ctx)
+		assert.ErrorIs(t, err, context.Canceled)
+		synctest.Wait()
+		assert.Zero(t, net.requests.Load())
+	})
 }
 
 func TestAFlightHasItsOwnDeadlineAndValues(t *testing.T) {
@@ -224,6 +227,28 @@ func TestOutageIsBridgedByTheOldTokenAndNeverHammered(t *testing.T) {
 		time.Sleep(31 * time.Second)
 		assert.NotEqual(t, "t1", mustToken(t, s), "it recovers by itself")
 		time.Sleep(time.Second)
+	})
+}
+
+func TestASuccessEndsTheWaitsOfAnOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		net, s := counted(t)
+		net.failing.Store(true)
+		for range 8 {
+			_, err := s.Token(t.Context())
+			require.ErrorIs(t, err, assertion.ErrRefused)
+			time.Sleep(30 * time.Second)
+		}
+		net.failing.Store(false)
+		token := mustToken(t, s)
+		time.Sleep(6 * time.Second)
+		s.Discard(token)
+		net.failing.Store(true)
+		_, err := s.Token(t.Context())
+		require.ErrorIs(t, err, assertion.ErrRefused)
+		net.failing.Store(false)
+		time.Sleep(250 * time.Millisecond)
+		mustToken(t, s)
 	})
 }
 

@@ -61,6 +61,18 @@ func TestTransportReplacesOtherAuthentication(t *testing.T) {
 	assert.Equal(t, int64(len(form.Encode())), net.requests[0].ContentLength)
 }
 
+func TestTransportLeavesNoAssertionBesideAnotherAuthentication(t *testing.T) {
+	net := new(recorder)
+	tr := &assertion.Transport{Auth: &assertion.Basic{ClientID: clientID, Secret: keys.NewSecret("new")}, Endpoint: endpoint, Base: net}
+	r := formPost(t, endpoint, "grant_type=x&client_secret=s&client_assertion=old&client_assertion_type=old")
+	r.SetBasicAuth("other", "old")
+	_, err := tr.RoundTrip(r)
+	require.NoError(t, err)
+	assert.Equal(t, []url.Values{{"grant_type": {"x"}}}, net.forms)
+	id, secret, _ := net.requests[0].BasicAuth()
+	assert.Equal(t, clientID+" new", id+" "+secret)
+}
+
 func TestTransportDoesNotChangeTheRequest(t *testing.T) {
 	r := formPost(t, endpoint, "grant_type=x")
 	r.SetBasicAuth("a", "b")
