@@ -49,6 +49,10 @@ func TestMutualTLSFollowsTheSource(t *testing.T) {
 	source.err = errors.New("no key yet")
 	_, err := (&http.Client{Transport: transport}).Get(server.URL)
 	require.ErrorIs(t, err, source.err)
+
+	source.key, source.err = nil, nil
+	_, err = (&http.Client{Transport: transport}).Get(server.URL)
+	require.ErrorIs(t, err, keys.ErrNoPrivateKey)
 }
 
 func TestTLSNeedsACertificate(t *testing.T) {

@@ -23,7 +23,8 @@ const maxAlias = 255
 // MarshalPKCS12 returns a PKCS#12 archive of the key and its certificates
 // under an alias, which becomes the friendly name of the key. It is encrypted
 // with AES-256 (PBES2) under an HMAC-SHA-256: OpenSSL 1.1.1, Java 12 and
-// Windows Server 2019 or later open it.
+// Windows Server 2019 or later open it. Java opens no PKCS#12 archive whose
+// password is not ASCII.
 func MarshalPKCS12(key *keys.Key, alias, password string) ([]byte, error) {
 	return marshalPKCS12(pkcs12.Modern2023.WithIterations(iterations), key, alias, password)
 }
@@ -146,6 +147,9 @@ func exportable(key *keys.Key, alias, password string) ([]*x509.Certificate, []b
 // chainOf returns the certificates of a key that has some, and checks once
 // more that the first is for the key.
 func chainOf(key *keys.Key) ([]*x509.Certificate, error) {
+	if key == nil { // a panic in a handshake would end the program
+		return nil, refuse(keys.ErrNoPrivateKey, "no key")
+	}
 	chain := key.Certificates()
 	if len(chain) == 0 {
 		return nil, refuse(ErrNoCertificate, "the key has none")
