@@ -25,13 +25,14 @@ type Prover interface {
 //
 // However many callers wait, one request is under way at a time, on its own
 // goroutine and with its own deadline. A token is served until a tenth of its
-// lifetime before its end, at least 1 s and at most 10 s. After 70 to 80 % of
-// that time a call starts a request for a new one and goes on with the old. A
-// lifetime that the server does not tell is taken as one minute. After a
-// failed request the next one waits 250 ms, then twice as long each time, up
-// to 30 s, or as long as the server's Retry-After; callers without a live token
-// get the last error meanwhile. A panic in what the caller supplied fails the
-// request, no more. An idle TokenSource does nothing.
+// lifetime before its end, at least 1 s and at most 10 s; one of under 2 s for
+// half of it. After 70 to 80 % of that time a call starts a request for a new
+// one and goes on with the old. A lifetime that the server does not tell is
+// taken as one minute. After a failed request the next one waits 250 ms, then
+// twice as long each time, up to 30 s, or as long as the server's Retry-After;
+// callers without a live token get the last error meanwhile. A panic in what
+// the caller supplied fails the request, no more. An idle TokenSource does
+// nothing.
 type TokenSource struct {
 	Endpoint string                                       // the token endpoint's URL
 	Discover func(ctx context.Context) (*Metadata, error) // asked before each request when Endpoint is empty
