@@ -34,21 +34,39 @@ type abilities struct {
 
 // next decides, without any I/O, what a rotation does at now. What is over is
 // cleared away first: a server with room for two credentials has none for a
-// third.
+// third. What could not be cleared away before comes last, or it would keep the
+// rotation from its turn until the active credential expires.
 func next(s *state, now time.Time, t Timing, can abilities) plan {
-	for _, e := range s.Retiring {
-		switch {
-		case now.Before(e.Until):
-		case can.switches && !e.Off:
-			return plan{do: disable, entry: e}
-		default:
-			return plan{do: remove, entry: e}
-		}
+	if p := s.tidy(now, can, false); p.do != idle {
+		return p
 	}
-	wake := plan{}
-	for _, e := range s.Retiring {
-		wake.sooner(e.Until)
+	p := s.advance(now, t)
+	if p.do != idle {
+		return p
 	}
+	if stuck := s.tidy(now, can, true); stuck.do != idle {
+		return stuck
+	}
+	for _, e := range s.Retiring {
+		p.sooner(e.Until)
+	}
+	return p
+}
+
+// tidy clears away one that is over, of those that are stuck or of the others.
+func (s *state) tidy(now time.Time, can abilities, stuck bool) plan {
+	e := s.earliest(stuck)
+	switch {
+	case e == nil || now.Before(e.Until):
+		return plan{}
+	case can.switches && !e.Off:
+		return plan{do: disable, entry: e}
+	}
+	return plan{do: remove, entry: e}
+}
+
+// advance is what is to be done for the next credential.
+func (s *state) advance(now time.Time, t Timing) plan {
 	if p := s.Pending; p != nil {
 		switch {
 		case p.Credential.IsZero():
@@ -56,8 +74,7 @@ func next(s *state, now time.Time, t Timing, can abilities) plan {
 		case p.Registered.IsZero():
 			return plan{do: register, entry: p}
 		case now.Before(p.Registration.UsableFrom):
-			wake.sooner(p.Registration.UsableFrom)
-			return wake
+			return plan{at: p.Registration.UsableFrom}
 		}
 		return plan{do: verify, entry: p}
 	}
@@ -71,7 +88,7 @@ func next(s *state, now time.Time, t Timing, can abilities) plan {
 	if s.Active.Checked.IsZero() || !now.Before(looked) {
 		return plan{do: look, entry: s.Active}
 	}
-	wake.sooner(looked)
+	wake := plan{at: looked}
 	if !due.IsZero() {
 		wake.sooner(due)
 	}
@@ -90,8 +107,8 @@ func (t Timing) due(s *state) time.Time {
 	a := s.Active
 	var due time.Time
 	start, expires := a.Made, a.Registration.Expires
-	if c := a.Registration.Created; c.After(start) && (expires.IsZero() || c.Before(expires)) {
-		start = c
+	if a.Registered.After(start) { // not Created: the server's clock may be years ahead
+		start = a.Registered
 	}
 	if !expires.IsZero() {
 		before := t.RenewBefore
@@ -100,8 +117,8 @@ func (t Timing) due(s *state) time.Time {
 		}
 		due = expires.Add(-before - jitter(a, before/10))
 	}
-	if !a.Registration.RenewAt.IsZero() {
-		due = a.Registration.RenewAt
+	if at := a.Registration.RenewAt; !at.IsZero() && (expires.IsZero() || at.Before(expires)) {
+		due = at
 	}
 	age := t.MaxAge
 	if age == 0 && due.IsZero() {

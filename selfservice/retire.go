@@ -8,15 +8,41 @@ import (
 	"time"
 )
 
-// postponed is when a credential is tried to be retired again that could not
-// be: what fails for good must not hold up the next rotation.
-const postponed = 15 * time.Minute
+const (
+	// postponed is when a credential is tried to be retired again that could
+	// not be, and stuckEvery how often from then on.
+	postponed  = 15 * time.Minute
+	stuckEvery = time.Hour
+
+	// maxStuck is how many of them are kept: the stored state does not grow
+	// for ever.
+	maxStuck = 20
+)
 
 // postpone returns err, after a call that the server did not carry out. It may
 // be a refusal although the active credential works: of an administrator's,
 // or of a right that this client does not have.
 func (r *Rotator) postpone(ctx context.Context, s *state, old *entry, now time.Time, err error) error {
-	old.Until = now.Add(postponed)
+	wait := postponed
+	if old.Stuck {
+		wait = stuckEvery
+	}
+	old.Until, old.Stuck = now.Add(max(wait, retryAfter(err))), true
+	if stuck := slices.DeleteFunc(slices.Clone(s.Retiring), func(e *entry) bool { return !e.Stuck }); len(stuck) > maxStuck {
+		s.drop(stuck[0])
+		err = fmt.Errorf("selfservice: the oldest of %d credentials that cannot be removed is left to the server: %w", len(stuck), err)
+	}
+	return errors.Join(err, r.save(ctx, s))
+}
+
+// makeRoom returns err. If the server has no room, one that could not be
+// cleared away goes before everything else again.
+func (r *Rotator) makeRoom(ctx context.Context, s *state, err error) error {
+	stuck := s.earliest(true)
+	if !errors.Is(err, ErrLimit) || stuck == nil {
+		return err
+	}
+	stuck.Stuck = false
 	return errors.Join(err, r.save(ctx, s))
 }
 
@@ -79,7 +105,7 @@ func (r *Rotator) verifyActive(ctx context.Context, s *state) error {
 
 // forget takes an old credential out of the store.
 func (r *Rotator) forget(ctx context.Context, s *state, old *entry) error {
-	s.Retiring = slices.DeleteFunc(s.Retiring, func(e *entry) bool { return e == old })
+	s.drop(old)
 	if s.Pending == nil && len(s.Retiring) == 0 {
 		s.Claim = claim{}
 	}

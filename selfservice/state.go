@@ -28,6 +28,7 @@ type entry struct {
 	Since        time.Time      // became active
 	Until        time.Time      // retiring: the end of the overlap
 	Off          bool           // retiring: deactivated, and the active one verified since
+	Stuck        bool           // retiring: the server did not carry out what ends it
 	Checked      time.Time      // Registration was read from the server
 }
 
@@ -62,12 +63,28 @@ func (s *state) abandon(now time.Time, overlap time.Duration) {
 // has stopped working. That one is not tried again: it is retired in turn, and
 // what comes next is a new one.
 func (s *state) fallBack(old *entry, now time.Time, overlap time.Duration) {
-	s.Retiring = slices.DeleteFunc(s.Retiring, func(e *entry) bool { return e == old })
+	s.drop(old)
 	s.Active.Until = now.Add(overlap)
 	s.Retiring = append(s.Retiring, s.Active)
-	old.Since, old.Until, old.Off = now, time.Time{}, false
+	old.Since, old.Until, old.Off, old.Stuck = now, time.Time{}, false, false
 	s.Active = old
 	s.Claim = claim{}
+}
+
+// drop takes a retiring credential out.
+func (s *state) drop(old *entry) {
+	s.Retiring = slices.DeleteFunc(s.Retiring, func(e *entry) bool { return e == old })
+}
+
+// earliest returns the retiring one that is over before the others, of those
+// that are stuck or of the others; nil if there is none.
+func (s *state) earliest(stuck bool) (first *entry) {
+	for _, e := range s.Retiring {
+		if e.Stuck == stuck && (first == nil || e.Until.Before(first.Until)) {
+			first = e
+		}
+	}
+	return first
 }
 
 // refresh takes over what the server says about each credential.
@@ -101,7 +118,7 @@ func (s *state) mend(now time.Time, overlap time.Duration) (changed bool) {
 		back(&e.Since, soon, now)
 		back(&e.Registered, soon, now)
 		back(&e.Checked, soon, time.Time{})
-		back(&e.Until, soon.Add(overlap+postponed), now.Add(overlap))
+		back(&e.Until, soon.Add(overlap+stuckEvery), now.Add(overlap))
 	}
 	return changed
 }

@@ -26,6 +26,7 @@ type entryJSON struct {
 	Since        time.Time       `json:"since,omitzero"`
 	Until        time.Time       `json:"until,omitzero"`
 	Off          bool            `json:"off,omitempty"`
+	Stuck        bool            `json:"stuck,omitempty"`
 	Checked      time.Time       `json:"checked,omitzero"`
 }
 
@@ -35,7 +36,7 @@ func (e *entry) stored() (*entryJSON, error) {
 	}
 	s := &entryJSON{
 		Secret: e.Credential.Secret.Reveal(), Registration: e.Registration, Made: e.Made, Before: e.Before,
-		Issuing: e.Credential.IsZero(), Registered: e.Registered, Since: e.Since, Until: e.Until, Off: e.Off, Checked: e.Checked,
+		Issuing: e.Credential.IsZero(), Registered: e.Registered, Since: e.Since, Until: e.Until, Off: e.Off, Stuck: e.Stuck, Checked: e.Checked,
 	}
 	if e.Credential.Key != nil {
 		jwk, err := e.Credential.Key.PrivateJWK()
@@ -54,7 +55,7 @@ func (s *entryJSON) entry() (*entry, error) {
 	e := &entry{
 		Credential:   Credential{Secret: keys.NewSecret(s.Secret)},
 		Registration: s.Registration, Made: s.Made, Before: s.Before, Registered: s.Registered,
-		Since: s.Since, Until: s.Until, Off: s.Off, Checked: s.Checked,
+		Since: s.Since, Until: s.Until, Off: s.Off, Stuck: s.Stuck, Checked: s.Checked,
 	}
 	if s.JWK != nil {
 		key, err := keys.Parse(s.JWK, keys.Options{})

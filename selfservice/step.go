@@ -105,9 +105,9 @@ func (r *Rotator) act(ctx context.Context, s *state, p plan, now time.Time) (tim
 	}
 	switch p.do {
 	case issue:
-		return now, r.issue(ctx, s)
+		return now, r.makeRoom(ctx, s, r.issue(ctx, s))
 	case register:
-		return now, r.giveUp(ctx, s, now, r.register(ctx, s))
+		return now, r.makeRoom(ctx, s, r.giveUp(ctx, s, now, r.register(ctx, s)))
 	case disable:
 		return now, r.disable(ctx, s, p.entry, now)
 	default:

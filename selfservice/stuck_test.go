@@ -1,0 +1,168 @@
+package selfservice_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/internal/model"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// stuck is a server whose credentials live for 30 days and that removes none,
+// for the reason given.
+func stuck(t *testing.T, because error) (*selfservice.Rotator, *model.Server) {
+	server := &model.Server{Validity: 30 * day}
+	r, _ := adopted(t, server, server.OnlyRemoves(fails(&spy{}, map[string]error{"remove": because})))
+	r.Timing.Reread = 30 * time.Minute // spares the test time
+	return r, server
+}
+
+// A program that is run from cron meets the credential that cannot be removed
+// first, every time.
+func TestStuckCredentialsDoNotStarveAProgramRunFromCron(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, server := stuck(t, errors.New("403"))
+		for range 120 * 24 {
+			_ = steps(t, r) // ends with the error
+			require.True(t, server.Accepts(active(t, r)))
+			time.Sleep(time.Hour)
+		}
+		st, err := r.Status(t.Context())
+		require.NoError(t, err)
+		assert.GreaterOrEqual(t, st.Rotations, 4)
+	})
+}
+
+func TestStuckCredentialsDoNotStarveAFleet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, server := stuck(t, errors.New("403"))
+		fleet := &selfservice.Fleet{Rotators: func(yield func(*selfservice.Rotator) bool) { yield(r) }}
+		for range 100 {
+			_, err := fleet.RotateDue(t.Context())
+			require.NoError(t, err)
+			require.True(t, server.Accepts(active(t, r)))
+			time.Sleep(day)
+		}
+	})
+}
+
+// A server may ask for more patience than the engine has by itself.
+func TestStuckCredentialsDoNotStarveRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, server := stuck(t, &selfservice.CallError{Wait: 40 * time.Minute})
+		ctx, cancel := context.WithTimeout(t.Context(), 100*day)
+		defer cancel()
+		require.ErrorIs(t, r.Run(ctx), context.DeadlineExceeded)
+		assert.True(t, server.Accepts(active(t, r)))
+	})
+}
+
+// Each of many waits for its own quarter of an hour, and one is always due.
+func TestManyStuckCredentialsDoNotStarveRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, server := stuck(t, errors.New("403"))
+		for range 15 {
+			require.NoError(t, r.Rotate(t.Context()))
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 40*day)
+		defer cancel()
+		require.ErrorIs(t, r.Run(ctx), context.DeadlineExceeded)
+		assert.True(t, server.Accepts(active(t, r)))
+	})
+}
+
+func TestStuckCredentialsDoNotPileUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, server := stuck(t, errors.New("403"))
+		r.Timing.MaxAge = 3 * time.Hour
+		var told []error
+		r.OnEvent = func(e selfservice.Event) {
+			if e.Kind == selfservice.Failed {
+				told = append(told, e.Err)
+			}
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 5*day)
+		defer cancel()
+		require.ErrorIs(t, r.Run(ctx), context.DeadlineExceeded)
+		st, err := r.Status(t.Context())
+		require.NoError(t, err)
+		assert.Greater(t, st.Rotations, 30)
+		assert.LessOrEqual(t, len(st.Retiring), 21)
+		assert.True(t, server.Accepts(st.Active.Fingerprint))
+		assert.ErrorContains(t, told[len(told)-1], "403")
+		assert.Less(t, len(told), 5*24*21, "each one every hour")
+		assert.True(t, slices.ContainsFunc(told, func(err error) bool { return strings.Contains(err.Error(), "left to the server") }))
+	})
+}
+
+// Where there is no room for a new one, what is stuck is in its way.
+func TestStuckCredentialIsTriedAgainWhenThereIsNoRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &model.Server{Room: 2}
+		broken := map[string]error{"remove": errors.New("503")}
+		r, _ := adopted(t, server, server.OnlyRemoves(fails(&spy{}, broken)))
+		r.Timing.MaxAge = 2 * day
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		go r.Run(ctx)
+		time.Sleep(6 * day) // the second rotation finds no room
+		st, err := r.Status(ctx)
+		require.NoError(t, err)
+		require.NotNil(t, st.Pending)
+		require.Equal(t, 1, st.Rotations)
+		delete(broken, "remove")
+		time.Sleep(day)
+		st, err = r.Status(ctx)
+		require.NoError(t, err)
+		assert.Nil(t, st.Pending)
+		assert.Equal(t, 2, st.Rotations)
+	})
+}
+
+// Each has its turn: the first one must not keep the others from theirs.
+func TestStuckCredentialsTakeTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server, down := &model.Server{}, true
+		p := &picky{Provider: server.OnlyRemoves(nil)}
+		r, first := adopted(t, server, p)
+		for range 3 {
+			require.NoError(t, r.Rotate(t.Context()))
+		}
+		p.refuse = func(fingerprint string) error {
+			if down || fingerprint == first.Fingerprint() {
+				return errors.New("403")
+			}
+			return nil
+		}
+		for i := range 24 { // a program that is run from cron
+			time.Sleep(2 * time.Hour)
+			down = i < 6
+			_ = steps(t, r)
+		}
+		assert.Equal(t, 2, server.Count(), "the active one, and the one that cannot be removed")
+	})
+}
+
+// picky is a server that does not remove every credential.
+type picky struct {
+	selfservice.Provider
+	refuse func(fingerprint string) error
+}
+
+func (p *picky) Register(ctx context.Context, as, c selfservice.Credential) (selfservice.Registration, error) {
+	return p.Provider.(selfservice.Registrar).Register(ctx, as, c)
+}
+
+func (p *picky) Remove(ctx context.Context, as selfservice.Credential, r selfservice.Registration) error {
+	if err := p.refuse(r.Fingerprint); err != nil {
+		return err
+	}
+	return p.Provider.(selfservice.Remover).Remove(ctx, as, r)
+}
