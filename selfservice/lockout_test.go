@@ -153,3 +153,24 @@ func TestALockOutWithOldCredentialsToClearAway(t *testing.T) {
 		})
 	}
 }
+
+// An administrator's account may be refused as well: that is an error like
+// any other, and not tried again at once.
+func TestALockOutThatTheAdministratorCannotEnd(t *testing.T) {
+	for point, provider := range map[string]func(*model.Server, model.IO) selfservice.Provider{
+		"register": (*model.Server).Full, "issue": (*model.Server).FullIssuer,
+	} {
+		t.Run(point, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				server, s := &model.Server{Administrator: true}, &spy{delay: time.Millisecond}
+				r, first := adopted(t, server, provider(server, fails(s, map[string]error{point: selfservice.ErrRefused})))
+				server.Expire(first.Fingerprint(), time.Now())
+				ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+				defer cancel()
+				require.ErrorIs(t, r.Run(ctx), context.DeadlineExceeded)
+				assert.Less(t, s.count(point), 20)
+				assert.Less(t, len(s.calls), 60)
+			})
+		})
+	}
+}

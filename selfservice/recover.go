@@ -51,30 +51,30 @@ func (r *Rotator) recover(ctx context.Context) (moved bool, err error) {
 		return false, nil
 	}
 	if i, ok := r.Provider.(Independent); ok && i.Independent() {
-		return true, r.beginAnew(ctx, s, time.Now().Round(0))
+		return r.beginAnew(ctx, s, time.Now().Round(0))
 	}
 	return false, ErrLockedOut
 }
 
 // beginAnew ends a lock-out through a provider that needs no credential for
 // it. Clearing away what is over, which asks for a token first, has to wait.
-func (r *Rotator) beginAnew(ctx context.Context, s *state, now time.Time) error {
-	r.tell(Event{Kind: Failed, Err: ErrLockedOut})
+// It moves nothing when all that is under way: the refusal that led here is an
+// error then, and not tried again at once.
+func (r *Rotator) beginAnew(ctx context.Context, s *state, now time.Time) (moved bool, err error) {
 	for _, e := range s.Retiring {
-		if soon := now.Add(postponed); e.Until.Before(soon) {
-			e.Until = soon
-		}
+		moved = moved || !e.Stuck
+		e.Stuck = true
 	}
+	if s.Pending != nil && !moved {
+		return false, nil
+	}
+	r.tell(Event{Kind: Failed, Err: ErrLockedOut})
 	if s.Pending != nil {
-		return r.save(ctx, s)
+		return true, r.save(ctx, s)
 	}
-	// Not what the server has now: a secret that it made for a person is the
-	// one to take over.
-	var known []Registration
-	for _, e := range s.entries() {
-		known = append(known, e.registration())
-	}
-	return r.begin(ctx, s, now, known)
+	// Of what the server has now nothing counts as before: a secret that it
+	// made for a person is the one to take over.
+	return true, r.begin(ctx, s, now, []Registration{})
 }
 
 // adoptGiven serves what Adopt was given, in place of all that does not work.
