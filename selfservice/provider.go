@@ -37,10 +37,11 @@ type Registrar interface {
 
 // Issuer is a Provider whose credentials only the server can make.
 type Issuer interface {
-	// Issue returns a credential that is not among before: what List returned
-	// when the rotation began or, to end a lock-out, what is stored. A reply
-	// that was lost is found by reading: when the server has such a credential
-	// already, Issue returns it and makes none.
+	// Issue returns a credential that is not among before: what is stored and,
+	// unless it is to end a lock-out, what List returned when the rotation
+	// began; some may be there twice. A reply that was lost is found by
+	// reading: when the server has such a credential already, Issue returns it
+	// and makes none.
 	Issue(ctx context.Context, as Credential, before []Registration) (Credential, Registration, error)
 }
 

@@ -10,8 +10,16 @@ import (
 // issue has the server make the new credential. What it made although the
 // reply was lost, the provider finds by reading.
 func (r *Rotator) issue(ctx context.Context, s *state) error {
+	// Also what is stored, should the list have left it out: else Issue would
+	// find the active one, now and ever after.
+	before := slices.Clone(s.Pending.Before)
+	for _, e := range s.entries() {
+		if e != s.Pending {
+			before = append(before, e.registration())
+		}
+	}
 	err := r.call(ctx, func(ctx context.Context) error {
-		c, reg, err := r.Provider.(Issuer).Issue(ctx, s.Active.Credential, s.Pending.Before)
+		c, reg, err := r.Provider.(Issuer).Issue(ctx, s.Active.Credential, before)
 		if err == nil {
 			err = s.isNew(c)
 		}
