@@ -112,7 +112,7 @@ func (r *Rotator) Rotate(ctx context.Context) error {
 			r.poke()
 			return nil
 		}
-		r.sleep(ctx, time.Until(at), r.wake)
+		r.rest(ctx, at)
 	}
 }
 
