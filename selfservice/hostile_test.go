@@ -105,78 +105,36 @@ func TestOldKeyIsNotForgottenWhileTheActiveOneIsRefused(t *testing.T) {
 	})
 }
 
-// odd is a server whose dates make no sense.
-type odd struct {
+// forgetful is a server that leaves everything out of its list.
+type forgetful struct {
 	selfservice.Provider
-	change func(*selfservice.Registration)
+	selfservice.Issuer
 }
 
-func (o odd) List(ctx context.Context, as selfservice.Credential) ([]selfservice.Registration, error) {
-	list, err := o.Provider.List(ctx, as)
-	for i := range list {
-		o.change(&list[i])
-	}
-	return list, err
+func (forgetful) List(context.Context, selfservice.Credential) ([]selfservice.Registration, error) {
+	return nil, nil
 }
 
-func (o odd) Register(ctx context.Context, as, c selfservice.Credential) (selfservice.Registration, error) {
-	reg, err := o.Provider.(selfservice.Registrar).Register(ctx, as, c)
-	o.change(&reg)
-	return reg, err
+// TestListThatLeavesOutTheActiveSecret: Issue would find that one.
+func TestListThatLeavesOutTheActiveSecret(t *testing.T) {
+	server := &model.Server{}
+	issuer := server.Issuer(nil)
+	r, first := adopted(t, server, forgetful{issuer, issuer.(selfservice.Issuer)})
+	require.NoError(t, r.Rotate(t.Context()))
+	require.NoError(t, r.Rotate(t.Context()))
+	assert.NotEqual(t, first.Fingerprint(), active(t, r))
+	assert.Equal(t, 2, server.Registered())
 }
 
-func TestOddDatesOfTheServer(t *testing.T) {
-	for name, test := range map[string]struct {
-		change func(*selfservice.Registration)
-		least  int
-		most   int // rotations in a day
-	}{
-		"an expiry that has passed":    {func(r *selfservice.Registration) { r.Expires = time.Now().Add(-time.Hour) }, 1, 25},
-		"a renewal that is always due": {func(r *selfservice.Registration) { r.RenewAt = time.Now().Add(-time.Hour) }, 1, 25},
-		"an expiry in milliseconds":    {func(r *selfservice.Registration) { r.Expires = time.Unix(1_795_000_000_000, 0) }, 0, 0},
-		"created after its expiry": {func(r *selfservice.Registration) {
-			r.Created = time.Now().Add(2 * day)
-			r.Expires = time.Now().Add(day)
-		}, 0, 1},
-		"created and expires beyond what JSON holds": {func(r *selfservice.Registration) { r.Created = time.Unix(1<<50, 0); r.Expires = time.Unix(1<<51, 0) }, 0, 0},
-	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				server := &model.Server{}
-				p := odd{server.Registrar(nil), test.change}
-				r, _ := adopted(t, server, p)
-				var failed []error
-				r.OnEvent = func(e selfservice.Event) {
-					if e.Kind == selfservice.Failed {
-						failed = append(failed, e.Err)
-					}
-					if server.Registered() > 1000 {
-						panic("no end")
-					}
-				}
-				ctx, cancel := context.WithTimeout(t.Context(), day)
-				defer cancel()
-				r.Run(ctx)
-				assert.Empty(t, failed)
-				assert.GreaterOrEqual(t, server.Registered(), test.least)
-				assert.LessOrEqual(t, server.Registered(), test.most)
-				// It can be saved, too.
-				require.NoError(t, r.Rotate(t.Context()))
-			})
-		})
-	}
-}
-
-func TestRenewalComesBeforeAnExpiryWhateverItsCreation(t *testing.T) {
+// TestRotateReachesTheServerAtABoundedRate: how often the store is read is
+// another matter.
+func TestRotateReachesTheServerAtABoundedRate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		server := &model.Server{}
-		at := time.Now()
-		p := odd{server.Registrar(nil), func(r *selfservice.Registration) { r.Created, r.Expires = at.Add(90*day), at.Add(30*day) }}
-		r, _ := adopted(t, server, p)
-		require.NoError(t, steps(t, r))
-		st, err := r.Status(t.Context())
-		require.NoError(t, err)
-		assert.WithinRange(t, st.Due, at.Add(18*day), at.Add(21*day))
+		server, s := &model.Server{Propagation: time.Minute}, &spy{}
+		r, _ := adopted(t, server, server.Registrar(s.do))
+		r.Timing = selfservice.Timing{Overlap: time.Minute, Reread: 10 * time.Millisecond}
+		require.NoError(t, r.Rotate(t.Context()))
+		assert.Less(t, s.count("verify"), 40)
 	})
 }
 
