@@ -14,6 +14,11 @@
 // defaults. SQLite needs a busy_timeout in its DSN when several connections
 // write.
 //
+// The DB is the primary: what a read replica loads may be out of date. Nothing
+// depends on the state of a session, so a pooler of transactions (PgBouncer) may
+// stand between; pgx then needs default_query_exec_mode=exec, as it prepares
+// statements by itself.
+//
 // The blobs hold private keys in clear unless the store is wrapped in
 // selfservice.Seal.
 package sqlstore
@@ -121,6 +126,12 @@ func (r row) Load(ctx context.Context) ([]byte, string, error) {
 	return blob, strconv.FormatInt(version, 10), nil
 }
 
+// serializationFailure is how PostgreSQL says at the higher isolation levels
+// that another one has changed the row meanwhile.
+const serializationFailure = "40001"
+
+const maxStep = 1 << 32 // enough for a save every second of 60 years
+
 // Save implements [selfservice.Store].
 func (r row) Save(ctx context.Context, blob []byte, version string) (string, error) {
 	if err := r.check(); err != nil {
@@ -136,15 +147,22 @@ func (r row) Save(ctx context.Context, blob []byte, version string) (string, err
 		return r.exec(ctx, first, r.table.Dialect.insert(), r.name, first, blob)
 	}
 	old, err := strconv.ParseInt(version, 10, 64)
-	if err != nil || strconv.FormatInt(old, 10) != version || old == math.MaxInt64 {
+	if err != nil || strconv.FormatInt(old, 10) != version || old > math.MaxInt64-maxStep {
 		return "", selfservice.ErrConflict // no version of ours
 	}
-	return r.exec(ctx, old+1, "UPDATE {table} SET version = ?, state = {blob} WHERE name = ? AND version = ?", old+1, blob, r.name, old)
+	// After a backup, or a standby that lacks the last commits, has taken over,
+	// counting by one would come to versions that have been there already.
+	next := old + 1 + rand.Int64N(maxStep)
+	return r.exec(ctx, next, "UPDATE {table} SET version = ?, state = {blob} WHERE name = ? AND version = ?", next, blob, r.name, old)
 }
 
 // exec runs a statement that changes the row to the version next, or no row.
 func (r row) exec(ctx context.Context, next int64, statement string, args ...any) (string, error) {
 	result, err := r.table.DB.ExecContext(ctx, r.table.sql(statement), args...)
+	var pg interface{ SQLState() string }
+	if errors.As(err, &pg) && pg.SQLState() == serializationFailure {
+		return "", selfservice.ErrConflict
+	}
 	if err != nil {
 		return "", fmt.Errorf("sqlstore: saving: %w", err)
 	}

@@ -49,6 +49,7 @@ func Run(t *testing.T, dialect sqlstore.Dialect, driver, dsn string) {
 	t.Run("rows are apart", c.rowsAreApart)
 	t.Run("names", c.names)
 	t.Run("a version does not come back with a row that was deleted", c.deleted)
+	t.Run("a version does not come back with a backup", c.restored)
 	t.Run("a call that waits heeds its context", c.waits)
 }
 
@@ -161,6 +162,22 @@ func (c check) deleted(t *testing.T) {
 	_, err = store.Save(t.Context(), []byte("two"), "")
 	require.NoError(t, err)
 	_, err = store.Save(t.Context(), []byte("late"), old)
+	require.ErrorIs(t, err, selfservice.ErrConflict)
+}
+
+// restored has the newest version undone, and another one in its place.
+func (c check) restored(t *testing.T) {
+	table := c.create(t)
+	store := table.Store("client")
+	backup, err := store.Save(t.Context(), []byte("backup"), "")
+	require.NoError(t, err)
+	lost, err := store.Save(t.Context(), []byte("lost"), backup)
+	require.NoError(t, err)
+	_, err = table.DB.ExecContext(t.Context(), "UPDATE "+table.Name+" SET version = "+backup)
+	require.NoError(t, err)
+	_, err = store.Save(t.Context(), []byte("new"), backup)
+	require.NoError(t, err)
+	_, err = store.Save(t.Context(), []byte("over the new one"), lost)
 	require.ErrorIs(t, err, selfservice.ErrConflict)
 }
 

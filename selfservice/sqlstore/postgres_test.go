@@ -1,0 +1,165 @@
+package sqlstore_test
+
+import (
+	"database/sql"
+	"io"
+	"net"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/sqlstore"
+	"github.com/nokkel/nokkel/selfservice/sqlstore/internal/sqlcheck"
+	"github.com/nokkel/nokkel/selfservice/storetest"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// postgres returns a table of its own, by a DSN with these parameters.
+func postgres(t *testing.T, name string, change func(*url.URL)) sqlstore.Table {
+	t.Helper()
+	dsn, err := url.Parse(sqlcheck.Env(t, "NOKKEL_POSTGRES", ".ci/postgres"))
+	require.NoError(t, err)
+	change(dsn)
+	db, err := sql.Open("pgx", dsn.String())
+	require.NoError(t, err)
+	table := sqlstore.Table{DB: db, Dialect: sqlstore.PostgreSQL, Name: name}
+	t.Cleanup(func() {
+		_, err := db.Exec("DROP TABLE IF EXISTS " + name)
+		assert.NoError(t, err)
+		db.Close()
+	})
+	require.NoError(t, table.Create(t.Context()))
+	return table
+}
+
+func with(name, value string) func(*url.URL) {
+	return func(u *url.URL) {
+		q := u.Query()
+		q.Set(name, value)
+		u.RawQuery = strings.ReplaceAll(q.Encode(), "+", "%20") // as PostgreSQL spells a space
+	}
+}
+
+// TestPostgreSQLSettings: the law holds at every isolation level, and in the
+// query modes that a pooler of transactions demands: without prepared
+// statements, or any other state of a session.
+func TestPostgreSQLSettings(t *testing.T) {
+	for _, setting := range [][2]string{
+		{"default_transaction_isolation", "repeatable read"},
+		{"default_transaction_isolation", "serializable"},
+		{"default_query_exec_mode", "exec"},
+		{"default_query_exec_mode", "simple_protocol"},
+		{"default_query_exec_mode", "cache_describe"},
+	} {
+		t.Run(setting[0]+" "+setting[1], func(t *testing.T) {
+			storetest.Run(t, func(t *testing.T) selfservice.Store {
+				table := postgres(t, "nokkel_settings", with(setting[0], setting[1]))
+				return table.Store("client")
+			})
+		})
+	}
+}
+
+// TestPostgreSQLEndsTheConnection kills a Save that waits for a row, by hand
+// and by the server's own limit: that is an error, not a conflict, nothing is
+// changed, and the same Save succeeds later.
+func TestPostgreSQLEndsTheConnection(t *testing.T) {
+	for name, setting := range map[string][2]string{
+		"by hand": {"application_name", "nokkel_saving"}, "statement_timeout": {"statement_timeout", "100"}, "lock_timeout": {"lock_timeout", "100"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			table := postgres(t, "nokkel_ended", with(setting[0], setting[1]))
+			store := table.Store("client")
+			version, err := store.Save(t.Context(), []byte("old"), "")
+			require.NoError(t, err)
+			holder, err := table.DB.BeginTx(t.Context(), nil)
+			require.NoError(t, err)
+			_, err = holder.ExecContext(t.Context(), "SELECT * FROM nokkel_ended FOR UPDATE")
+			require.NoError(t, err)
+			failed := make(chan error)
+			go func() {
+				_, err := store.Save(t.Context(), []byte("new"), version)
+				failed <- err
+			}()
+			if name == "by hand" {
+				require.Eventually(t, func() bool {
+					var ended bool
+					err := table.DB.QueryRow("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'nokkel_saving' AND wait_event_type = 'Lock'").Scan(&ended)
+					return err == nil && ended
+				}, 10*time.Second, 10*time.Millisecond)
+			}
+			err = <-failed
+			require.Error(t, err)
+			assert.NotErrorIs(t, err, selfservice.ErrConflict)
+			require.NoError(t, holder.Rollback())
+			blob, same, err := store.Load(t.Context())
+			require.NoError(t, err)
+			assert.Equal(t, "old", string(blob))
+			assert.Equal(t, version, same)
+			_, err = store.Save(t.Context(), []byte("new"), version)
+			require.NoError(t, err)
+		})
+	}
+}
+
+// TestPostgreSQLLosesTheReply: a Save that was carried out is an error, and
+// Load tells.
+func TestPostgreSQLLosesTheReply(t *testing.T) {
+	var lose atomic.Bool
+	table := postgres(t, "nokkel_reply", func(u *url.URL) { u.Host = proxy(t, u.Host, &lose) })
+	store := table.Store("client")
+	version, err := store.Save(t.Context(), []byte("old"), "")
+	require.NoError(t, err)
+	version, err = store.Save(t.Context(), []byte("older"), version) // the statement is prepared
+	require.NoError(t, err)
+	lose.Store(true)
+	_, err = store.Save(t.Context(), []byte("new"), version)
+	require.Error(t, err)
+	lose.Store(false)
+	require.EventuallyWithT(t, func(c *assert.CollectT) {
+		blob, next, err := store.Load(t.Context())
+		require.NoError(c, err)
+		assert.Equal(c, "new", string(blob))
+		assert.NotEqual(c, version, next)
+	}, 10*time.Second, 10*time.Millisecond)
+	_, err = store.Save(t.Context(), []byte("again"), version)
+	require.ErrorIs(t, err, selfservice.ErrConflict)
+}
+
+// proxy passes connections on to a server, and while lose is set ends each at
+// the first answer.
+func proxy(t *testing.T, server string, lose *atomic.Bool) (address string) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { listener.Close() })
+	go func() {
+		for {
+			client, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			upstream, err := net.Dial("tcp", server)
+			if err != nil {
+				client.Close()
+				continue
+			}
+			go func() { io.Copy(upstream, client); upstream.Close() }()
+			go func() {
+				defer client.Close()
+				for buf := make([]byte, 4096); ; {
+					n, err := upstream.Read(buf)
+					if err != nil || lose.Load() {
+						return
+					}
+					client.Write(buf[:n])
+				}
+			}()
+		}
+	}()
+	return listener.Addr().String()
+}
