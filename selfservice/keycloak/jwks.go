@@ -37,7 +37,10 @@ func (c *ClientInfo) storesJWKS() bool {
 }
 
 // SetKeys makes a client authenticate with private_key_jwt and these keys and
-// no others. It takes effect at once.
+// no others. It takes effect at once. Of a client that had a secret the server
+// refuses that from then on (it knows one method at a time) but keeps it, for
+// a way back ([Change.Method]). Tokens live on: a program that signs before
+// its last token has ended notices nothing of the move.
 func (a *Admin) SetKeys(ctx context.Context, id string, set keys.Set) error {
 	if len(set.Keys) == 0 {
 		return refuse(ErrLastKey, "")
@@ -48,7 +51,11 @@ func (a *Admin) SetKeys(ctx context.Context, id string, set keys.Set) error {
 			return err
 		}
 	}
-	return a.storeKeys(ctx, id, document)
+	info, err := a.Client(ctx, id)
+	if err != nil {
+		return err
+	}
+	return a.storeKeys(ctx, info, document)
 }
 
 // AddKey stores one more key and keeps the others, those too that this module
@@ -85,7 +92,9 @@ func (a *Admin) RemoveKey(ctx context.Context, id, thumbprint string) error {
 	}, thumbprint, false)
 }
 
-// editKeys changes the stored JWKS and looks whether the change stayed.
+// editKeys changes the stored JWKS and looks whether the change stayed. Nothing
+// comes between reading and writing: it is the time in which a key that another
+// administrator stores is lost.
 func (a *Admin) editKeys(ctx context.Context, id string, edit func(*jwks) (bool, error), thumbprint string, present bool) error {
 	info, err := a.Client(ctx, id)
 	if err != nil {
@@ -99,7 +108,7 @@ func (a *Admin) editKeys(ctx context.Context, id string, edit func(*jwks) (bool,
 	if err != nil || !changed {
 		return err
 	}
-	if err := a.storeKeys(ctx, id, document); err != nil {
+	if err := a.storeKeys(ctx, info, document); err != nil {
 		return err
 	}
 	if info, err = a.Client(ctx, id); err != nil {
@@ -114,7 +123,7 @@ func (a *Admin) editKeys(ctx context.Context, id string, edit func(*jwks) (bool,
 	return nil
 }
 
-func (a *Admin) storeKeys(ctx context.Context, id string, document jwks) error {
+func (a *Admin) storeKeys(ctx context.Context, info *ClientInfo, document jwks) error {
 	text, err := json.Marshal(document)
 	if err != nil {
 		return err
@@ -122,7 +131,7 @@ func (a *Admin) storeKeys(ctx context.Context, id string, document jwks) error {
 	if len(text) > maxJWKS {
 		return refuse(ErrConfig, "a JWKS over 64 KiB")
 	}
-	return a.UpdateClient(ctx, id, Change{Method: MethodSignedJWT, Attributes: map[string]string{
+	return a.update(ctx, info, Change{Method: MethodSignedJWT, Attributes: map[string]string{
 		useJWKSString: "true", jwksString: string(text), useJWKSURL: "false",
 	}})
 }

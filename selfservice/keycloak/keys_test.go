@@ -75,6 +75,35 @@ func TestStoredKeysOfOthersStay(t *testing.T) {
 	})
 }
 
+// TestKeysThatAnotherAdministratorStoresMeanwhileStay: he comes before each
+// time that the client is read, so also before the last one.
+func TestKeysThatAnotherAdministratorStoresMeanwhileStay(t *testing.T) {
+	each(t, func(tg *target) {
+		t, ctx := tg.t, tg.t.Context()
+		id, _ := tg.client("app", nil)
+		all := []*keys.Key{newKey(t)}
+		require.NoError(t, tg.admin.SetKeys(ctx, id, set(all...)))
+		realm := tg.realm
+		realm.Base = roundTripper(func(r *http.Request) (*http.Response, error) {
+			if r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, id) {
+				all = append(all, newKey(t))
+				assert.NoError(t, tg.admin.AddKey(ctx, id, all[len(all)-1].PublicKey()))
+			}
+			return http.DefaultTransport.RoundTrip(r)
+		})
+		ours := newKey(t)
+		raced := &keycloak.Admin{Realm: realm, Tokens: tg.tokens}
+		require.NoError(t, raced.AddKey(ctx, id, ours.PublicKey()))
+		stored, err := tg.admin.Keys(ctx, id)
+		require.NoError(t, err)
+		assert.ElementsMatch(t, set(append(all, ours)...).Keys, stored.Keys)
+		require.NoError(t, raced.RemoveKey(ctx, id, ours.Thumbprint()))
+		stored, err = tg.admin.Keys(ctx, id)
+		require.NoError(t, err)
+		assert.ElementsMatch(t, set(all...).Keys, stored.Keys)
+	})
+}
+
 // TestASetMadeByHandRotates has keys that share a kid, and one of them twice.
 func TestASetMadeByHandRotates(t *testing.T) {
 	each(t, func(tg *target) {
