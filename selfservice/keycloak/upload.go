@@ -79,11 +79,15 @@ func noJWKS() map[string]string {
 // public checks the file and reduces it to what is to be sent: of a keystore
 // the certificate, of anything but a keystore the part that the format names.
 func (f KeyFile) public() (KeyFile, []*keys.PublicKey, error) {
-	if f.Format == FormatBCFKS {
+	switch f.Format {
+	case FormatJKS, FormatPKCS12, FormatCertificate, FormatPublicKey, FormatJWKS:
+	case FormatBCFKS:
 		if !f.Private {
 			return f, nil, refuse(ErrConfig, "a BCFKS keystore can only be sent as it is")
 		}
 		return f, nil, nil
+	default:
+		return f, nil, refuse(ErrConfig, "not a format of key files")
 	}
 	entries, err := certs.Parse(f.Content, f.Password.Reveal())
 	if err != nil {

@@ -192,4 +192,8 @@ func TestUploadRefusesWhatIsNotWhatItSays(t *testing.T) {
 		})
 	}
 	require.Error(t, new(keycloak.Admin).Upload(t.Context(), "id", keycloak.KeyFile{Format: keycloak.FormatJWKS, Content: []byte("garbage")}))
+	for _, unknown := range []keycloak.Format{"", "PEM", "jks"} { // at which the server fails with 500
+		err := new(keycloak.Admin).Upload(t.Context(), "id", keycloak.KeyFile{Format: unknown, Content: certificateFile(key).Content})
+		require.ErrorContains(t, err, "not a format")
+	}
 }
