@@ -2,6 +2,7 @@ package main
 
 import (
 	"crypto/x509/pkix"
+	"net/http"
 	"testing"
 
 	"github.com/nokkel/nokkel/certs"
@@ -94,5 +95,24 @@ func TestKeycloakKeysUploadOfCertificateAndKeystore(t *testing.T) {
 			assert.Contains(t, r.stderr, says)
 		}
 		assert.True(t, k.acceptsKey(two))
+	})
+}
+
+// TestKeycloakKeysOfAPublicClient: the server would store them, and go on
+// asking for nothing.
+func TestKeycloakKeysOfAPublicClient(t *testing.T) {
+	cloaks(t, func(t *testing.T, k *cloak) {
+		assert.Contains(t, k.must("keycloakstatus"), "Secret: made unknown expires never\n", "somebody chose it")
+		k.rest(http.MethodPost, "/admin/realms/"+k.realm.Name+"/clients", map[string]any{"clientId": "web", "publicClient": true})
+		before := k.do("keycloakstatus", "-c", "web")
+		assert.Equal(t, "ClientId: web\nEnabled: true\n", before.stdout)
+		assert.Contains(t, before.stderr, "it authenticates in no way")
+		key, err := keys.Generate(keys.ES256)
+		require.NoError(t, err)
+		k.write("key", string(key.PublicKey().JWK()))
+		r := k.do("keycloakkeysupload", "-c", "web", "-p", k.path("key"), "-y")
+		assert.Equal(t, 1, r.code)
+		assert.Contains(t, r.stderr, "it is public or bearer-only")
+		assert.Equal(t, before, k.do("keycloakstatus", "-c", "web"))
 	})
 }

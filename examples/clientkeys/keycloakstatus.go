@@ -21,10 +21,19 @@ func (k *keycloakStatus) run(ctx context.Context, c *console) error {
 	if err != nil {
 		return err
 	}
+	if info.Public || info.BearerOnly {
+		c.result("ClientId: %s\nEnabled: %t", info.ClientID, info.Enabled)
+		c.tell("The client is public or bearer-only: it authenticates in no way.")
+		return nil
+	}
 	c.result("ClientId: %s\nMethod: %s\nEnabled: %t", info.ClientID, info.Method, info.Enabled)
 	if info.Method == keycloak.MethodSecret || info.Method == keycloak.MethodSecretJWT {
 		times := info.SecretTimes()
-		c.result("Secret: made %s expires %s", date(times.Created), date(times.Expires))
+		made := "unknown" // of one that somebody chose
+		if !times.Created.IsZero() {
+			made = date(times.Created)
+		}
+		c.result("Secret: made %s expires %s", made, date(times.Expires))
 		if !times.RotatedCreated.IsZero() {
 			c.result("Rotated: made %s expires %s", date(times.RotatedCreated), date(times.RotatedExpires))
 		}

@@ -126,7 +126,8 @@ type Change struct {
 	Attributes map[string]string // those named; an empty value removes one
 }
 
-// UpdateClient changes parts of a client. Keys take effect at once: every
+// UpdateClient changes parts of a client. A method or a secret for one that is
+// public or bearer-only is refused ([ErrMode]). Keys take effect at once: every
 // update drops what the server's nodes have cached of the client's keys, and
 // an empty Change does only that.
 //
@@ -145,6 +146,11 @@ func (a *Admin) UpdateClient(ctx context.Context, id string, change Change) erro
 }
 
 func (a *Admin) update(ctx context.Context, info *ClientInfo, change Change) error {
+	if change.Method != "" || !change.Secret.IsZero() {
+		if err := info.confidential(); err != nil {
+			return err // the server would store it, and go on asking for nothing
+		}
+	}
 	// Without attributes the rotation executor fails where it has a time to
 	// write (500). What is not sent stays, but for the authorization services,
 	// which that switches off, and before 26.1 the service account, whose user

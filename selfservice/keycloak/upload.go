@@ -43,6 +43,9 @@ func (a *Admin) Upload(ctx context.Context, id string, f KeyFile) error {
 		return a.SetKeys(ctx, id, keys.Set{Keys: public})
 	}
 	info, err := a.Client(ctx, id)
+	if err == nil {
+		err = info.confidential()
+	}
 	if err != nil {
 		return err
 	}
