@@ -15,6 +15,10 @@ import (
 // gives its providers. Where the Client has an Admin, a token that was lost is
 // replaced.
 //
+// An update is what the client has just read, with the change in it, sent back
+// whole (RFC 7592 §2.2): what an administrator changes in that instant is lost.
+// An Admin of its own changes no more than the credentials.
+//
 // Its secret is made anew, and the old one lives on, only by an update within
 // a rotation policy's remaining rotation period; set the Rotator's RenewBefore
 // to less than that.
