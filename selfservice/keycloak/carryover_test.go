@@ -68,6 +68,7 @@ func TestWhatAnUpdateDoesWithASecret(t *testing.T) {
 		info, err := tg.admin.Client(ctx, made)
 		require.NoError(t, err)
 		assert.WithinDuration(t, time.Now().Add(7*day), info.SecretTimes().Expires, time.Minute, "a new client's clock runs")
+		assert.Zero(t, info.SecretTimes().Created, "but of a secret that it was made with no more is known")
 
 		// Where the main secret has ended, the one that is sent is not the main one.
 		require.NoError(t, tg.admin.UpdateClient(ctx, id, keycloak.Change{Attributes: map[string]string{"client.secret.expiration.time": at(2 * time.Second)}}))

@@ -142,8 +142,8 @@ func (s *Server) postClient(realm *realm, w http.ResponseWriter, r *http.Request
 	c.apply(body)
 	if c.secret == "" && !c.public {
 		c.secret = generateSecret()
+		c.setTime(secretCreated, s.now()) // not of one that was sent
 	}
-	c.setTime(secretCreated, s.now())
 	s.updated(realm, c)
 	w.Header().Set("Location", s.URL+r.URL.Path+"/"+c.id)
 	answer(w, http.StatusCreated, nil)

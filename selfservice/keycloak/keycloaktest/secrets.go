@@ -69,9 +69,6 @@ func (s *Server) updated(realm *realm, c *client) {
 	}
 	switch _, ok := c.time(secretExpires); {
 	case !ok:
-		if _, ok := c.time(secretCreated); !ok {
-			c.setTime(secretCreated, s.now())
-		}
 		c.setTime(secretExpires, s.now().Add(p.Expiration.duration()))
 	case s.mainExpired(c):
 		s.rotate(c, p)
