@@ -73,9 +73,6 @@ func (d document) edit(ctx context.Context, a *Admin, name string, change func(e
 	default:
 		own[i] = changed
 	}
-	if own == nil {
-		own = []entry{} // null would be a missing list
-	}
 	if err := a.exchange(ctx, http.MethodPut, d.path(a), map[string]any{d.kind: own}, nil); err != nil {
 		return err
 	}
