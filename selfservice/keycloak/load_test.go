@@ -137,6 +137,31 @@ func TestSecretsRotateUnderLoad(t *testing.T) {
 	}
 }
 
+// TestCutsRotateUnderLoad: Keycloak ends the old credential in the instant in
+// which it takes the new one. A program whose request is refused then asks the
+// Rotator again, which has saved the new one before.
+func TestCutsRotateUnderLoad(t *testing.T) {
+	key := certified(t, keys.ES256)
+	for name, secret := range map[string]bool{"a certificate": false, "our own secrets without a policy": true} {
+		t.Run(name, func(t *testing.T) {
+			each(t, func(tg *target) {
+				t, ctx := tg.t, tg.t.Context()
+				id, first := tg.client("app", nil)
+				client := &keycloak.Client{Realm: tg.realm, ClientID: "app", Admin: tg.admin}
+				r := &selfservice.Rotator{Provider: keycloak.OwnSecret{Client: client, Cut: true}, Store: &selfservice.Mem{}, Timing: short()}
+				adopted := selfservice.Credential{Secret: first}
+				if !secret {
+					r.Provider, adopted = keycloak.CertificateCut{Client: client}, selfservice.Credential{Key: key}
+					require.NoError(t, tg.admin.Upload(ctx, id, certificateFile(key)))
+				}
+				require.NoError(t, r.Adopt(ctx, adopted))
+				tg.rotate(name, r, secret)
+				assert.False(t, tg.accepts("app", adopted))
+			})
+		})
+	}
+}
+
 // TestKeysAtAURLRotateUnderLoad takes 12 s for each rotation, so it is for live
 // servers; on the fake it is made in no time, with faults besides.
 func TestKeysAtAURLRotateUnderLoad(t *testing.T) {
