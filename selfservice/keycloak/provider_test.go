@@ -44,6 +44,24 @@ func TestARefusedAdministratorIsNotARefusedClient(t *testing.T) {
 	})
 }
 
+// TestAClientManagesItselfAsTheKeyThatItIsTold: one key may have two names.
+func TestAClientManagesItselfAsTheKeyThatItIsTold(t *testing.T) {
+	each(t, func(tg *target) {
+		t, ctx := tg.t, tg.t.Context()
+		id, _ := tg.client("app", nil)
+		tg.grant("app", "manage-clients")
+		key := newKey(t)
+		require.NoError(t, tg.admin.SetKeys(ctx, id, set(key)))
+		provider := keycloak.JWKS{Client: &keycloak.Client{Realm: tg.realm, ClientID: "app"}}
+		_, err := provider.List(ctx, selfservice.Credential{Key: key})
+		require.NoError(t, err)
+		renamed, err := key.With(keys.Options{KeyID: "not that of the server"})
+		require.NoError(t, err)
+		_, err = provider.List(ctx, selfservice.Credential{Key: renamed})
+		require.ErrorIs(t, err, selfservice.ErrRefused)
+	})
+}
+
 func TestASecretWithoutOverlapIsNotManagedByItself(t *testing.T) {
 	each(t, func(tg *target) {
 		t, ctx := tg.t, tg.t.Context()
@@ -125,8 +143,15 @@ func TestSecretsThatSomebodyEndedStayEnded(t *testing.T) {
 				end(tg, id)
 				require.False(t, tg.acceptsSecret("app", stolen))
 				own := keycloak.OwnSecret{Client: &keycloak.Client{Realm: tg.realm, ClientID: "app", Admin: tg.admin}, Overlap: time.Hour}
-				_, err = own.Register(ctx, selfservice.Credential{Secret: stolen}, selfservice.Credential{Secret: firstSecret()})
+				list, err := own.List(ctx, selfservice.Credential{Secret: stolen})
 				require.NoError(t, err)
+				for _, r := range list {
+					require.Equal(t, r.Of(selfservice.Credential{Secret: stolen}), r.Inactive)
+				}
+				for range 2 { // the second time after a reply that was lost
+					_, err = own.Register(ctx, selfservice.Credential{Secret: stolen}, selfservice.Credential{Secret: firstSecret()})
+					require.NoError(t, err)
+				}
 				require.True(t, tg.acceptsSecret("app", firstSecret()))
 				require.True(t, tg.acceptsSecret("app", theirs))
 				require.False(t, tg.acceptsSecret("app", stolen))
