@@ -212,7 +212,8 @@ func (c *Client) recover(ctx context.Context, refused Registration, version stri
 // Update replaces the client's metadata (RFC 7592 §2.2): it reads it, lets
 // change alter it, and sends it back whole, since what is left out is deleted.
 // It returns what the server made of it. Change returns false when there is
-// nothing to do.
+// nothing to do. What has been sent is waited for, up to 30 s, although ctx has
+// ended meanwhile.
 func (c *Client) Update(ctx context.Context, change func(Metadata) (bool, error)) (Metadata, error) {
 	a, err := c.update(ctx, func(a answer) (bool, error) { return change(a.Metadata) })
 	return a.Metadata, err
@@ -243,7 +244,9 @@ func (c *Client) update(ctx context.Context, change func(answer) (bool, error)) 
 	if err != nil {
 		return answer{}, refuse(ErrConfig, "the metadata is not JSON")
 	}
-	if a, err = c.send(ctx, http.MethodPut, r, body); err != nil {
+	// Also when the caller goes: the token that the server answers with is the
+	// only one from then on.
+	if a, err = c.send(context.WithoutCancel(ctx), http.MethodPut, r, body); err != nil {
 		return answer{}, err
 	}
 	_, _, err = c.keep(ctx, a, r, version)

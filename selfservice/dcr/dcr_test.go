@@ -161,6 +161,30 @@ func TestAnAccessTokenIsKeptUntilTheStoreTakesIt(t *testing.T) {
 	require.NoError(t, err, "and has the newer one")
 }
 
+// TestAnUpdateThatWasSentOutlivesItsCaller: a program that is stopped in the
+// middle of one would be left with an access token that is dead.
+func TestAnUpdateThatWasSentOutlivesItsCaller(t *testing.T) {
+	s := newServer(withKey(newKey(t).PublicKey()))
+	c := client(t, s)
+	ctx, cancel := context.WithCancel(t.Context())
+	c.Base = roundTripper(func(r *http.Request) (*http.Response, error) {
+		resp, err := providertest.Handler(s).RoundTrip(r)
+		if r.Method != http.MethodPut {
+			return resp, err
+		}
+		_, limited := r.Context().Deadline()
+		assert.True(t, limited, "but not for ever")
+		cancel() // once the server has acted, and before its answer is here
+		return resp, r.Context().Err()
+	})
+	_, err := c.Update(ctx, func(dcr.Metadata) (bool, error) { return true, nil })
+	require.NoError(t, err)
+	_, err = c.Read(ctx)
+	require.ErrorIs(t, err, context.Canceled)
+	_, err = c.Read(t.Context())
+	require.NoError(t, err, "the new access token is stored")
+}
+
 func TestSecretFollowsTheServersExpiry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(map[string]any{"client_name": "App"})
