@@ -38,8 +38,11 @@ func (a *Admin) StoredKey(ctx context.Context, id string) (StoredKey, error) {
 }
 
 // GenerateKey has the server make an RSA key and a self-signed certificate for
-// it and store both; it returns them. Newer servers deprecate this, and a key
-// that is made here and uploaded has never left its owner.
+// it and store both; it returns them. The key acts with the next
+// [Admin.UpdateClient]: until then the server goes on with what it has cached,
+// and where the client has a JWKS, with that ([Admin.Upload] sees to all this).
+// Newer servers deprecate this, and a key that is made here and uploaded has
+// never left its owner.
 func (a *Admin) GenerateKey(ctx context.Context, id string) (*keys.Key, error) {
 	var answer certificateAnswer
 	if err := a.exchange(ctx, http.MethodPost, a.certificates(id)+"/generate", nil, &answer); err != nil {
@@ -88,7 +91,8 @@ type Keystore struct {
 }
 
 // GenerateKeystore has the server make a key and return it in a keystore,
-// which certs.ParseKey opens. The server keeps the certificate only.
+// which certs.ParseKey opens. The server keeps the certificate only, which acts
+// as that of [Admin.GenerateKey] does.
 func (a *Admin) GenerateKeystore(ctx context.Context, id string, k Keystore) ([]byte, error) {
 	return a.keystore(ctx, id, "/generate-and-download", k)
 }
