@@ -106,3 +106,32 @@ func TestTheServersCacheOfFetchedKeys(t *testing.T) {
 		assert.Less(t, p.fetched, 8)
 	})
 }
+
+// TestTheLastPlaceOfKeysCounts: each switch is told, as a URL goes before a
+// stored set, and that before a certificate.
+func TestTheLastPlaceOfKeysCounts(t *testing.T) {
+	each(t, func(tg *target) {
+		t, ctx := tg.t, tg.t.Context()
+		id, _ := tg.client("app", nil)
+		fetched, stored, uploaded := newKey(t), newKey(t), certified(t, keys.ES256)
+		p := publish(t, fetched)
+		client := &keycloak.Client{Realm: tg.realm, ClientID: "app", Admin: tg.admin}
+		places := map[*keys.Key]func() error{
+			fetched:  func() error { return tg.admin.SetJWKSURL(ctx, id, p.URL) },
+			stored:   func() error { return tg.admin.SetKeys(ctx, id, set(stored)) },
+			uploaded: func() error { return tg.admin.Upload(ctx, id, certificateFile(uploaded)) },
+		}
+		for _, now := range []*keys.Key{fetched, stored, fetched, uploaded, stored, uploaded, fetched} {
+			require.NoError(t, places[now]())
+			for key := range places {
+				assert.Equal(t, key == now, tg.acceptsKey("app", key))
+			}
+			_, err := tg.admin.Keys(ctx, id)
+			assert.Equal(t, now != stored, errors.Is(err, keycloak.ErrMode))
+			_, err = keycloak.CertificateCut{Client: client}.List(ctx, selfservice.Credential{})
+			assert.Equal(t, now != uploaded, errors.Is(err, keycloak.ErrMode))
+			err = keycloak.JWKSURL{Client: client}.Remove(ctx, selfservice.Credential{}, selfservice.Registration{})
+			assert.Equal(t, now != fetched, errors.Is(err, keycloak.ErrMode))
+		}
+	})
+}
