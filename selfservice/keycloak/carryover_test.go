@@ -118,7 +118,7 @@ func TestCarryOverRefusesWhatTheServerWouldTake(t *testing.T) {
 		"overlap is the lifetime": {secret, other, day, day, keycloak.ErrConfig},
 	} {
 		t.Run(name, func(t *testing.T) {
-			err := new(keycloak.Admin).CarryOver(t.Context(), "id", test.old, test.next, test.lifetime, test.overlap)
+			err := unasked(t).CarryOver(t.Context(), "id", test.old, test.next, test.lifetime, test.overlap)
 			require.ErrorIs(t, err, test.want)
 			assert.NotContains(t, err.Error(), secret.Reveal())
 		})

@@ -218,7 +218,7 @@ func TestRulesOfProfilesAndPolicies(t *testing.T) {
 		"negative remaining":            {Name: "p", Expiration: day, Remaining: -time.Second},
 	} {
 		t.Run("profile: "+name, func(t *testing.T) {
-			require.ErrorIs(t, new(keycloak.Admin).PutRotationProfile(t.Context(), p), keycloak.ErrConfig)
+			require.ErrorIs(t, unasked(t).PutRotationProfile(t.Context(), p), keycloak.ErrConfig)
 		})
 	}
 	for name, p := range map[string]keycloak.Policy{
@@ -229,7 +229,7 @@ func TestRulesOfProfilesAndPolicies(t *testing.T) {
 		"an empty role":       {Name: "q", Roles: []string{""}, Profiles: []string{"p"}},
 	} {
 		t.Run("policy: "+name, func(t *testing.T) {
-			require.ErrorIs(t, new(keycloak.Admin).PutPolicy(t.Context(), p), keycloak.ErrConfig)
+			require.ErrorIs(t, unasked(t).PutPolicy(t.Context(), p), keycloak.ErrConfig)
 		})
 	}
 }

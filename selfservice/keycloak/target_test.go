@@ -211,6 +211,14 @@ func (tg *target) policy(expiration, rotated, remaining time.Duration) {
 	}))
 }
 
+// unasked is an administrator who is not to get as far as asking the server.
+func unasked(t *testing.T) *keycloak.Admin {
+	return &keycloak.Admin{Tokens: fixed("token"), Realm: keycloak.Realm{Server: fakeURL, Name: "test", Base: roundTripper(func(r *http.Request) (*http.Response, error) {
+		t.Errorf("%s %s was sent", r.Method, r.URL.Path)
+		return nil, http.ErrServerClosed
+	})}}
+}
+
 func newKey(t testing.TB) *keys.Key {
 	t.Helper()
 	k, err := keys.Generate(keys.ES256)
