@@ -50,28 +50,32 @@ type request struct {
 }
 
 // call makes one call and returns the body of a 2xx answer. A token that is
-// refused, as after a restart of the server, is replaced once.
+// refused, as after a restart of the server, is replaced once; so is one that
+// lacks a role, which before 26.1 is in the token and may be granted by now.
 func (a *Admin) call(ctx context.Context, r request) ([]byte, error) {
 	if a.Tokens == nil {
 		return nil, refuse(ErrConfig, "an Admin without Tokens")
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	for attempt := 0; ; attempt++ {
-		token, key, err := a.Tokens.BoundToken(ctx)
-		if err != nil {
-			return nil, err
-		}
-		body, err := a.send(ctx, r, token, key)
-		if !errors.Is(err, ErrUnauthorized) || attempt > 0 {
-			return body, err
-		}
-		source, ok := a.Tokens.(interface{ Discard(token string) })
-		if !ok {
-			return nil, err
-		}
-		source.Discard(token)
+	token, key, err := a.Tokens.BoundToken(ctx)
+	if err != nil {
+		return nil, err
 	}
+	body, err := a.send(ctx, r, token, key)
+	source, ok := a.Tokens.(interface{ Discard(token string) })
+	if !ok || !errors.Is(err, ErrUnauthorized) && !errors.Is(err, ErrForbidden) {
+		return body, err
+	}
+	source.Discard(token)
+	next, key, tokenErr := a.Tokens.BoundToken(ctx)
+	switch {
+	case tokenErr != nil:
+		return nil, tokenErr
+	case next == token: // it is too new to be replaced
+		return nil, err
+	}
+	return a.send(ctx, r, next, key)
 }
 
 func (a *Admin) send(ctx context.Context, r request, token string, key *keys.Key) ([]byte, error) {

@@ -173,32 +173,56 @@ func TestTokensDoNotLeaveInClear(t *testing.T) {
 	require.ErrorIs(t, err, keycloak.ErrConfig)
 }
 
-// TestATokenThatEndedIsReplacedOnce: a server that was restarted knows none of
-// its tokens any more.
-func TestATokenThatEndedIsReplacedOnce(t *testing.T) {
-	given, calls := 0, 0
-	mux := http.NewServeMux()
-	mux.HandleFunc("POST /realms/r/protocol/openid-connect/token", func(w http.ResponseWriter, _ *http.Request) {
-		given++
-		fmt.Fprintf(w, `{"access_token":"t%d","token_type":"Bearer","expires_in":60}`, given)
-	})
-	mux.HandleFunc("GET /admin/", func(w http.ResponseWriter, r *http.Request) {
-		calls++
-		if r.Header.Get("Authorization") != "Bearer t2" {
-			w.WriteHeader(http.StatusUnauthorized)
-			return
+// TestATokenThatIsRefusedIsReplacedOnce: a server that was restarted knows none
+// of its tokens any more, and an old one looks for roles in the token.
+func TestATokenThatIsRefusedIsReplacedOnce(t *testing.T) {
+	for refusal, want := range map[int]error{http.StatusUnauthorized: keycloak.ErrUnauthorized, http.StatusForbidden: keycloak.ErrForbidden} {
+		given, calls, accepted := 0, 0, "Bearer t2"
+		mux := http.NewServeMux()
+		mux.HandleFunc("POST /realms/r/protocol/openid-connect/token", func(w http.ResponseWriter, _ *http.Request) {
+			given++
+			fmt.Fprintf(w, `{"access_token":"t%d","token_type":"Bearer","expires_in":60}`, given)
+		})
+		mux.HandleFunc("GET /admin/", func(w http.ResponseWriter, r *http.Request) {
+			calls++
+			if r.Header.Get("Authorization") != accepted {
+				w.WriteHeader(refusal)
+				return
+			}
+			w.Write([]byte(`[{"id":"1","clientId":"app"}]`))
+		})
+		server := httptest.NewServer(mux)
+		defer server.Close()
+		realm := keycloak.Realm{Server: server.URL, Name: "r"}
+		admin := &keycloak.Admin{Realm: realm, Tokens: realm.Tokens(&assertion.Post{ClientID: "a", Secret: keys.NewSecret("s")}, nil)}
+		info, err := admin.FindClient(t.Context(), "app")
+		require.NoError(t, err)
+		assert.Equal(t, "1", info.ID)
+		assert.Equal(t, 2, given)
+		assert.Equal(t, 2, calls)
+		accepted = "none"
+		_, err = admin.FindClient(t.Context(), "app")
+		require.ErrorIs(t, err, want)
+		assert.Equal(t, 2, given, "the second one is only seconds old")
+		assert.Equal(t, 3, calls)
+	}
+}
+
+func TestARoleThatIsGrantedActs(t *testing.T) {
+	each(t, func(tg *target) {
+		t, ctx := tg.t, tg.t.Context()
+		_, secret := tg.client("app", nil)
+		as := selfservice.Credential{Secret: secret}
+		provider := keycloak.Secret{Client: &keycloak.Client{Realm: tg.realm, ClientID: "app"}}
+		_, err := provider.List(ctx, as)
+		require.ErrorIs(t, err, keycloak.ErrForbidden)
+		tg.grant("app", "manage-clients")
+		if tg.old() {
+			tg.wait(6 * time.Second) // until the token that lacks the role is old enough to be replaced
 		}
-		w.Write([]byte(`[{"id":"1","clientId":"app"}]`))
+		_, err = provider.List(ctx, as)
+		require.NoError(t, err)
 	})
-	server := httptest.NewServer(mux)
-	defer server.Close()
-	realm := keycloak.Realm{Server: server.URL, Name: "r"}
-	admin := &keycloak.Admin{Realm: realm, Tokens: realm.Tokens(&assertion.Post{ClientID: "a", Secret: keys.NewSecret("s")}, nil)}
-	info, err := admin.FindClient(t.Context(), "app")
-	require.NoError(t, err)
-	assert.Equal(t, "1", info.ID)
-	assert.Equal(t, 2, given)
-	assert.Equal(t, 2, calls)
 }
 
 // TestThePasswordGrant needs users, which the fake has not.
