@@ -140,13 +140,17 @@ func (s *Server) postClient(realm *realm, w http.ResponseWriter, r *http.Request
 	}
 	c := realm.add(*body.ClientID)
 	c.apply(body)
+	s.made(realm, c)
+	w.Header().Set("Location", s.URL+r.URL.Path+"/"+c.id)
+	answer(w, http.StatusCreated, nil)
+}
+
+func (s *Server) made(realm *realm, c *client) {
 	if c.secret == "" && !c.public {
 		c.secret = generateSecret()
 		c.setTime(secretCreated, s.now()) // not of one that was sent
 	}
 	s.updated(realm, c)
-	w.Header().Set("Location", s.URL+r.URL.Path+"/"+c.id)
-	answer(w, http.StatusCreated, nil)
 }
 
 func (s *Server) getClient(_ *realm, c *client, w http.ResponseWriter, _ *http.Request) {

@@ -3,6 +3,8 @@
 // that package keycloak uses, and client registration.
 //
 //	server := keycloaktest.Start(t)
+//	server.AddRealm("test")
+//	secret := server.AddClient("test", "app")
 //	realm := keycloak.Realm{Server: server.URL, Name: "test"}
 //	admin := &keycloak.Admin{Realm: realm, Tokens: server.Admin()}
 //
@@ -82,24 +84,6 @@ func Start(t testing.TB) *Server {
 func (s *Server) Admin() *assertion.TokenSource {
 	return keycloak.Realm{Server: s.URL, Name: "master"}.Tokens(
 		&assertion.Basic{ClientID: AdminID, Secret: keys.NewSecret(AdminSecret)}, nil)
-}
-
-// AddRealm makes an empty realm.
-func (s *Server) AddRealm(name string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.realms[name] = &realm{name: name, clients: map[string]*client{}, cache: map[string]*cached{}}
-}
-
-// Grant gives the service account of a client roles of realm-management:
-// view-clients, manage-clients, view-realm, manage-realm, create-client.
-func (s *Server) Grant(realm, clientID string, roles ...string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	c := s.realms[realm].byClientID(clientID)
-	for _, r := range roles {
-		c.roles[r] = true
-	}
 }
 
 // Accepts is the server's own view: whether the client would get a token now
