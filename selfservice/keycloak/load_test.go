@@ -3,7 +3,9 @@ package keycloak_test
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -160,6 +162,44 @@ func TestCutsRotateUnderLoad(t *testing.T) {
 			})
 		})
 	}
+}
+
+// method is how a program authenticates at the moment.
+type method struct {
+	atomic.Pointer[assertion.Authenticator]
+}
+
+func (m *method) Authenticate(ctx context.Context, header http.Header, form url.Values) error {
+	return (*m.Load()).Authenticate(ctx, header, form)
+}
+
+// TestAProgramMovesFromASecretToAKey: the server knows one of the two at a time,
+// and the token that is there bridges the gap.
+func TestAProgramMovesFromASecretToAKey(t *testing.T) {
+	each(t, func(tg *target) {
+		t, ctx := tg.t, tg.t.Context()
+		id, secret := tg.client("app", nil)
+		var before, after assertion.Authenticator
+		key, auth := newKey(t), new(method)
+		before, after = &assertion.Basic{ClientID: "app", Secret: secret}, tg.realm.Signer("app", key)
+		auth.Store(&before)
+		tokens := tg.realm.Tokens(auth, nil)
+		first, err := tokens.Token(ctx)
+		require.NoError(t, err)
+		require.NoError(t, tg.admin.SetKeys(ctx, id, set(key)))
+		require.False(t, tg.acceptsSecret("app", secret))
+		bridge, err := tokens.Token(ctx)
+		require.NoError(t, err)
+		require.Equal(t, first.AccessToken, bridge.AccessToken)
+		auth.Store(&after)
+		tokens.Discard(bridge.AccessToken.Reveal())
+		second, err := tokens.Token(ctx)
+		require.NoError(t, err)
+		require.NotEqual(t, first.AccessToken, second.AccessToken)
+
+		require.NoError(t, tg.admin.UpdateClient(ctx, id, keycloak.Change{Method: keycloak.MethodSecret}))
+		require.True(t, tg.acceptsSecret("app", secret), "the way back")
+	})
 }
 
 // TestKeysAtAURLRotateUnderLoad takes 12 s for each rotation, so it is for live
