@@ -226,10 +226,23 @@ func TestForSharesWhatIsKnownOfTheServers(t *testing.T) {
 	before := server.Counts().Requests
 	key = newKey(t)
 	server.AddClient("second", key.PublicKey())
+	client.DPoPKey = key
 	second := client.For("second", "nhn:x").For("second", "nhn:x")
 	require.NoError(t, second.VerifyKey(t.Context(), key))
 	assert.Equal(t, 1, server.Counts().Requests-before, "neither metadata nor a nonce is asked for again")
 	assert.Equal(t, []string{"nhn:x"}, second.Scopes)
+	assert.Same(t, key, second.DPoPKey)
+}
+
+func TestHTTPClientsShareTheNoncesOfAnAPI(t *testing.T) {
+	server, client, key := setup(t)
+	server.NonceAtAPI = true
+	for _, tenant := range []string{"999888777", "999888778"} {
+		api := client.HTTPClient(key, helseid.MultiTenant{Parent: tenant})
+		status, _ := get(t, api, server.URL()+"/api/patients")
+		require.Equal(t, 200, status)
+	}
+	assert.Equal(t, 2, server.Counts().Refused[helseidtest.ProofNonce], "one at the token endpoint and one at the API")
 }
 
 func TestTLS(t *testing.T) {

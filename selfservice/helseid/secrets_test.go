@@ -69,11 +69,12 @@ func TestClientSecretsToleratesWhatIsNotSure(t *testing.T) {
 		{"kid":null,"jwkThumbprint":null,"origin":null,"publicJwk":"not a key","expiration":"2027-02-20T00:00:00"},
 		{"publicJwk":`+string(text)+`,"expiration":"2027-02-20T01:30:00.5+01:30"},
 		{"publicJwk":`+string(other.PublicKey().JWK())+`},
-		null
+		null,
+		{"jwkThumbprint":"`+key.Thumbprint()+`","publicJwk":`+string(other.PublicKey().JWK())+`}
 	]`))
 	list, err := client.ClientSecrets(t.Context(), key)
 	require.NoError(t, err)
-	require.Len(t, list, 7)
+	require.Len(t, list, 8)
 	assert.Equal(t, helseid.ClientSecret{KeyID: "a", Origin: "Gui"}, list[0], "what is no thumbprint is left out")
 	assert.Equal(t, helseid.ClientSecret{KeyID: "b"}, list[1])
 	assert.Equal(t, helseid.ClientSecret{Thumbprint: other.Thumbprint(), Origin: "Robot"}, list[2])
@@ -84,6 +85,7 @@ func TestClientSecretsToleratesWhatIsNotSure(t *testing.T) {
 		assert.True(t, other.PublicKey().Equal(s.PublicKey))
 	}
 	assert.Zero(t, list[6])
+	assert.Equal(t, key.Thumbprint(), list[7].Thumbprint, "the server's own word comes first")
 
 	server.Inject(selfService(200, nil, `[]`))
 	list, err = client.ClientSecrets(t.Context(), key)
