@@ -11,6 +11,7 @@ import (
 
 	"github.com/nokkel/nokkel/assertion"
 	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/keys/keystest"
 	"github.com/nokkel/nokkel/selfservice/helseid"
 	"github.com/nokkel/nokkel/selfservice/helseid/helseidtest"
 	"github.com/stretchr/testify/assert"
@@ -221,6 +222,14 @@ func TestATokenIsReusedPerKey(t *testing.T) {
 	require.NoError(t, err)
 	_, err = client.ClientSecrets(t.Context(), renamed)
 	require.ErrorIs(t, err, assertion.ErrInvalidClient, "nor will another kid do")
+
+	rsa := keystest.Key(t, keys.PS256)
+	server.AddClient(clientID, rsa.PublicKey())
+	require.NoError(t, client.VerifyKey(t.Context(), rsa))
+	other, err := rsa.With(keys.Options{Algorithm: keys.RS256})
+	require.NoError(t, err)
+	_, err = client.ClientSecrets(t.Context(), other)
+	require.ErrorIs(t, err, assertion.ErrInvalidClient, "nor another algorithm")
 }
 
 func TestVerifyKeyAlwaysGetsAFreshToken(t *testing.T) {
