@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"encoding/json"
+	"math/big"
 	"net/http"
 	"strings"
 	"testing"
@@ -76,6 +77,7 @@ func TestSelfServiceRefusesKeys(t *testing.T) {
 		"a lone private part":   {with(`"p":"AQ"`), 400, helseidtest.KeyPrivate},
 		"symmetric":             {`{"kty":"oct","kid":"k","k":"AAAA"}`, 400, helseidtest.KeyPrivate},
 		"RSA of 1024 bits":      {string(jwk(t, small.Public(), "k")), 400, helseidtest.KeyWeak},
+		"RSA, even modulus":     {string(jwk(t, &rsa.PublicKey{N: new(big.Int).Add(rsaKey().N, big.NewInt(1)), E: 65537}, "k")), 400, helseidtest.KeyWeak},
 		"RSA exponent 1":        {string(jwk(t, &rsa.PublicKey{N: rsaKey().N, E: 1}, "k")), 400, helseidtest.KeyWeak},
 		"Ed25519":               {string(jwk(t, edwards, "k")), 400, helseidtest.KeyRefused},
 		"no kid":                {string(jwk(t, ec.Public(), "")), 400, helseidtest.KeyRefused},
@@ -190,6 +192,19 @@ func TestReplacement(t *testing.T) {
 			assert.True(t, accepted(byHand, s.kid), "a key of origin Gui stays")
 		})
 	}
+}
+
+func TestALaterRegistrationPostponesNoReplacement(t *testing.T) {
+	s := newStranger(t, func(s *helseidtest.Server) { s.Replace, s.ReplaceAfter = helseidtest.Later, 30*time.Second })
+	token := s.token(nil)
+	first := newEC(t, elliptic.P256()).Public()
+	require.Equal(t, 200, s.call("POST", secretPath, token, string(jwk(t, first, "first"))).status)
+	for _, kid := range []string{"second", "third"} {
+		require.True(t, s.server.Accepts(clientID, thumbprint(t, first)))
+		require.Equal(t, 200, s.call("POST", secretPath, token, string(jwk(t, newEC(t, elliptic.P256()).Public(), kid))).status)
+		s.server.Advance(20 * time.Second)
+	}
+	assert.False(t, s.server.Accepts(clientID, thumbprint(t, first)))
 }
 
 func TestPropagationAndExpiry(t *testing.T) {

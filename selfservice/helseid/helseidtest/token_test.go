@@ -58,6 +58,7 @@ func TestTokenEndpointRefusesAssertions(t *testing.T) {
 		"JSON serialization":      {`{"payload":"","signatures":[]}`, helseidtest.AssertionMalformed},
 		"megabytes of dots":       {strings.Repeat(".", 32<<10), helseidtest.AssertionMalformed},
 		"crit":                    {reheader(t, good, `{"alg":"ES256","typ":"client-authentication+jwt","crit":["exp"],"kid":"`+s.kid+`"}`), helseidtest.AssertionMalformed},
+		"b64":                     {reheader(t, good, `{"alg":"ES256","typ":"client-authentication+jwt","b64":false,"kid":"`+s.kid+`"}`), helseidtest.AssertionMalformed},
 		"header twice a member":   {reheader(t, good, `{"alg":"ES256","alg":"none"}`), helseidtest.AssertionMalformed},
 		"header of a wrong type":  {reheader(t, good, `{"alg":["ES256"]}`), helseidtest.AssertionMalformed},
 		"typ JWT":                 {s.assertion(object{"typ": "JWT"}, nil), helseidtest.AssertionType},
