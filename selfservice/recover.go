@@ -32,7 +32,7 @@ func (r *Rotator) recover(ctx context.Context) (moved bool, err error) {
 		if e.Credential.IsZero() || held && e != s.Active && e != s.Pending {
 			continue
 		}
-		err := r.call(ctx, func(ctx context.Context) error { return r.Provider.Verify(ctx, e.Credential) })
+		err := r.accepted(ctx, e)
 		switch {
 		case errors.Is(err, ErrRefused):
 			continue

@@ -47,14 +47,18 @@ func (r *Rotator) makeRoom(ctx context.Context, s *state, err error) error {
 }
 
 // disable turns an old credential off where the server can, and on again if
-// the new one turns out not to work alone.
+// the new one turns out not to work alone. The new one has to work before: the
+// old one may be all there is.
 func (r *Rotator) disable(ctx context.Context, s *state, old *entry, now time.Time) error {
+	if err := r.accepted(ctx, s.Active); err != nil {
+		return err
+	}
 	sw := r.Provider.(Switch)
 	off := r.call(ctx, func(ctx context.Context) error {
 		return sw.Deactivate(ctx, s.Active.Credential, old.registration())
 	})
 	// Also after an error: it may have been carried out.
-	err := r.verifyActive(ctx, s)
+	err := r.accepted(ctx, s.Active)
 	if errors.Is(err, ErrRefused) {
 		// As the active one still: a provider that works as an administrator
 		// does not care, and another has a token from before.
@@ -63,6 +67,10 @@ func (r *Rotator) disable(ctx context.Context, s *state, old *entry, now time.Ti
 		})
 		if back != nil {
 			return fmt.Errorf("selfservice: the active credential is refused and the old one cannot be turned on again: %w", back)
+		}
+		// It may have died of age long ago: then recover looks for a better one.
+		if back := r.accepted(ctx, old); back != nil {
+			return r.postpone(ctx, s, old, now, errors.Join(err, back))
 		}
 		return r.rollBack(ctx, s, old, now)
 	}
@@ -84,7 +92,7 @@ func (r *Rotator) disable(ctx context.Context, s *state, old *entry, now time.Ti
 // cannot be undone is preceded by a real token of the active one.
 func (r *Rotator) remove(ctx context.Context, s *state, old *entry, now time.Time) error {
 	if !old.Off {
-		if err := r.verifyActive(ctx, s); err != nil {
+		if err := r.accepted(ctx, s.Active); err != nil {
 			return err
 		}
 	}
@@ -99,8 +107,9 @@ func (r *Rotator) remove(ctx context.Context, s *state, old *entry, now time.Tim
 	return r.forget(ctx, s, old)
 }
 
-func (r *Rotator) verifyActive(ctx context.Context, s *state) error {
-	return r.call(ctx, func(ctx context.Context) error { return r.Provider.Verify(ctx, s.Active.Credential) })
+// accepted gets a real token with the credential of e.
+func (r *Rotator) accepted(ctx context.Context, e *entry) error {
+	return r.call(ctx, func(ctx context.Context) error { return r.Provider.Verify(ctx, e.Credential) })
 }
 
 // forget takes an old credential out of the store.

@@ -101,6 +101,46 @@ func TestOldOneIsTurnedOnAgainWhenTheNewOneDoesNotWorkAlone(t *testing.T) {
 	})
 }
 
+func TestDeadCredentialDoesNotServeAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &model.Server{}
+		s := &spy{on: map[string]func(){}}
+		r, first := adopted(t, server, server.Full(s.do))
+		require.NoError(t, r.Rotate(t.Context()))
+		second := active(t, r)
+		time.Sleep(30 * time.Minute)
+		require.NoError(t, r.Rotate(t.Context()))
+		third := active(t, r)
+		server.Expire(first.Fingerprint(), time.Now())
+		s.on["deactivate"] = func() { server.Expire(third, time.Now()) }
+		rolledBack := 0
+		r.OnEvent = func(e selfservice.Event) {
+			if e.Kind == selfservice.RolledBack {
+				rolledBack++
+			}
+		}
+		time.Sleep(45 * time.Minute) // the overlap of the first one is over
+		require.NoError(t, steps(t, r))
+		assert.Equal(t, 1, s.count("activate"))
+		assert.Equal(t, second, active(t, r))
+		assert.Equal(t, 1, rolledBack, "not by way of the dead one")
+	})
+}
+
+func TestNothingIsTurnedOffWhileTheActiveOneIsRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &model.Server{}
+		s := &spy{}
+		r, first := adopted(t, server, server.Full(s.do))
+		require.NoError(t, r.Rotate(t.Context()))
+		server.Expire(active(t, r), time.Now())
+		time.Sleep(2 * time.Hour)
+		require.NoError(t, steps(t, r))
+		assert.Zero(t, s.count("deactivate"), "it is all there is")
+		assert.Equal(t, first.Fingerprint(), active(t, r))
+	})
+}
+
 func TestNothingIsDeletedWhileTheActiveOneIsRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &model.Server{}
