@@ -96,14 +96,16 @@ func (f *Fleet) pass(ctx context.Context, older time.Time) (Report, error) {
 			}
 		})
 	}
-	for r := range f.Rotators {
-		if p.pace(ctx) != nil {
-			break
+	func() {
+		defer workers.Wait()
+		defer close(work) // also when Rotators panics
+		for r := range f.Rotators {
+			if p.pace(ctx) != nil {
+				return
+			}
+			work <- r
 		}
-		work <- r
-	}
-	close(work)
-	workers.Wait()
+	}()
 	return p.snapshot(), ctx.Err()
 }
 

@@ -279,6 +279,17 @@ func TestFleetPassEndsWhateverTheCallerSupplies(t *testing.T) {
 	})
 }
 
+// TestFleetLeavesNoWorkersBehind: synctest fails if there are any.
+func TestFleetLeavesNoWorkersBehind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &selfservice.Fleet{Rotators: func(yield func(*selfservice.Rotator) bool) {
+			yield(members(t, 1)[0].rotator())
+			panic("a bug in the caller's program")
+		}}
+		assert.Panics(t, func() { f.RotateDue(t.Context()) })
+	})
+}
+
 func TestFleetWithoutRotatorsIsRefused(t *testing.T) {
 	_, err := (&selfservice.Fleet{}).RotateDue(t.Context())
 	require.ErrorIs(t, err, selfservice.ErrConfig)
