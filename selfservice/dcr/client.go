@@ -269,7 +269,8 @@ func (c *Client) keep(ctx context.Context, a answer, r Registration, version str
 	r.AccessToken, r.URI = token, uri
 	// Also when the caller has gone, and also over what another replica saved
 	// meanwhile: the token before this one may be dead.
-	ctx = context.WithoutCancel(ctx)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout)
+	defer cancel()
 	next, err := c.save(ctx, r, version)
 	if errors.Is(err, selfservice.ErrConflict) {
 		if _, version, err = c.registration(ctx); err == nil {

@@ -185,6 +185,38 @@ func TestAnUpdateThatWasSentOutlivesItsCaller(t *testing.T) {
 	require.NoError(t, err, "the new access token is stored")
 }
 
+// hungStore answers no Save before its context ends.
+type hungStore struct {
+	selfservice.Mem
+	hangs bool
+}
+
+func (h *hungStore) Save(ctx context.Context, blob []byte, version string) (string, error) {
+	if h.hangs {
+		<-ctx.Done()
+		return "", ctx.Err()
+	}
+	return h.Mem.Save(ctx, blob, version)
+}
+
+// TestAStoreThatHangsIsGivenUp, although a caller that has gone does not keep
+// the access token from being saved.
+func TestAStoreThatHangsIsGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, store := newServer(map[string]any{}), &hungStore{}
+		c := &dcr.Client{Store: store, Base: providertest.Handler(s)}
+		require.NoError(t, c.Adopt(t.Context(), s.registration()))
+		store.hangs = true
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err := c.Update(ctx, func(dcr.Metadata) (bool, error) { return true, nil })
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		store.hangs = false
+		_, err = c.Read(t.Context())
+		require.NoError(t, err, "the access token was not lost either")
+	})
+}
+
 func TestSecretFollowsTheServersExpiry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(map[string]any{"client_name": "App"})
