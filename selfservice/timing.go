@@ -12,7 +12,9 @@ import (
 // not differ by more than CallTimeout or Reread, whichever is less: 30 seconds
 // by default. If they do, two replicas may register at once, or an
 // overlap may end before all of them have read the store; what is stored is
-// not lost.
+// not lost. The same goes for replicas with another Overlap, Reread,
+// CallTimeout or Lease than the others: during an update of the program, say,
+// that is better not made while a rotation is under way.
 type Timing struct {
 	// MaxAge is how old a credential may grow; zero: 90 days if the server
 	// tells no expiry, else as long as RenewBefore allows; negative: no limit.
