@@ -1,0 +1,226 @@
+package selfservice_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/selfservice"
+)
+
+// weather is a server of three nodes, of a kind and with faults that a seed
+// decides. It knows nothing of the engine but the documentation.
+type weather struct {
+	issues, switches, removes, administrator, independent bool
+
+	room     int
+	delay    time.Duration // until the last node knows a new credential
+	validity time.Duration
+
+	// The weather: percent of the calls that fail, and what fails for good.
+	faults, storeFaults int
+	listLies, sticky    bool
+	fair                bool // no faults now, but for what fails for good
+
+	mu       sync.Mutex
+	rng      *rand.Rand
+	rows     []*weatherRow
+	perHour  map[int64]int // calls
+	disk     selfservice.Mem
+	largest  int // state that was stored
+	findings []string
+}
+
+type weatherRow struct {
+	credential selfservice.Credential
+	known      [3]time.Time // by node
+	expires    time.Time
+	off        bool
+}
+
+func newWeather(seed uint64) *weather {
+	w := &weather{rng: rand.New(rand.NewPCG(seed, 0)), perHour: map[int64]int{}}
+	half := func() bool { return w.rng.IntN(2) == 0 }
+	w.issues, w.switches, w.removes, w.administrator, w.independent = half(), half(), true, half(), half()
+	if half() {
+		w.room = 2 + w.rng.IntN(2)
+	}
+	if half() {
+		w.delay = time.Duration(1+w.rng.IntN(180)) * time.Second
+	}
+	if half() {
+		w.validity = time.Duration(2+w.rng.IntN(4)) * day
+	}
+	w.faults = []int{0, 5, 20, 50}[w.rng.IntN(4)]
+	w.storeFaults = []int{0, 2, 10, 30}[w.rng.IntN(4)]
+	w.listLies, w.sticky = w.rng.IntN(6) == 0, w.room == 0 && w.rng.IntN(4) == 0
+	return w
+}
+
+// find notes what must not happen.
+func (w *weather) find(format string, args ...any) {
+	if len(w.findings) < 5 {
+		w.findings = append(w.findings, time.Now().Format(time.DateTime+" ")+fmt.Sprintf(format, args...))
+	}
+}
+
+func (w *weather) accepts(fingerprint string, node int) bool {
+	now := time.Now()
+	return slices.ContainsFunc(w.rows, func(r *weatherRow) bool {
+		return r.credential.Fingerprint() == fingerprint && !r.off && !now.Before(r.known[node]) && (r.expires.IsZero() || now.Before(r.expires))
+	})
+}
+
+func (w *weather) add(c selfservice.Credential, delay time.Duration) *weatherRow {
+	row := &weatherRow{credential: c}
+	for i := range row.known {
+		row.known[i] = time.Now().Add(time.Duration(w.rng.Int64N(int64(delay) + 1)))
+	}
+	if w.validity > 0 {
+		row.expires = time.Now().Add(w.validity)
+	}
+	w.rows = append(w.rows, row)
+	return row
+}
+
+func (r *weatherRow) registration() selfservice.Registration {
+	return selfservice.Registration{Fingerprint: r.credential.Fingerprint(), Inactive: r.off, Expires: r.expires}
+}
+
+// call makes one call, whatever the weather does to it.
+func (w *weather) call(ctx context.Context, f func() error) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.pass(func() { time.Sleep(time.Duration(w.rng.IntN(300)) * time.Millisecond) })
+	hour := time.Now().Unix() / 3600
+	if w.perHour[hour]++; w.perHour[hour] == 3000 {
+		w.find("3000 calls in an hour")
+	}
+	if w.fair || w.rng.IntN(100) >= w.faults {
+		return f()
+	}
+	switch kind := w.rng.IntN(9); kind {
+	case 0:
+		return errors.New("before")
+	case 1:
+		_ = f()
+		return errors.New("after")
+	case 2:
+		panic("before")
+	case 3:
+		_ = f()
+		panic("after")
+	case 4, 5: // the reply does not come, or the request is lost
+		if kind == 4 {
+			_ = f()
+		}
+		w.pass(func() { <-ctx.Done() })
+		return ctx.Err()
+	case 6:
+		return &selfservice.CallError{Wait: time.Duration(w.rng.IntN(7200)) * time.Second}
+	case 7:
+		return &selfservice.CallError{Rule: selfservice.ErrLimit}
+	default: // a suspended machine: the request goes out when it wakes
+		w.pass(func() { time.Sleep(time.Duration(w.rng.IntN(600)) * time.Second) })
+		return errors.Join(f(), ctx.Err())
+	}
+}
+
+// pass lets others have their turn while f waits.
+func (w *weather) pass(f func()) {
+	w.mu.Unlock()
+	defer w.mu.Lock()
+	f()
+}
+
+func (w *weather) login(c selfservice.Credential) error {
+	if w.accepts(c.Fingerprint(), w.rng.IntN(3)) {
+		return nil
+	}
+	return &selfservice.CallError{Rule: selfservice.ErrRefused}
+}
+
+// as is the login of a call that changes or reads registrations.
+func (w *weather) as(ctx context.Context, c selfservice.Credential, f func() error) error {
+	return w.call(ctx, func() error {
+		w.rows = slices.DeleteFunc(w.rows, func(r *weatherRow) bool { return w.validity > 0 && time.Now().After(r.expires) })
+		if !w.administrator {
+			if err := w.login(c); err != nil {
+				return err
+			}
+		}
+		return f()
+	})
+}
+
+func (w *weather) Verify(ctx context.Context, c selfservice.Credential) error {
+	return w.call(ctx, func() error { return w.login(c) })
+}
+
+func (w *weather) List(ctx context.Context, as selfservice.Credential) (list []selfservice.Registration, err error) {
+	err = w.as(ctx, as, func() error {
+		for _, r := range w.rows {
+			if !w.listLies || w.rng.IntN(4) > 0 {
+				list = append(list, r.registration())
+			}
+		}
+		return nil
+	})
+	return list, err
+}
+
+func (w *weather) Independent() bool { return w.administrator && w.independent }
+
+func (w *weather) full() error {
+	if w.room > 0 && len(w.rows) >= w.room {
+		return &selfservice.CallError{Rule: selfservice.ErrLimit}
+	}
+	return nil
+}
+
+type weatherRegistrar struct{ w *weather }
+
+func (p weatherRegistrar) Register(ctx context.Context, as, c selfservice.Credential) (reg selfservice.Registration, err error) {
+	err = p.w.as(ctx, as, func() error {
+		if !p.w.stored()[c.Fingerprint()] {
+			p.w.find("a credential is registered that is not stored")
+		}
+		for _, r := range p.w.rows {
+			if r.credential.Fingerprint() == c.Fingerprint() {
+				r.off, reg = false, r.registration()
+				return nil
+			}
+		}
+		if err := p.w.full(); err != nil {
+			return err
+		}
+		reg = p.w.add(c, p.w.delay).registration()
+		return nil
+	})
+	return reg, err
+}
+
+type weatherIssuer struct{ w *weather }
+
+func (p weatherIssuer) Issue(ctx context.Context, as selfservice.Credential, before []selfservice.Registration) (c selfservice.Credential, reg selfservice.Registration, err error) {
+	err = p.w.as(ctx, as, func() error {
+		for _, r := range p.w.rows {
+			if !slices.ContainsFunc(before, func(b selfservice.Registration) bool { return b.Of(r.credential) }) {
+				c, reg = r.credential, r.registration()
+				return nil
+			}
+		}
+		if err := p.w.full(); err != nil {
+			return err
+		}
+		c.Secret = keys.NewSecret(fmt.Sprintf("made by the server: %x", p.w.rng.Uint64()))
+		reg = p.w.add(c, p.w.delay).registration()
+		return nil
+	})
+	return c, reg, err
+}

@@ -1,0 +1,235 @@
+package selfservice_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/selfservice"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+type weatherRetirer struct{ w *weather }
+
+func (p weatherRetirer) change(ctx context.Context, as selfservice.Credential, f func()) error {
+	return p.w.as(ctx, as, func() error {
+		if p.w.sticky {
+			return errors.New("no right to do that")
+		}
+		f()
+		p.w.check("a credential is retired")
+		return nil
+	})
+}
+
+func (p weatherRetirer) turn(ctx context.Context, as selfservice.Credential, reg selfservice.Registration, off bool) error {
+	return p.change(ctx, as, func() {
+		for _, r := range p.w.rows {
+			r.off = r.off != (reg.Of(r.credential) && r.off != off)
+		}
+	})
+}
+
+func (p weatherRetirer) Activate(ctx context.Context, as selfservice.Credential, reg selfservice.Registration) error {
+	return p.turn(ctx, as, reg, false)
+}
+
+func (p weatherRetirer) Deactivate(ctx context.Context, as selfservice.Credential, reg selfservice.Registration) error {
+	return p.turn(ctx, as, reg, true)
+}
+
+func (p weatherRetirer) Remove(ctx context.Context, as selfservice.Credential, reg selfservice.Registration) error {
+	return p.change(ctx, as, func() {
+		p.w.rows = slices.DeleteFunc(p.w.rows, func(r *weatherRow) bool { return reg.Of(r.credential) })
+	})
+}
+
+func (w *weather) provider() selfservice.Provider {
+	retirer := weatherRetirer{w}
+	switch {
+	case w.issues:
+		return struct {
+			*weather
+			selfservice.Issuer
+			selfservice.Remover
+		}{w, weatherIssuer{w}, retirer}
+	case w.switches:
+		return struct {
+			*weather
+			selfservice.Registrar
+			weatherRetirer
+		}{w, weatherRegistrar{w}, retirer}
+	}
+	return struct {
+		*weather
+		selfservice.Registrar
+		selfservice.Remover
+	}{w, weatherRegistrar{w}, retirer}
+}
+
+// stored returns the fingerprints in the store.
+func (w *weather) stored() map[string]bool {
+	type entry struct{ Secret string }
+	var state struct {
+		Active, Pending entry
+		Retiring        []entry
+	}
+	blob, _, _ := w.disk.Load(context.Background())
+	_ = json.Unmarshal(blob, &state)
+	all := map[string]bool{}
+	for _, e := range append(state.Retiring, state.Active, state.Pending) {
+		all[selfservice.SecretFingerprint(keys.NewSecret(e.Secret))] = true
+	}
+	return all
+}
+
+// check finds a lock-out.
+func (w *weather) check(when string) {
+	for fingerprint := range w.stored() {
+		for node := range 3 {
+			if w.accepts(fingerprint, node) {
+				return
+			}
+		}
+	}
+	w.find("locked out when %s", when)
+}
+
+// weatherStore is the store as one replica sees it.
+type weatherStore struct{ w *weather }
+
+func (s weatherStore) fault() int {
+	s.w.mu.Lock()
+	defer s.w.mu.Unlock()
+	if s.w.fair || s.w.rng.IntN(100) >= s.w.storeFaults {
+		return 0
+	}
+	return 1 + s.w.rng.IntN(4)
+}
+
+func (s weatherStore) Load(ctx context.Context) ([]byte, string, error) {
+	switch s.fault() {
+	case 1:
+		return nil, "", errors.New("down")
+	case 2:
+		<-ctx.Done()
+		return nil, "", ctx.Err()
+	case 3:
+		panic("a bug in the store")
+	}
+	return s.w.disk.Load(ctx)
+}
+
+func (s weatherStore) Save(ctx context.Context, blob []byte, version string) (string, error) {
+	fault := s.fault()
+	if fault == 1 {
+		return "", errors.New("down")
+	}
+	next, err := s.w.disk.Save(ctx, blob, version)
+	s.w.mu.Lock()
+	s.w.largest = max(s.w.largest, len(blob))
+	s.w.check("something is saved")
+	s.w.mu.Unlock()
+	switch fault {
+	case 2:
+		return "", selfservice.ErrConflict // carried out, and tried again by the driver
+	case 3:
+		return "", errors.New("the reply is lost")
+	case 4:
+		panic("a bug in the store")
+	}
+	return next, err
+}
+
+// use is a request of a program that follows the documentation.
+func (w *weather) use(ctx context.Context, r *selfservice.Rotator) {
+	secret, err := r.ClientSecret(ctx)
+	if err != nil {
+		w.change(func() { w.find("nothing is served: %v", err) })
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	node := w.rng.IntN(3)
+	if w.accepts(selfservice.SecretFingerprint(secret), node) {
+		return
+	}
+	w.pass(func() { secret, _ = r.SecretRefused(ctx, secret) })
+	if !w.accepts(selfservice.SecretFingerprint(secret), node) && ctx.Err() == nil && w.fair {
+		w.find("a request fails")
+	}
+}
+
+// TestAnyWeather runs replicas at servers of any kind in weather of any kind:
+// never a lock-out, calls and state within bounds, no goroutine left, and in
+// fair weather no failed request and a rotation when one is asked for.
+func TestAnyWeather(t *testing.T) {
+	for seed := range uint64(20) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { anyWeather(t, newWeather(seed)) })
+		})
+	}
+}
+
+func anyWeather(t *testing.T, w *weather) {
+	first := selfservice.Credential{Secret: keys.NewSecret("the first secret, made by hand")}
+	w.add(first, 0)
+	w.fair = true
+	ctx, cancel := context.WithCancel(t.Context())
+	var all sync.WaitGroup
+	end := func() { cancel(); all.Wait() }
+	defer end()
+	var replicas []*selfservice.Rotator
+	for range 1 + w.rng.IntN(3) {
+		r := &selfservice.Rotator{Provider: w.provider(), Store: weatherStore{w}, Timing: selfservice.Timing{MaxAge: 2 * day, Reread: 10 * time.Minute}}
+		require.NoError(t, r.Adopt(ctx, first))
+		replicas = append(replicas, r)
+		all.Go(func() {
+			for ctx.Err() == nil { // stopped now and then
+				life, stop := context.WithTimeout(ctx, 17*time.Hour)
+				_ = r.Run(life)
+				stop()
+			}
+		})
+		all.Go(func() {
+			for ; ctx.Err() == nil; time.Sleep(7 * time.Minute) {
+				w.use(ctx, r)
+			}
+		})
+	}
+	for range 3 {
+		w.change(func() { w.fair = false })
+		time.Sleep(5 * day)
+		w.change(func() { w.fair = true })
+		time.Sleep(2 * day)
+	}
+	before, err := replicas[0].Status(ctx)
+	require.NoError(t, err)
+	for range 48 { // there may be no room until an overlap is over
+		if err = replicas[0].Rotate(ctx); err == nil {
+			break
+		}
+		time.Sleep(20 * time.Minute)
+	}
+	require.NoError(t, err)
+	after, err := replicas[0].Status(ctx)
+	require.NoError(t, err)
+	assert.Greater(t, after.Rotations, before.Rotations)
+	end()
+	assert.Empty(t, w.findings)
+	assert.Less(t, w.largest, 16<<10)
+}
+
+func (w *weather) change(f func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	f()
+}
