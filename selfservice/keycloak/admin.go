@@ -51,7 +51,7 @@ type request struct {
 
 // call makes one call and returns the body of a 2xx answer. A token that is
 // refused, as after a restart of the server, is replaced once; so is one that
-// lacks a role, which before 26.1 is in the token and may be granted by now.
+// lacks a role: 26.0 looks for it in the token, and it may be granted by now.
 func (a *Admin) call(ctx context.Context, r request) ([]byte, error) {
 	if a.Tokens == nil {
 		return nil, refuse(ErrConfig, "an Admin without Tokens")
@@ -72,7 +72,7 @@ func (a *Admin) call(ctx context.Context, r request) ([]byte, error) {
 	switch {
 	case tokenErr != nil:
 		return nil, tokenErr
-	case next == token: // it is too new to be replaced
+	case next == token: // another was replaced a moment ago
 		return nil, err
 	}
 	return a.send(ctx, r, next, key)

@@ -38,12 +38,18 @@ func (a *Admin) StoredKey(ctx context.Context, id string) (StoredKey, error) {
 }
 
 // GenerateKey has the server make an RSA key and a self-signed certificate for
-// it and store both; it returns them. The key acts with the next
-// [Admin.UpdateClient]: until then the server goes on with what it has cached,
-// and where the client has a JWKS, with that ([Admin.Upload] sees to all this).
-// Newer servers deprecate this, and a key that is made here and uploaded has
-// never left its owner.
+// it and store both in place of what it had; it returns them. They act at once,
+// as after [Admin.Upload]. Newer servers deprecate this, and a key that is made
+// here and uploaded has never left its owner. A key that comes with an error is
+// stored, but may not act yet.
 func (a *Admin) GenerateKey(ctx context.Context, id string) (*keys.Key, error) {
+	info, err := a.Client(ctx, id)
+	if err == nil {
+		err = info.confidential()
+	}
+	if err != nil {
+		return nil, err
+	}
 	var answer certificateAnswer
 	if err := a.exchange(ctx, http.MethodPost, a.certificates(id)+"/generate", nil, &answer); err != nil {
 		return nil, err
@@ -65,7 +71,10 @@ func (a *Admin) GenerateKey(ctx context.Context, id string) (*keys.Key, error) {
 		text = pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: der})
 		key, err = keys.Parse(text, keys.Options{KeyID: stored.KeyID, Certificates: []*x509.Certificate{stored.Certificate}})
 	}
-	return key, err
+	if err != nil {
+		return nil, err
+	}
+	return key, a.useCertificate(ctx, info)
 }
 
 // Format is a kind of key file, as Keycloak names it.
@@ -91,10 +100,21 @@ type Keystore struct {
 }
 
 // GenerateKeystore has the server make a key and return it in a keystore,
-// which certs.ParseKey opens. The server keeps the certificate only, which acts
-// as that of [Admin.GenerateKey] does.
+// which certs.ParseKey opens. The server keeps the certificate only. The rest
+// is as with [Admin.GenerateKey].
 func (a *Admin) GenerateKeystore(ctx context.Context, id string, k Keystore) ([]byte, error) {
-	return a.keystore(ctx, id, "/generate-and-download", k)
+	info, err := a.Client(ctx, id)
+	if err == nil {
+		err = info.confidential()
+	}
+	if err != nil {
+		return nil, err
+	}
+	content, err := a.keystore(ctx, id, "/generate-and-download", k)
+	if err != nil {
+		return nil, err
+	}
+	return content, a.useCertificate(ctx, info)
 }
 
 // DownloadKeystore returns what the server holds in a keystore.

@@ -35,12 +35,14 @@ func TestKeystoresThatTheServerMakes(t *testing.T) {
 	each(t, func(tg *target) {
 		t, ctx := tg.t, tg.t.Context()
 		id, _ := tg.client("app", nil)
-		require.NoError(t, tg.admin.UpdateClient(ctx, id, keycloak.Change{Method: keycloak.MethodSignedJWT}))
+		jwks := newKey(t)
 		for _, format := range []keycloak.Format{keycloak.FormatPKCS12, keycloak.FormatJKS} {
 			k := keycloak.Keystore{Format: format, Alias: "mine", Password: keys.NewSecret("changeit-7")}
 			if !tg.old() {
 				k.Bits, k.Years = 2048, 1
 			}
+			require.NoError(t, tg.admin.SetKeys(ctx, id, set(jwks)))
+			require.True(t, tg.acceptsKey("app", jwks))
 			content, err := tg.admin.GenerateKeystore(ctx, id, k)
 			require.NoError(t, err, format)
 			key, err := certs.ParseKey(content, "mine", "changeit-7")
@@ -52,19 +54,20 @@ func TestKeystoresThatTheServerMakes(t *testing.T) {
 			keytool(t, content, "mine", "changeit-7")
 			key, err = key.With(keys.Options{KeyID: certs.KeyID(key.PublicKey())})
 			require.NoError(t, err)
-			require.NoError(t, tg.admin.UpdateClient(ctx, id, keycloak.Change{}))
 			assert.True(t, tg.acceptsKey("app", key), format)
+			assert.False(t, tg.acceptsKey("app", jwks), format)
 			stored, err := tg.admin.StoredKey(ctx, id)
 			require.NoError(t, err)
 			assert.False(t, stored.PrivateKey, format)
 		}
 
+		require.NoError(t, tg.admin.SetKeys(ctx, id, set(jwks)))
 		key, err := tg.admin.GenerateKey(ctx, id)
 		require.NoError(t, err)
-		require.NoError(t, tg.admin.UpdateClient(ctx, id, keycloak.Change{}))
 		named, err := key.With(keys.Options{KeyID: certs.KeyID(key.PublicKey())})
 		require.NoError(t, err)
 		assert.True(t, tg.acceptsKey("app", named))
+		assert.False(t, tg.acceptsKey("app", jwks))
 		content, err := tg.admin.DownloadKeystore(ctx, id, keycloak.Keystore{Format: keycloak.FormatPKCS12, Alias: "again", Password: keys.NewSecret("changeit-7")})
 		require.NoError(t, err)
 		again, err := certs.ParseKey(content, "again", "changeit-7")

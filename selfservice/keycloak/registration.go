@@ -17,7 +17,7 @@ import (
 //
 // An update is what the client has just read, with the change in it, sent back
 // whole (RFC 7592 §2.2): what an administrator changes in that instant is lost.
-// An Admin of its own changes no more than the credentials.
+// The providers of this package send nothing but the credential.
 //
 // Its secret is made anew, and the old one lives on, only by an update within
 // a rotation policy's remaining rotation period; set the Rotator's RenewBefore

@@ -71,12 +71,14 @@ func (a *Admin) Upload(ctx context.Context, id string, f KeyFile) error {
 	if err != nil {
 		return err
 	}
-	return a.update(ctx, info, Change{Method: MethodSignedJWT, Attributes: noJWKS()})
+	return a.useCertificate(ctx, info)
 }
 
-// noJWKS makes the server use the certificate or public key.
-func noJWKS() map[string]string {
-	return map[string]string{useJWKSURL: "false", useJWKSString: "false", jwksString: ""}
+// useCertificate makes the certificate or public key act that is stored.
+func (a *Admin) useCertificate(ctx context.Context, info *ClientInfo) error {
+	return a.update(ctx, info, Change{Method: MethodSignedJWT, Attributes: map[string]string{
+		useJWKSURL: "false", useJWKSString: "false", jwksString: "",
+	}})
 }
 
 // public checks the file and reduces it to what is to be sent: of a keystore
