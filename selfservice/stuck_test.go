@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -106,8 +107,13 @@ func TestStuckCredentialsDoNotPileUp(t *testing.T) {
 func TestStuckCredentialIsTriedAgainWhenThereIsNoRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &model.Server{Room: 2}
-		broken := map[string]error{"remove": errors.New("503")}
-		r, _ := adopted(t, server, server.OnlyRemoves(fails(&spy{}, broken)))
+		var mended atomic.Bool
+		r, _ := adopted(t, server, &picky{server.OnlyRemoves(nil), func(string) error {
+			if !mended.Load() {
+				return errors.New("503")
+			}
+			return nil
+		}})
 		r.Timing.MaxAge = 2 * day
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
@@ -117,7 +123,7 @@ func TestStuckCredentialIsTriedAgainWhenThereIsNoRoom(t *testing.T) {
 		require.NoError(t, err)
 		require.NotNil(t, st.Pending)
 		require.Equal(t, 1, st.Rotations)
-		delete(broken, "remove")
+		mended.Store(true)
 		time.Sleep(day)
 		st, err = r.Status(ctx)
 		require.NoError(t, err)

@@ -96,7 +96,8 @@ func (r *weatherRow) registration() selfservice.Registration {
 func (w *weather) call(ctx context.Context, f func() error) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.pass(func() { time.Sleep(time.Duration(w.rng.IntN(300)) * time.Millisecond) })
+	took := time.Duration(w.rng.IntN(300)) * time.Millisecond
+	w.pass(func() { time.Sleep(took) })
 	hour := time.Now().Unix() / 3600
 	if w.perHour[hour]++; w.perHour[hour] == 3000 {
 		w.find("3000 calls in an hour")
@@ -126,7 +127,8 @@ func (w *weather) call(ctx context.Context, f func() error) error {
 	case 7:
 		return &selfservice.CallError{Rule: selfservice.ErrLimit}
 	default: // a suspended machine: the request goes out when it wakes
-		w.pass(func() { time.Sleep(time.Duration(w.rng.IntN(600)) * time.Second) })
+		asleep := time.Duration(w.rng.IntN(600)) * time.Second
+		w.pass(func() { time.Sleep(asleep) })
 		return errors.Join(f(), ctx.Err())
 	}
 }
