@@ -51,31 +51,14 @@ func (r *Rotator) makeRoom(ctx context.Context, s *state, err error) error {
 // old one may be all there is.
 func (r *Rotator) disable(ctx context.Context, s *state, old *entry, now time.Time) error {
 	if err := r.accepted(ctx, s.Active); err != nil {
-		return err
+		return r.turnOn(ctx, s, old, now, err) // it may be off since a step that came to no end
 	}
-	sw := r.Provider.(Switch)
 	off := r.call(ctx, func(ctx context.Context) error {
-		return sw.Deactivate(ctx, s.Active.Credential, old.registration())
+		return r.Provider.(Switch).Deactivate(ctx, s.Active.Credential, old.registration())
 	})
 	// Also after an error: it may have been carried out.
-	err := r.accepted(ctx, s.Active)
-	if errors.Is(err, ErrRefused) {
-		// As the active one still: a provider that works as an administrator
-		// does not care, and another has a token from before.
-		back := r.call(ctx, func(ctx context.Context) error {
-			return sw.Activate(ctx, s.Active.Credential, old.registration())
-		})
-		if back != nil {
-			return fmt.Errorf("selfservice: the active credential is refused and the old one cannot be turned on again: %w", back)
-		}
-		// It may have died of age long ago: then recover looks for a better one.
-		if back := r.accepted(ctx, old); back != nil {
-			return r.postpone(ctx, s, old, now, errors.Join(err, back))
-		}
-		return r.rollBack(ctx, s, old, now)
-	}
-	if err != nil {
-		return err
+	if err := r.accepted(ctx, s.Active); err != nil {
+		return r.turnOn(ctx, s, old, now, err)
 	}
 	if off != nil {
 		return r.postpone(ctx, s, old, now, off)
@@ -86,6 +69,27 @@ func (r *Rotator) disable(ctx context.Context, s *state, old *entry, now time.Ti
 	}
 	r.tell(Event{Kind: Disabled, Credential: old.Credential.Fingerprint()})
 	return nil
+}
+
+// turnOn serves an old credential again if err says that the active one is
+// refused, and else returns err.
+func (r *Rotator) turnOn(ctx context.Context, s *state, old *entry, now time.Time, err error) error {
+	if !errors.Is(err, ErrRefused) {
+		return err
+	}
+	// As the active one still: a provider that works as an administrator does
+	// not care, and another has a token from before.
+	back := r.call(ctx, func(ctx context.Context) error {
+		return r.Provider.(Switch).Activate(ctx, s.Active.Credential, old.registration())
+	})
+	if back != nil {
+		return errors.Join(err, fmt.Errorf("selfservice: an old credential cannot be turned on again: %w", back))
+	}
+	// It may have died of age long ago: then recover looks for a better one.
+	if back := r.accepted(ctx, old); back != nil {
+		return r.postpone(ctx, s, old, now, errors.Join(err, back))
+	}
+	return r.rollBack(ctx, s, old, now)
 }
 
 // remove deletes an old credential where the server can, and then here. What

@@ -101,6 +101,45 @@ func TestOldOneIsTurnedOnAgainWhenTheNewOneDoesNotWorkAlone(t *testing.T) {
 	})
 }
 
+// A replica that dies in between leaves the old one off, and the new one untried.
+func TestOldOneIsTurnedOnAgainAfterACrash(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &model.Server{}
+		s := &spy{on: map[string]func(){}}
+		r, first := adopted(t, server, server.Full(s.do))
+		require.NoError(t, r.Rotate(t.Context()))
+		second := active(t, r)
+		s.on["deactivate"] = func() {
+			server.Expire(second, time.Now())
+			panic("killed")
+		}
+		time.Sleep(2 * time.Hour)
+		require.Error(t, steps(t, r))
+		require.False(t, server.Accepts(first.Fingerprint()))
+		require.NoError(t, steps(t, r))
+		assert.Equal(t, first.Fingerprint(), active(t, r))
+		assert.True(t, server.Accepts(first.Fingerprint()))
+	})
+}
+
+// What cannot be turned on again must not keep the others from their turn.
+func TestAnotherServesWhenTheOldOneCannotBeTurnedOnAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &model.Server{}
+		s := &spy{}
+		r, first := adopted(t, server, server.Full(fails(s, map[string]error{"activate": errors.New("404")})))
+		require.NoError(t, r.Rotate(t.Context()))
+		second := active(t, r)
+		time.Sleep(30 * time.Minute)
+		require.NoError(t, r.Rotate(t.Context()))
+		server.Expire(first.Fingerprint(), time.Now())
+		server.Expire(active(t, r), time.Now())
+		time.Sleep(45 * time.Minute) // the overlap of the first one is over
+		require.NoError(t, steps(t, r))
+		assert.Equal(t, second, active(t, r))
+	})
+}
+
 func TestDeadCredentialDoesNotServeAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &model.Server{}
