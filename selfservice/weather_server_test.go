@@ -16,7 +16,7 @@ import (
 // weather is a server of three nodes, of a kind and with faults that a seed
 // decides. It knows nothing of the engine but the documentation.
 type weather struct {
-	issues, switches, removes, administrator, independent bool
+	issues, switches, administrator, independent bool
 
 	room     int
 	delay    time.Duration // until the last node knows a new credential
@@ -46,7 +46,7 @@ type weatherRow struct {
 func newWeather(seed uint64) *weather {
 	w := &weather{rng: rand.New(rand.NewPCG(seed, 0)), perHour: map[int64]int{}}
 	half := func() bool { return w.rng.IntN(2) == 0 }
-	w.issues, w.switches, w.removes, w.administrator, w.independent = half(), half(), true, half(), half()
+	w.issues, w.switches, w.administrator, w.independent = half(), half(), half(), half()
 	if half() {
 		w.room = 2 + w.rng.IntN(2)
 	}
