@@ -31,7 +31,8 @@ func TestStuckCredentialsDoNotStarveAProgramRunFromCron(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, server := stuck(t, errors.New("403"))
 		for range 120 * 24 {
-			_ = steps(t, r) // ends with the error
+			r = &selfservice.Rotator{Provider: r.Provider, Store: r.Store, Timing: r.Timing} // a new process
+			_ = steps(t, r)                                                                  // ends with the error
 			require.True(t, server.Accepts(active(t, r)))
 			time.Sleep(time.Hour)
 		}
