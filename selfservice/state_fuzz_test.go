@@ -3,6 +3,7 @@ package selfservice
 import (
 	"crypto/aes"
 	"crypto/cipher"
+	"reflect"
 	"testing"
 	"time"
 
@@ -48,6 +49,27 @@ func FuzzState(f *testing.F) {
 		require.NoError(t, err)
 		assert.Equal(t, string(written), string(twice))
 	})
+}
+
+// TestStateComesBackWhole: what a crash must not make a rotation forget.
+func TestStateComesBackWhole(t *testing.T) {
+	at := func(day int) time.Time { return time.Date(2027, 2, day, 1, 2, 3, 4, time.UTC) }
+	reg := Registration{ID: "1", KeyID: "2", Fingerprint: "3", Inactive: true, Created: at(1), Expires: at(2), UsableFrom: at(3), RenewAt: at(4)}
+	e := &entry{
+		Credential: Credential{Secret: keys.NewSecret("the secret of a client")}, Registration: reg, Before: []Registration{reg},
+		Made: at(5), Registered: at(6), Since: at(7), Until: at(8), Off: true, Stuck: true, Checked: at(9),
+	}
+	for _, v := range []reflect.Value{reflect.ValueOf(*e), reflect.ValueOf(reg)} {
+		for i := range v.NumField() {
+			require.False(t, v.Field(i).IsZero(), "%s is not part of this test", v.Type().Field(i).Name)
+		}
+	}
+	s := &state{Active: e, Pending: e, Retiring: []*entry{e, e}, Rotations: 7, Claim: claim{"me", at(10)}, version: "1"}
+	blob, err := s.encode()
+	require.NoError(t, err)
+	again, err := decode(blob, "1")
+	require.NoError(t, err)
+	assert.Equal(t, s, again)
 }
 
 // FuzzSealed: what Seal has written comes back, and nothing else opens.
