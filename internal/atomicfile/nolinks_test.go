@@ -1,7 +1,8 @@
-package keys
+package atomicfile
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
@@ -10,15 +11,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestWriteFileWithoutHardLinks: FAT, and some network and overlay file systems.
-func TestWriteFileWithoutHardLinks(t *testing.T) {
-	noLinks := func(old, new string) error {
+// TestWriteWithoutHardLinks: FAT, and some network and overlay file systems.
+func TestWriteWithoutHardLinks(t *testing.T) {
+	noLinks := func(_ *os.Root, old, new string) error {
 		return &os.LinkError{Op: "link", Old: old, New: new, Err: errors.ErrUnsupported}
 	}
 	name := filepath.Join(t.TempDir(), "key.json")
-	require.NoError(t, writeFile(name, []byte("first"), false, noLinks))
-	err := writeFile(name, []byte("second"), false, noLinks)
-	assert.ErrorIs(t, err, ErrExists)
+	require.NoError(t, write(name, []byte("first"), 0o600, false, noLinks))
+	err := write(name, []byte("second"), 0o600, false, noLinks)
+	assert.ErrorIs(t, err, fs.ErrExist)
 	content, err := os.ReadFile(name)
 	require.NoError(t, err)
 	assert.Equal(t, "first", string(content))

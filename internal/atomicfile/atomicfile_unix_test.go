@@ -1,0 +1,128 @@
+//go:build unix
+
+package atomicfile_test
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/nokkel/nokkel/internal/atomicfile"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// TestWriteGivesTheMode whatever the umask and the file before say, to a new
+// file and to one that replaces another.
+func TestWriteGivesTheMode(t *testing.T) {
+	for _, umask := range []int{0, 0o022, 0o077, 0o777} {
+		for _, mode := range []fs.FileMode{0o600, 0o644, 0o400} {
+			name := filepath.Join(t.TempDir(), "file")
+			for _, overwrite := range []bool{false, true} {
+				old := syscall.Umask(umask)
+				err := atomicfile.Write(name, []byte("x"), mode, overwrite)
+				syscall.Umask(old)
+				require.NoError(t, err)
+				info, err := os.Lstat(name)
+				require.NoError(t, err)
+				assert.Equal(t, mode, info.Mode(), "umask %03o", umask)
+				require.NoError(t, os.Chmod(name, 0o666))
+			}
+		}
+	}
+}
+
+// TestWriteGivesNoOtherFileItsMode: whoever else can write to the directory
+// keeps swapping the name for a private file, which must stay private.
+func TestWriteGivesNoOtherFileItsMode(t *testing.T) {
+	dir := t.TempDir()
+	private, public, swap := filepath.Join(dir, "private"), filepath.Join(dir, "public"), filepath.Join(dir, "swap")
+	require.NoError(t, atomicfile.Write(private, []byte("secret"), 0o600, false))
+	stop, done, swaps := make(chan struct{}), make(chan struct{}), 0
+	go func() {
+		defer close(done)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				os.Remove(swap)
+				if os.Link(private, swap) == nil && os.Rename(swap, public) == nil {
+					swaps++
+				}
+				os.Remove(public)
+				os.Symlink(private, public)
+			}
+		}
+	}()
+	for range 100 {
+		if err := atomicfile.Write(public, []byte("public"), 0o644, true); err != nil {
+			require.ErrorIs(t, err, fs.ErrNotExist) // the adversary may remove it
+		}
+	}
+	close(stop)
+	<-done
+	require.NotZero(t, swaps)
+	info, err := os.Stat(private)
+	require.NoError(t, err)
+	assert.Equal(t, fs.FileMode(0o600), info.Mode())
+	content, err := os.ReadFile(private)
+	require.NoError(t, err)
+	assert.Equal(t, "secret", string(content))
+}
+
+// TestADirectoryThatIsAFIFO is refused at once.
+func TestADirectoryThatIsAFIFO(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "fifo")
+	require.NoError(t, syscall.Mkfifo(name, 0o600))
+	refused := make(chan error, 2)
+	go func() {
+		refused <- atomicfile.Write(filepath.Join(name, "file"), nil, 0o600, true)
+		_, err := atomicfile.OpenDir(name)
+		refused <- err
+	}()
+	for range 2 {
+		select {
+		case err := <-refused:
+			require.ErrorIs(t, err, syscall.ENOTDIR)
+		case <-time.After(10 * time.Second):
+			t.Fatal("it hangs")
+		}
+	}
+}
+
+// TestMkdirAll makes parents that only the owner can enter.
+func TestMkdirAll(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, path := range []string{"a/b/c", "a/b/c", filepath.Join(t.TempDir(), "d/e") + "/", "."} {
+		require.NoError(t, atomicfile.MkdirAll(path))
+		info, err := os.Stat(path)
+		require.NoError(t, err)
+		if path != "." {
+			assert.Equal(t, fs.ModeDir|0o700, info.Mode(), path)
+		}
+	}
+	require.NoError(t, os.WriteFile("file", nil, 0o600))
+	assert.ErrorIs(t, atomicfile.MkdirAll("file/below"), syscall.ENOTDIR)
+}
+
+// TestWriteNeedsAFileName: no name may lead out of its directory or be one.
+func TestWriteNeedsAFileName(t *testing.T) {
+	t.Chdir(t.TempDir())
+	require.NoError(t, os.Mkdir("dir", 0o700))
+	for _, name := range []string{"", ".", "..", "dir/", "dir/.", "dir/..", "dir", "absent/"} {
+		for _, overwrite := range []bool{false, true} {
+			assert.Error(t, atomicfile.Write(name, []byte("x"), 0o600, overwrite), fmt.Sprintf("%q", name))
+		}
+	}
+	entries, err := filepath.Glob("*")
+	require.NoError(t, err)
+	hidden, err := filepath.Glob(".nokkel-*")
+	require.NoError(t, err)
+	assert.Equal(t, []string{"dir"}, entries)
+	assert.Empty(t, hidden)
+}
