@@ -49,15 +49,15 @@ func jksKey(store keystore.KeyStore, alias string, pw []byte) (Entry, error) {
 	if err != nil {
 		return Entry{}, err
 	}
-	var pool []*x509.Certificate
+	var chain []*x509.Certificate
 	for _, c := range entry.CertificateChain {
 		x, err := x509.ParseCertificate(c.Content)
 		if err != nil {
 			return Entry{}, refuse(keys.ErrMalformed, "certificate")
 		}
-		pool = append(pool, x)
+		chain = append(chain, x)
 	}
-	return privateEntry(alias, key, pool)
+	return privateEntry(alias, key, newPool(chain))
 }
 
 func jksTrusted(store keystore.KeyStore, alias string) (Entry, error) {
@@ -95,6 +95,7 @@ func checkJKS(data []byte) error {
 	if version != 1 && version != 2 {
 		return refuse(keys.ErrUnsupported, "version of the JKS")
 	}
+	var held tally
 	for i := uint64(0); i < count && !c.short; i++ {
 		tag := c.uint(4)
 		c.take(c.uint(2)) // alias
@@ -106,6 +107,7 @@ func checkJKS(data []byte) error {
 				return err
 			}
 			certificates = c.uint(4)
+			held.privateKeys++
 		case 2:
 		default:
 			if !c.short {
@@ -117,6 +119,10 @@ func checkJKS(data []byte) error {
 				c.take(c.uint(2)) // type
 			}
 			c.take(c.uint(4))
+			held.certificates++
+		}
+		if err := held.check(); err != nil {
+			return err
 		}
 	}
 	c.take(20) // hash

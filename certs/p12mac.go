@@ -61,12 +61,15 @@ func ucs2(s string) ([]byte, bool) {
 
 // verify checks the MAC and returns the password in the form that fits: for
 // the empty one some writers leave the two zero bytes out.
-func (m *macData) verify(pw password, content []byte) (password, error) {
+func (m *macData) verify(pw password, content []byte, left *budget) (password, error) {
 	candidates := []password{pw}
-	if pw.text == "" {
+	if pw.text == "" && m.Mac.Algorithm.Algorithm.String() != oidPBMAC1 { // where both are the same
 		candidates = append(candidates, password{})
 	}
 	for _, pw := range candidates {
+		if err := left.spendMAC(m); err != nil {
+			return pw, err
+		}
 		sum, err := m.sum(pw, content)
 		if err != nil {
 			return pw, err
@@ -80,22 +83,29 @@ func (m *macData) verify(pw password, content []byte) (password, error) {
 
 // sum computes the MAC (RFC 7292 §5.1 step 7, RFC 9579 for PBMAC1).
 func (m *macData) sum(pw password, content []byte) ([]byte, error) {
-	var h crypto.Hash
-	switch m.Mac.Algorithm.Algorithm.String() {
-	case oidSHA1:
-		h = crypto.SHA1
-	case oidSHA256:
-		h = crypto.SHA256
-	case oidSHA384:
-		h = crypto.SHA384
-	case oidSHA512:
-		h = crypto.SHA512
-	case oidPBMAC1:
+	if m.Mac.Algorithm.Algorithm.String() == oidPBMAC1 {
 		return m.sumPBMAC1(pw, content)
-	default:
-		return nil, refuse(keys.ErrUnsupported, "MAC algorithm")
+	}
+	h, err := m.hash()
+	if err != nil {
+		return nil, err
 	}
 	return hmacSum(h, macKey(h, m.Salt, pw.bmp, m.Iterations), content), nil
+}
+
+// hash is that of a MAC other than PBMAC1.
+func (m *macData) hash() (crypto.Hash, error) {
+	switch m.Mac.Algorithm.Algorithm.String() {
+	case oidSHA1:
+		return crypto.SHA1, nil
+	case oidSHA256:
+		return crypto.SHA256, nil
+	case oidSHA384:
+		return crypto.SHA384, nil
+	case oidSHA512:
+		return crypto.SHA512, nil
+	}
+	return 0, refuse(keys.ErrUnsupported, "MAC algorithm")
 }
 
 // macKey derives a MAC key (RFC 7292 appendix B.2, ID 3). The key is as long
@@ -136,11 +146,6 @@ func (m *macData) sumPBMAC1(pw password, content []byte) ([]byte, error) {
 	if !known || !alsoKnown {
 		return nil, refuse(keys.ErrUnsupported, "hash of PBMAC1")
 	}
-	// A short key would let anyone find an archive with a valid MAC
-	// (RFC 9579 §5), a long one costs time per iteration.
-	if kdf.KeyLength < 20 || kdf.KeyLength > 64 {
-		return nil, refuse(keys.ErrUnsupported, "key length of PBMAC1")
-	}
 	key, err := pbkdf2.Key(prf.New, pw.text, kdf.Salt, kdf.Iterations, kdf.KeyLength)
 	if err != nil {
 		return nil, refuse(keys.ErrUnsupported, "key derivation of PBMAC1")
@@ -148,10 +153,16 @@ func (m *macData) sumPBMAC1(pw password, content []byte) ([]byte, error) {
 	return hmacSum(h, key, content), nil
 }
 
+// pbmac1 returns the parameters of a PBMAC1 (RFC 9579 §4). A short key would
+// let anyone find an archive with a valid MAC (RFC 9579 §5), and none needs a
+// long one.
 func (m *macData) pbmac1() (kdf pbkdf2Params, mac pkix.AlgorithmIdentifier, err error) {
 	var params struct{ KDF, MAC pkix.AlgorithmIdentifier }
 	if err = unmarshal(m.Mac.Algorithm.Parameters.FullBytes, &params); err == nil {
 		kdf, err = parsePBKDF2(params.KDF)
+	}
+	if err == nil && (kdf.KeyLength < 20 || kdf.KeyLength > 64) {
+		err = refuse(keys.ErrUnsupported, "key length of PBMAC1")
 	}
 	return kdf, params.MAC, err
 }

@@ -33,6 +33,7 @@ func openPKCS12(der []byte, text string) ([]sealed, error) {
 		return nil, err
 	}
 	var all []sealed
+	near := newPool(a.certs)
 	for _, bag := range a.keys {
 		alias := friendlyName(bag)
 		all = append(all, sealed{alias, true, func() (Entry, error) {
@@ -40,7 +41,7 @@ func openPKCS12(der []byte, text string) ([]sealed, error) {
 			if err != nil {
 				return Entry{}, err
 			}
-			return privateEntry(alias, key, a.certs)
+			return privateEntry(alias, key, near)
 		}})
 	}
 	if len(all) > 0 {
@@ -65,11 +66,8 @@ func newArchive(der []byte, text string) (*archive, error) {
 	if p.MacData.Mac.Algorithm.Algorithm == nil {
 		return nil, refuse(keys.ErrUnsupported, "PKCS#12 without a MAC")
 	}
-	left := budget(maxIterations)
-	if err := left.spendMAC(&p.MacData); err != nil {
-		return nil, err
-	}
-	if pw, err = p.MacData.verify(pw, p.AuthSafe.Content); err != nil {
+	left := budget(maxHashes)
+	if pw, err = p.MacData.verify(pw, p.AuthSafe.Content, &left); err != nil {
 		return nil, err
 	}
 	filler, err := newFiller()
@@ -81,8 +79,14 @@ func newArchive(der []byte, text string) (*archive, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(contents) > maxContents {
+		return nil, refuse(keys.ErrTooLarge, "more than 100 contents of a PKCS#12 archive")
+	}
 	for _, c := range contents {
 		if err := a.add(c, &left); err != nil {
+			return nil, err
+		}
+		if err := (tally{len(a.keys), len(a.certs)}).check(); err != nil {
 			return nil, err
 		}
 	}

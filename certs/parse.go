@@ -12,7 +12,24 @@ import (
 const (
 	maxInput      = 1 << 20 // bytes of any input
 	maxPrivateKey = 5 << 10 // bytes of one PKCS#8 key, encrypted or not; RSA 8192 takes 4.6 KiB
+
+	maxPrivateKeys  = 100  // of one keystore
+	maxCertificates = 1000 // of one keystore; Java's own list of authorities has 150
+	maxContents     = 100  // of one PKCS#12 archive; they all have two
 )
+
+// tally counts what a keystore holds.
+type tally struct{ privateKeys, certificates int }
+
+func (t tally) check() error {
+	switch {
+	case t.privateKeys > maxPrivateKeys:
+		return refuse(keys.ErrTooLarge, "more than 100 private keys")
+	case t.certificates > maxCertificates:
+		return refuse(keys.ErrTooLarge, "more than 1000 certificates")
+	}
+	return nil
+}
 
 // Entry is what an input holds under one alias.
 type Entry struct {
@@ -26,6 +43,9 @@ type Entry struct {
 // certificate or public key (PEM or DER), a JWKS; also base64 of the binary
 // ones, and every form that [keys.Parse] takes. The password is that of a
 // keystore and of the keys in it; other forms ignore it.
+//
+// A keystore of more than 100 private keys or 1000 certificates is refused, and
+// so is one that asks for too much work, with [keys.ErrTooLarge].
 //
 // Public keys that this module cannot verify with are left out, and a private
 // key that it cannot sign with refuses the whole; [ParseKey] still reads the
@@ -95,12 +115,12 @@ type sealed struct {
 }
 
 // privateEntry joins a decrypted key and the certificates found near it.
-func privateEntry(alias string, private any, pool []*x509.Certificate) (Entry, error) {
+func privateEntry(alias string, private any, near pool) (Entry, error) {
 	signer, ok := private.(crypto.Signer)
 	if !ok {
 		return Entry{}, refuse(keys.ErrUnsupported, "key type")
 	}
-	chain, err := order(signer.Public(), pool)
+	chain, err := near.chain(signer.Public())
 	if err != nil {
 		return Entry{}, err
 	}

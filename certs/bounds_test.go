@@ -1,0 +1,308 @@
+package certs
+
+import (
+	"bytes"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"fmt"
+	"math"
+	"math/big"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/pavlo-v-chernykh/keystore-go/v4"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/keys/keystest"
+)
+
+// Keystores that are as large as they may be, or larger.
+
+// certified returns n keys with a certificate each.
+func certified(t testing.TB, n int) []*keys.Key {
+	t.Helper()
+	var all []*keys.Key
+	for i := range n {
+		key, err := keys.Generate(keys.EdDSA)
+		require.NoError(t, err)
+		key, err = SelfSign(t.Context(), key, Template{Subject: pkix.Name{CommonName: fmt.Sprint(i)}})
+		require.NoError(t, err)
+		all = append(all, key)
+	}
+	return all
+}
+
+// tower returns n certificates of which each is issued by the next.
+func tower(t testing.TB, n int) (leaf *keys.Key, chain []*x509.Certificate) {
+	t.Helper()
+	leaf = keystest.Key(t, keys.ES256)
+	pub := leaf.PublicKey().Public()
+	for i := range n {
+		authority := keystest.Key(t, keys.EdDSA)
+		c := &x509.Certificate{
+			SerialNumber: big.NewInt(int64(i) + 1), Subject: pkix.Name{CommonName: fmt.Sprint(i)},
+			NotBefore: time.Now(), NotAfter: time.Now().Add(time.Hour),
+		}
+		parent := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: fmt.Sprint(i + 1)}}
+		der, err := x509.CreateCertificate(nil, c, parent, pub, authority.Signer())
+		require.NoError(t, err)
+		c, err = x509.ParseCertificate(der)
+		require.NoError(t, err)
+		chain = append(chain, c)
+		pub = authority.PublicKey().Public()
+	}
+	return leaf, chain
+}
+
+func plainKey(t testing.TB, k *keys.Key) safeBag {
+	t.Helper()
+	pkcs8, err := x509.MarshalPKCS8PrivateKey(k.Signer())
+	require.NoError(t, err)
+	return safeBag{ID: oid(oidKeyBag), Value: explicit(pkcs8)}
+}
+
+func plainCert(t testing.TB, c *x509.Certificate) safeBag {
+	t.Helper()
+	return safeBag{ID: oid(oidCertBag), Value: explicit(der(t, certBag{oid(oidX509), c.Raw}))}
+}
+
+// many returns a PKCS#12 archive of so many keys and certificates, the first
+// of which belong together.
+func many(t testing.TB, privateKeys, certificates int) []byte {
+	t.Helper()
+	var bags []safeBag
+	for i, k := range certified(t, max(privateKeys, certificates)) {
+		if i < privateKeys {
+			bags = append(bags, plainKey(t, k))
+		}
+		if i < certificates {
+			bags = append(bags, plainCert(t, k.Certificates()[0]))
+		}
+	}
+	return forge(t, bagsOf(t, bags...))
+}
+
+func manyJKS(t testing.TB, privateKeys, certificates int) []byte {
+	t.Helper()
+	store := keystore.New()
+	for i, k := range certified(t, max(privateKeys, certificates)) {
+		pkcs8, err := x509.MarshalPKCS8PrivateKey(k.Signer())
+		require.NoError(t, err)
+		c := keystore.Certificate{Type: "X.509", Content: k.Certificates()[0].Raw}
+		switch {
+		case i < privateKeys:
+			err = store.SetPrivateKeyEntry(fmt.Sprint(i), keystore.PrivateKeyEntry{PrivateKey: pkcs8, CertificateChain: []keystore.Certificate{c}}, []byte(hostilePassword))
+		default:
+			err = store.SetTrustedCertificateEntry(fmt.Sprint(i), keystore.TrustedCertificateEntry{Certificate: c})
+		}
+		require.NoError(t, err)
+	}
+	var b bytes.Buffer
+	require.NoError(t, store.Store(&b, []byte(hostilePassword)))
+	return b.Bytes()
+}
+
+// flood is the archive with which 1 MiB once took two minutes.
+func flood(t testing.TB) []byte {
+	t.Helper()
+	key := keystest.Key(t, keys.EdDSA)
+	small := &x509.Certificate{SerialNumber: big.NewInt(1)}
+	raw, err := x509.CreateCertificate(nil, small, small, key.PublicKey().Public(), key.Signer())
+	require.NoError(t, err)
+	bags := slices.Repeat([]safeBag{plainKey(t, key)}, 5400)
+	bags = append(bags, slices.Repeat([]safeBag{plainCert(t, &x509.Certificate{Raw: raw})}, 2800)...)
+	data := forge(t, bagsOf(t, bags...))
+	require.LessOrEqual(t, len(data), maxInput)
+	return data
+}
+
+func TestKeystoresAreBoundedInNumber(t *testing.T) {
+	var contents []contentInfo
+	for range maxContents + 1 {
+		contents = append(contents, bagsOf(t))
+	}
+	for name, c := range map[string]struct {
+		data   []byte
+		opened int // entries; none: too large
+	}{
+		"PKCS #12 of 5400 keys and 2800 certificates": {flood(t), 0},
+		"PKCS #12 of one key too many":                {many(t, maxPrivateKeys+1, maxPrivateKeys+1), 0},
+		"PKCS #12 of one certificate too many":        {many(t, 1, maxCertificates+1), 0},
+		"PKCS #12 of as many as may be":               {many(t, maxPrivateKeys, maxCertificates), maxPrivateKeys},
+		"PKCS #12 of one content too many":            {forge(t, contents...), 0},
+		"JKS of one key too many":                     {manyJKS(t, maxPrivateKeys+1, 0), 0},
+		"JKS of one certificate too many":             {manyJKS(t, 0, maxCertificates+1), 0},
+		"JKS of as many as may be":                    {manyJKS(t, maxPrivateKeys, maxCertificates), maxCertificates},
+	} {
+		t.Run(name, func(t *testing.T) {
+			entries, err := Parse(c.data, hostilePassword)
+			if c.opened == 0 {
+				assert.ErrorIs(t, err, keys.ErrTooLarge)
+				_, err = ParseKey(c.data, "", hostilePassword)
+				assert.ErrorIs(t, err, keys.ErrTooLarge)
+				return
+			}
+			require.NoError(t, err)
+			require.Len(t, entries, c.opened)
+			for _, e := range entries {
+				require.True(t, isFor(e.Public.Certificates()[0], e.Public.Public()))
+			}
+		})
+	}
+}
+
+// A second copy of a certificate makes no difference.
+func TestALongChainIsFollowedOnce(t *testing.T) {
+	leaf, chain := tower(t, 500)
+	var twice []*x509.Certificate
+	for _, c := range slices.Backward(chain) {
+		again, err := x509.ParseCertificate(c.Raw)
+		require.NoError(t, err)
+		twice = append(twice, again, c)
+	}
+	key, err := Attach(leaf, twice)
+	require.NoError(t, err)
+	require.Len(t, key.Certificates(), len(chain))
+	for i, c := range key.Certificates() {
+		require.True(t, c.Equal(chain[i]))
+	}
+}
+
+// algorithm returns an AlgorithmIdentifier.
+func algorithm(t testing.TB, id string, params any) pkix.AlgorithmIdentifier {
+	return pkix.AlgorithmIdentifier{Algorithm: oid(id), Parameters: asn1.RawValue{FullBytes: der(t, params)}}
+}
+
+func kdf(t testing.TB, prf string, iterations, keyLength int) pkix.AlgorithmIdentifier {
+	return algorithm(t, oidPBKDF2, pbkdf2Params{Salt: make([]byte, 8), Iterations: iterations, KeyLength: keyLength, PRF: pkix.AlgorithmIdentifier{Algorithm: oid(prf)}})
+}
+
+func pbmac1(t testing.TB, prf string, iterations, keyLength int) (m macData) {
+	m.Mac.Algorithm = algorithm(t, oidPBMAC1, struct{ KDF, MAC pkix.AlgorithmIdentifier }{kdf(t, prf, iterations, keyLength), pkix.AlgorithmIdentifier{Algorithm: oid(oidHMACSHA256)}})
+	return m
+}
+
+func plainMAC(hash string, iterations int) (m macData) {
+	m.Mac.Algorithm.Algorithm = oid(hash)
+	m.Iterations = iterations
+	return m
+}
+
+func TestEveryHashOfADerivationIsCounted(t *testing.T) {
+	legacy := func(id string, iterations int) pkix.AlgorithmIdentifier {
+		return algorithm(t, oidLegacyPBE+id, struct {
+			Salt       []byte
+			Iterations int
+		}{make([]byte, 8), iterations})
+	}
+	modern := func(prf string, iterations, keyLength int) pkix.AlgorithmIdentifier {
+		aes := algorithm(t, "2.16.840.1.101.3.4.1.42", make([]byte, 16))
+		return algorithm(t, oidPBES2, struct{ KDF, Cipher pkix.AlgorithmIdentifier }{kdf(t, prf, iterations, keyLength), aes})
+	}
+	for name, c := range map[string]struct {
+		mac  *macData
+		pbe  pkix.AlgorithmIdentifier
+		cost int
+	}{
+		"MAC":                                {mac: new(plainMAC(oidSHA1, 1000)), cost: 1000},
+		"MAC of SHA-512":                     {mac: new(plainMAC(oidSHA512, 1000)), cost: 3000},
+		"PBMAC1 of one block":                {mac: new(pbmac1(t, oidHMACSHA256, 1000, 32)), cost: 2000},
+		"PBMAC1 of two blocks":               {mac: new(pbmac1(t, oidHMACSHA1, 1000, 32)), cost: 4000},
+		"PBMAC1 of four blocks":              {mac: new(pbmac1(t, oidHMACSHA1, 1000, 64)), cost: 8000},
+		"3DES":                               {pbe: legacy("3", 1000), cost: 3000},
+		"PBES2":                              {pbe: modern(oidHMACSHA256, 1000, 32), cost: 2000},
+		"PBES2 with SHA-1":                   {pbe: modern(oidHMACSHA1, 1000, 32), cost: 4000},
+		"PBES2 with a length that is a lie":  {pbe: modern(oidHMACSHA1, 1000, 1), cost: 4000},
+		"PBES2 with a length of a gigabyte":  {pbe: modern(oidHMACSHA512, 1000, 1<<30), cost: 6000},
+		"all that may be":                    {mac: new(plainMAC(oidSHA1, maxHashes)), cost: maxHashes},
+		"all that may be of PBMAC1":          {mac: new(pbmac1(t, oidHMACSHA1, maxHashes/8, 64)), cost: maxHashes},
+		"more than may be":                   {mac: new(plainMAC(oidSHA1, maxHashes+1))},
+		"more than may be of PBMAC1":         {mac: new(pbmac1(t, oidHMACSHA1, maxHashes/8+1, 64))},
+		"a product that does not fit an int": {mac: new(pbmac1(t, oidHMACSHA1, math.MaxInt64/4, 64))},
+		"the same of PBES2":                  {pbe: modern(oidHMACSHA1, math.MaxInt64/2, 32)},
+		"the same of 3DES":                   {pbe: legacy("3", math.MaxInt64/2)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			left := budget(maxHashes)
+			var err error
+			if c.mac != nil {
+				err = left.spendMAC(c.mac)
+			} else {
+				err = left.spendPBE(c.pbe)
+			}
+			if c.cost == 0 {
+				require.ErrorIs(t, err, keys.ErrTooLarge)
+			} else {
+				require.NoError(t, err)
+			}
+			assert.Equal(t, c.cost, maxHashes-int(left))
+		})
+	}
+	t.Run("scrypt", func(t *testing.T) {
+		left := budget(maxHashes)
+		scrypt := algorithm(t, "1.3.6.1.4.1.11591.4.11", struct {
+			Salt    []byte
+			N, R, P int
+		}{make([]byte, 8), 1 << 20, 8, 1 << 10})
+		aes := algorithm(t, "2.16.840.1.101.3.4.1.42", make([]byte, 16))
+		err := left.spendPBE(algorithm(t, oidPBES2, struct{ KDF, Cipher pkix.AlgorithmIdentifier }{scrypt, aes}))
+		assert.ErrorIs(t, err, keys.ErrUnsupported)
+	})
+}
+
+// TestEachTryOfAPasswordIsCounted: an archive may be opened by either form of
+// the empty password, and the two are different keys except under PBMAC1.
+func TestEachTryOfAPasswordIsCounted(t *testing.T) {
+	for name, c := range map[string]struct {
+		mac      macData
+		password string
+		cost     int
+	}{
+		"a password":             {plainMAC(oidSHA256, 1000), "x", 1000},
+		"none":                   {plainMAC(oidSHA256, 1000), "", 2000},
+		"none, under PBMAC1":     {pbmac1(t, oidHMACSHA256, 1000, 32), "", 2000},
+		"none, too dear":         {plainMAC(oidSHA256, maxHashes/2+1), "", maxHashes/2 + 1},
+		"none, the first too":    {plainMAC(oidSHA256, maxHashes+1), "", 0},
+		"PBMAC1 of four blocks":  {pbmac1(t, oidHMACSHA1, 1000, 64), "", 8000},
+		"PBMAC1, all that is it": {pbmac1(t, oidHMACSHA1, maxHashes/8+1, 64), "", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			pw, err := newPassword(c.password)
+			require.NoError(t, err)
+			left := budget(maxHashes)
+			_, err = c.mac.verify(pw, []byte("content"), &left)
+			require.Error(t, err)
+			assert.Equal(t, c.cost, maxHashes-int(left))
+		})
+	}
+}
+
+// BenchmarkParse shows what the largest archives cost.
+func BenchmarkParse(b *testing.B) {
+	dear := func(m macData) []byte {
+		var p pfx
+		require.NoError(b, unmarshal(forge(b), &p))
+		p.MacData = m
+		return der(b, p)
+	}
+	for name, data := range map[string][]byte{
+		"keys=1/certs=1":       many(b, 1, 1),
+		"keys=100/certs=100":   many(b, maxPrivateKeys, maxPrivateKeys),
+		"keys=100/certs=1000":  many(b, maxPrivateKeys, maxCertificates),
+		"keys=5400/certs=2800": flood(b),
+		"budget/SHA-1":         dear(pbmac1(b, oidHMACSHA1, maxHashes/8, 64)),
+		"budget/SHA-256":       dear(pbmac1(b, oidHMACSHA256, maxHashes/4, 64)),
+		"budget/SHA-512":       dear(pbmac1(b, oidHMACSHA512, maxHashes/6, 64)),
+		"budget/empty":         dear(plainMAC(oidSHA256, maxHashes/2)),
+	} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				Parse(data, map[bool]string{false: hostilePassword}[name == "budget/empty"])
+			}
+		})
+	}
+}
