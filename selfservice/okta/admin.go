@@ -1,0 +1,192 @@
+package okta
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/nokkel/nokkel/assertion"
+	"github.com/nokkel/nokkel/dpop"
+	"github.com/nokkel/nokkel/keys"
+)
+
+const (
+	callTimeout = 30 * time.Second
+	maxBody     = 4 << 20
+)
+
+// Admin calls the management API of an org: apps, their client secrets and
+// their public keys. Its methods may be called from many goroutines; its fields
+// must not change after the first call. They take an app's ID ("0oa…"), which
+// is not always its client_id.
+//
+// Okta answers every refusal of its own rules with one and the same code. So
+// after one the methods look at what is registered: what was done already,
+// by an attempt whose reply was lost, is no error, and for the rest the
+// [Error] says which rule it was.
+type Admin struct {
+	Org      Org
+	Tokens   dpop.TokenSource  // a service app's, see [Org.Tokens]
+	APIToken keys.SecretSource // an SSWS token, in place of Tokens
+
+	prover dpop.Prover
+}
+
+// Format prints a fixed text for every verb.
+func (a *Admin) Format(f fmt.State, _ rune) { io.WriteString(f, "okta.Admin") }
+
+// call makes one call and reads the answer as JSON; body and answer may be nil.
+func (a *Admin) call(ctx context.Context, method, path string, body []byte, answer any) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	got, err := a.authorized(ctx, method, path, body)
+	if err != nil || answer == nil {
+		return err
+	}
+	if len(bytes.TrimSpace(got)) > 0 && json.Unmarshal(got, answer) != nil { // its error may quote the body
+		return refuse(ErrMalformed, "not the JSON that it should be; the request may have been carried out")
+	}
+	return nil
+}
+
+// authorized sends a request with a token. One that is refused is replaced
+// once. So is a proof that was seen before: net/http repeats a GET by itself
+// when a connection breaks, and with it the proof.
+func (a *Admin) authorized(ctx context.Context, method, path string, body []byte) ([]byte, error) {
+	token, key, err := a.token(ctx, method)
+	if err != nil {
+		return nil, err
+	}
+	got, err := a.send(ctx, method, path, body, token, key)
+	var refused *Error
+	if !errors.As(err, &refused) || !errors.Is(err, ErrUnauthorized) || a.Tokens == nil {
+		return got, err
+	}
+	if refused.Code == "invalid_dpop_proof" {
+		if method != http.MethodGet {
+			return got, err
+		}
+		return a.send(ctx, method, path, body, token, key)
+	}
+	source, ok := a.Tokens.(dpop.Discarder)
+	if !ok {
+		return got, err
+	}
+	source.Discard(token)
+	next, key, tokenErr := a.token(ctx, method)
+	switch {
+	case tokenErr != nil:
+		return nil, tokenErr
+	case next == token: // another was replaced a moment ago
+		return nil, err
+	}
+	return a.send(ctx, method, path, body, next, key)
+}
+
+// token returns the token to send. Okta leaves out scopes that were not
+// granted without a word; the call would then fail with another one.
+func (a *Admin) token(ctx context.Context, method string) (string, *keys.Key, error) {
+	switch {
+	case a.Tokens == nil && a.APIToken == nil:
+		return "", nil, refuse(ErrConfig, "an Admin with neither Tokens nor APIToken")
+	case a.Tokens == nil:
+		secret, err := a.APIToken.ClientSecret(ctx)
+		return secret.Reveal(), nil, err
+	}
+	source, ok := a.Tokens.(interface {
+		Token(context.Context) (*assertion.Token, error)
+	})
+	if !ok {
+		return a.Tokens.BoundToken(ctx)
+	}
+	t, err := source.Token(ctx)
+	if err != nil {
+		return "", nil, err
+	}
+	granted := slices.Contains(t.Scopes, ScopeManage) || method == http.MethodGet && slices.Contains(t.Scopes, ScopeRead)
+	if !granted && len(t.Scopes) > 0 {
+		needed := ScopeManage
+		if method == http.MethodGet {
+			needed = ScopeRead
+		}
+		return "", nil, refuse(ErrScope, "the token came without "+needed+": grant it to the service app")
+	}
+	return t.AccessToken.Reveal(), t.Key, nil
+}
+
+func (a *Admin) send(ctx context.Context, method, path string, body []byte, token string, key *keys.Key) ([]byte, error) {
+	address, err := a.Org.address(path)
+	if err != nil {
+		return nil, err
+	}
+	req, err := http.NewRequestWithContext(ctx, method, address, bytes.NewReader(body)) // an empty one has Content-Length 0, or it would be 411
+	if err != nil {
+		return nil, refuse(ErrConfig, "the org's URL")
+	}
+	req.Header.Set("Accept", "application/json")
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	rt := a.Org.transport()
+	switch {
+	case key != nil:
+		rt = &dpop.Transport{Tokens: bound{token, key}, Prover: &a.prover, Base: rt}
+	case a.Tokens != nil:
+		req.Header.Set("Authorization", "Bearer "+token)
+	default:
+		req.Header.Set("Authorization", "SSWS "+token)
+	}
+	resp, err := rt.RoundTrip(req) // follows no redirect
+	if err != nil {
+		return nil, wrap(err)
+	}
+	defer resp.Body.Close()
+	got, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
+	switch {
+	case resp.StatusCode/100 != 2:
+		return nil, refusal(resp, got)
+	case err != nil:
+		return nil, wrap(err)
+	case len(got) > maxBody:
+		return nil, &Error{Rule: ErrTooLarge, Status: resp.StatusCode}
+	}
+	return got, nil
+}
+
+// bound is a token that has been got already.
+type bound struct {
+	token string
+	key   *keys.Key
+}
+
+func (b bound) BoundToken(context.Context) (string, *keys.Key, error) { return b.token, b.key, nil }
+
+// wrap leaves errors alone that say themselves where they come from.
+func wrap(err error) error {
+	var token *assertion.Error
+	var proof *dpop.Error
+	if errors.As(err, &token) || errors.As(err, &proof) {
+		return err
+	}
+	return fmt.Errorf("okta: %w", err)
+}
+
+// appPath returns the path of an app, or of something in it. An empty name
+// would be the path of something else.
+func appPath(appID string, elements ...string) (string, error) {
+	path := "/api/v1/apps"
+	for _, e := range append([]string{appID}, elements...) {
+		if e == "" || e == "." || e == ".." {
+			return "", refuse(ErrConfig, "the ID of an app or of a credential is empty")
+		}
+		path += "/" + url.PathEscape(e)
+	}
+	return path, nil
+}

@@ -1,0 +1,191 @@
+package okta
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nokkel/nokkel/selfservice/internal/rest"
+)
+
+// The rules that a call, an answer or an argument can break. Every refusal is
+// an *[Error] that wraps one of them. A refused token request is an
+// *assertion.Error.
+var (
+	ErrUnauthorized = errors.New("the token is not accepted")
+	ErrScope        = errors.New("the token lacks a scope")
+	ErrForbidden    = errors.New("an administrator role is missing")
+	ErrFeature      = errors.New("the feature is off in this org")
+	ErrNotFound     = errors.New("there is no such thing")
+	ErrBusy         = errors.New("the rate limit is reached")
+	ErrReadOnly     = errors.New("the org is in read-only mode")
+	ErrRefused      = errors.New("the server refused the request") // any other status but 2xx
+	ErrMalformed    = errors.New("the server answered with something unexpected")
+	ErrTooLarge     = errors.New("the answer is too large")
+	ErrConfig       = errors.New("invalid argument") // nothing was sent
+	ErrAlgorithm    = errors.New("Okta takes keys of RS256, RS384, RS512, ES256, ES384 and ES512 only")
+
+	// What a refusal means that Okta gives the same code for all of, found by
+	// looking at what is registered.
+	ErrFull       = errors.New("there is no room for another credential") // 2 secrets or 50 keys
+	ErrLastActive = errors.New("it is the only active credential")
+	ErrActive     = errors.New("it is active: deactivate it before deleting it")
+	ErrInactive   = errors.New("it is registered and inactive: activate it instead")
+	ErrKeyID      = errors.New("the kid of a registered key is in the way")
+	ErrMethod     = errors.New("the app authenticates in another way")
+
+	ErrUnconfirmed = errors.New("this deletes credentials that were not named")
+	ErrLost        = errors.New("the change is not there after it was made") // somebody else wrote at the same time
+	ErrUnknown     = errors.New("it cannot be told which registered credential this is")
+	ErrPublished   = errors.New("the old key is still at the JWKS URL")
+)
+
+// Error says which rule was broken and what the server said. It holds no body,
+// token, key or secret.
+type Error struct {
+	Rule        error         // one of the Err values of this package
+	Detail      string        // in this package's own words; may be empty
+	Status      int           // of the HTTP answer; zero: there was none
+	Code        string        // "errorCode", or "error" of WWW-Authenticate (RFC 6750 §3)
+	Description string        // "errorSummary" and its causes, or "error_description": one line, at most 300 bytes
+	RequestID   string        // X-Okta-Request-Id, for Okta's support
+	Wait        time.Duration // how long the server asks to wait; zero: it does not say
+}
+
+// Error returns rule, detail and the server's words in one line.
+func (e *Error) Error() string {
+	s := "okta: " + e.Rule.Error()
+	if e.Detail != "" {
+		s += ": " + e.Detail
+	}
+	if e.Status != 0 {
+		s += ": " + strconv.Itoa(e.Status)
+	}
+	if e.Code != "" {
+		s += " " + e.Code
+	}
+	if e.Description != "" {
+		s += ": " + e.Description
+	}
+	if e.RequestID != "" {
+		s += " (request " + e.RequestID + ")"
+	}
+	return s
+}
+
+// Unwrap returns the rule.
+func (e *Error) Unwrap() error { return e.Rule }
+
+// RetryAfter returns how long the server asks to wait.
+func (e *Error) RetryAfter() time.Duration { return e.Wait }
+
+func refuse(rule error, detail string) *Error { return &Error{Rule: rule, Detail: detail} }
+
+// because says what a refusal means, now that it is known.
+func (e *Error) because(rule error, detail string) *Error {
+	found := *e
+	found.Rule, found.Detail = rule, detail
+	return &found
+}
+
+// refusal reads both shapes of a refusal: a body of Okta's own, and an empty
+// one with WWW-Authenticate, which is about the token.
+func refusal(resp *http.Response, body []byte) *Error {
+	e := &Error{Status: resp.StatusCode, Wait: rest.RetryAfter(resp.Header), RequestID: rest.Clean(resp.Header.Get("X-Okta-Request-Id"))}
+	var answer struct {
+		Code    string `json:"errorCode"`
+		Summary string `json:"errorSummary"`
+		Causes  []struct {
+			Summary string `json:"errorSummary"`
+		} `json:"errorCauses"`
+	}
+	if json.Unmarshal(body, &answer) == nil {
+		words := []string{answer.Summary}
+		for _, c := range answer.Causes {
+			words = append(words, c.Summary)
+		}
+		e.Code, e.Description = rest.Clean(answer.Code), rest.Clean(strings.Join(words, " "))
+	}
+	scope := ""
+	if answer.Code == "" {
+		challenge := resp.Header.Get("WWW-Authenticate")
+		e.Code, e.Description = rest.Clean(parameter(challenge, "error")), rest.Clean(parameter(challenge, "error_description"))
+		scope = rest.Clean(parameter(challenge, "scope"))
+	}
+	e.Rule, e.Detail = ruleOf(e.Status, e.Code, scope, resp.Header)
+	return e
+}
+
+// missingRole is what a person does about a 403. Okta does not say which role.
+const missingRole = "assign the role Super Administrator if the app has been granted okta.* scopes, else Application Administrator or a role of your own with the permission to manage apps and their client credentials"
+
+// ruleOf goes by status and code, never by words: those change.
+func ruleOf(status int, code, scope string, h http.Header) (rule error, detail string) {
+	switch {
+	case code == "insufficient_scope":
+		if scope != "" {
+			return ErrScope, "grant the scope " + scope + " to the service app"
+		}
+		return ErrScope, ""
+	case code == "E0000015":
+		return ErrFeature, ""
+	case code == "E0000010":
+		return ErrReadOnly, ""
+	case status == http.StatusUnauthorized, code == "invalid_token", code == "invalid_dpop_proof", code == "use_dpop_nonce":
+		return ErrUnauthorized, ""
+	case status == http.StatusForbidden:
+		return ErrForbidden, missingRole
+	case status == http.StatusNotFound:
+		return ErrNotFound, ""
+	case status == http.StatusTooManyRequests && concurrency(h):
+		return ErrBusy, "too many requests at once"
+	case status == http.StatusTooManyRequests:
+		return ErrBusy, ""
+	}
+	return ErrRefused, ""
+}
+
+// parameter returns a parameter of a challenge (RFC 9110 §11.6.1), whatever its
+// scheme; empty where there is none. What stands in quotes is not searched.
+func parameter(challenge, name string) string {
+	for rest := challenge; rest != ""; {
+		i := strings.IndexAny(rest, `="`)
+		if i < 0 || rest[i] == '"' {
+			return ""
+		}
+		key := strings.TrimSpace(rest[:i])
+		key = key[strings.LastIndexAny(key, " ,")+1:]
+		var value string
+		value, rest = parameterValue(rest[i+1:])
+		if strings.EqualFold(key, name) {
+			return value
+		}
+	}
+	return ""
+}
+
+func parameterValue(s string) (value, rest string) {
+	if !strings.HasPrefix(s, `"`) {
+		end := strings.IndexAny(s, ", ")
+		if end < 0 {
+			return s, ""
+		}
+		return s[:end], s[end:]
+	}
+	var b strings.Builder
+	for i := 1; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == '"':
+			return b.String(), s[i+1:]
+		case c == '\\' && i+1 < len(s):
+			i++
+			b.WriteByte(s[i])
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return "", ""
+}

@@ -1,0 +1,131 @@
+package okta
+
+import (
+	"context"
+	"slices"
+
+	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/selfservice"
+)
+
+// JWKS rotates the key of an app whose public keys are stored at Okta, where
+// up to 50 lie side by side. The steps of Okta's guide are one Rotate: the new
+// key is added, proved by a token and used, the old one is deactivated, the
+// new one proved alone (or the old one activated again) and the old one
+// deleted.
+type JWKS struct{ *Client }
+
+var (
+	_ selfservice.Registrar   = JWKS{}
+	_ selfservice.Switch      = JWKS{}
+	_ selfservice.Remover     = JWKS{}
+	_ selfservice.Independent = JWKS{}
+)
+
+// List returns the stored keys that sign.
+func (p JWKS) List(ctx context.Context, as selfservice.Credential) ([]selfservice.Registration, error) {
+	all, err := p.admin(as).Keys(ctx, p.AppID)
+	if err != nil {
+		return nil, p.verdict(err)
+	}
+	var list []selfservice.Registration
+	for i := range all {
+		if all[i].PublicKey != nil {
+			list = append(list, all[i].registration())
+		}
+	}
+	return list, nil
+}
+
+func (k *Key) registration() selfservice.Registration {
+	return selfservice.Registration{ID: k.ID, KeyID: k.KeyID, Fingerprint: k.Thumbprint(), Inactive: k.Status != Active, Created: k.Created}
+}
+
+// Register adds the key, or activates it if it is registered and inactive.
+// Before a second key comes to the first, the kid of the active one must be the
+// one that is registered, or it would stop working.
+func (p JWKS) Register(ctx context.Context, as, c selfservice.Credential) (selfservice.Registration, error) {
+	key, err := c.SigningKey(ctx)
+	if err != nil {
+		return selfservice.Registration{}, err
+	}
+	added, err := p.register(ctx, p.admin(as), as, key.PublicKey())
+	if err != nil {
+		return selfservice.Registration{}, p.verdict(err)
+	}
+	return added.registration(), nil
+}
+
+func (p JWKS) register(ctx context.Context, a *Admin, as selfservice.Credential, key *keys.PublicKey) (*Key, error) {
+	all, err := a.Keys(ctx, p.AppID)
+	if err != nil {
+		return nil, err
+	}
+	for i := range all {
+		switch k := &all[i]; {
+		case as.Key != nil && k.Thumbprint() == as.Fingerprint() && k.KeyID != as.KeyID():
+			return nil, refuse(ErrKeyID, "the active key is registered as "+k.ID+" under another kid or none, and would be refused beside a second one")
+		case k.Thumbprint() == key.Thumbprint() && k.KeyID == key.KeyID() && k.Status != Active:
+			return k, a.ActivateKey(ctx, p.AppID, k.ID)
+		}
+	}
+	return a.addKey(ctx, p.AppID, all, key)
+}
+
+// Activate makes an old key accepted again.
+func (p JWKS) Activate(ctx context.Context, as selfservice.Credential, r selfservice.Registration) error {
+	a := p.admin(as)
+	k, err := p.find(ctx, a, r)
+	switch {
+	case err != nil:
+		return p.verdict(err)
+	case k == nil:
+		return p.verdict(refuse(ErrNotFound, "the key has been deleted"))
+	case k.Status == Active:
+		return nil
+	}
+	return p.verdict(a.ActivateKey(ctx, p.AppID, k.ID))
+}
+
+// Deactivate ends a key so that it can be activated again.
+func (p JWKS) Deactivate(ctx context.Context, as selfservice.Credential, r selfservice.Registration) error {
+	a := p.admin(as)
+	k, err := p.find(ctx, a, r)
+	if err != nil || k == nil || k.Status != Active {
+		return p.verdict(err)
+	}
+	return p.verdict(a.DeactivateKey(ctx, p.AppID, k.ID))
+}
+
+// Remove deletes a key. One that somebody has activated meanwhile is
+// deactivated before.
+func (p JWKS) Remove(ctx context.Context, as selfservice.Credential, r selfservice.Registration) error {
+	a := p.admin(as)
+	k, err := p.find(ctx, a, r)
+	if err != nil || k == nil {
+		return p.verdict(err)
+	}
+	if k.Status == Active {
+		if err := a.DeactivateKey(ctx, p.AppID, k.ID); err != nil {
+			return p.verdict(err)
+		}
+	}
+	return p.verdict(a.DeleteKey(ctx, p.AppID, k.ID))
+}
+
+// find returns the registered key, nil if there is none. It goes by the
+// thumbprint: an adopted key has no ID yet, and when the app is written all
+// keys get new ones.
+func (p JWKS) find(ctx context.Context, a *Admin, r selfservice.Registration) (*Key, error) {
+	all, err := a.Keys(ctx, p.AppID)
+	i := slices.IndexFunc(all, func(k Key) bool {
+		if r.Fingerprint == "" {
+			return r.ID != "" && k.ID == r.ID
+		}
+		return k.Thumbprint() == r.Fingerprint
+	})
+	if err != nil || i < 0 {
+		return nil, err
+	}
+	return &all[i], nil
+}

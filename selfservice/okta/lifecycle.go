@@ -1,0 +1,105 @@
+package okta
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+)
+
+// Status of a registered credential.
+type Status string
+
+// The two that there are. Every active credential is accepted.
+const (
+	Active   Status = "ACTIVE"
+	Inactive Status = "INACTIVE"
+)
+
+// family is one of the two kinds of credentials that an app can have; they are
+// handled alike.
+type family string
+
+const (
+	secrets family = "secrets"
+	jwks    family = "jwks"
+)
+
+// entry is what the two kinds have in common.
+type entry struct {
+	ID     string `json:"id"`
+	Status Status `json:"status"`
+}
+
+func (a *Admin) entries(ctx context.Context, appID string, of family) ([]entry, error) {
+	var list []entry
+	add := func(id string, s Status) { list = append(list, entry{id, s}) }
+	if of == secrets {
+		all, err := a.Secrets(ctx, appID)
+		for _, s := range all {
+			add(s.ID, s.Status)
+		}
+		return list, err
+	}
+	all, err := a.Keys(ctx, appID)
+	for _, k := range all {
+		add(k.ID, k.Status)
+	}
+	return list, err
+}
+
+// change activates, deactivates or deletes one credential. After a refusal it
+// looks whether that was done before, and else says what is in the way.
+func (a *Admin) change(ctx context.Context, appID string, of family, id, action string) error {
+	elements, method := []string{"credentials", string(of), id, "lifecycle", action}, http.MethodPost
+	if action == deletion {
+		elements, method = elements[:3], http.MethodDelete
+	}
+	path, err := appPath(appID, elements...)
+	if err != nil {
+		return err
+	}
+	err = a.call(ctx, method, path, nil, nil)
+	var refused *Error
+	if !errors.As(err, &refused) || !errors.Is(err, ErrNotFound) && !refused.isRule() {
+		return err
+	}
+	list, listErr := a.entries(ctx, appID, of)
+	if listErr != nil {
+		return errors.Join(err, listErr)
+	}
+	return refused.settle(list, id, action)
+}
+
+const (
+	activate   = "activate"
+	deactivate = "deactivate"
+	deletion   = "" // has no path of its own
+)
+
+// isRule tells a refusal by one of Okta's rules, which all look alike.
+func (e *Error) isRule() bool { return e.Status == http.StatusBadRequest && e.Rule == ErrRefused }
+
+// settle returns nil if the change is there, and else why it is not.
+func (e *Error) settle(list []entry, id, action string) error {
+	i := slices.IndexFunc(list, func(c entry) bool { return c.ID == id })
+	active := 0
+	for _, c := range list {
+		if c.Status == Active {
+			active++
+		}
+	}
+	switch {
+	case i < 0 && action == deletion:
+		return nil
+	case i < 0:
+		return e.because(ErrNotFound, "")
+	case action == activate && list[i].Status == Active, action == deactivate && list[i].Status == Inactive:
+		return nil
+	case action == deletion && list[i].Status == Active:
+		return e.because(ErrActive, "")
+	case action == deactivate && active == 1:
+		return e.because(ErrLastActive, "add another one and see that it works before this one goes")
+	}
+	return e
+}

@@ -1,0 +1,59 @@
+package okta
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/nokkel/nokkel/selfservice/internal/rest"
+)
+
+// limits turns Okta's headers of a rate limit into Retry-After (RFC 9110
+// §10.2.3), which is what the rest of this module waits for.
+type limits struct{ base http.RoundTripper }
+
+func (t limits) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := t.base.RoundTrip(req)
+	if err != nil || resp.StatusCode != http.StatusTooManyRequests || resp.Header.Get("Retry-After") != "" {
+		return resp, err
+	}
+	if wait := limitWait(resp.Header, time.Now()); wait > 0 {
+		if resp.Header == nil {
+			resp.Header = make(http.Header)
+		}
+		resp.Header.Set("Retry-After", strconv.FormatInt(int64(wait/time.Second), 10))
+	}
+	return resp, nil
+}
+
+// concurrencyWait is how long to wait when too many requests were under way at
+// once: they end within seconds, and the reset time says nothing of them.
+const concurrencyWait = time.Second
+
+// limitWait is how long to wait after a 429, in whole seconds: until
+// X-Rate-Limit-Reset by the server's own clock, and one more. Zero where the
+// server does not say.
+func limitWait(h http.Header, now time.Time) time.Duration {
+	if concurrency(h) {
+		return concurrencyWait
+	}
+	reset, err := strconv.ParseInt(h.Get("X-Rate-Limit-Reset"), 10, 64)
+	if err != nil {
+		return 0
+	}
+	if date, err := http.ParseTime(h.Get("Date")); err == nil {
+		now = date
+	}
+	const longest = int64(rest.MaxRetryAfter / time.Second)
+	seconds := reset - now.Unix()
+	if reset > now.Unix()+longest { // also where the difference would overflow
+		seconds = longest
+	}
+	return time.Duration(max(seconds, 0)+1) * time.Second
+}
+
+// concurrency tells the limit of simultaneous requests from that of requests a
+// minute: it has no numbers.
+func concurrency(h http.Header) bool {
+	return h.Get("X-Rate-Limit-Limit") == "0" && h.Get("X-Rate-Limit-Remaining") == "0"
+}

@@ -1,0 +1,75 @@
+package oktatest
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// The buckets that requests are counted in.
+const (
+	bucketApps  = "/api/v1/apps" // and all credentials
+	bucketApp   = "/api/v1/apps/{id}"
+	bucketToken = "/oauth2/v1/token"
+)
+
+type bucket struct {
+	start time.Time
+	count int
+}
+
+// limited answers if there are too many requests in this minute.
+func (s *Server) limited(w http.ResponseWriter, name string) bool {
+	now := time.Now()
+	w.Header().Set("Date", now.UTC().Format(http.TimeFormat))
+	s.made++
+	w.Header().Set("X-Okta-Request-Id", "req"+strconv.Itoa(s.made))
+	b := s.buckets[name]
+	if b == nil || now.Sub(b.start) >= time.Minute {
+		b = &bucket{start: now}
+		s.buckets[name] = b
+	}
+	b.count++
+	limit := 600
+	if s.Limit > 0 {
+		limit = s.Limit
+	}
+	w.Header().Set("X-Rate-Limit-Limit", strconv.Itoa(limit))
+	w.Header().Set("X-Rate-Limit-Remaining", strconv.Itoa(max(limit-b.count, 0)))
+	w.Header().Set("X-Rate-Limit-Reset", strconv.FormatInt(b.start.Add(time.Minute).Unix(), 10))
+	if s.Limit == 0 || b.count <= s.Limit {
+		return false
+	}
+	s.tooMany(w)
+	return true
+}
+
+func (s *Server) tooMany(w http.ResponseWriter) {
+	if s.Doubts.NonceOnLimit {
+		w.Header().Set("DPoP-Nonce", s.nonce())
+	}
+	fail(w, http.StatusTooManyRequests, "E0000047", "API call exceeded rate limit due to too many requests.")
+}
+
+// under counts the requests that are under way, and makes the faults.
+func (s *Server) under(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		n := s.underWay.Add(1)
+		defer s.underWay.Add(-1)
+		if s.Concurrent > 0 && n > int64(s.Concurrent) {
+			now := time.Now()
+			w.Header().Set("Date", now.UTC().Format(http.TimeFormat))
+			w.Header().Set("X-Rate-Limit-Limit", "0")
+			w.Header().Set("X-Rate-Limit-Remaining", "0")
+			w.Header().Set("X-Rate-Limit-Reset", strconv.FormatInt(now.Add(time.Minute).Unix(), 10))
+			s.tooMany(w)
+			return
+		}
+		if i := s.faults.Load(); i != nil {
+			if f := i.f(int(i.n.Add(1)), r); f != nil && f.apply(w, r, next) {
+				return
+			}
+		}
+		next(w, r)
+	}
+}

@@ -1,0 +1,210 @@
+package oktatest
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"slices"
+	"time"
+
+	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/okta"
+)
+
+// Role is the administrator role of a service app.
+type Role string
+
+// The roles that there are here. Only a super administrator changes the
+// credentials of an app that has been granted okta.* scopes.
+const (
+	NoRole     Role = ""
+	AppAdmin   Role = "APP_ADMIN"
+	Custom     Role = "CUSTOM" // manages apps, and is not shown client secrets
+	SuperAdmin Role = "SUPER_ADMIN"
+)
+
+// App is an app to begin with.
+type App struct {
+	ID       string            // empty: one is made
+	ClientID string            // empty: the ID
+	Method   okta.Method       // empty: private_key_jwt with Keys or KeysURL, else client_secret_basic
+	Secret   keys.Secret       // of a method that uses one; zero: one is made
+	Keys     []*keys.PublicKey // stored
+	KeysURL  string            // where keys are fetched
+	Service  bool              // it may use the client credentials grant
+	DPoP     bool              // its token requests need a proof
+	Scopes   []string          // okta.* scopes that it was granted
+	Role     Role
+}
+
+// apps are all that there are; behind a pointer, which fmt does not follow
+// twice.
+type apps struct{ all []*app }
+
+// app is an app as it is now, and as the nodes know it.
+type app struct {
+	id       string
+	document map[string]any // all but the credentials below
+	secrets  []credential
+	keys     []credential
+	scopes   []string
+	role     Role
+	history  []view // oldest first; the last one is now
+	cache    map[int]*fetched
+
+	caller caller // of the request that is answered
+}
+
+// credential is a secret or a key.
+type credential struct {
+	id               string
+	value            string         // of a secret
+	jwk              map[string]any // of a key
+	active           bool
+	created, updated time.Time
+}
+
+// view is what is proved against.
+type view struct {
+	at      time.Time
+	method  okta.Method
+	secrets []credential
+	keys    []credential
+	url     string
+}
+
+func (a *app) oauth(part string) map[string]any {
+	outer, _ := a.document[part].(map[string]any)
+	inner, _ := outer["oauthClient"].(map[string]any)
+	return inner
+}
+
+func text(m map[string]any, name string) string {
+	s, _ := m[name].(string)
+	return s
+}
+
+func (a *app) clientID() string { return text(a.oauth("credentials"), "client_id") }
+func (a *app) method() okta.Method {
+	return okta.Method(text(a.oauth("credentials"), "token_endpoint_auth_method"))
+}
+func (a *app) url() string { return text(a.oauth("settings"), "jwks_uri") }
+func (a *app) dpop() bool  { b, _ := a.oauth("settings")["dpop_bound_access_tokens"].(bool); return b }
+func (a *app) grants(grant string) bool {
+	list, _ := a.oauth("settings")["grant_types"].([]any)
+	return slices.Contains(list, any(grant))
+}
+
+func usesSecret(m okta.Method) bool {
+	return m == okta.MethodBasic || m == okta.MethodPost || m == okta.MethodSecretJWT
+}
+
+// changed lets the nodes learn of what the app is now.
+func (s *Server) changed(a *app) {
+	now := time.Now()
+	a.history = append(a.history, view{now, a.method(), slices.Clone(a.secrets), slices.Clone(a.keys), a.url()})
+	for len(a.history) > 1 && now.Sub(a.history[1].at) > time.Duration(s.Nodes)*s.Lag {
+		a.history = a.history[1:]
+	}
+}
+
+// known is the app as a node knows it.
+func (s *Server) known(a *app, node int) view {
+	latest := time.Now().Add(-time.Duration(node) * s.Lag)
+	for _, v := range slices.Backward(a.history) {
+		if !v.at.After(latest) {
+			return v
+		}
+	}
+	return a.history[0]
+}
+
+func (s *Server) nodes() int { return max(s.Nodes, 1) }
+
+// AddApp adds an app, which every node knows at once, and returns its ID.
+func (s *Server) AddApp(in App) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a := &app{id: in.ID, scopes: in.Scopes, role: in.Role, cache: map[int]*fetched{}}
+	if a.id == "" {
+		a.id = s.id("0oa")
+	}
+	if in.ClientID == "" {
+		in.ClientID = a.id
+	}
+	if in.Method == "" {
+		in.Method = okta.MethodBasic
+		if len(in.Keys) > 0 || in.KeysURL != "" {
+			in.Method = okta.MethodPrivateKey
+		}
+	}
+	grants, kind := []any{"authorization_code"}, "web"
+	if in.Service {
+		grants, kind = []any{"client_credentials"}, "service"
+	}
+	settings := map[string]any{"grant_types": grants, "response_types": []any{}, "application_type": kind, "dpop_bound_access_tokens": in.DPoP}
+	if in.KeysURL != "" {
+		settings["jwks_uri"] = in.KeysURL
+	}
+	a.document = map[string]any{
+		"name": "oidc_client", "label": "app " + a.id, "status": "ACTIVE", "signOnMode": "OPENID_CONNECT",
+		"credentials": map[string]any{
+			"oauthClient": map[string]any{"client_id": in.ClientID, "token_endpoint_auth_method": string(in.Method), "autoKeyRotation": true, "pkce_required": false},
+			"signing":     map[string]any{"kid": "oktas-own-" + a.id},
+		},
+		"settings": map[string]any{"oauthClient": settings, "notes": map[string]any{"admin": "kept"}},
+		"profile":  map[string]any{"a field of the customer's own": 1.5e300},
+	}
+	now := time.Now()
+	for _, k := range in.Keys {
+		var jwk map[string]any
+		json.Unmarshal(k.JWK(), &jwk)
+		a.keys = append(a.keys, credential{id: s.id("pks"), jwk: jwk, active: true, created: now, updated: now})
+	}
+	if usesSecret(in.Method) {
+		value := in.Secret.Reveal()
+		if value == "" {
+			value = generate()
+		}
+		a.secrets = append(a.secrets, credential{id: s.id("ocs"), value: value, active: true, created: now, updated: now})
+	}
+	s.apps.all = append(s.apps.all, a)
+	s.changed(a)
+	a.history[0].at = time.Time{}
+	return a.id
+}
+
+// generate makes a secret of 64 characters.
+func generate() string { return (rand.Text() + rand.Text() + rand.Text())[:64] }
+
+// Accepts is the server's own view: whether every node accepts the credential
+// of that fingerprint (selfservice.Credential) now.
+func (s *Server) Accepts(appID, fingerprint string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a := s.find(appID)
+	for node := range s.nodes() {
+		if !s.accepts(a, node, fingerprint) {
+			return false
+		}
+	}
+	return true
+}
+
+// Knows reports whether the credential of that fingerprint is registered and
+// active, whatever the nodes have heard of it.
+func (s *Server) Knows(appID, fingerprint string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.accepts(s.find(appID), 0, fingerprint)
+}
+
+func (s *Server) accepts(a *app, node int, fingerprint string) bool {
+	v := s.known(a, node)
+	if usesSecret(v.method) {
+		return slices.ContainsFunc(v.secrets, func(c credential) bool {
+			return c.active && selfservice.SecretFingerprint(keys.NewSecret(c.value)) == fingerprint
+		})
+	}
+	return slices.ContainsFunc(s.signing(a, v, node, ""), func(k signingKey) bool { return k.thumbprint() == fingerprint })
+}

@@ -1,0 +1,233 @@
+package okta
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/selfservice"
+)
+
+// MaxSecrets is how many client secrets an app can have, inactive ones
+// included.
+const MaxSecrets = 2
+
+// Lengths of a client secret, in printable ASCII characters.
+const (
+	minSecret    = 14
+	minJWTSecret = 32 // for client_secret_jwt
+	maxSecret    = 100
+)
+
+// Secret is one client secret of an app.
+type Secret struct {
+	ID          string
+	Status      Status
+	Value       keys.Secret // zero: not shown to this administrator
+	Hash        string      // "secret_hash": base64url of the first 16 bytes of SHA-256 of the value
+	Created     time.Time   // whole seconds; zero: not told
+	LastUpdated time.Time
+}
+
+// Fingerprint returns that of the value, as selfservice.Credential gives it;
+// empty when the value is not shown.
+func (s *Secret) Fingerprint() string { return selfservice.SecretFingerprint(s.Value) }
+
+// Is reports whether the secret has a fingerprint as selfservice.Credential
+// gives it. It goes by the hash when the value is not shown.
+func (s *Secret) Is(fingerprint string) bool {
+	if !s.Value.IsZero() {
+		return s.Fingerprint() == fingerprint
+	}
+	return s.Hash != "" && s.Hash == shortHash(fingerprint)
+}
+
+// shortHash returns the secret_hash of a secret of that fingerprint.
+func shortHash(fingerprint string) string {
+	sum, err := base64.RawURLEncoding.DecodeString(fingerprint)
+	if err != nil || len(sum) != sha256.Size {
+		return ""
+	}
+	return base64.RawURLEncoding.EncodeToString(sum[:16])
+}
+
+// UnmarshalJSON reads Okta's form of a secret.
+func (s *Secret) UnmarshalJSON(data []byte) error {
+	var in struct {
+		entry
+		times
+		Value string `json:"client_secret"`
+		Hash  string `json:"secret_hash"`
+	}
+	if err := json.Unmarshal(data, &in); err != nil {
+		return errors.New("okta: not a client secret") // the reason may quote it
+	}
+	*s = Secret{ID: in.ID, Status: in.Status, Value: keys.NewSecret(in.Value), Hash: in.Hash, Created: in.created(), LastUpdated: in.lastUpdated()}
+	return nil
+}
+
+// times are the dates of a credential.
+type times struct {
+	Created     string `json:"created"`
+	LastUpdated string `json:"lastUpdated"`
+}
+
+func (t times) created() time.Time     { return date(t.Created) }
+func (t times) lastUpdated() time.Time { return date(t.LastUpdated) }
+
+func date(text string) time.Time {
+	t, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return time.Time{}
+	}
+	return t.UTC()
+}
+
+// Secrets lists an app's client secrets, in no promised order. An app that
+// authenticates without one has none. Okta logs that they were read.
+func (a *Admin) Secrets(ctx context.Context, appID string) ([]Secret, error) {
+	path, err := appPath(appID, "credentials", string(secrets))
+	if err != nil {
+		return nil, err
+	}
+	var raw json.RawMessage
+	if err := a.call(ctx, http.MethodGet, path, nil, &raw); err != nil {
+		return nil, err
+	}
+	var list []Secret
+	if isObject(raw) { // {}: there are none
+		return nil, nil
+	}
+	if len(raw) > 0 && json.Unmarshal(raw, &list) != nil {
+		return nil, refuse(ErrMalformed, "the list of secrets")
+	}
+	return list, nil
+}
+
+// Secret reads one client secret.
+func (a *Admin) Secret(ctx context.Context, appID, secretID string) (*Secret, error) {
+	path, err := appPath(appID, "credentials", string(secrets), secretID)
+	if err != nil {
+		return nil, err
+	}
+	s := new(Secret)
+	return s, a.call(ctx, http.MethodGet, path, nil, s)
+}
+
+// GenerateSecret has Okta make another client secret, which is active at once.
+// What came of a call whose reply was lost, [Admin.Secrets] tells; AddSecret
+// needs no such care.
+func (a *Admin) GenerateSecret(ctx context.Context, appID string) (*Secret, error) {
+	s, refused, err := a.postSecret(ctx, appID, struct{}{})
+	if refused != nil {
+		return nil, a.noSecret(ctx, appID, "", refused)
+	}
+	return s, err
+}
+
+// AddSecret registers a client secret that was made here: 14 to 100 printable
+// ASCII characters, 32 at least for client_secret_jwt. Adding one that is
+// there and active is no error. With [ErrFull] there were two already.
+func (a *Admin) AddSecret(ctx context.Context, appID string, value keys.Secret) (*Secret, error) {
+	if err := checkSecret(value, minSecret); err != nil {
+		return nil, err
+	}
+	s, refused, err := a.postSecret(ctx, appID, map[string]string{"client_secret": value.Reveal(), "status": string(Active)})
+	if refused == nil {
+		return s, err
+	}
+	fingerprint := selfservice.SecretFingerprint(value)
+	list, err := a.Secrets(ctx, appID)
+	if err != nil {
+		return nil, errors.Join(refused, err)
+	}
+	for i := range list {
+		switch s := &list[i]; {
+		case !s.Is(fingerprint):
+		case s.Status == Active:
+			return s, nil
+		default:
+			return nil, refused.because(ErrInactive, s.ID)
+		}
+	}
+	return nil, a.noSecret(ctx, appID, value.Reveal(), refused)
+}
+
+func checkSecret(value keys.Secret, least int) error {
+	text := value.Reveal()
+	if len(text) < least || len(text) > maxSecret {
+		return refuse(ErrConfig, "a client secret of "+strconv.Itoa(len(text))+" characters, not of "+strconv.Itoa(least)+" to "+strconv.Itoa(maxSecret))
+	}
+	for _, c := range []byte(text) {
+		if c < 0x20 || c > 0x7e {
+			return refuse(ErrConfig, "a client secret with characters that are not printable ASCII")
+		}
+	}
+	return nil
+}
+
+// postSecret returns a refusal by one of Okta's rules apart from other errors.
+func (a *Admin) postSecret(ctx context.Context, appID string, body any) (*Secret, *Error, error) {
+	path, err := appPath(appID, "credentials", string(secrets))
+	if err != nil {
+		return nil, nil, err
+	}
+	text, err := json.Marshal(body)
+	if err != nil {
+		return nil, nil, err
+	}
+	s := new(Secret)
+	err = a.call(ctx, http.MethodPost, path, text, s)
+	var refused *Error
+	if errors.As(err, &refused) && refused.isRule() {
+		return nil, refused, err
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	return s, nil, nil
+}
+
+// noSecret says why a secret was not added.
+func (a *Admin) noSecret(ctx context.Context, appID, value string, refused *Error) error {
+	list, err := a.Secrets(ctx, appID)
+	if err != nil {
+		return errors.Join(refused, err)
+	}
+	if len(list) >= MaxSecrets {
+		return refused.because(ErrFull, "delete one of the two that nobody uses")
+	}
+	app, err := a.App(ctx, appID)
+	switch {
+	case err != nil:
+		return errors.Join(refused, err)
+	case !app.Method.usesSecret():
+		return refused.because(ErrMethod, "by "+string(app.Method))
+	case app.Method == MethodSecretJWT && value != "" && len(value) < minJWTSecret:
+		return refused.because(ErrConfig, "a client secret shorter than "+strconv.Itoa(minJWTSecret)+" characters for "+string(MethodSecretJWT))
+	}
+	return refused
+}
+
+// ActivateSecret makes a client secret accepted again.
+func (a *Admin) ActivateSecret(ctx context.Context, appID, secretID string) error {
+	return a.change(ctx, appID, secrets, secretID, activate)
+}
+
+// DeactivateSecret ends a client secret so that it can be activated again. The
+// only active one stays: [ErrLastActive].
+func (a *Admin) DeactivateSecret(ctx context.Context, appID, secretID string) error {
+	return a.change(ctx, appID, secrets, secretID, deactivate)
+}
+
+// DeleteSecret deletes an inactive client secret for good. Deleting one that is
+// gone is no error, an active one is [ErrActive].
+func (a *Admin) DeleteSecret(ctx context.Context, appID, secretID string) error {
+	return a.change(ctx, appID, secrets, secretID, deletion)
+}
