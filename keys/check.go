@@ -8,6 +8,7 @@ import (
 	"crypto/rsa"
 	"math/big"
 	"strconv"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -121,9 +122,9 @@ func checkKeyID(kid string) error {
 	if !utf8.ValidString(kid) {
 		return refuse(ErrMalformed, "kid is not UTF-8")
 	}
-	for _, r := range kid {
-		if r < 0x20 || r == 0x7f {
-			return refuse(ErrMalformed, "kid holds a control character")
+	for _, r := range kid { // it is shown to people: nothing that moves, hides or turns around what they read
+		if unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) {
+			return refuse(ErrMalformed, "kid holds a control or format character")
 		}
 	}
 	return nil
