@@ -74,6 +74,13 @@ func TestFailedAssertionShowsNoSecret(t *testing.T) {
 	assert.Equal(&hidden, *key, *other)
 	assert.NotEmpty(t, hidden.String())
 	assert.NotContains(t, hidden.String(), start)
+
+	const shared = "a shared secret of some length"
+	assert.Equal(&bare, &struct{ s string }{shared}, &struct{ s string }{"other"})
+	assert.Contains(t, bare.String(), shared)
+	assert.Equal(&hidden, keys.NewSecret(shared), keys.NewSecret("other"))
+	assert.Equal(&hidden, &struct{ s keys.Secret }{keys.NewSecret(shared)}, &struct{ s keys.Secret }{})
+	assert.NotContains(t, hidden.String(), shared)
 }
 
 func TestKeyPrintsAlgorithmAndID(t *testing.T) {

@@ -9,11 +9,11 @@ import (
 )
 
 // Secret is a shared client secret (RFC 6749 §2.3.1) that does not print
-// itself. The zero value is no secret. Secrets compare with [Secret.Equal].
+// itself, not even to reflection. The zero value is no secret. Secrets compare
+// with [Secret.Equal]; == and reflect.DeepEqual hold only between copies of one
+// Secret.
 type Secret struct {
-	// A pointer, because fmt does not ask the methods of an unexported field
-	// but walks into it: a pointer is where that walk ends.
-	value *string
+	value *func() string // into a func nobody can look; the pointer keeps Secrets comparable
 }
 
 // SecretSource gives the client secret of the moment. A [Secret] is one
@@ -27,7 +27,8 @@ func NewSecret(value string) Secret {
 	if value == "" {
 		return Secret{}
 	}
-	return Secret{&value}
+	reveal := func() string { return value }
+	return Secret{&reveal}
 }
 
 // Reveal returns the secret itself.
@@ -35,7 +36,7 @@ func (s Secret) Reveal() string {
 	if s.value == nil {
 		return ""
 	}
-	return *s.value
+	return (*s.value)()
 }
 
 // IsZero tells whether there is no secret.
