@@ -79,7 +79,7 @@ func (s *TokenSource) request(ctx context.Context, auth Authenticator) (*cached,
 // token counts the lifetime from before the request, when the server cannot
 // have begun to.
 func (s *TokenSource) token(a answer, key *keys.Key, asked time.Time) *Token {
-	t := &Token{AccessToken: keys.NewSecret(a.token), Type: a.typ, Scopes: slices.Clone(s.Scopes), Key: key, answer: &a.body}
+	t := &Token{AccessToken: keys.NewSecret(a.token), Type: a.typ, Scopes: slices.Clone(s.Scopes), Key: key, answer: keys.NewSecret(a.body)}
 	if a.scope != nil {
 		t.Scopes = strings.Fields(*a.scope)
 	}

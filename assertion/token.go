@@ -17,9 +17,7 @@ type Token struct {
 	Scopes      []string  // granted; those asked for when the server does not say (RFC 6749 §5.1)
 	Key         *keys.Key // the DPoP key, which makes every proof for this token; nil for a bearer token
 
-	// The answer, which holds this token and maybe others. A pointer to a
-	// string is where fmt stops whatever the verb; into one to a map it looks.
-	answer *string
+	answer keys.Secret // the whole body: it holds this token and maybe others
 }
 
 // Extra returns a member of the server's answer, such as HelseID's
@@ -34,9 +32,7 @@ func (t *Token) Extra(name string) any {
 }
 
 func (t *Token) members() (members map[string]json.RawMessage) {
-	if t.answer != nil {
-		json.Unmarshal([]byte(*t.answer), &members) // it was parsed before
-	}
+	json.Unmarshal([]byte(t.answer.Reveal()), &members) // it was parsed before; the zero Token has none
 	return members
 }
 
