@@ -59,7 +59,7 @@ func (t Table) Create(ctx context.Context) error {
 	// right to create even if there is nothing to do: what counts is the table.
 	_, err = t.DB.ExecContext(ctx, t.sql("SELECT name, version, state FROM {table} WHERE 1 = 0"))
 	if err != nil {
-		return fmt.Errorf("sqlstore: creating the table: %w", errors.Join(createErr, err))
+		return failed("creating the table", errors.Join(createErr, err))
 	}
 	return nil
 }
@@ -82,19 +82,19 @@ func (t Table) Names(ctx context.Context, prefix string) ([]string, error) {
 	// UTF-8 sorts like its runes, and no name holds the highest one.
 	rows, err := t.DB.QueryContext(ctx, t.sql("SELECT name FROM {table} WHERE name >= ? AND name < ? ORDER BY name"), prefix, prefix+string(utf8.MaxRune))
 	if err != nil {
-		return nil, fmt.Errorf("sqlstore: listing names: %w", err)
+		return nil, failed("listing names", err)
 	}
 	defer rows.Close()
 	var names []string
 	for rows.Next() {
 		var name string
 		if err := rows.Scan(&name); err != nil {
-			return nil, fmt.Errorf("sqlstore: listing names: %w", err)
+			return nil, failed("listing names", err)
 		}
 		names = append(names, name)
 	}
 	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("sqlstore: listing names: %w", err)
+		return nil, failed("listing names", err)
 	}
 	return names, nil
 }
@@ -121,7 +121,7 @@ func (r row) Load(ctx context.Context) ([]byte, string, error) {
 		return nil, "", nil
 	}
 	if err != nil {
-		return nil, "", fmt.Errorf("sqlstore: loading: %w", err)
+		return nil, "", failed("loading", err)
 	}
 	return blob, strconv.FormatInt(version, 10), nil
 }
@@ -164,11 +164,11 @@ func (r row) exec(ctx context.Context, next int64, statement string, args ...any
 		return "", selfservice.ErrConflict
 	}
 	if err != nil {
-		return "", fmt.Errorf("sqlstore: saving: %w", err)
+		return "", failed("saving", err)
 	}
 	changed, err := result.RowsAffected()
 	if err != nil {
-		return "", fmt.Errorf("sqlstore: saving: %w", err)
+		return "", failed("saving", err)
 	}
 	if changed == 0 {
 		return "", selfservice.ErrConflict
@@ -190,3 +190,19 @@ func checkText(name string) error {
 	}
 	return nil
 }
+
+// failed says during what err came about.
+func failed(during string, err error) error {
+	return &failure{"sqlstore: " + during + ": " + err.Error(), func() error { return err }}
+}
+
+// failure keeps the driver's error in a func, where nobody looks into it by
+// reflection: pgx's holds the whole configuration, password included.
+type failure struct {
+	text  string
+	cause func() error
+}
+
+func (f *failure) Error() string { return f.text }
+
+func (f *failure) Unwrap() error { return f.cause() }
