@@ -20,8 +20,11 @@ import (
 // Hides fails the test when any of the secrets (of 8 bytes or more) shows in
 // what fmt, encoding/json, slog or an error makes of value: of value itself,
 // of what it points to, and of either inside a struct (exported and not), a
-// slice and a map. It looks for the bytes as they are, in hex, in base64 of
-// both alphabets at any offset, and in decimal.
+// slice and a map; or in what a walk by reflection finds, which asks no methods
+// and follows every pointer, as testify does to show how two values differ. It
+// looks for the bytes as they are, in hex, in base64 of both alphabets at any
+// offset, and in decimal. The walk leaves out test doubles: types of packages
+// whose names end in "test".
 func Hides(t testing.TB, value any, secrets ...[]byte) {
 	t.Helper()
 	for how, text := range printed(value) {
@@ -58,7 +61,7 @@ func PackageHides(t testing.TB, values map[string][]any, secrets ...[]byte) {
 
 // printed returns every form in which value gets into logs, by name.
 func printed(value any) map[string]string {
-	texts := make(map[string]string)
+	texts := map[string]string{"a walk by reflection": reflected(value)}
 	add := func(place string, v any) {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
 			texts[place+" "+verb] = fmt.Sprintf(verb, v)

@@ -47,6 +47,9 @@ func TestHidesFindsLeaks(t *testing.T) {
 		"raw JSON":                {json.RawMessage(private), secrets},
 		"PEM, at a base64 offset": {string(pem), secrets},
 		"struct that leaks":       {struct{ key ed25519.PrivateKey }{key.Signer().(ed25519.PrivateKey)}, secrets},
+		"text behind pointers":    {&struct{ text **string }{new(new(string(private)))}, secrets},
+		"map behind a pointer":    {&struct{ m *map[any][]any }{&map[any][]any{"k": {string(private)}}}, secrets},
+		"bytes in an interface":   {&struct{ v any }{&struct{ b *[]byte }{&secrets[0]}}, secrets},
 	}
 	for name, leak := range leaks {
 		r := &recorder{TB: t}
@@ -54,6 +57,11 @@ func TestHidesFindsLeaks(t *testing.T) {
 		assert.True(t, r.failed, name)
 	}
 	Hides(t, key.PublicKey(), secrets...)
+	type ring struct{ next *ring }
+	loop := new(ring)
+	loop.next = loop
+	Hides(t, loop, secrets...)
+	Hides(t, &struct{ reveal func() []byte }{func() []byte { return secrets[0] }}, secrets...)
 }
 
 func TestExportedTypesListsThisPackage(t *testing.T) {
