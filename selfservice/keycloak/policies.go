@@ -162,6 +162,20 @@ func (p *Policy) read(c condition) bool {
 	return true
 }
 
+// SetPolicyEnabled turns a policy of the realm on or off and leaves the rest
+// of it as it is. Secrets that it let live on end with the next update of
+// their client after it is turned off.
+func (a *Admin) SetPolicyEnabled(ctx context.Context, name string, enabled bool) error {
+	a.policies.Lock()
+	defer a.policies.Unlock()
+	return policiesDocument().edit(ctx, a, name, func(old entry) (entry, error) {
+		if old == nil {
+			return nil, refuse(ErrNotFound, "no policy of that name")
+		}
+		return set(old, map[string]any{"enabled": enabled})
+	})
+}
+
 // DeletePolicy deletes a policy of the realm. Secrets that it let live on end
 // with the next update of their client.
 func (a *Admin) DeletePolicy(ctx context.Context, name string) error {

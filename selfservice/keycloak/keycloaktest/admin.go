@@ -3,6 +3,7 @@ package keycloaktest
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -172,7 +173,7 @@ func (s *Server) putClient(realm *realm, c *client, w http.ResponseWriter, r *ht
 		return
 	}
 	c.apply(body)
-	s.updated(realm, c)
+	s.made(realm, c)
 	delete(realm.cache, c.id)
 	answer(w, http.StatusNoContent, nil)
 }
@@ -189,6 +190,10 @@ func (s *Server) postRole(_ *realm, c *client, w http.ResponseWriter, r *http.Re
 	}
 	if json.NewDecoder(r.Body).Decode(&body) != nil || body.Name == "" {
 		failAdmin(w, http.StatusBadRequest, "role has no name")
+		return
+	}
+	if slices.Contains(c.defined, body.Name) {
+		failAdmin(w, http.StatusConflict, "Role with name "+body.Name+" already exists")
 		return
 	}
 	c.defined = append(c.defined, body.Name)
