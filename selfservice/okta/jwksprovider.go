@@ -74,58 +74,29 @@ func (p JWKS) register(ctx context.Context, a *Admin, as selfservice.Credential,
 
 // Activate makes an old key accepted again.
 func (p JWKS) Activate(ctx context.Context, as selfservice.Credential, r selfservice.Registration) error {
-	a := p.admin(as)
-	k, err := p.find(ctx, a, r)
-	switch {
-	case err != nil:
-		return p.verdict(err)
-	case k == nil:
-		return p.verdict(refuse(ErrNotFound, "the key has been deleted"))
-	case k.Status == Active:
-		return nil
-	}
-	return p.verdict(a.ActivateKey(ctx, p.AppID, k.ID))
+	return p.old().activate(ctx, as, r)
 }
 
 // Deactivate ends a key so that it can be activated again.
 func (p JWKS) Deactivate(ctx context.Context, as selfservice.Credential, r selfservice.Registration) error {
-	a := p.admin(as)
-	k, err := p.find(ctx, a, r)
-	if err != nil || k == nil || k.Status != Active {
-		return p.verdict(err)
-	}
-	return p.verdict(a.DeactivateKey(ctx, p.AppID, k.ID))
+	return p.old().deactivate(ctx, as, r)
 }
 
 // Remove deletes a key. One that somebody has activated meanwhile is
 // deactivated before.
 func (p JWKS) Remove(ctx context.Context, as selfservice.Credential, r selfservice.Registration) error {
-	a := p.admin(as)
-	k, err := p.find(ctx, a, r)
-	if err != nil || k == nil {
-		return p.verdict(err)
-	}
-	if k.Status == Active {
-		if err := a.DeactivateKey(ctx, p.AppID, k.ID); err != nil {
-			return p.verdict(err)
-		}
-	}
-	return p.verdict(a.DeleteKey(ctx, p.AppID, k.ID))
+	return p.old().remove(ctx, as, r)
 }
 
-// find returns the registered key, nil if there is none. It goes by the
-// thumbprint: an adopted key has no ID yet, and when the app is written all
-// keys get new ones.
-func (p JWKS) find(ctx context.Context, a *Admin, r selfservice.Registration) (*Key, error) {
+func (p JWKS) old() old { return old{p.Client, jwks, p.find} }
+
+// find goes by the thumbprint: an adopted key has no ID yet, and when the app
+// is written all keys get new ones.
+func (p JWKS) find(ctx context.Context, a *Admin, _ selfservice.Credential, r selfservice.Registration) (*entry, error) {
 	all, err := a.Keys(ctx, p.AppID)
-	i := slices.IndexFunc(all, func(k Key) bool {
-		if r.Fingerprint == "" {
-			return r.ID != "" && k.ID == r.ID
-		}
-		return k.Thumbprint() == r.Fingerprint
-	})
+	i := slices.IndexFunc(all, func(k Key) bool { return k.PublicKey != nil && k.Thumbprint() == r.Fingerprint })
 	if err != nil || i < 0 {
 		return nil, err
 	}
-	return &all[i], nil
+	return &entry{all[i].ID, all[i].Status}, nil
 }

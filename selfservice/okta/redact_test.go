@@ -45,11 +45,13 @@ func TestNoTypeShowsASecret(t *testing.T) {
 		"Client":         {own, client},
 		"Error":          {refused},
 		"JWKS":           {okta.JWKS{Client: own}},
+		"JWKSURL":        {okta.JWKSURL{Client: own}},
 		"Key":            {all},
 		"Loss":           {okta.Loss{ID: "ocs"}},
 		"Method":         {okta.MethodBasic},
 		"Org":            {org},
 		"Secret":         {secret, *secret},
+		"Secrets":        {okta.Secrets{Client: client}},
 		"Status":         {okta.Active},
 	}, append(keystest.Secrets(t, key), []byte(secret.Value.Reveal()), []byte("a-secret-that-nobody-may-see-1"), []byte(oktatest.APIToken))...)
 }

@@ -1,0 +1,53 @@
+package okta
+
+import (
+	"context"
+
+	"github.com/nokkel/nokkel/selfservice"
+)
+
+// old is how a credential of an earlier time is turned off, on again, and
+// deleted, which is the same for secrets and keys. It is found first: one that
+// was adopted has no ID, and nothing is asked of Okta without one.
+type old struct {
+	*Client
+	of   family
+	find func(ctx context.Context, a *Admin, as selfservice.Credential, r selfservice.Registration) (*entry, error) // nil: it is gone
+}
+
+func (o old) activate(ctx context.Context, as selfservice.Credential, r selfservice.Registration) error {
+	a := o.admin(as)
+	found, err := o.find(ctx, a, as, r)
+	switch {
+	case err != nil:
+		return o.verdict(err)
+	case found == nil:
+		return o.verdict(refuse(ErrNotFound, "the old credential has been deleted"))
+	case found.Status == Active:
+		return nil
+	}
+	return o.verdict(a.change(ctx, o.AppID, o.of, found.ID, activate))
+}
+
+func (o old) deactivate(ctx context.Context, as selfservice.Credential, r selfservice.Registration) error {
+	_, err := o.off(ctx, as, r)
+	return o.verdict(err)
+}
+
+func (o old) remove(ctx context.Context, as selfservice.Credential, r selfservice.Registration) error {
+	found, err := o.off(ctx, as, r)
+	if err == nil && found != nil {
+		err = o.admin(as).change(ctx, o.AppID, o.of, found.ID, deletion)
+	}
+	return o.verdict(err)
+}
+
+// off sees that the credential is inactive.
+func (o old) off(ctx context.Context, as selfservice.Credential, r selfservice.Registration) (*entry, error) {
+	a := o.admin(as)
+	found, err := o.find(ctx, a, as, r)
+	if err == nil && found != nil && found.Status == Active {
+		err = a.change(ctx, o.AppID, o.of, found.ID, deactivate)
+	}
+	return found, err
+}

@@ -1,0 +1,183 @@
+package okta
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/nokkel/nokkel/selfservice"
+)
+
+// Secrets rotates the client secret of an app: the next one is made and saved
+// here before Okta knows it, so no reply that is lost is missed. Okta has room
+// for two, which both work until the old one is deactivated.
+type Secrets struct {
+	*Client
+
+	// Yield reports whether a secret may be deleted that is in the way: both
+	// places are taken, and it is neither the active nor the next one. Inactive
+	// ones are asked about first. Nil: none is deleted, and the rotation waits
+	// with selfservice.ErrLimit until a person makes room.
+	//
+	// A secret that a person added may be in use. And it may be an old one of
+	// this Rotator's whose overlap has not ended, if rotations are made one
+	// right after the other: [Secret.Is] tells it by a Fingerprint of
+	// Status.Retiring.
+	Yield func(ctx context.Context, s Secret) bool
+}
+
+var (
+	_ selfservice.Registrar   = Secrets{}
+	_ selfservice.Switch      = Secrets{}
+	_ selfservice.Remover     = Secrets{}
+	_ selfservice.Independent = Secrets{}
+)
+
+// List returns the registered secrets.
+func (p Secrets) List(ctx context.Context, as selfservice.Credential) ([]selfservice.Registration, error) {
+	all, err := p.admin(as).Secrets(ctx, p.AppID)
+	if err != nil {
+		return nil, p.verdict(err)
+	}
+	list := make([]selfservice.Registration, len(all))
+	for i := range all {
+		list[i] = all[i].registration(as)
+	}
+	return list, nil
+}
+
+// registration has a fingerprint if the value is shown, or is known to be c.
+func (s *Secret) registration(c selfservice.Credential) selfservice.Registration {
+	r := selfservice.Registration{ID: s.ID, Fingerprint: s.Fingerprint(), Inactive: s.Status != Active, Created: s.Created}
+	if s.Is(c.Fingerprint()) {
+		r.Fingerprint = c.Fingerprint()
+	}
+	return r
+}
+
+// Register adds the secret, or activates it if it is registered and inactive.
+func (p Secrets) Register(ctx context.Context, as, c selfservice.Credential) (selfservice.Registration, error) {
+	a := p.admin(as)
+	s, err := p.register(ctx, a, as, c)
+	if errors.Is(err, ErrFull) && p.Verify(ctx, c) == nil {
+		return selfservice.Registration{Fingerprint: c.Fingerprint()}, nil // it is there, though it cannot be told which it is
+	}
+	if err != nil {
+		return selfservice.Registration{}, p.verdict(err)
+	}
+	return s.registration(c), nil
+}
+
+func (p Secrets) register(ctx context.Context, a *Admin, as, c selfservice.Credential) (*Secret, error) {
+	value, err := c.ClientSecret(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all, err := a.Secrets(ctx, p.AppID)
+	if err != nil {
+		return nil, err
+	}
+	for i := range all {
+		switch s := &all[i]; {
+		case !s.Is(c.Fingerprint()):
+		case s.Status == Active:
+			return s, nil
+		default:
+			return s, a.ActivateSecret(ctx, p.AppID, s.ID)
+		}
+	}
+	if len(all) >= MaxSecrets {
+		if err := p.makeRoom(ctx, a, as, all); err != nil {
+			return nil, err
+		}
+	}
+	return a.AddSecret(ctx, p.AppID, value)
+}
+
+// makeRoom deletes a secret that is not the active one, if Yield lets it.
+func (p Secrets) makeRoom(ctx context.Context, a *Admin, as selfservice.Credential, all []Secret) error {
+	slices.SortStableFunc(all, func(a, b Secret) int { return strings.Compare(string(b.Status), string(a.Status)) }) // inactive ones first
+	var others []string
+	for _, s := range all {
+		mine, err := told(all, &s, as)
+		switch {
+		case err != nil:
+			return err
+		case mine:
+			continue
+		case p.Yield == nil || !p.Yield(ctx, s):
+			others = append(others, s.ID+" ("+strings.ToLower(string(s.Status))+", created "+s.Created.Format("2006-01-02")+")")
+			continue
+		}
+		return p.drop(ctx, a, as, s)
+	}
+	return refuse(ErrFull, "besides the active one there is "+strings.Join(others, " and ")+": delete it if nobody uses it, or let Secrets.Yield say so")
+}
+
+// told reports whether s is the secret c, if that can be told: with the value
+// hidden it takes the hash, which is good if c has one of those listed.
+func told(all []Secret, s *Secret, c selfservice.Credential) (bool, error) {
+	known := slices.ContainsFunc(all, func(o Secret) bool { return o.Is(c.Fingerprint()) })
+	if s.Value.IsZero() && !known {
+		return false, refuse(ErrUnknown, "secret "+s.ID+": the administrator needs the permission okta.apps.clientCredentials.read")
+	}
+	return s.Is(c.Fingerprint()), nil
+}
+
+// drop deletes a secret and sees, while there is a way back, that the active
+// one works without it.
+func (p Secrets) drop(ctx context.Context, a *Admin, as selfservice.Credential, s Secret) error {
+	if s.Status == Active {
+		if err := p.Verify(ctx, as); err != nil {
+			return errors.Join(refuse(ErrFull, "secret "+s.ID+" stays, since the active one does not work now"), err)
+		}
+		if err := a.DeactivateSecret(ctx, p.AppID, s.ID); err != nil {
+			return err
+		}
+		if err := p.Verify(ctx, as); err != nil {
+			return errors.Join(refuse(ErrFull, "secret "+s.ID+" stays, since the active one does not work without it"), err, a.ActivateSecret(ctx, p.AppID, s.ID))
+		}
+	}
+	return a.DeleteSecret(ctx, p.AppID, s.ID)
+}
+
+// Activate makes an old secret accepted again.
+func (p Secrets) Activate(ctx context.Context, as selfservice.Credential, r selfservice.Registration) error {
+	return p.old().activate(ctx, as, r)
+}
+
+// Deactivate ends a secret so that it can be activated again.
+func (p Secrets) Deactivate(ctx context.Context, as selfservice.Credential, r selfservice.Registration) error {
+	return p.old().deactivate(ctx, as, r)
+}
+
+// Remove deletes a secret. One that somebody has activated meanwhile is
+// deactivated before.
+func (p Secrets) Remove(ctx context.Context, as selfservice.Credential, r selfservice.Registration) error {
+	return p.old().remove(ctx, as, r)
+}
+
+func (p Secrets) old() old { return old{p.Client, secrets, p.find} }
+
+// find goes by the value, or by its hash where the value is hidden. The ID is
+// the last resort: it may hold another value by now.
+func (p Secrets) find(ctx context.Context, a *Admin, as selfservice.Credential, r selfservice.Registration) (*entry, error) {
+	all, err := a.Secrets(ctx, p.AppID)
+	if err != nil {
+		return nil, err
+	}
+	i := slices.IndexFunc(all, func(s Secret) bool { return s.Is(r.Fingerprint) })
+	if i >= 0 {
+		return &entry{all[i].ID, all[i].Status}, nil
+	}
+	var untold error
+	for _, s := range all {
+		_, err := told(all, &s, as)
+		if err != nil && s.ID == r.ID {
+			return &entry{s.ID, s.Status}, nil
+		}
+		untold = errors.Join(untold, err)
+	}
+	return nil, untold
+}
