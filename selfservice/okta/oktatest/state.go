@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/nokkel/nokkel/keys"
@@ -25,16 +26,18 @@ const (
 
 // App is an app to begin with.
 type App struct {
-	ID       string            // empty: one is made
-	ClientID string            // empty: the ID
-	Method   okta.Method       // empty: private_key_jwt with Keys or KeysURL, else client_secret_basic
-	Secret   keys.Secret       // of a method that uses one; zero: one is made
-	Keys     []*keys.PublicKey // stored
-	KeysURL  string            // where keys are fetched
-	Service  bool              // it may use the client credentials grant
-	DPoP     bool              // its token requests need a proof
-	Scopes   []string          // okta.* scopes that it was granted
-	Role     Role
+	ID         string            // empty: one is made
+	ClientID   string            // empty: the ID
+	Method     okta.Method       // empty: private_key_jwt with Keys or KeysURL, else client_secret_basic
+	Secret     keys.Secret       // of a method that uses one; zero: one is made
+	Keys       []*keys.PublicKey // stored
+	KeysURL    string            // where keys are fetched
+	Bare       bool              // a lone key has neither kid nor use nor alg, as when it was written by hand
+	Encryption bool              // there is a key for encryption besides
+	Service    bool              // it may use the client credentials grant
+	DPoP       bool              // its token requests need a proof
+	Scopes     []string          // okta.* scopes that it was granted
+	Role       Role
 }
 
 // apps are all that there are; behind a pointer, which fmt does not follow
@@ -159,6 +162,15 @@ func (s *Server) AddApp(in App) string {
 	for _, k := range in.Keys {
 		var jwk map[string]any
 		json.Unmarshal(k.JWK(), &jwk)
+		if in.Bare {
+			delete(jwk, "kid")
+			delete(jwk, "alg")
+			jwk["use"] = nil
+		}
+		a.keys = append(a.keys, credential{id: s.id("pks"), jwk: jwk, active: true, created: now, updated: now})
+	}
+	if in.Encryption {
+		jwk := map[string]any{"kty": "RSA", "use": "enc", "kid": "encrypts", "e": "AQAB", "n": strings.Repeat("u", 342)}
 		a.keys = append(a.keys, credential{id: s.id("pks"), jwk: jwk, active: true, created: now, updated: now})
 	}
 	if usesSecret(in.Method) {

@@ -1,0 +1,175 @@
+package okta_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"net/http"
+	"testing"
+
+	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/okta"
+	"github.com/nokkel/nokkel/selfservice/okta/oktatest"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func document(t *testing.T, s *oktatest.Server, id string) map[string]any {
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+"/api/v1/apps/"+id, nil)
+	require.NoError(t, err)
+	req.Header.Set("Authorization", "SSWS "+oktatest.APIToken)
+	resp, err := http.DefaultClient.Do(req)
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	var app map[string]any
+	require.NoError(t, json.NewDecoder(resp.Body).Decode(&app))
+	return app
+}
+
+// TestAChangeOfMethodIsConfirmed: what it deletes is named by whoever asks for
+// it, all that this module does not know goes round, and no secret is sent.
+func TestAChangeOfMethodIsConfirmed(t *testing.T) {
+	server := oktatest.Start(t)
+	ctx, a := t.Context(), server.Admin()
+	first, second := keys.NewSecret("the-first-secret-of-the-app-1234"), keys.NewSecret("the-second-secret-of-the-app-123")
+	id := server.AddApp(oktatest.App{Secret: first})
+	added, err := a.AddSecret(ctx, id, second)
+	require.NoError(t, err)
+	before := document(t, server, id)
+	key := newKey(t)
+	toKeys := okta.Authentication{Method: okta.MethodPrivateKey, Keys: keys.Set{Keys: publicKeys(key)}}
+
+	sent := &recorder{base: http.DefaultTransport}
+	a = &okta.Admin{Org: okta.Org{URL: server.URL, Base: sent}, APIToken: keys.NewSecret(oktatest.APIToken)}
+	losses, err := a.Losses(ctx, id, toKeys)
+	require.NoError(t, err)
+	require.Len(t, losses, 2)
+	for _, confirmed := range [][]string{nil, {added.ID}, {"ocssomethingelse"}} {
+		err := a.SetAuthentication(ctx, id, toKeys, confirmed)
+		require.ErrorIs(t, err, okta.ErrUnconfirmed)
+		require.ErrorContains(t, err, losses[0].ID)
+	}
+	assert.Equal(t, before, document(t, server, id))
+	require.NoError(t, a.SetAuthentication(ctx, id, toKeys, []string{losses[0].ID, losses[1].ID}))
+	assert.True(t, server.Accepts(id, key.Thumbprint()))
+
+	after := document(t, server, id)
+	assert.Equal(t, before["profile"], after["profile"])
+	assert.Equal(t, before["settings"].(map[string]any)["notes"], after["settings"].(map[string]any)["notes"])
+	assert.Equal(t, before["credentials"].(map[string]any)["signing"], after["credentials"].(map[string]any)["signing"])
+	assert.Equal(t, true, after["credentials"].(map[string]any)["oauthClient"].(map[string]any)["autoKeyRotation"])
+
+	// A second key, and then a URL: all saved keys go.
+	_, err = a.AddKey(ctx, id, newKey(t).PublicKey())
+	require.NoError(t, err)
+	toURL := okta.Authentication{Method: okta.MethodPrivateKey, KeysURL: "https://app.example.no/jwks.json"}
+	require.ErrorIs(t, a.SetAuthentication(ctx, id, toURL, nil), okta.ErrUnconfirmed)
+	require.NoError(t, a.SetAuthentication(ctx, id, toURL, ids(t, a, id, toURL)))
+	app, err := a.App(ctx, id)
+	require.NoError(t, err)
+	assert.Equal(t, "https://app.example.no/jwks.json", app.KeysURL)
+	assert.Empty(t, app.Keys)
+	_, err = a.AddKey(ctx, id, key.PublicKey())
+	require.ErrorIs(t, err, okta.ErrMethod)
+	_, err = a.AddSecret(ctx, id, first)
+	require.ErrorIs(t, err, okta.ErrMethod)
+
+	// Back to stored keys, and to a secret, which Okta makes.
+	require.NoError(t, a.SetAuthentication(ctx, id, toKeys, nil))
+	toSecret := okta.Authentication{Method: okta.MethodPost}
+	require.NoError(t, a.SetAuthentication(ctx, id, toSecret, ids(t, a, id, toSecret)))
+	list, err := a.Secrets(ctx, id)
+	require.NoError(t, err)
+	require.Len(t, list, 1)
+	assert.NotZero(t, sent.puts)
+	for _, body := range sent.bodies {
+		assert.NotContains(t, body, "client_secret\"")
+		assert.NotContains(t, body, first.Reveal())
+	}
+	// Another method of the secret may change it (it has been seen to).
+	require.ErrorIs(t, a.SetAuthentication(ctx, id, okta.Authentication{Method: okta.MethodBasic}, nil), okta.ErrUnconfirmed)
+}
+
+func ids(t *testing.T, a *okta.Admin, id string, to okta.Authentication) (list []string) {
+	losses, err := a.Losses(t.Context(), id, to)
+	require.NoError(t, err)
+	for _, l := range losses {
+		list = append(list, l.ID)
+	}
+	return list
+}
+
+// recorder keeps the bodies of PUT requests.
+type recorder struct {
+	base   http.RoundTripper
+	puts   int
+	bodies []string
+}
+
+func (r *recorder) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.Method == http.MethodPut {
+		body, err := io.ReadAll(req.Body)
+		if err != nil {
+			return nil, err
+		}
+		r.puts++
+		r.bodies = append(r.bodies, string(body))
+		req.Body = io.NopCloser(bytes.NewReader(body))
+	}
+	return r.base.RoundTrip(req)
+}
+
+// TestAnEncryptionKeyStaysWhereItIs when the keys that sign are replaced.
+func TestAnEncryptionKeyStaysWhereItIs(t *testing.T) {
+	server := oktatest.Start(t)
+	ctx, a := t.Context(), server.Admin()
+	key := newKey(t)
+	id := server.AddApp(oktatest.App{Keys: publicKeys(key), Encryption: true})
+	list, err := a.Keys(ctx, id)
+	require.NoError(t, err)
+	require.Len(t, list, 2)
+	next := newKey(t)
+	to := okta.Authentication{Method: okta.MethodPrivateKey, Keys: keys.Set{Keys: publicKeys(key, next)}}
+	require.NoError(t, a.SetAuthentication(ctx, id, to, nil))
+	list, err = a.Keys(ctx, id)
+	require.NoError(t, err)
+	require.Len(t, list, 3)
+	registrations, err := okta.JWKS{Client: &okta.Client{Org: server.Org(), AppID: id, Admin: a}}.List(ctx, selfservice.Credential{})
+	require.NoError(t, err)
+	assert.Len(t, registrations, 2, "a key for encryption proves nobody")
+	for _, k := range list {
+		if k.Use == "enc" {
+			require.Error(t, a.DeactivateKey(ctx, id, k.ID))
+			require.ErrorIs(t, a.DeleteKey(ctx, id, k.ID), okta.ErrActive)
+		}
+	}
+}
+
+func TestNoSenselessAuthenticationIsSent(t *testing.T) {
+	a := &okta.Admin{Org: okta.Org{URL: "http://127.0.0.1:1"}, APIToken: keys.NewSecret("x")}
+	some := keys.Set{Keys: publicKeys(newKey(t))}
+	for _, to := range []okta.Authentication{
+		{}, {Method: "client_secret"}, {Method: okta.MethodPrivateKey}, {Method: okta.MethodPrivateKey, Keys: some, KeysURL: "https://a"},
+		{Method: okta.MethodBasic, Keys: some}, {Method: okta.MethodNone, KeysURL: "https://a"},
+	} {
+		require.ErrorIs(t, a.SetAuthentication(t.Context(), "0oa", to, nil), okta.ErrConfig)
+	}
+}
+
+// TestAnotherWriterInTheSameInstant is told and not taken for success.
+func TestAnotherWriterInTheSameInstant(t *testing.T) {
+	server := oktatest.Start(t)
+	ctx, other := t.Context(), server.Admin()
+	id := server.AddApp(oktatest.App{Keys: publicKeys(newKey(t))})
+	back := okta.Authentication{Method: okta.MethodPrivateKey, Keys: keys.Set{Keys: publicKeys(newKey(t))}}
+	a := &okta.Admin{APIToken: keys.NewSecret(oktatest.APIToken), Org: okta.Org{URL: server.URL, Base: roundTripper(func(r *http.Request) (*http.Response, error) {
+		resp, err := http.DefaultTransport.RoundTrip(r)
+		if r.Method == http.MethodPut {
+			require.NoError(t, other.SetAuthentication(ctx, id, back, ids(t, other, id, back)))
+		}
+		return resp, err
+	})}}
+	to := okta.Authentication{Method: okta.MethodPrivateKey, Keys: keys.Set{Keys: publicKeys(newKey(t))}}
+	require.ErrorIs(t, a.SetAuthentication(ctx, id, to, ids(t, a, id, to)), okta.ErrLost)
+}
