@@ -204,7 +204,7 @@ func TestDiscoverFollowsNoRedirect(t *testing.T) {
 }
 
 func TestDiscoverTakesHTTPOnLoopback(t *testing.T) {
-	for _, host := range []string{"http://localhost:1234", "http://127.0.0.1", "http://[::1]:80"} {
+	for _, host := range []string{"http://localhost:1234", "http://LOCALHOST", "http://127.0.0.1", "http://[::1]:80"} {
 		_, err := assertion.Discover(t.Context(), answering(200, metadata(host, nil)), host)
 		assert.NoError(t, err)
 	}

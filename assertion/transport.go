@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/nokkel/nokkel/internal/origin"
 )
 
 const maxForm = 1 << 20 // bytes; a token exchange may carry large tokens
@@ -91,7 +93,7 @@ func (t *Transport) accept(req *http.Request) (url.Values, error) {
 		return nil, err
 	case req.Response != nil:
 		return nil, refuse(ErrRedirect, "")
-	case originOf(req.URL) != originOf(endpoint):
+	case !origin.Same(req.URL, endpoint):
 		return nil, refuse(ErrOrigin, "")
 	}
 	b, err := io.ReadAll(io.LimitReader(body, maxForm+1))

@@ -4,13 +4,13 @@ package rest
 
 import (
 	"errors"
-	"net"
 	"net/http"
 	"net/url"
 	"strconv"
 	"time"
 
 	"github.com/nokkel/nokkel/assertion"
+	"github.com/nokkel/nokkel/internal/origin"
 	"github.com/nokkel/nokkel/selfservice"
 )
 
@@ -24,9 +24,7 @@ func SafeURL(raw string) (u *url.URL, ok bool) {
 	if err != nil || u.Host == "" || u.User != nil {
 		return nil, false
 	}
-	ip := net.ParseIP(u.Hostname())
-	loopback := u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
-	return u, u.Scheme == "https" || u.Scheme == "http" && loopback
+	return u, origin.Secure(u)
 }
 
 // RetryAfter reads Retry-After (RFC 9110 §10.2.3); zero where there is none. A

@@ -12,7 +12,7 @@ import (
 )
 
 func TestSafeURL(t *testing.T) {
-	for _, raw := range []string{"https://as.example.no", "https://as.example.no:8443/a?b", "http://localhost:8080", "http://127.0.0.1/", "http://[::1]:80/x"} {
+	for _, raw := range []string{"https://as.example.no", "https://as.example.no:8443/a?b", "http://localhost:8080", "http://LOCALHOST/", "http://127.0.0.1/", "http://[::1]:80/x"} {
 		u, ok := SafeURL(raw)
 		assert.True(t, ok, raw)
 		assert.Equal(t, raw, u.String())
