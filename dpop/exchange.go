@@ -1,14 +1,13 @@
 package dpop
 
 import (
+	"cmp"
 	"io"
-	"net"
 	"net/http"
-	"net/url"
 	"slices"
-	"strings"
 	"time"
 
+	"github.com/nokkel/nokkel/internal/origin"
 	"github.com/nokkel/nokkel/keys"
 )
 
@@ -49,17 +48,14 @@ func (x *exchange) locate() (err error) {
 	if u == nil {
 		return refuse(ErrURL, "there is none")
 	}
-	if x.origin, err = origin(u.Scheme, u.Host); err != nil {
+	if x.htu, err = targetURI(u, cmp.Or(x.req.Host, u.Host)); err != nil {
 		return err
 	}
-	host := x.req.Host
-	if host == "" {
-		host = u.Host
+	var ok bool
+	if x.origin, ok = origin.Of(u); !ok {
+		return refuse(ErrURL, "it has no host")
 	}
-	if x.htu, err = targetURI(u, host); err != nil {
-		return err
-	}
-	if !strings.HasPrefix(x.origin, "https:") && !loopback(u) {
+	if !origin.Secure(u) {
 		return refuse(ErrInsecure, "http is for this machine only")
 	}
 	// An http.Client gives each request that follows a redirect the answer
@@ -68,17 +64,11 @@ func (x *exchange) locate() (err error) {
 		if r = r.Response.Request; r == nil || r.URL == nil {
 			return refuse(ErrRedirect, "from an unknown origin")
 		}
-		if from, err := origin(r.URL.Scheme, r.URL.Host); err != nil || from != x.origin {
+		if !origin.Same(r.URL, u) {
 			return refuse(ErrRedirect, "to another origin")
 		}
 	}
 	return nil
-}
-
-func loopback(u *url.URL) bool {
-	host := u.Hostname()
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // send makes attempts until one is answered for good. A token that is not

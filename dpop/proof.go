@@ -17,7 +17,7 @@ import (
 // Proof is what one DPoP proof says (RFC 9449 §4.2).
 type Proof struct {
 	Method      string      // "htm", in the case it is sent in; empty: GET, as in net/http
-	URL         string      // "htu" is made of it: normalised (RFC 3986 §6.2), without query and fragment
+	URL         string      // "htu" is this as net/http sends it, without user, query and fragment
 	AccessToken keys.Secret // "ath" is its SHA-256; empty: none, as at a token endpoint
 	Nonce       string      // "nonce", as the server gave it; empty: none
 	IssuedAt    time.Time   // "iat", in whole seconds; zero: now
@@ -28,7 +28,7 @@ type Proof struct {
 // for one request: sign anew for each attempt. It fails with [ErrURL],
 // [ErrKey] or what the key's signer returns.
 func Sign(ctx context.Context, key *keys.Key, p Proof) (string, error) {
-	htu, err := normalise(p.URL)
+	htu, err := textTarget(p.URL)
 	if err != nil {
 		return "", err
 	}

@@ -73,7 +73,7 @@ func TestSignWithEveryAlgorithm(t *testing.T) {
 			assert.True(t, o.Key.IsPublic())
 			assert.Equal(t, k.Thumbprint(), o.thumbprint(t))
 			assert.Equal(t, "POST", o.HTM)
-			assert.Equal(t, "https://sts.example.no/connect/token", o.HTU)
+			assert.Equal(t, "https://Sts.Example.NO:443/connect/token", o.HTU)
 			assert.Equal(t, hash("t"), o.ATH)
 			assert.Equal(t, "n-1", o.Nonce)
 			assert.InDelta(t, 0, secondsFromNow(o.IAT), 2)

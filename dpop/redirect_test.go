@@ -96,7 +96,7 @@ func TestInClearToLoopbackOnly(t *testing.T) {
 		return nil, context.Canceled
 	})}
 	for url, allowed := range map[string]bool{
-		"http://localhost/": true, "http://127.0.0.1:81/": true, "http://127.9.9.9/": true, "http://[::1]/": true,
+		"http://localhost/": true, "http://LOCALHOST/": true, "http://127.0.0.1:81/": true, "http://127.9.9.9/": true, "http://[::1]/": true,
 		"http://a.example/": false, "http://10.0.0.1/": false, "http://localhost.example/": false, "http://127.0.0.1.example/": false,
 	} {
 		sent = false

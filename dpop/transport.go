@@ -38,6 +38,10 @@ type Discarder interface {
 // the HTTP client of golang.org/x/oauth2. With neither, nothing is sent:
 // [ErrKey].
 //
+// A proof names the URL as net/http sends it, byte by byte: a server that
+// compares it so finds what it received (RFC 9449 §4.3 lets one normalise). A
+// host that is not ASCII has to be in its xn-- form ([ErrURL]).
+//
 // A request is sent again, with a new proof, at most once for each of these,
 // since a server that answers so has not acted on it: a true use_dpop_nonce
 // challenge that came with a nonce; a proof refused when the server's Date,
