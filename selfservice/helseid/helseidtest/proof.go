@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4/json"
+	"github.com/nokkel/nokkel/internal/htu"
 )
 
 // proofValidity is how old a proof may be, besides the leeway.
@@ -51,7 +52,7 @@ func (s *Server) proof(r *http.Request, token, bound string, nonce bool) (jkt st
 	switch {
 	case c.Htm != r.Method:
 		return "", ProofMethod
-	case c.Htu != s.URL()+r.URL.EscapedPath():
+	case !htu.Matches(c.Htu, s.URL()+r.URL.EscapedPath()):
 		return "", ProofURL
 	case *c.Iat > now.Add(leeway).Unix() || *c.Iat < now.Add(-proofValidity-leeway).Unix():
 		return "", ProofTime

@@ -167,7 +167,9 @@ func TestTokenEndpointRefusesProofs(t *testing.T) {
 		"htm in lower case":     {proof(nil, object{"htm": "post"}), helseidtest.ProofMethod},
 		"HTU in capitals":       {proof(nil, object{"htu": nil, "HTU": s.server.URL() + tokenPath}), helseidtest.ProofURL},
 		"htu of another path":   {proof(nil, object{"htu": s.server.URL() + "/connect"}), helseidtest.ProofURL},
-		"htu with a query":      {proof(nil, object{"htu": s.server.URL() + tokenPath + "?x"}), helseidtest.ProofURL},
+		"htu without a host":    {proof(nil, object{"htu": tokenPath}), helseidtest.ProofURL},
+		"htu with a user":       {proof(nil, object{"htu": strings.Replace(s.server.URL(), "//", "//u@", 1) + tokenPath}), helseidtest.ProofURL},
+		"htu in other capitals": {proof(nil, object{"htu": s.server.URL() + strings.ToUpper(tokenPath)}), helseidtest.ProofURL},
 		"htu of another host":   {proof(nil, object{"htu": "https://helseid-sts.nhn.no" + tokenPath}), helseidtest.ProofURL},
 		"iat 10 s old":          {proof(nil, object{"iat": now - 10}), helseidtest.ProofTime},
 		"iat 10 s ahead":        {proof(nil, object{"iat": now + 10}), helseidtest.ProofTime},
@@ -189,6 +191,21 @@ func TestTokenEndpointRefusesProofs(t *testing.T) {
 		})
 	}
 	assert.Equal(t, 1, s.server.Counts().Tokens)
+}
+
+// TestRow14OtherSpellingsOfTheURL: "htu" is compared as RFC 9449 §4.3 asks.
+func TestRow14OtherSpellingsOfTheURL(t *testing.T) {
+	s := newStranger(t, nil)
+	s.meet()
+	for name, htu := range map[string]string{
+		"query and fragment": s.server.URL() + tokenPath + "?x#y",
+		"scheme":             strings.Replace(s.server.URL(), "http", "HTTP", 1) + tokenPath,
+		"dot segments":       s.server.URL() + "/x/.." + tokenPath,
+		"escaped":            s.server.URL() + strings.Replace(tokenPath, "token", "%74oken", 1),
+	} {
+		proof := s.proofFor("POST", tokenPath, "", nil, object{"htu": htu})
+		assert.Equal(t, 200, s.ask(s.form(s.assertion(nil, nil)), proof).status, name)
+	}
 }
 
 func TestTokenEndpointRefusesForms(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+	"github.com/nokkel/nokkel/internal/htu"
 )
 
 // proof checks the DPoP proof of a request (RFC 9449 §4.3) and returns the
@@ -47,19 +48,20 @@ func (s *Server) proof(r *http.Request, accessToken string) (jkt, problem string
 	switch {
 	case claims.Method != r.Method:
 		return "", "DPoP HTTP method mismatch"
-	case claims.URL != s.URL+r.URL.EscapedPath():
+	case !htu.Matches(claims.URL, s.URL+r.URL.EscapedPath()):
 		return "", "DPoP HTTP URL mismatch"
 	case issued.Add(10*time.Second + skew).Before(now), issued.Add(-skew).After(now):
 		return "", "DPoP proof is not active"
 	case accessToken != "" && claims.Hash != base64.RawURLEncoding.EncodeToString(sum[:]):
 		return "", "DPoP proof access token hash mismatch"
 	}
-	if !s.spend("proof "+claims.ID+" "+claims.URL, now.Add(10*time.Second+2*skew)) {
-		return "", "DPoP proof has already been used"
-	}
 	thumbprint, err := header.JSONWebKey.Thumbprint(crypto.SHA256)
 	if err != nil {
 		return "", "DPoP verification failure"
 	}
-	return base64.RawURLEncoding.EncodeToString(thumbprint), ""
+	jkt = base64.RawURLEncoding.EncodeToString(thumbprint)
+	if !s.spend("proof "+jkt+" "+claims.ID, now.Add(10*time.Second+2*skew)) { // whatever way htu is spelled
+		return "", "DPoP proof has already been used"
+	}
+	return jkt, ""
 }

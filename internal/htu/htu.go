@@ -1,0 +1,100 @@
+// Package htu compares the "htu" of a DPoP proof with the URL of a request as
+// a verifier should (RFC 9449 §4.3). Clients do not normalise; see package dpop.
+package htu
+
+import (
+	"net/url"
+	"strings"
+
+	"github.com/nokkel/nokkel/internal/origin"
+)
+
+// Matches reports whether claim names the URL of a request. Both are compared
+// without query and fragment, normalised by syntax and scheme (RFC 3986 §6.2.2,
+// §6.2.3): lower-case scheme and host, no default port, no escapes that need
+// not be, no dot segments, "/" for an empty path. What a path may mean to the
+// server (its case, "//", "%2F") counts.
+func Matches(claim, request string) bool {
+	c, ok := normalise(claim)
+	r, requestOK := normalise(request)
+	return ok && requestOK && c == r
+}
+
+// normalise takes absolute http and https URLs in ASCII, without user info and
+// IPv6 zone.
+func normalise(raw string) (string, bool) {
+	if strings.ContainsFunc(raw, notASCII) {
+		return "", false
+	}
+	u, err := url.Parse(raw)
+	if err != nil || u.User != nil || strings.ContainsFunc(u.Host, notASCII) || strings.Contains(u.Host, "%") {
+		return "", false
+	}
+	o, ok := origin.Of(u)
+	if !ok {
+		return "", false
+	}
+	path := u.EscapedPath() // u has a host, so this is empty or begins with a slash
+	if path == "" {
+		path = "/"
+	}
+	return o + removeDotSegments(normaliseEscapes(path)), true
+}
+
+func notASCII(c rune) bool { return c <= ' ' || c >= 0x7f }
+
+// normaliseEscapes decodes what need not be escaped and writes the other
+// escapes in upper case (RFC 3986 §6.2.2.1, §6.2.2.2). Every % of path is
+// followed by two hex digits.
+func normaliseEscapes(path string) string {
+	b := make([]byte, 0, len(path))
+	for i := 0; i < len(path); i++ {
+		if path[i] != '%' {
+			b = append(b, path[i])
+			continue
+		}
+		if c := unhex(path[i+1])<<4 | unhex(path[i+2]); unreserved(c) {
+			b = append(b, c)
+		} else {
+			b = append(b, '%', upperHex[c>>4], upperHex[c&15])
+		}
+		i += 2
+	}
+	return string(b)
+}
+
+// removeDotSegments is RFC 3986 §5.2.4 for a path that begins with a slash.
+func removeDotSegments(path string) string {
+	b := make([]byte, 0, len(path))
+	dots := false
+	for segment := range strings.SplitSeq(path[1:], "/") {
+		switch dots = segment == "." || segment == ".."; {
+		case !dots:
+			b = append(append(b, '/'), segment...)
+		case segment == "..":
+			b = b[:max(0, strings.LastIndexByte(string(b), '/'))]
+		}
+	}
+	if dots { // "/a/.." names the directory "/"
+		b = append(b, '/')
+	}
+	return string(b)
+}
+
+const upperHex = "0123456789ABCDEF"
+
+func unhex(c byte) byte {
+	switch {
+	case c >= 'a':
+		return c - 'a' + 10
+	case c >= 'A':
+		return c - 'A' + 10
+	}
+	return c - '0'
+}
+
+// unreserved is RFC 3986 §2.3.
+func unreserved(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' ||
+		c == '-' || c == '.' || c == '_' || c == '~'
+}
