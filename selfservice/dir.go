@@ -2,15 +2,12 @@ package selfservice
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
-	"path/filepath"
-	"runtime"
-	"strconv"
 	"syscall"
+
+	"github.com/nokkel/nokkel/internal/atomicfile"
 )
 
 // keepVersions is how many versions a [Dir] keeps, the current one included.
@@ -19,10 +16,18 @@ import (
 const keepVersions = 8
 
 // Dir is a [Store] in a directory of its own, named by its path, for any
-// number of goroutines and processes of one machine. The first Save makes the
-// directory, mode 0700; one that exists and is open to group or others is
-// refused with [ErrConfig], never changed: it may be somebody else's. Files
-// have mode 0600.
+// number of goroutines and processes of one machine that run as one user. The
+// first Save makes the directory, mode 0700, and files with mode 0600.
+//
+// Load and Save take only what nobody but this user can have written or read:
+// the directory and each file belong to the user the process runs as (root is
+// no exception: run a tool as the service's user), no mode has a bit for group
+// or others, and a file is a regular one, no link, of at most 4 MiB. Anything
+// else is a [*DirError], which is [ErrConfig], and is never changed: it may be
+// somebody else's. In Kubernetes an fsGroup opens every file to the group each
+// time a pod starts; set fsGroupChangePolicy: OnRootMismatch and give Dir a
+// directory below the volume's root. Windows has access lists instead of
+// modes; Dir leaves those to you.
 //
 // The file system must be a local one with hard links. Without hard links
 // Save fails with [ErrConfig]. Network file systems cache listings and so
@@ -43,14 +48,22 @@ type Dir string
 
 // Load implements [Store].
 func (d Dir) Load(ctx context.Context) (blob []byte, version string, err error) {
-	n, raw, older, err := d.newest(ctx)
+	if err := ctx.Err(); err != nil {
+		return nil, "", err
+	}
+	f, err := d.open()
+	if f == nil || err != nil {
+		return nil, "", err
+	}
+	defer f.root.Close()
+	n, raw, older, err := f.newest(ctx)
 	if err != nil || n == 0 {
 		return nil, "", err
 	}
 	version = dirVersion(n, raw)
 	blob, ok := decodeState(raw)
 	for i := len(older) - 1; !ok && i >= 0; i-- {
-		raw, err := os.ReadFile(d.file(older[i]))
+		raw, err := f.read(older[i])
 		if errors.Is(err, fs.ErrNotExist) {
 			return d.Load(ctx) // cleaned up, so there are newer ones
 		}
@@ -65,7 +78,7 @@ func (d Dir) Load(ctx context.Context) (blob []byte, version string, err error) 
 	// Another process may have linked the file and not yet synced it. Our
 	// caller acts on what it reads (registers the key, say), so it has to
 	// survive a crash of the machine from here on.
-	if err := syncDir(string(d)); err != nil {
+	if err := f.sync(); err != nil {
 		return nil, "", err
 	}
 	return blob, version, nil
@@ -100,37 +113,68 @@ func (d Dir) Load(ctx context.Context) (blob []byte, version string, err error) 
 
 // Save implements [Store].
 func (d Dir) Save(ctx context.Context, blob []byte, version string) (newVersion string, err error) {
-	// This first look only spares the disk a write that cannot win.
-	n, err := d.expect(ctx, version)
+	if err := ctx.Err(); err != nil {
+		return "", err
+	}
+	f, err := d.open()
+	if f == nil && err == nil {
+		f, err = d.create(version)
+	}
 	if err != nil {
 		return "", err
 	}
-	if err := d.prepare(); err != nil {
+	defer f.root.Close()
+	// This first look only spares the disk a write that cannot win.
+	n, err := f.expect(ctx, version)
+	if err != nil {
 		return "", err
 	}
 	raw := encodeState(blob)
-	tmp, err := d.writeTemp(n+1, raw)
+	if len(raw) > maxStateFile {
+		return "", &DirError{Path: f.file(n + 1), Rule: ErrFileSize}
+	}
+	tmp, err := f.writeTemp(n+1, raw)
 	if err != nil {
 		return "", err
 	}
-	defer os.Remove(tmp)
-	if _, err := d.expect(ctx, version); err != nil {
+	defer f.root.Remove(tmp)
+	if _, err := f.expect(ctx, version); err != nil {
 		return "", err
 	}
-	if err := d.publish(ctx, tmp, n+1, version); err != nil {
+	if err := f.publish(ctx, tmp, n+1, version); err != nil {
 		return "", err
 	}
-	d.clean(n + 1)
+	f.clean(n + 1)
 	return dirVersion(n+1, raw), nil
+}
+
+// create makes the directory for a first version.
+func (d Dir) create(version string) (*folder, error) {
+	if version != "" {
+		return nil, ErrConflict
+	}
+	if err := atomicfile.MkdirAll(string(d)); err != nil {
+		return nil, err
+	}
+	f, err := d.open()
+	if f == nil && err == nil {
+		err = &fs.PathError{Op: "open", Path: string(d), Err: fs.ErrNotExist} // somebody removes it
+	}
+	return f, err
 }
 
 // Damaged returns the paths of the files whose checksum is wrong, oldest
 // first. They are never removed by Dir.
 func (d Dir) Damaged() ([]string, error) {
-	versions, _, err := d.list()
+	f, err := d.open()
+	if f == nil || err != nil {
+		return nil, err
+	}
+	defer f.root.Close()
+	versions, _, err := f.list()
 	var damaged []string
 	for _, n := range versions {
-		raw, readErr := os.ReadFile(d.file(n))
+		raw, readErr := f.read(n)
 		if errors.Is(readErr, fs.ErrNotExist) {
 			continue
 		}
@@ -138,7 +182,7 @@ func (d Dir) Damaged() ([]string, error) {
 			return nil, readErr
 		}
 		if _, ok := decodeState(raw); !ok {
-			damaged = append(damaged, d.file(n))
+			damaged = append(damaged, f.file(n))
 		}
 	}
 	return damaged, err
@@ -146,18 +190,18 @@ func (d Dir) Damaged() ([]string, error) {
 
 // newest returns the number and content of the highest version, 0 when there
 // is none, and the numbers below it in ascending order.
-func (d Dir) newest(ctx context.Context) (n uint64, raw []byte, older []uint64, err error) {
+func (f *folder) newest(ctx context.Context) (n uint64, raw []byte, older []uint64, err error) {
 	for missing := uint64(0); ; missing = n {
 		if err := ctx.Err(); err != nil {
 			return 0, nil, nil, err
 		}
-		versions, _, err := d.list()
+		versions, _, err := f.list()
 		if err != nil || len(versions) == 0 {
 			return 0, nil, nil, err
 		}
 		last := len(versions) - 1
 		n, older = versions[last], versions[:last]
-		raw, err = os.ReadFile(d.file(n))
+		raw, err = f.read(n)
 		// Gone since the listing: eight newer ones have been made. If it is
 		// the highest still, it is not a file that can be read.
 		if !errors.Is(err, fs.ErrNotExist) || n == missing {
@@ -168,8 +212,8 @@ func (d Dir) newest(ctx context.Context) (n uint64, raw []byte, older []uint64, 
 
 // expect returns the number of the current version if version is its name,
 // and ErrConflict otherwise.
-func (d Dir) expect(ctx context.Context, version string) (uint64, error) {
-	n, raw, _, err := d.newest(ctx)
+func (f *folder) expect(ctx context.Context, version string) (uint64, error) {
+	n, raw, _, err := f.newest(ctx)
 	if err == nil && version != dirVersion(n, raw) {
 		err = ErrConflict
 	}
@@ -177,17 +221,18 @@ func (d Dir) expect(ctx context.Context, version string) (uint64, error) {
 }
 
 // publish makes the temporary file version n, for good when it returns nil.
-func (d Dir) publish(ctx context.Context, tmp string, n uint64, version string) error {
+func (f *folder) publish(ctx context.Context, tmp string, n uint64, version string) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	err := os.Link(tmp, d.file(n))
+	err := f.root.Link(tmp, stateName(n))
 	if err == nil {
-		return syncDir(string(d))
+		return f.sync()
 	}
-	if _, now := d.expect(ctx, version); errors.Is(now, ErrConflict) {
+	if _, now := f.expect(ctx, version); errors.Is(now, ErrConflict) {
 		return ErrConflict // somebody has been faster: EEXIST, or ENOENT from the cleaner
 	}
+	err = f.failed(err)
 	if errors.Is(err, errors.ErrUnsupported) || errors.Is(err, syscall.EPERM) {
 		return fmt.Errorf("%w: the file system of a Dir must have hard links: %w", ErrConfig, err)
 	}
@@ -197,8 +242,8 @@ func (d Dir) publish(ctx context.Context, tmp string, n uint64, version string) 
 // clean removes what version n has made superfluous, in the order that Save
 // explains. What cannot be removed now is left to the next Save: this one
 // has succeeded.
-func (d Dir) clean(n uint64) {
-	versions, temps, err := d.list()
+func (f *folder) clean(n uint64) {
+	versions, temps, err := f.list()
 	if err != nil {
 		return
 	}
@@ -206,7 +251,7 @@ func (d Dir) clean(n uint64) {
 		if t.number > n {
 			continue
 		}
-		if err := os.Remove(filepath.Join(string(d), t.name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := f.root.Remove(t.name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return
 		}
 	}
@@ -214,50 +259,10 @@ func (d Dir) clean(n uint64) {
 		if v+keepVersions > n {
 			return
 		}
-		if raw, err := os.ReadFile(d.file(v)); err != nil {
+		if raw, err := f.read(v); err != nil {
 			continue
 		} else if _, sound := decodeState(raw); sound {
-			os.Remove(d.file(v))
+			f.root.Remove(stateName(v))
 		}
 	}
-}
-
-// prepare makes the directory, or refuses one that others can look into.
-func (d Dir) prepare() error {
-	info, err := os.Stat(string(d))
-	if errors.Is(err, fs.ErrNotExist) {
-		return makeDir(filepath.Clean(string(d)))
-	}
-	// Windows has access lists, and Go makes up the mode there.
-	if err == nil && info.Mode().Perm()&0o077 != 0 && runtime.GOOS != "windows" {
-		return fmt.Errorf("%w: %s holds private keys and has mode %04o: give Dir a directory of its own with mode 0700", ErrConfig, d, info.Mode().Perm())
-	}
-	return err
-}
-
-// makeDir makes a directory and its parents, and sees that the names survive
-// a crash.
-func makeDir(path string) error {
-	err := os.Mkdir(path, 0o700)
-	parent := filepath.Dir(path)
-	if errors.Is(err, fs.ErrNotExist) && parent != path {
-		if err := makeDir(parent); err != nil {
-			return err
-		}
-		err = os.Mkdir(path, 0o700)
-	}
-	if err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	return syncDir(parent)
-}
-
-// dirVersion names a version by its number and its content: a number may come
-// back when somebody empties the directory, the name does not.
-func dirVersion(n uint64, raw []byte) string {
-	if n == 0 {
-		return ""
-	}
-	sum := sha256.Sum256(raw)
-	return strconv.FormatUint(n, 10) + fmt.Sprintf("-%x", sum[:8])
 }

@@ -2,7 +2,6 @@ package selfservice
 
 import (
 	"context"
-	"os"
 	"strings"
 	"testing"
 
@@ -44,13 +43,22 @@ func TestDirLateWriter(t *testing.T) {
 					break
 				}
 				require.ErrorIs(t, err, ErrConflict, "before step %d, %d others", step, others)
-				versions, temps, err := d.list()
+				versions, temps, err := opened(t, d).list()
 				require.NoError(t, err)
 				assert.Len(t, versions, min(before+others, keepVersions), "nothing came back")
 				assert.Empty(t, temps)
 			}
 		}
 	}
+}
+
+func opened(t *testing.T, d Dir) *folder {
+	t.Helper()
+	f, err := d.open()
+	require.NoError(t, err)
+	require.NotNil(t, f)
+	t.Cleanup(func() { f.root.Close() })
+	return f
 }
 
 func saveTimes(t *testing.T, d Dir, times int, version string) string {
@@ -68,10 +76,11 @@ func saveTimes(t *testing.T, d Dir, times int, version string) string {
 func TestDirLateCleaner(t *testing.T) {
 	d := Dir(t.TempDir() + "/key")
 	version := saveTimes(t, d, 20, "")
-	tmp, err := d.writeTemp(21, encodeState([]byte("next")))
+	f := opened(t, d)
+	tmp, err := f.writeTemp(21, encodeState([]byte("next")))
 	require.NoError(t, err)
-	d.clean(12)
-	require.NoError(t, d.publish(t.Context(), tmp, 21, version))
+	f.clean(12)
+	require.NoError(t, f.publish(t.Context(), tmp, 21, version))
 	blob, _, err := d.Load(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, "next", string(blob))
@@ -102,7 +111,7 @@ func FuzzStateName(f *testing.F) {
 		n, temp := parseName(name)
 		written, _, found := strings.Cut(name, ".tmp-")
 		if n > 0 {
-			assert.Equal(t, "d"+string(os.PathSeparator)+written, Dir("d").file(n))
+			assert.Equal(t, written, stateName(n))
 			assert.Equal(t, found, temp)
 		}
 	})

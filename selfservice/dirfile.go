@@ -4,12 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -40,9 +35,7 @@ type tempFile struct {
 	number uint64
 }
 
-func (d Dir) file(n uint64) string {
-	return filepath.Join(string(d), "state-"+strconv.FormatUint(n, 10))
-}
+func stateName(n uint64) string { return "state-" + strconv.FormatUint(n, 10) }
 
 // parseName reads the name of a version ("state-7") or of a temporary file
 // ("state-7.tmp-1234"). Everything else in the directory is not ours: 0.
@@ -59,46 +52,12 @@ func parseName(name string) (number uint64, temp bool) {
 	return n, temp
 }
 
-// list returns the versions in ascending order and the temporary files. A
-// directory that does not exist is empty.
-func (d Dir) list() (versions []uint64, temps []tempFile, err error) {
-	if d == "" {
-		return nil, nil, fmt.Errorf("%w: Dir has no path", ErrConfig)
+// dirVersion names a version by its number and its content: a number may come
+// back when somebody empties the directory, the name does not.
+func dirVersion(n uint64, raw []byte) string {
+	if n == 0 {
+		return ""
 	}
-	entries, err := os.ReadDir(string(d))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, nil
-	}
-	for _, e := range entries {
-		switch n, temp := parseName(e.Name()); {
-		case n == 0:
-		case temp:
-			temps = append(temps, tempFile{e.Name(), n})
-		default:
-			versions = append(versions, n)
-		}
-	}
-	slices.Sort(versions)
-	return versions, temps, err
-}
-
-// writeTemp writes and syncs a file, mode 0600, that is to become version n.
-func (d Dir) writeTemp(n uint64, raw []byte) (name string, err error) {
-	f, err := os.CreateTemp(string(d), "state-"+strconv.FormatUint(n, 10)+".tmp-*")
-	if err != nil {
-		return "", err
-	}
-	defer func() {
-		if err != nil {
-			f.Close()
-			os.Remove(f.Name())
-		}
-	}()
-	if _, err := f.Write(raw); err != nil {
-		return "", err
-	}
-	if err := f.Sync(); err != nil {
-		return "", err
-	}
-	return f.Name(), f.Close()
+	sum := sha256.Sum256(raw)
+	return strconv.FormatUint(n, 10) + fmt.Sprintf("-%x", sum[:8])
 }

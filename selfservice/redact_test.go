@@ -67,6 +67,7 @@ func TestNoTypeShowsASecret(t *testing.T) {
 				"Credential":       {first, &made},
 				"CredentialStatus": {status.Active},
 				"Dir":              {dir},
+				"DirError":         {&selfservice.DirError{Path: string(dir), Rule: selfservice.ErrFileMode}},
 				"Event":            events,
 				"Fleet":            {fleet},
 				"Kind":             {selfservice.Started},
