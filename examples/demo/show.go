@@ -15,7 +15,7 @@ import (
 
 const (
 	clientID = "demo-client"
-	scope    = "demo:patients"
+	scope    = "nhn:patients/read"
 )
 
 // say tells a person what goes on.

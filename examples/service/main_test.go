@@ -51,7 +51,7 @@ var serving = regexp.MustCompile(`msg=serving address=(\S+)`)
 
 func start(t *testing.T, server *helseidtest.Server, args ...string) *process {
 	t.Helper()
-	args = append([]string{"-client", "my-service", "-authority", server.URL(), "-base", server.URL(), "-scope", "example:api/read",
+	args = append([]string{"-client", "my-service", "-authority", server.URL(), "-base", server.URL(), "-scope", "nhn:patients/read",
 		"-api", server.URL() + "/api/patients", "-listen", "127.0.0.1:0"}, args...)
 	p := &process{Cmd: exec.CommandContext(t.Context(), os.Args[0], args...), end: make(chan struct{})}
 	p.Env = append(os.Environ(), asProgram+"=1")

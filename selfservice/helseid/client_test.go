@@ -57,7 +57,7 @@ func TestTokenRequestIsTheContracts(t *testing.T) {
 	form, err := url.ParseQuery(string(requests[1].body))
 	require.NoError(t, err)
 	assert.Equal(t, "client_credentials", form.Get("grant_type"))
-	assert.Equal(t, "nhn:api/read", form.Get("scope"))
+	assert.Equal(t, "nhn:patients/read", form.Get("scope"))
 	assert.Equal(t, clientID, form.Get("client_id"))
 	assert.Equal(t, "urn:ietf:params:oauth:client-assertion-type:jwt-bearer", form.Get("client_assertion_type"))
 	assert.Len(t, wire.to("/.well-known/openid-configuration"), 1)

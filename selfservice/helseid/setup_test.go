@@ -26,7 +26,7 @@ func setup(t *testing.T) (*helseidtest.Server, *helseid.Client, *keys.Key) {
 	t.Cleanup(server.Close)
 	key := newKey(t)
 	server.AddClient(clientID, key.PublicKey())
-	return server, &helseid.Client{Environment: server.Environment(), ClientID: clientID, Scopes: []string{"nhn:api/read"}}, key
+	return server, &helseid.Client{Environment: server.Environment(), ClientID: clientID, Scopes: []string{"nhn:patients/read"}}, key
 }
 
 func newKey(t testing.TB) *keys.Key {

@@ -1,6 +1,7 @@
 package helseidtest
 
 import (
+	"cmp"
 	"io"
 	"net/http"
 	"strings"
@@ -8,7 +9,7 @@ import (
 
 // patients answers GET of the sample API.
 func (s *Server) patients(w http.ResponseWriter, r *http.Request) {
-	if _, ok := s.call(w, r); ok {
+	if s.mayCall(w, r) {
 		s.writeJSON(w, http.StatusOK, "application/json", []string{"Kari Nordmann", "Ola Nordmann"})
 	}
 }
@@ -16,7 +17,7 @@ func (s *Server) patients(w http.ResponseWriter, r *http.Request) {
 // newPatient answers POST of the sample API: with the body, to show that it
 // arrived whole.
 func (s *Server) newPatient(w http.ResponseWriter, r *http.Request) {
-	if _, ok := s.call(w, r); ok {
+	if s.mayCall(w, r) {
 		w.Header().Set("Content-Type", r.Header.Get("Content-Type"))
 		w.WriteHeader(http.StatusCreated)
 		io.Copy(w, http.MaxBytesReader(w, r.Body, 1<<20))
@@ -25,17 +26,27 @@ func (s *Server) newPatient(w http.ResponseWriter, r *http.Request) {
 
 // whoami answers with the claims of the access token.
 func (s *Server) whoami(w http.ResponseWriter, r *http.Request) {
-	if c, ok := s.call(w, r); ok {
+	if c, ok := s.authorize(w, r, ""); ok {
+		s.counters.calls.Add(1)
 		s.writeJSON(w, http.StatusOK, "application/json", c)
 	}
 }
 
-func (s *Server) call(w http.ResponseWriter, r *http.Request) (claims, bool) {
+// mayCall checks a request to the sample API, the scope of its token last.
+func (s *Server) mayCall(w http.ResponseWriter, r *http.Request) bool {
 	c, ok := s.authorize(w, r, "")
-	if ok {
-		s.counters.calls.Add(1)
+	if !ok {
+		return false
 	}
-	return c, ok
+	scope := cmp.Or(s.APIScope, "nhn:patients/read")
+	if !c.has(scope) {
+		s.counters.refuse(TokenScope)
+		w.Header().Set("WWW-Authenticate", `DPoP error="insufficient_scope", error_description="`+string(TokenScope)+`", scope="`+scope+`"`)
+		w.WriteHeader(http.StatusForbidden)
+		return false
+	}
+	s.counters.calls.Add(1)
+	return true
 }
 
 // authorize checks access token and proof of a request to an API (RFC 9449

@@ -14,25 +14,21 @@ const (
 )
 
 // authenticate checks the client assertion (RFC 7523 §3) and returns the
-// claims that it gives to a token.
+// claims that it gives to a token, and its own jti. A client_id beside it may
+// be left out (RFC 7521 §4.2).
 func (s *Server) authenticate(form url.Values) (claims, Refusal) {
-	id := form.Get("client_id")
 	t, ok := parseJWS(form.Get("client_assertion"))
 	if !ok || form.Get("client_assertion_type") != assertionType {
 		return claims{}, AssertionMalformed
 	}
-	if t.header.Typ != "client-authentication+jwt" {
+	switch t.header.Typ {
+	case "client-authentication+jwt":
+	case "JWT", "":
+		if !s.PlainType {
+			return claims{}, AssertionType
+		}
+	default:
 		return claims{}, AssertionType
-	}
-	key := s.client(id).key(t.header.Kid, s.later())
-	if key == nil {
-		return claims{}, AssertionKey
-	}
-	if !t.allowed(key) {
-		return claims{}, AssertionAlgorithm
-	}
-	if !t.verify(key) {
-		return claims{}, AssertionSignature
 	}
 	var c struct {
 		Iss     string          `json:"iss"`
@@ -44,7 +40,25 @@ func (s *Server) authenticate(form url.Values) (claims, Refusal) {
 		Exp     *int64          `json:"exp"`
 		Details json.RawMessage `json:"assertion_details"`
 	}
-	if json.Unmarshal(t.payload, &c) != nil || c.Jti == "" || c.Iat == nil || c.Nbf == nil || c.Exp == nil {
+	malformed := json.Unmarshal(t.payload, &c) != nil
+	id := form.Get("client_id")
+	if id == "" {
+		id = c.Sub
+	}
+	key := s.client(id).key(t.header.Kid, s.later())
+	if key == nil {
+		return claims{}, AssertionKey
+	}
+	if !t.allowed(key) {
+		return claims{}, AssertionAlgorithm
+	}
+	if !t.verify(key) {
+		return claims{}, AssertionSignature
+	}
+	if c.Nbf == nil && s.WithoutNotBefore {
+		c.Nbf = c.Iat
+	}
+	if malformed || c.Jti == "" || c.Iat == nil || c.Nbf == nil || c.Exp == nil {
 		return claims{}, AssertionClaims
 	}
 	now := s.now()
@@ -64,7 +78,7 @@ func (s *Server) authenticate(form url.Values) (claims, Refusal) {
 	if !s.asserted.add(id, c.Jti, now) {
 		return claims{}, AssertionReplayed
 	}
-	who.Client = id
+	who.Client, who.ID = id, c.Jti
 	return who, ""
 }
 

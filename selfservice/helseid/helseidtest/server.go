@@ -8,8 +8,9 @@
 //
 // It refuses whatever the real one is known to refuse, and says which rule was
 // broken: in the answer, and in [Server.Counts]. Its fields choose how it
-// treats keys; [Server.Inject] makes single requests fail, before or after
-// they are carried out.
+// treats keys, and let in clients that are less careful than this module's;
+// [Server.Inject] makes single requests fail, before or after they are carried
+// out.
 //
 // Access tokens are JWTs (RFC 9068) that the key at jwks_uri verifies, so that
 // a program's own API can be tested with them too. Their "aud" lists the scopes'
@@ -55,7 +56,14 @@ type Server struct {
 	NonceLifetime time.Duration // a nonce is good for this long to twice as long; zero: 1 minute
 	Unsigned      bool          // access tokens get no signature, which makes a load test cheaper; no other API can check them
 	NonceAtAPI    bool          // the self-service API and the sample API ask for nonces too
+	APIScope      string        // of the sample API; empty: nhn:patients/read
 	Skew          time.Duration // how far this server's clock is ahead of the true time, in its Date header too
+
+	// What client assertions may do that is refused by default. HelseID takes
+	// the first two today; whether it takes the third is not known.
+	RepeatAfterNonce bool // come again after use_dpop_nonce; it has announced that it will refuse that
+	PlainType        bool // have the typ JWT or none, in place of client-authentication+jwt
+	WithoutNotBefore bool // have no nbf
 
 	http     *httptest.Server // nil: no network
 	handler  http.Handler
@@ -132,6 +140,7 @@ func newServer() *Server {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /.well-known/openid-configuration", s.discovery)
 	mux.HandleFunc("GET /.well-known/openid-configuration/jwks", s.jwks)
+	mux.HandleFunc("GET /connect/authorize", s.authorizeUser)
 	mux.HandleFunc("POST /connect/token", s.token)
 	mux.HandleFunc("GET /v1/client-secret", s.list)
 	mux.HandleFunc("POST /v1/client-secret", s.register)
@@ -153,8 +162,8 @@ func (s *Server) Close() {
 }
 
 // URL is the server's base URL, which is also its issuer. The sample API is
-// below it: GET and POST /api/patients, and /api/token, which answers with the
-// claims of the access token it was called with.
+// below it: GET and POST /api/patients, which ask for APIScope, and /api/token,
+// which answers with the claims of any access token it is called with.
 func (s *Server) URL() string { return s.url }
 
 // Environment returns what a helseid.Client needs to find the server.

@@ -22,8 +22,7 @@ func newSpent(window time.Duration) *spent { return &spent{window: window} }
 
 // add spends the jti of one client or key; false: it was spent before.
 func (s *spent) add(who, jti string, now time.Time) bool {
-	sum := sha256.Sum256([]byte(who + "\x00" + jti))
-	id := [16]byte(sum[:])
+	id := spentID(who, jti)
 	shard := &s.shards[id[0]%64]
 	generation := now.UnixNano() / int64(s.window)
 	shard.Lock()
@@ -43,4 +42,19 @@ func (s *spent) add(who, jti string, now time.Time) bool {
 	}
 	shard.now[id] = struct{}{}
 	return true
+}
+
+// remove makes a jti good once more.
+func (s *spent) remove(who, jti string) {
+	id := spentID(who, jti)
+	shard := &s.shards[id[0]%64]
+	shard.Lock()
+	defer shard.Unlock()
+	delete(shard.now, id)
+	delete(shard.before, id)
+}
+
+func spentID(who, jti string) [16]byte {
+	sum := sha256.Sum256([]byte(who + "\x00" + jti))
+	return [16]byte(sum[:])
 }

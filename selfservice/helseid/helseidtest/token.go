@@ -18,12 +18,29 @@ const (
 
 func (s *Server) discovery(w http.ResponseWriter, _ *http.Request) {
 	s.writeJSON(w, http.StatusOK, "application/json", map[string]any{
-		"issuer":                                s.URL(),
-		"token_endpoint":                        s.URL() + "/connect/token",
-		"jwks_uri":                              s.URL() + "/.well-known/openid-configuration/jwks",
-		"token_endpoint_auth_methods_supported": []string{"private_key_jwt"},
-		"dpop_signing_alg_values_supported":     []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"},
+		"issuer":                                           s.URL(),
+		"authorization_endpoint":                           s.URL() + "/connect/authorize",
+		"token_endpoint":                                   s.URL() + "/connect/token",
+		"jwks_uri":                                         s.URL() + "/.well-known/openid-configuration/jwks",
+		"grant_types_supported":                            []string{"client_credentials"},
+		"response_types_supported":                         []string{"code"},
+		"subject_types_supported":                          []string{"public"},
+		"id_token_signing_alg_values_supported":            []string{"RS256"},
+		"token_endpoint_auth_methods_supported":            []string{"private_key_jwt"},
+		"token_endpoint_auth_signing_alg_values_supported": algorithms(),
+		"dpop_signing_alg_values_supported":                algorithms(),
 	})
+}
+
+func algorithms() []string {
+	return []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"}
+}
+
+// authorizeUser is the authorization endpoint, which discovery must name. No
+// client has a redirect_uri here, so the answer is for the person (RFC 6749
+// §4.1.2.1).
+func (s *Server) authorizeUser(w http.ResponseWriter, _ *http.Request) {
+	http.Error(w, "helseidtest: no client may send a person here", http.StatusBadRequest)
 }
 
 // token is the token endpoint. Client authentication comes before the proof,
@@ -50,6 +67,9 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request) {
 	jkt, refusal := s.proof(r, "", "", true)
 	w.Header().Set("DPoP-Nonce", s.nonce(0))
 	if refusal == ProofNonce {
+		if s.RepeatAfterNonce {
+			s.asserted.remove(who.Client, who.ID)
+		}
 		s.refuseToken(w, "use_dpop_nonce", refusal)
 		return
 	}

@@ -221,9 +221,16 @@ func TestTokenEndpointRefusesForms(t *testing.T) {
 		"a parameter twice":      {func(f url.Values) { f.Add("scope", "x") }, "invalid_request", helseidtest.RequestForm},
 		"another assertion type": {func(f url.Values) { f.Set("client_assertion_type", "x") }, "invalid_client", helseidtest.AssertionMalformed},
 		"another client":         {func(f url.Values) { f.Set("client_id", "x") }, "invalid_client", helseidtest.AssertionKey},
-		"no client":              {func(f url.Values) { f.Del("client_id") }, "invalid_client", helseidtest.AssertionKey},
-		"no scope":               {func(f url.Values) { f.Del("scope") }, "invalid_scope", helseidtest.RequestScope},
-		"nothing":                {func(f url.Values) { clear(f) }, "invalid_request", helseidtest.RequestForm},
+		"no client": {func(f url.Values) {
+			f.Del("client_id")
+			f.Set("client_assertion", s.assertion(nil, object{"sub": nil}))
+		}, "invalid_client", helseidtest.AssertionKey},
+		"the client of sub only": {func(f url.Values) {
+			f.Del("client_id")
+			f.Set("client_assertion", s.assertion(nil, object{"iss": "x"}))
+		}, "invalid_client", helseidtest.AssertionIssuer},
+		"no scope": {func(f url.Values) { f.Del("scope") }, "invalid_scope", helseidtest.RequestScope},
+		"nothing":  {func(f url.Values) { clear(f) }, "invalid_request", helseidtest.RequestForm},
 	} {
 		t.Run(name, func(t *testing.T) {
 			form, before := s.form(s.assertion(nil, nil)), s.server.Counts()

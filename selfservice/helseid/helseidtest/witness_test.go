@@ -46,6 +46,7 @@ type stranger struct {
 func newStranger(t *testing.T, set func(*helseidtest.Server)) *stranger {
 	t.Helper()
 	server := helseidtest.New()
+	server.APIScope = "nhn:api/read"
 	t.Cleanup(server.Close)
 	if set != nil {
 		set(server)

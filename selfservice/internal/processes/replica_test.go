@@ -86,7 +86,7 @@ func (r replica) run(ctx context.Context) error {
 		out.Encode(l)
 	}
 	client := &helseid.Client{
-		Environment: helseid.Environment{Authority: r.URL, BaseAddress: r.URL}, ClientID: clientID, Scopes: []string{"nhn:api/read"},
+		Environment: helseid.Environment{Authority: r.URL, BaseAddress: r.URL}, ClientID: clientID, Scopes: []string{"nhn:patients/read"},
 	}
 	rotator := &selfservice.Rotator{Provider: client, Store: store, Timing: timing, OnEvent: func(e selfservice.Event) {
 		l := line{Event: e.Kind}
