@@ -2,10 +2,13 @@ package main
 
 import (
 	"bufio"
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // console is what a command talks to.
@@ -17,30 +20,79 @@ type console struct {
 
 // result prints a line for a script.
 func (c *console) result(format string, args ...any) {
-	if _, err := fmt.Fprintf(c.out, format+"\n", args...); err != nil {
+	if _, err := fmt.Fprintf(c.out, format+"\n", printable(args)...); err != nil {
 		c.lost = err
 	}
 }
 
 // tell prints a line for a person.
-func (c *console) tell(format string, args ...any) { fmt.Fprintf(c.err, format+"\n", args...) }
+func (c *console) tell(format string, args ...any) {
+	fmt.Fprintf(c.err, format+"\n", printable(args)...)
+}
+
+// printable takes from all texts what would move the cursor of a terminal or
+// turn around a line: whatever a server, a file or a certificate says goes
+// through here.
+func printable(args []any) []any {
+	shown := make([]any, len(args))
+	for i, arg := range args {
+		switch v := arg.(type) {
+		case int, int64, bool, time.Duration:
+			shown[i] = v
+		case []string: // for %q, which quotes
+			shown[i] = v
+		default:
+			shown[i] = clean(fmt.Sprint(v))
+		}
+	}
+	return shown
+}
+
+func clean(text string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, text)
+}
 
 // maxAnswer bounds what is read of an answer, in bytes.
 const maxAnswer = 100
 
 // confirm asks a question. Only y and yes mean yes; input that has ended is
-// an answer too, so that a job without a terminal does not wait for ever.
-func (c *console) confirm(question string) bool {
-	fmt.Fprintf(c.err, "%s [y/n] ", question)
-	line, err := bufio.NewReader(io.LimitReader(c.in, maxAnswer)).ReadString('\n')
-	if err != nil && line == "" {
-		c.tell("\nNo answer on standard input. With --Yes nothing is asked.")
+// an answer too, so that a job without a terminal does not wait forever.
+func (c *console) confirm(ctx context.Context, question string) error {
+	c.tell("%s [y/n]", question)
+	answered := make(chan string, 1)
+	go func() {
+		line, err := bufio.NewReader(io.LimitReader(c.in, maxAnswer)).ReadString('\n')
+		if err != nil && line == "" {
+			c.tell("No answer on standard input. With --Yes nothing is asked.")
+		}
+		answered <- strings.ToLower(strings.TrimSpace(line))
+	}()
+	select {
+	case <-ctx.Done():
+		return errors.New("interrupted; nothing was changed")
+	case answer := <-answered:
+		if answer == "y" || answer == "yes" {
+			return nil
+		}
 	}
-	switch strings.ToLower(strings.TrimSpace(line)) {
-	case "y", "yes":
-		return true
+	return errors.New("nothing was changed, as not confirmed")
+}
+
+// consent is the option of the commands that ask before they change something.
+type consent struct{ yes bool }
+
+func (y *consent) declare(o *options) { o.toggle(&y.yes, "Yes", "y", "do not ask before") }
+
+func (y *consent) ask(ctx context.Context, c *console, format string, args ...any) error {
+	if y.yes {
+		return nil
 	}
-	return false
+	return c.confirm(ctx, fmt.Sprintf(format, args...))
 }
 
 // date prints an expiration, in UTC.

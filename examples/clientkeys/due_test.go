@@ -13,7 +13,7 @@ import (
 func TestRotateIfDueDoesNothingBeforeThat(t *testing.T) {
 	f := setup(t)
 	for range 2 {
-		r := invoke(t, "", f.rotating("rotate", "--IfDue", "-ep", f.path("old_private.json"))...)
+		r := invoke(t, "", f.rotating("helseid rotate", "--IfDue", "-ep", f.path("old_private.json"))...)
 		require.Equal(t, 0, r.code, r.stderr)
 		assert.Empty(t, r.stdout)
 		assert.Contains(t, r.stderr, "No key was replaced; the active one is due 2")
@@ -22,7 +22,7 @@ func TestRotateIfDueDoesNothingBeforeThat(t *testing.T) {
 	assert.Equal(t, f.key.KeyID(), f.active(t).KeyID())
 
 	quiet := f.Counts().Requests
-	require.Equal(t, 0, invoke(t, "", f.rotating("rotate", "--IfDue")...).code)
+	require.Equal(t, 0, invoke(t, "", f.rotating("helseid rotate", "--IfDue")...).code)
 	assert.Equal(t, quiet, f.Counts().Requests, "not even a question, once the expiry is known")
 }
 
@@ -30,7 +30,7 @@ func TestRotateIfDueMakesTheStepsThatAreDue(t *testing.T) {
 	f := setup(t, func(s *helseidtest.Server) { s.Replace, s.Propagation = helseidtest.AtOnce, 500*time.Millisecond })
 	due := func(age string) result {
 		t.Helper()
-		r := invoke(t, "", f.rotating("rotate", "--IfDue", "--MaxAge", age, "--Overlap", "100ms", "--CallTimeout", "10s", "-ep", f.path("old_private.json"))...)
+		r := invoke(t, "", f.rotating("helseid rotate", "--IfDue", "--MaxAge", age, "--Overlap", "100ms", "--CallTimeout", "10s", "-ep", f.path("old_private.json"))...)
 		require.Equal(t, 0, r.code, r.stderr)
 		return r
 	}
@@ -52,14 +52,14 @@ func TestRotateIfDueMakesTheStepsThatAreDue(t *testing.T) {
 
 func TestRotateIfDueFailsWhenAStepDoes(t *testing.T) {
 	f := setup(t)
-	require.Equal(t, 0, invoke(t, "", f.rotating("rotate", "--IfDue", "-ep", f.path("old_private.json"))...).code)
+	require.Equal(t, 0, invoke(t, "", f.rotating("helseid rotate", "--IfDue", "-ep", f.path("old_private.json"))...).code)
 	f.Inject(helseidtest.Every(1, helseidtest.Problem(http.StatusServiceUnavailable, "Down", "")))
 	time.Sleep(50 * time.Millisecond)
-	r := invoke(t, "", f.rotating("rotate", "--IfDue", "--MaxAge", "40ms", "--Overlap", "20ms")...)
+	r := invoke(t, "", f.rotating("helseid rotate", "--IfDue", "--MaxAge", "40ms", "--Overlap", "20ms")...)
 	assert.Equal(t, 1, r.code)
 	assert.Empty(t, r.stdout)
 	assert.Contains(t, r.stderr, "no key is lost")
 	f.Inject(nil)
-	r = invoke(t, "", f.rotating("rotate", "--IfDue")...)
+	r = invoke(t, "", f.rotating("helseid rotate", "--IfDue")...)
 	assert.Equal(t, 0, r.code, r.stderr)
 }

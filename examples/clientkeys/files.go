@@ -10,8 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/nokkel/nokkel/keys"
-	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/internal/atomicfile"
 )
 
 // file is one to be written.
@@ -21,30 +20,33 @@ type file struct {
 	public  bool
 }
 
+func (f file) mode() fs.FileMode {
+	if f.public {
+		return 0o644
+	}
+	return 0o600 // for the owner alone
+}
+
 // writeNew writes all of the files or none into dir (empty: the current one),
-// and replaces none. It prints their paths for a script. What is not public
-// only the owner can read.
+// and replaces none. It prints their paths for a script.
 func writeNew(c *console, dir string, files ...file) error {
 	dir = cmp.Or(dir, ".")
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := atomicfile.MkdirAll(dir); err != nil {
 		return err
 	}
 	var written []string
 	for _, f := range files {
 		path := filepath.Join(dir, f.name)
-		err := keys.WriteFile(path, f.content, false)
-		if err == nil {
-			written = append(written, path)
-			if f.public {
-				err = os.Chmod(path, 0o644)
-			}
-		}
-		if err != nil {
+		if err := atomicfile.Write(path, f.content, f.mode(), false); err != nil {
 			for _, path := range written { // one half of a pair is of no use
 				os.Remove(path)
 			}
+			if errors.Is(err, fs.ErrExist) {
+				err = fmt.Errorf("file exists: %s", f.name)
+			}
 			return err
 		}
+		written = append(written, path)
 	}
 	for _, path := range written {
 		c.result("%s", path)
@@ -58,33 +60,6 @@ func checkFileName(option, name string) error {
 		return fmt.Errorf("--%s becomes the name of a file and must not hold /, \\ or what else this system forbids", option)
 	}
 	return nil
-}
-
-// given is a key in the value of an option or in the file that another option
-// names.
-type given struct {
-	name       string
-	text, path string
-}
-
-func (g *given) declare(o *options, name, short, pathShort, what string) {
-	g.name = name
-	o.text(&g.text, name, short, what+", as text, which other users of the machine can see")
-	o.text(&g.path, name+"Path", pathShort, what+", in a file")
-}
-
-func (g *given) isZero() bool { return g.text == "" && g.path == "" }
-
-func (g *given) read() ([]byte, error) {
-	switch {
-	case g.isZero():
-		return nil, fmt.Errorf("missing --%s or --%[1]sPath", g.name)
-	case g.text != "" && g.path != "":
-		return nil, fmt.Errorf("give one of --%s and --%[1]sPath", g.name)
-	case g.path != "":
-		return readFile(g.name+"Path", g.path)
-	}
-	return []byte(g.text), nil
 }
 
 // maxFile bounds what is read of a file, in bytes: no keystore has more, and
@@ -117,52 +92,8 @@ func readAtMost(path string, limit int64) ([]byte, error) {
 	return data, err
 }
 
-// readSecret returns the one line of a file, or else what an environment
-// variable holds, or else nothing. No secret has to be an argument.
-func readSecret(option, path, variable string) (keys.Secret, error) {
-	if path == "" {
-		return keys.NewSecret(os.Getenv(variable)), nil
-	}
-	text, err := readFile(option, path)
-	if err != nil {
-		return keys.Secret{}, err
-	}
-	line := strings.TrimRight(string(text), "\r\n")
-	if line == "" || strings.ContainsAny(line, "\r\n") {
-		return keys.Secret{}, fmt.Errorf("the file of --%s is not one line", option)
-	}
-	return keys.NewSecret(line), nil
-}
-
-func (g *given) private(c *console) (*keys.Key, error) {
-	data, err := g.read()
-	if err != nil {
-		return nil, err
-	}
-	if g.text != "" {
-		c.tell("Note: every user of this machine can read the arguments of a program; --%sPath keeps the key out of them.", g.name)
-	}
-	key, err := keys.Parse(data, keys.Options{})
-	if err != nil {
-		return nil, fmt.Errorf("--%s: %w", g.name, err)
-	}
-	return key, nil
-}
-
-// credential is the key that a rotation starts from.
-func (g *given) credential(c *console) (selfservice.Credential, error) {
-	key, err := g.private(c)
-	return selfservice.Credential{Key: key}, err
-}
-
-func (g *given) public() (*keys.PublicKey, error) {
-	data, err := g.read()
-	if err != nil {
-		return nil, err
-	}
-	key, err := keys.ParsePublic(data, keys.Options{})
-	if err != nil {
-		return nil, fmt.Errorf("--%s: %w", g.name, err)
-	}
-	return key, nil
+// oneLine takes the line end off the only line of a file.
+func oneLine(content string) (line string, ok bool) {
+	line = strings.TrimRight(content, "\r\n")
+	return line, line != "" && !strings.ContainsAny(line, "\r\n")
 }

@@ -30,9 +30,9 @@ type generateCertificate struct {
 
 func (g *generateCertificate) declare(o *options) {
 	o.required(&g.commonName, "CertificateCommonName", "cn", "whom the certificate is for")
-	o.text(&g.password, "CertificatePassword", "pwd", "password of the .pfx")
-	o.text(&g.passwordPath, "CertificatePasswordPath", "pwdp", "file that holds the password")
-	o.text(&g.dir, "CertificateDirectory", "dir", "where the files go; made if missing (default: the current directory)")
+	o.secret(&g.password, "CertificatePassword", "pwd", "password of the .pfx")
+	o.path(&g.passwordPath, "CertificatePasswordPath", "pwdp", "file that holds the password")
+	o.path(&g.dir, "CertificateDirectory", "dir", "where the files go; made if missing (default: the current directory)")
 	o.number(&g.months, "ValidityMonths", "vm", "how long the certificate is valid, in months (default 24)")
 	g.newKey.declare(o)
 }

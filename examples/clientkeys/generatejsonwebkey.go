@@ -30,7 +30,7 @@ const (
 
 func (g *generateKey) declare(o *options) {
 	o.required(&g.prefix, "KeyFileNamePrefix", "n", "how the names of the files begin")
-	o.text(&g.dir, "KeyDirectory", "d", "where they go; made if missing (default: the current directory)")
+	o.path(&g.dir, "KeyDirectory", "d", "where they go; made if missing (default: the current directory)")
 	o.text(&g.kid, "KeyCustomKid", "k", "key id (default: the RFC 7638 thumbprint)")
 	o.text(&g.transform, "OutputTransform", "ot", "jsonEscape: a JSON string that holds the JWK (default); base64: into .txt")
 	g.newKey.declare(o)

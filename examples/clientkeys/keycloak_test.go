@@ -149,7 +149,7 @@ func (k *cloak) acceptsSecret(s keys.Secret) bool {
 // administrator.
 func (k *cloak) as(command string, args ...string) result {
 	k.t.Helper()
-	r := invoke(k.t, "", append([]string{command, "--KeycloakUrl", k.realm.Server, "--Realm", k.realm.Name}, args...)...)
+	r := invoke(k.t, "", append(append(strings.Fields(command), "--KeycloakUrl", k.realm.Server, "--Realm", k.realm.Name), args...)...)
 	assert.NotContains(k.t, r.stderr, k.secret.Reveal())
 	return r
 }
@@ -170,30 +170,30 @@ func (k *cloak) must(command string, args ...string) string {
 
 func (k *cloak) policy() {
 	k.t.Helper()
-	r := k.do("keycloakpolicycreate", "--AllClients")
+	r := k.do("keycloak policy create", "--AllClients")
 	require.Equal(k.t, 0, r.code, r.stderr)
 }
 
 func TestKeycloakPolicyCreateAndShow(t *testing.T) {
 	cloaks(t, func(t *testing.T, k *cloak) {
-		r := k.do("keycloakpolicyshow")
+		r := k.do("keycloak policy show")
 		assert.Equal(t, 0, r.code, r.stderr)
 		assert.Empty(t, r.stdout)
 		assert.Contains(t, r.stderr, "No policy rotates secrets")
 
 		week := []string{"-n", "weekly", "--SecretLifetime", "168h", "--OldSecretLifetime", "48h", "--RenewalWindow", "24h"}
 		for _, scope := range [][]string{{}, {"-all", "-cr", "rotating"}} {
-			r = k.do("keycloakpolicycreate", append(scope, week...)...)
+			r = k.do("keycloak policy create", append(scope, week...)...)
 			assert.Equal(t, 1, r.code)
 			assert.Contains(t, r.stderr, "give one of --ClientRole and --AllClients")
 		}
-		made := k.do("keycloakpolicycreate", append([]string{"-cr", "rotating"}, week...)...)
+		made := k.do("keycloak policy create", append([]string{"-cr", "rotating"}, week...)...)
 		require.Equal(t, 0, made.code, made.stderr)
 		assert.Equal(t, `Profile: "weekly" secret 168h0m0s old secret 48h0m0s renewal window 24h0m0s
 Policy: "weekly" enabled for ["access type confidential" "client role rotating"] with profiles ["weekly"]
 `, made.stdout)
-		assert.Equal(t, made, k.do("keycloakpolicycreate", append([]string{"-cr", "rotating"}, week...)...), "repeated")
-		r = k.do("keycloakpolicyshow")
+		assert.Equal(t, made, k.do("keycloak policy create", append([]string{"-cr", "rotating"}, week...)...), "repeated")
+		r = k.do("keycloak policy show")
 		assert.Equal(t, made.stdout, r.stdout)
 
 		id, err := k.admin.FindClient(t.Context(), clientID)
@@ -206,7 +206,7 @@ Policy: "weekly" enabled for ["access type confidential" "client role rotating"]
 		require.NoError(t, err)
 		assert.True(t, overlap)
 
-		r = k.do("keycloakpolicycreate", "-all", "--OldSecretLifetime", "1000h")
+		r = k.do("keycloak policy create", "-all", "--OldSecretLifetime", "1000h")
 		assert.Equal(t, 1, r.code)
 		assert.Contains(t, r.stderr, "invalid argument")
 	})
@@ -224,32 +224,32 @@ func TestKeycloakAdministratorSignsInWithAKeyOrTheEnvironment(t *testing.T) {
 			"attributes": map[string]string{"use.jwks.string": "true", "jwks.string": `{"keys":[` + string(key.PublicKey().JWK()) + `]}`},
 		})
 		asRotator := []string{"-c", clientID, "-ac", "rotator", "-ap", k.path("rotator")}
-		r := k.as("keycloakstatus", asRotator...)
+		r := k.as("keycloak status", asRotator...)
 		assert.Equal(t, 1, r.code)
 		assert.Contains(t, r.stderr, "the role for this is missing")
 		k.grant("rotator", "manage-clients")
 		for _, more := range [][]string{nil, {"--DPoP"}} {
-			r = k.as("keycloakstatus", append(more, asRotator...)...)
+			r = k.as("keycloak status", append(more, asRotator...)...)
 			require.Equal(t, 0, r.code, r.stderr)
 			assert.Contains(t, r.stdout, "Method: client-secret\n")
 			hides(t, key, r)
 		}
 
 		asBoot := []string{"-c", clientID, "-ac", readOwn(t, k.path("adminid")), "-ar", "master"}
-		r = k.as("keycloakstatus", asBoot...)
+		r = k.as("keycloak status", asBoot...)
 		assert.Equal(t, 1, r.code)
 		assert.Contains(t, r.stderr, "missing --AdminPrivateJwkPath, --AdminSecretPath or CLIENTKEYS_ADMIN_SECRET")
 		t.Setenv("CLIENTKEYS_ADMIN_SECRET", strings.TrimSpace(readOwn(t, k.path("admin"))))
-		assert.Equal(t, 0, k.as("keycloakstatus", asBoot...).code)
+		assert.Equal(t, 0, k.as("keycloak status", asBoot...).code)
 		t.Setenv("CLIENTKEYS_ADMIN_SECRET", "wrong-admin-secret")
-		r = k.as("keycloakstatus", asBoot...)
+		r = k.as("keycloak status", asBoot...)
 		assert.Equal(t, 1, r.code)
 		assert.NotContains(t, r.stderr, "wrong-admin-secret")
 		assert.Contains(t, r.stderr, `the administrator "`+strings.TrimSpace(readOwn(t, k.path("adminid")))+`" gets no token`)
 		k.write("nokey", "nokey")
-		r = k.as("keycloakstatus", "-c", clientID, "-ac", "rotator", "-ap", k.path("nokey"))
+		r = k.as("keycloak status", "-c", clientID, "-ac", "rotator", "-ap", k.path("nokey"))
 		assert.Contains(t, r.stderr, "--AdminPrivateJwkPath: keys: malformed")
-		r = k.do("keycloakstatus", "-c", "nobody")
+		r = k.do("keycloak status", "-c", "nobody")
 		assert.Contains(t, r.stderr, "there is no such thing")
 	})
 }

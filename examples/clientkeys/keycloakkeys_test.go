@@ -32,27 +32,27 @@ func TestKeycloakKeysUploadOfAJWK(t *testing.T) {
 		k.writeKey("one", one)
 		k.writeKey("two", two)
 		k.writeKey("three", three)
-		r := k.do("keycloakkeysupload", "-c", clientID, "-p", k.path("one_public.json"))
+		r := k.do("keycloak key upload", "-c", clientID, "-p", k.path("one_public.json"))
 		assert.Equal(t, 1, r.code)
 		assert.Contains(t, r.stderr, "as not confirmed")
 		for _, how := range []string{"-y", "-add"} {
-			r = k.do("keycloakkeysupload", "-c", clientID, "-p", k.path("one_private.json"), "-y", how)
+			r = k.do("keycloak key upload", "-c", clientID, "-p", k.path("one_private.json"), "-y", how)
 			assert.Equal(t, 1, r.code)
 			assert.Contains(t, r.stderr, "private")
 			hides(t, one, r)
 		}
 		require.True(t, k.acceptsSecret(k.secret), "nothing was done so far")
 
-		assert.Equal(t, "Key: "+one.KeyID()+" ES256\n", k.must("keycloakkeysupload", "-y", "-p", k.path("one_public.json")))
+		assert.Equal(t, "Key: "+one.KeyID()+" ES256\n", k.must("keycloak key upload", "-y", "-p", k.path("one_public.json")))
 		assert.True(t, k.acceptsKey(one))
-		out := k.must("keycloakkeysupload", "-y", "--Add", "-p", k.path("two_public.json"))
+		out := k.must("keycloak key upload", "-y", "--Add", "-p", k.path("two_public.json"))
 		assert.Equal(t, "Key: "+one.KeyID()+" ES256\nKey: "+two.KeyID()+" ES256\n", out)
 		assert.True(t, k.acceptsKey(one))
 		assert.True(t, k.acceptsKey(two))
-		status := k.must("keycloakstatus")
+		status := k.must("keycloak status")
 		assert.Contains(t, status, "Method: client-jwt\n")
 		assert.Contains(t, status, out)
-		k.must("keycloakkeysupload", "-y", "-p", k.path("three_public.json"))
+		k.must("keycloak key upload", "-y", "-p", k.path("three_public.json"))
 		assert.False(t, k.acceptsKey(one))
 		assert.True(t, k.acceptsKey(three))
 	})
@@ -75,14 +75,14 @@ func TestKeycloakKeysUploadOfCertificateAndKeystore(t *testing.T) {
 		k.write("two.pfx", string(pfx))
 		k.write("password", "password-of-the-store\n")
 
-		out := k.must("keycloakkeysupload", "-y", "-f", "certificate", "-p", k.path("one.pem"))
+		out := k.must("keycloak key upload", "-y", "-f", "certificate", "-p", k.path("one.pem"))
 		assert.Contains(t, out, "Certificate: "+one.KeyID()+" expires 2")
 		assert.True(t, k.acceptsKey(one))
-		out = k.must("keycloakkeysupload", "-y", "-f", "PKCS12", "-p", k.path("two.pfx"), "-pwdp", k.path("password"), "--Alias", "entry")
+		out = k.must("keycloak key upload", "-y", "-f", "PKCS12", "-p", k.path("two.pfx"), "-pwdp", k.path("password"), "--Alias", "entry")
 		assert.Contains(t, out, "Certificate: "+two.KeyID()+" expires 2")
 		assert.True(t, k.acceptsKey(two))
 		assert.False(t, k.acceptsKey(one))
-		assert.Contains(t, k.must("keycloakstatus"), out)
+		assert.Contains(t, k.must("keycloak status"), out)
 
 		for says, args := range map[string][]string{
 			"--Format is jwks, certif":   {"-f", "jwt", "-p", k.path("one.pem")},
@@ -90,7 +90,7 @@ func TestKeycloakKeysUploadOfCertificateAndKeystore(t *testing.T) {
 			"the file of --PublicKeyPat": {"-p", k.path("absent")},
 			"password not accepted":      {"-f", "pkcs12", "-p", k.path("two.pfx"), "-pwdp", k.path("secret")},
 		} {
-			r := k.do("keycloakkeysupload", append(args, "-c", clientID, "-y")...)
+			r := k.do("keycloak key upload", append(args, "-c", clientID, "-y")...)
 			assert.Equal(t, 1, r.code)
 			assert.Contains(t, r.stderr, says)
 		}
@@ -102,17 +102,17 @@ func TestKeycloakKeysUploadOfCertificateAndKeystore(t *testing.T) {
 // asking for nothing.
 func TestKeycloakKeysOfAPublicClient(t *testing.T) {
 	cloaks(t, func(t *testing.T, k *cloak) {
-		assert.Contains(t, k.must("keycloakstatus"), "Secret: made unknown expires never\n", "somebody chose it")
+		assert.Contains(t, k.must("keycloak status"), "Secret: made unknown expires never\n", "somebody chose it")
 		k.rest(http.MethodPost, "/admin/realms/"+k.realm.Name+"/clients", map[string]any{"clientId": "web", "publicClient": true})
-		before := k.do("keycloakstatus", "-c", "web")
+		before := k.do("keycloak status", "-c", "web")
 		assert.Equal(t, "ClientId: web\nEnabled: true\n", before.stdout)
 		assert.Contains(t, before.stderr, "it authenticates in no way")
 		key, err := keys.Generate(keys.ES256)
 		require.NoError(t, err)
 		k.write("key", string(key.PublicKey().JWK()))
-		r := k.do("keycloakkeysupload", "-c", "web", "-p", k.path("key"), "-y")
+		r := k.do("keycloak key upload", "-c", "web", "-p", k.path("key"), "-y")
 		assert.Equal(t, 1, r.code)
 		assert.Contains(t, r.stderr, "it is public or bearer-only")
-		assert.Equal(t, before, k.do("keycloakstatus", "-c", "web"))
+		assert.Equal(t, before, k.do("keycloak status", "-c", "web"))
 	})
 }

@@ -16,7 +16,7 @@ import (
 // status is what the command of that name says of the state directory.
 func (k *cloak) status() (st selfservice.Status) {
 	k.t.Helper()
-	r := invoke(k.t, "", "status", "-s", k.path("state"), "-json")
+	r := invoke(k.t, "", "state", "show", "-s", k.path("state"), "-json")
 	require.Equal(k.t, 0, r.code, r.stderr)
 	require.NoError(k.t, json.Unmarshal([]byte(r.stdout), &st))
 	return st
@@ -26,19 +26,19 @@ func TestKeycloakRotateOfAKey(t *testing.T) {
 	cloaks(t, func(t *testing.T, k *cloak) {
 		old := keystest.Key(t, keys.ES256)
 		k.writeKey("old", old)
-		k.must("keycloakkeysupload", "-y", "-p", k.path("old_public.json"))
+		k.must("keycloak key upload", "-y", "-p", k.path("old_public.json"))
 		state := []string{"-s", k.path("state"), "--Overlap", "1s"}
 		rotate := func(args ...string) string {
 			t.Helper()
-			return k.must("keycloakrotate", append(args, state...)...)
+			return k.must("keycloak rotate", append(args, state...)...)
 		}
 		assert.Empty(t, rotate("--IfDue", "-ep", k.path("old_private.json")), "it is adopted and not due")
 		out := rotate()
 		kid := k.status().Active.KeyID
 		assert.Equal(t, "OldKid: "+old.KeyID()+"\nNewKid: "+kid+"\nExpiration: never\n", out)
-		assert.Contains(t, k.must("keycloakstatus"), "Key: "+old.KeyID(), "side by side")
+		assert.Contains(t, k.must("keycloak status"), "Key: "+old.KeyID(), "side by side")
 
-		require.Empty(t, invoke(t, "", "exportkey", "-s", k.path("state"), "-p", k.path("new.json")).stderr)
+		require.Empty(t, invoke(t, "", "state", "export", "-s", k.path("state"), "-p", k.path("new.json")).stderr)
 		next, err := keys.Parse([]byte(readOwn(t, k.path("new.json"))), keys.Options{})
 		require.NoError(t, err)
 		assert.True(t, k.acceptsKey(next))
@@ -54,7 +54,7 @@ func TestKeycloakRotateOfASecret(t *testing.T) {
 	cloaks(t, func(t *testing.T, k *cloak) {
 		rotate := func(state string) result {
 			t.Helper()
-			return k.do("keycloakrotate", "-c", clientID, "-s", k.path(state), "-esp", k.path("secret"))
+			return k.do("keycloak rotate", "-c", clientID, "-s", k.path(state), "-esp", k.path("secret"))
 		}
 		r := rotate("refused")
 		assert.Equal(t, 1, r.code)
@@ -66,14 +66,14 @@ func TestKeycloakRotateOfASecret(t *testing.T) {
 		require.Equal(t, 0, r.code, r.stderr)
 		assert.Contains(t, r.stderr, "switched: ")
 		assert.Regexp(t, `^Expiration: 2\S+Z\n$`, r.stdout)
-		require.Equal(t, 0, invoke(t, "", "exportkey", "-s", k.path("state"), "-p", k.path("new")).code)
+		require.Equal(t, 0, invoke(t, "", "state", "export", "-s", k.path("state"), "-p", k.path("new")).code)
 		next := keys.NewSecret(readOwn(t, k.path("new")))
 		assert.NotContains(t, r.stdout+r.stderr, next.Reveal())
 		assert.True(t, k.acceptsSecret(next))
 		assert.True(t, k.acceptsSecret(k.secret), "inside the overlap")
-		r = invoke(t, "", "status", "-s", k.path("state"))
+		r = invoke(t, "", "state", "show", "-s", k.path("state"))
 		assert.Contains(t, r.stdout, "Active: "+selfservice.SecretFingerprint(next)+" made")
-		r = invoke(t, "", "exportkey", "-s", k.path("state"), "-p", k.path("new.pem"), "-f", "pem")
+		r = invoke(t, "", "state", "export", "-s", k.path("state"), "-p", k.path("new.pem"), "-f", "pem")
 		assert.Equal(t, 1, r.code)
 		assert.Contains(t, r.stderr, "the rotation is of a client secret")
 	})
@@ -81,7 +81,7 @@ func TestKeycloakRotateOfASecret(t *testing.T) {
 
 func TestKeycloakRotateWithCut(t *testing.T) {
 	cloaks(t, func(t *testing.T, k *cloak) {
-		out := k.must("keycloakrotate", "--Cut", "-s", k.path("state"), "-esp", k.path("secret"))
+		out := k.must("keycloak rotate", "--Cut", "-s", k.path("state"), "-esp", k.path("secret"))
 		assert.Equal(t, "Expiration: never\n", out)
 		assert.False(t, k.acceptsSecret(k.secret))
 		rotator := selfservice.Rotator{Store: selfservice.Dir(k.path("state"))}
@@ -96,7 +96,7 @@ func TestKeycloakRotateByTheClientItself(t *testing.T) {
 		k.policy()
 		k.grant(clientID, "manage-clients")
 		t.Setenv("CLIENTKEYS_SECRET", k.secret.Reveal())
-		r := k.as("keycloakrotate", "-c", clientID, "-s", k.path("state"))
+		r := k.as("keycloak rotate", "-c", clientID, "-s", k.path("state"))
 		require.Equal(t, 0, r.code, r.stderr)
 		assert.Equal(t, 1, k.status().Rotations)
 		assert.True(t, k.acceptsSecret(k.secret), "inside the overlap")
@@ -109,7 +109,7 @@ func TestKeycloakRotateByTheClientItself(t *testing.T) {
 			require.NoError(t, err)
 		}
 		t.Setenv("CLIENTKEYS_SECRET", theirs.Reveal())
-		r = k.as("keycloakrotate", "-c", clientID, "-s", k.path("state"))
+		r = k.as("keycloak rotate", "-c", clientID, "-s", k.path("state"))
 		require.Equal(t, 0, r.code, r.stderr)
 		assert.Contains(t, r.stderr, "is used only if the server refuses")
 		assert.True(t, k.acceptsSecret(theirs), "it is the one before now")
@@ -121,10 +121,10 @@ func TestKeycloakRotateAdoptsNothingThatIsNotAccepted(t *testing.T) {
 		k.write("wrong", strings.Repeat("w", 40))
 		for says, args := range map[string][]string{
 			"missing --ExistingPrivateJwkPath, --ExistingSecretPath or CLIENTKEYS_SECRET": {},
-			"give one of --ExistingPrivateJwkPath":                                        {"-ep", k.path("x"), "-esp", k.path("y")},
-			"the existing key was not adopted":                                            {"-esp", k.path("wrong")},
+			"give one of --ExistingPrivateJwkPath and ":                                        {"-ep", k.path("x"), "-esp", k.path("y")},
+			"the credential of --ExistingSecretPath was not adopted":                      {"-esp", k.path("wrong")},
 		} {
-			r := k.do("keycloakrotate", append(args, "-c", clientID, "-s", k.path("state"))...)
+			r := k.do("keycloak rotate", append(args, "-c", clientID, "-s", k.path("state"))...)
 			assert.Equal(t, 1, r.code)
 			assert.Empty(t, r.stdout)
 			assert.Contains(t, r.stderr, says)

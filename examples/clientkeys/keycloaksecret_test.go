@@ -19,19 +19,19 @@ import (
 
 func TestKeycloakSecretRegenerateWritesTheSecretToAFile(t *testing.T) {
 	cloaks(t, func(t *testing.T, k *cloak) {
-		r := k.do("keycloaksecretregenerate", "-c", clientID, "-y")
+		r := k.do("keycloak secret regenerate", "-c", clientID, "-y")
 		assert.Equal(t, 1, r.code)
 		assert.Contains(t, r.stderr, "missing --SecretPath or --Show")
-		r = k.do("keycloaksecretregenerate", "-c", clientID, "-p", k.path("new"))
+		r = k.do("keycloak secret regenerate", "-c", clientID, "-p", k.path("new"))
 		assert.Equal(t, 1, r.code)
 		assert.Contains(t, r.stderr, "so the old one ends at once) [y/n]")
 		assert.NoFileExists(t, k.path("new"))
-		r = k.do("keycloaksecretregenerate", "-c", clientID, "-y", "-p", k.path("secret"))
+		r = k.do("keycloak secret regenerate", "-c", clientID, "-y", "-p", k.path("secret"))
 		assert.Equal(t, 1, r.code)
 		assert.Contains(t, r.stderr, "exists; it is not replaced")
 		require.True(t, k.acceptsSecret(k.secret), "nothing was done so far")
 
-		out := k.must("keycloaksecretregenerate", "-y", "-p", k.path("new"))
+		out := k.must("keycloak secret regenerate", "-y", "-p", k.path("new"))
 		next := keys.NewSecret(readOwn(t, k.path("new")))
 		assert.Equal(t, "ClientId: "+clientID+"\nExpiration: never\nSecretPath: "+k.path("new")+"\n", out)
 		assert.True(t, k.acceptsSecret(next))
@@ -42,13 +42,13 @@ func TestKeycloakSecretRegenerateWritesTheSecretToAFile(t *testing.T) {
 func TestKeycloakSecretUnderAPolicy(t *testing.T) {
 	cloaks(t, func(t *testing.T, k *cloak) {
 		k.policy()
-		assert.Equal(t, "Rotated: none\n", k.must("keycloaksecretrotated", "-p", k.path("none")))
+		assert.Equal(t, "Rotated: none\n", k.must("keycloak secret rotated", "-p", k.path("none")))
 		assert.NoFileExists(t, k.path("none"))
-		r := k.do("keycloaksecretregenerate", "-c", clientID, "-show")
+		r := k.do("keycloak secret regenerate", "-c", clientID, "-show")
 		assert.Contains(t, r.stderr, "is accepted for a while")
 		require.True(t, k.acceptsSecret(k.secret), "nothing was done so far")
 
-		out := k.must("keycloaksecretregenerate", "-y", "-show")
+		out := k.must("keycloak secret regenerate", "-y", "-show")
 		shown := regexp.MustCompile(`(?m)^Secret: (\S+)$`).FindStringSubmatch(out)
 		require.Len(t, shown, 2)
 		next := keys.NewSecret(shown[1])
@@ -56,49 +56,49 @@ func TestKeycloakSecretUnderAPolicy(t *testing.T) {
 		assert.True(t, k.acceptsSecret(next))
 		assert.True(t, k.acceptsSecret(k.secret), "inside the overlap")
 
-		out = k.must("keycloaksecretrotated")
+		out = k.must("keycloak secret rotated")
 		assert.Regexp(t, `^Rotated: made 2\S+Z expires 2\S+Z\n$`, out)
-		status := k.must("keycloakstatus")
+		status := k.must("keycloak status")
 		assert.Contains(t, status, out)
 		assert.Regexp(t, `(?m)^Secret: made 2\S+Z expires 2\S+Z$`, status)
 		assert.NotContains(t, status, next.Reveal())
-		k.must("keycloaksecretrotated", "-p", k.path("old"))
+		k.must("keycloak secret rotated", "-p", k.path("old"))
 		assert.Equal(t, k.secret.Reveal(), readOwn(t, k.path("old")))
-		assert.Contains(t, k.must("keycloaksecretrotated", "-show"), "Secret: "+k.secret.Reveal()+"\n")
+		assert.Contains(t, k.must("keycloak secret rotated", "-show"), "Secret: "+k.secret.Reveal()+"\n")
 
-		r = k.do("keycloaksecretinvalidate", "-c", clientID)
+		r = k.do("keycloak secret invalidate", "-c", clientID)
 		assert.Equal(t, 1, r.code)
 		assert.Contains(t, r.stderr, "as not confirmed")
 		require.True(t, k.acceptsSecret(k.secret))
 		for range 2 {
-			assert.Empty(t, k.must("keycloaksecretinvalidate", "-y"))
+			assert.Empty(t, k.must("keycloak secret invalidate", "-y"))
 			assert.False(t, k.acceptsSecret(k.secret))
 			assert.True(t, k.acceptsSecret(next))
 		}
-		assert.Equal(t, "Rotated: none\n", k.must("keycloaksecretrotated"))
+		assert.Equal(t, "Rotated: none\n", k.must("keycloak secret rotated"))
 	})
 }
 
 func TestKeycloakSecretRegenerateLeavesNoFileWhenItFails(t *testing.T) {
 	cloaks(t, func(t *testing.T, k *cloak) {
 		k.grant(clientID, "view-clients")
-		r := k.as("keycloaksecretregenerate", "-c", clientID, "-ac", clientID, "-asp", k.path("secret"), "-p", k.path("new"), "-y")
+		r := k.as("keycloak secret regenerate", "-c", clientID, "-ac", clientID, "-asp", k.path("secret"), "-p", k.path("new"), "-y")
 		assert.Equal(t, 1, r.code)
 		assert.Contains(t, r.stderr, "the role for this is missing")
 		assert.NoFileExists(t, k.path("new"))
 		assert.NoFileExists(t, k.path("missing"))
-		r = k.do("keycloaksecretregenerate", "-c", clientID, "-y", "-p", k.path("missing/new"))
+		r = k.do("keycloak secret regenerate", "-c", clientID, "-y", "-p", k.path("missing/new"))
 		assert.Equal(t, 1, r.code)
 		assert.True(t, k.acceptsSecret(k.secret), "there is no place for a new one")
 		k.write("two", strings.Repeat("line\n", 2))
-		r = k.as("keycloakstatus", "-c", clientID, "-ac", "boot", "-asp", k.path("two"))
+		r = k.as("keycloak status", "-c", clientID, "-ac", "boot", "-asp", k.path("two"))
 		assert.Contains(t, r.stderr, "the file of --AdminSecretPath is not one line")
 	})
 }
 
 func TestKeycloakSecretRegenerateLosesNoSecretToWhatEndsIt(t *testing.T) {
 	regenerate := func(t *testing.T, k *cloak) *exec.Cmd {
-		return program(t, "keycloaksecretregenerate", "-u", k.realm.Server, "-r", k.realm.Name, "-ac", readOwn(t, k.path("adminid")), "-ar", "master",
+		return program(t, "keycloak", "secret", "regenerate", "-u", k.realm.Server, "-r", k.realm.Name, "-ac", readOwn(t, k.path("adminid")), "-ar", "master",
 			"-asp", k.path("admin"), "-c", clientID, "-p", k.path("new"), "-y")
 	}
 	t.Run("an interrupt while the server makes it", func(t *testing.T) {
@@ -141,7 +141,7 @@ func TestKeycloakSecretRegenerateFindsTheSecretOfALostAnswer(t *testing.T) {
 		server.ServeHTTP(w, r)
 	})
 	k.policy()
-	k.must("keycloaksecretregenerate", "-y", "-p", k.path("new"))
+	k.must("keycloak secret regenerate", "-y", "-p", k.path("new"))
 	assert.Equal(t, 1, made)
 	assert.True(t, k.acceptsSecret(keys.NewSecret(readOwn(t, k.path("new")))))
 	assert.True(t, k.acceptsSecret(k.secret), "a second new one would have ended it")

@@ -11,13 +11,13 @@ import (
 const aboutKeycloakStatus = `Prints how a client authenticates at Keycloak, when its secret and the one
 before it were made and expire, and which public keys Keycloak has for it. It
 changes nothing and prints no secret. For the state directory of a rotation:
-clientkeys status.` + aboutAdmin
+"clientkeys state show".`
 
-// keycloakStatus is the command of the same name.
+// keycloakStatus is the command "keycloak status".
 type keycloakStatus struct{ managed }
 
 func (k *keycloakStatus) run(ctx context.Context, c *console) error {
-	admin, info, err := k.client(ctx)
+	admin, info, err := k.find(ctx)
 	if err != nil {
 		return err
 	}

@@ -121,7 +121,7 @@ func (f *fixture) write(t *testing.T, name string, key *keys.Key) {
 
 // at puts command and connection in front of other arguments.
 func (f *fixture) at(command string, args ...string) []string {
-	return append([]string{command, "--ClientId", clientID, "--AuthorityUrl", f.URL(), "--BaseAddress", f.URL()}, args...)
+	return append(append(strings.Fields(command), "--ClientId", clientID, "--AuthorityUrl", f.URL(), "--BaseAddress", f.URL()), args...)
 }
 
 func TestHelpGoesToStdoutAndNamesEveryCommandAndOption(t *testing.T) {
@@ -153,8 +153,8 @@ func TestWrongUseFailsOnStderrWithoutRepeatingValues(t *testing.T) {
 		"no command given":                   {},
 		"unknown command":                    {secret},
 		"missing --KeyFileNamePrefix":        {"generatejsonwebkey"},
-		"not defined: -Nonsense":             {"generatejsonwebkey", "--Nonsense=" + secret},
-		"needs an argument":                  {"generatejsonwebkey", "-n"},
+		"argument 1 after the command is no option of it": {"generatejsonwebkey", "--Nonsense=" + secret},
+		"--KeyFileNamePrefix needs a value": {"generatejsonwebkey", "-n"},
 		"a value without an option":          {"generatejsonwebkey", "-n", "x", secret},
 		"missing --ClientId, --AuthorityUrl": {"updateclientkey", "-n", secret},
 		"--AuthorityUrl is no URL":           {"updateclientkey", "-c", "x", "-a", "helseid/" + secret, "-b", "https://x"},

@@ -1,12 +1,9 @@
 package main
 
 import (
-	"errors"
 	"flag"
 	"fmt"
 	"io"
-	"net/url"
-	"strings"
 	"time"
 )
 
@@ -14,86 +11,78 @@ import (
 // short one; one dash or two, and "=" or a space, are all the same.
 type options struct {
 	set  *flag.FlagSet
-	list []option // in the order in which they are explained
+	list []*option // in the order in which they are explained
 }
 
 type option struct {
 	long, short, usage string
-	required           *string // nil: the command works without
-	url                bool    // of the required value
+	form
+	required bool
+	value    string // as it was given
 }
 
-func newOptions() *options {
-	set := flag.NewFlagSet("", flag.ContinueOnError)
-	set.SetOutput(io.Discard) // main prints the error, once
-	set.Usage = func() {}
-	return &options{set: set}
-}
+// form says what the value of an option may look like.
+type form int
+
+const (
+	toggleValue form = iota // none, or true or false
+	numberValue             // an integer
+	periodValue             // a Go duration
+	nameValue               // a name
+	pathValue               // of a file or directory
+	urlValue                // a URL of http or https
+	secretValue             // a key or a password, of any form
+)
+
+func newOptions() *options { return &options{set: flag.NewFlagSet("", flag.ContinueOnError)} }
 
 // add declares an option under both names; the variable holds its default.
-func (o *options) add(opt option, declare func(name string)) {
+func (o *options) add(f form, long, short, usage string, declare func(name string)) *option {
+	opt := &option{long: long, short: short, usage: usage, form: f}
 	o.list = append(o.list, opt)
-	declare(opt.long)
-	if opt.short != "" {
-		declare(opt.short)
+	declare(long)
+	if short != "" {
+		declare(short)
 	}
+	return opt
+}
+
+func (o *options) string(f form, p *string, long, short, usage string) *option {
+	return o.add(f, long, short, usage, func(name string) { o.set.StringVar(p, name, *p, "") })
 }
 
 func (o *options) text(p *string, long, short, usage string) {
-	o.add(option{long: long, short: short, usage: usage}, func(name string) { o.set.StringVar(p, name, *p, "") })
+	o.string(nameValue, p, long, short, usage)
+}
+func (o *options) path(p *string, long, short, usage string) {
+	o.string(pathValue, p, long, short, usage)
+}
+func (o *options) secret(p *string, long, short, usage string) {
+	o.string(secretValue, p, long, short, usage)
 }
 
 func (o *options) required(p *string, long, short, usage string) {
-	o.add(option{long: long, short: short, usage: usage + " (required)", required: p}, func(name string) { o.set.StringVar(p, name, *p, "") })
+	o.string(nameValue, p, long, short, usage+" (required)").required = true
+}
+
+func (o *options) requiredPath(p *string, long, short, usage string) {
+	o.string(pathValue, p, long, short, usage+" (required)").required = true
 }
 
 func (o *options) requiredURL(p *string, long, short, usage string) {
-	o.required(p, long, short, usage)
-	o.list[len(o.list)-1].url = true
+	o.string(urlValue, p, long, short, usage+" (required)").required = true
 }
 
 func (o *options) number(p *int, long, short, usage string) {
-	o.add(option{long: long, short: short, usage: usage}, func(name string) { o.set.IntVar(p, name, *p, "") })
+	o.add(numberValue, long, short, usage, func(name string) { o.set.IntVar(p, name, *p, "") })
 }
 
 func (o *options) toggle(p *bool, long, short, usage string) {
-	o.add(option{long: long, short: short, usage: usage}, func(name string) { o.set.BoolVar(p, name, *p, "") })
+	o.add(toggleValue, long, short, usage, func(name string) { o.set.BoolVar(p, name, *p, "") })
 }
 
 func (o *options) duration(p *time.Duration, long, usage string) {
-	o.add(option{long: long, usage: usage}, func(name string) { o.set.DurationVar(p, name, *p, "") })
-}
-
-// parse reads the arguments. Its errors hold no value of a text option, since
-// one may be a key or a password.
-func (o *options) parse(args []string) error {
-	if err := o.set.Parse(args); err != nil {
-		return err
-	}
-	if o.set.NArg() > 0 {
-		return errors.New("a value without an option; values with spaces need quotes")
-	}
-	var missing []string
-	for _, opt := range o.list {
-		if opt.required != nil && *opt.required == "" {
-			missing = append(missing, "--"+opt.long)
-		}
-	}
-	if len(missing) > 0 {
-		return errors.New("missing " + strings.Join(missing, ", "))
-	}
-	for _, opt := range o.list {
-		if opt.url && !isURL(*opt.required) {
-			return errors.New("--" + opt.long + " is no URL like https://example.no")
-		}
-	}
-	return nil
-}
-
-// isURL leaves it to the packages that call the address to refuse http.
-func isURL(s string) bool {
-	u, err := url.Parse(s)
-	return err == nil && u.Host != "" && (u.Scheme == "https" || u.Scheme == "http")
+	o.add(periodValue, long, "", usage, func(name string) { o.set.DurationVar(p, name, *p, "") })
 }
 
 func (o *options) print(w io.Writer) {

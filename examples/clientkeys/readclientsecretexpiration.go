@@ -19,7 +19,7 @@ type readExpiration struct {
 
 func (r *readExpiration) declare(o *options) {
 	r.connection.declare(o)
-	r.existing.declare(o, "ExistingPrivateJwk", "e", "ep", "the private key to look up")
+	r.existing.declarePrivate(o, "ExistingPrivateJwk", "e", "ep", "the private key to look up")
 }
 
 func (r *readExpiration) run(ctx context.Context, c *console) error {
@@ -27,7 +27,7 @@ func (r *readExpiration) run(ctx context.Context, c *console) error {
 	if err != nil {
 		return err
 	}
-	list, err := r.client().ClientSecrets(ctx, key)
+	list, err := r.at().ClientSecrets(ctx, key)
 	if err != nil {
 		return err
 	}

@@ -33,7 +33,7 @@ func (f *fixture) active(t *testing.T) *keys.Key {
 
 func (f *fixture) status(t *testing.T) selfservice.Status {
 	t.Helper()
-	r := invoke(t, "", "status", "-s", f.path("state"), "-json")
+	r := invoke(t, "", "state", "show", "-s", f.path("state"), "-json")
 	require.Equal(t, 0, r.code, r.stderr)
 	var st selfservice.Status
 	require.NoError(t, json.Unmarshal([]byte(r.stdout), &st))
@@ -44,7 +44,7 @@ func TestRotateAdoptsOnceAndThenUsesTheStateDirectory(t *testing.T) {
 	f := setup(t, func(s *helseidtest.Server) { s.Replace = helseidtest.AtOnce })
 	kid := f.key.KeyID()
 	for n, args := range [][]string{{"-ep", f.path("old_private.json")}, {}, {"-ep", f.path("old_private.json")}} {
-		r := invoke(t, "", f.rotating("rotate", args...)...)
+		r := invoke(t, "", f.rotating("helseid rotate", args...)...)
 		require.Equal(t, 0, r.code, r.stderr)
 		key := f.active(t)
 		assert.NotEqual(t, kid, key.KeyID())
@@ -63,7 +63,7 @@ func TestRotateAdoptsOnceAndThenUsesTheStateDirectory(t *testing.T) {
 	assert.Equal(t, kid, st.Active.KeyID)
 	assert.Len(t, st.Retiring, 3)
 
-	r := invoke(t, "", "status", "--StateDirectory", f.path("state"))
+	r := invoke(t, "", "state", "show", "--StateDirectory", f.path("state"))
 	assert.Equal(t, 0, r.code, r.stderr)
 	assert.Empty(t, r.stderr)
 	assert.Contains(t, r.stdout, "Active: "+kid+" ")
@@ -77,19 +77,19 @@ func TestRotateAdoptsNoKeyThatIsNotAccepted(t *testing.T) {
 	f.write(t, "stranger", keystest.Key(t, keys.ES256))
 	for says, args := range map[string][]string{
 		"missing --ExistingPrivateJwk":      {},
-		"the existing key was not adopted":  {"-ep", f.path("stranger_private.json")},
-		"--ExistingPrivateJwk: keys: no pr": {"-ep", f.path("old_public.json")},
+		"the credential of --ExistingPrivateJwkPath was not": {"-ep", f.path("stranger_private.json")},
+		"--ExistingPrivateJwkPath: certs: no private key": {"-ep", f.path("old_public.json")},
 	} {
-		r := invoke(t, "", f.rotating("rotate", args...)...)
+		r := invoke(t, "", f.rotating("helseid rotate", args...)...)
 		assert.Equal(t, 1, r.code)
 		assert.Empty(t, r.stdout)
 		assert.Contains(t, r.stderr, says)
 		assert.NoDirExists(t, f.path("state"))
 	}
-	r := invoke(t, "", "status", "-s", f.path("state"))
+	r := invoke(t, "", "state", "show", "-s", f.path("state"))
 	assert.Equal(t, 1, r.code)
 	assert.Contains(t, r.stderr, "the state directory holds no key yet")
-	assert.Equal(t, 0, invoke(t, "", f.rotating("rotate", "-ep", f.path("old_private.json"))...).code)
+	assert.Equal(t, 0, invoke(t, "", f.rotating("helseid rotate", "-ep", f.path("old_private.json"))...).code)
 }
 
 // The process dies while it waits for an answer: of the registration, which
@@ -98,10 +98,10 @@ func TestRotateGoesOnAfterKill9(t *testing.T) {
 	for name, registrations := range map[string]int{"before the registration": 1, "after the registration": 2} {
 		t.Run(name, func(t *testing.T) {
 			f := setup(t, func(s *helseidtest.Server) { s.Replace = helseidtest.AtOnce })
-			require.Equal(t, 0, invoke(t, "", f.rotating("rotate", "-ep", f.path("old_private.json"))...).code)
+			require.Equal(t, 0, invoke(t, "", f.rotating("helseid rotate", "-ep", f.path("old_private.json"))...).code)
 			f.RemoveKey(clientID, f.key.PublicKey()) // so that the new key alone is left once it is registered
 
-			cmd := program(t, f.rotating("rotate")...)
+			cmd := program(t, f.rotating("helseid rotate")...)
 			wait := launch(t, cmd)
 			f.Inject(func(_ int, r *http.Request) *helseidtest.Fault {
 				registering := r.Method == http.MethodPost && r.URL.Path == "/v1/client-secret"
@@ -116,7 +116,7 @@ func TestRotateGoesOnAfterKill9(t *testing.T) {
 
 			pending := f.status(t).Pending
 			require.NotNil(t, pending, "the new key is saved before it is sent")
-			r := invoke(t, "", f.rotating("rotate")...)
+			r := invoke(t, "", f.rotating("helseid rotate")...)
 			require.Equal(t, 0, r.code, r.stderr)
 			assert.Contains(t, r.stderr, "Going on with the rotation to key "+pending.KeyID)
 			assert.Contains(t, r.stdout, "NewKid: "+pending.KeyID+"\n")
@@ -130,9 +130,9 @@ func TestRotateGoesOnAfterKill9(t *testing.T) {
 
 func TestRotateThatFailsSaysThatNoKeyIsLost(t *testing.T) {
 	f := setup(t)
-	require.Equal(t, 0, invoke(t, "", f.rotating("rotate", "-ep", f.path("old_private.json"))...).code)
+	require.Equal(t, 0, invoke(t, "", f.rotating("helseid rotate", "-ep", f.path("old_private.json"))...).code)
 	f.Inject(helseidtest.Every(1, helseidtest.Problem(http.StatusServiceUnavailable, "Down", "")))
-	r := invoke(t, "", f.rotating("rotate")...)
+	r := invoke(t, "", f.rotating("helseid rotate")...)
 	assert.Equal(t, 1, r.code)
 	assert.Empty(t, r.stdout)
 	assert.Contains(t, r.stderr, "no key is lost")
@@ -140,22 +140,22 @@ func TestRotateThatFailsSaysThatNoKeyIsLost(t *testing.T) {
 
 func TestALockOutEndsWithAKeyThatAPersonRegisters(t *testing.T) {
 	f := setup(t, func(s *helseidtest.Server) { s.Replace = helseidtest.AtOnce })
-	require.Equal(t, 0, invoke(t, "", f.rotating("rotate", "-ep", f.path("old_private.json"))...).code)
+	require.Equal(t, 0, invoke(t, "", f.rotating("helseid rotate", "-ep", f.path("old_private.json"))...).code)
 	f.RemoveKey(clientID, f.key.PublicKey())
 	f.RemoveKey(clientID, f.active(t).PublicKey())
-	r := invoke(t, "", f.rotating("rotate")...)
+	r := invoke(t, "", f.rotating("helseid rotate")...)
 	assert.Equal(t, 1, r.code)
 	assert.Contains(t, r.stderr, "no stored credential is accepted by the server: register a new key by hand")
 	assert.NotContains(t, r.stderr, "no key is lost")
 
-	r = invoke(t, "", f.rotating("rotate", "-ep", f.path("absent.json"))...)
+	r = invoke(t, "", f.rotating("helseid rotate", "-ep", f.path("absent.json"))...)
 	assert.Equal(t, 1, r.code)
 	assert.Contains(t, r.stderr, "the given one is not used")
 
 	saviour := keystest.Key(t, keys.ES256)
 	f.write(t, "saviour", saviour)
 	f.AddClient(clientID, saviour.PublicKey())
-	r = invoke(t, "", f.rotating("rotate", "-ep", f.path("saviour_private.json"))...)
+	r = invoke(t, "", f.rotating("helseid rotate", "-ep", f.path("saviour_private.json"))...)
 	require.Equal(t, 0, r.code, r.stderr)
 	assert.Contains(t, r.stderr, "adopted: "+saviour.Thumbprint())
 	assert.True(t, f.Accepts(clientID, f.active(t).Thumbprint()))
@@ -163,8 +163,8 @@ func TestALockOutEndsWithAKeyThatAPersonRegisters(t *testing.T) {
 
 func TestRotateEndsOnSIGTERM(t *testing.T) {
 	f := setup(t)
-	require.Equal(t, 0, invoke(t, "", f.rotating("rotate", "-ep", f.path("old_private.json"))...).code)
-	cmd := program(t, f.at("rotate", "-s", f.path("state"))...)
+	require.Equal(t, 0, invoke(t, "", f.rotating("helseid rotate", "-ep", f.path("old_private.json"))...).code)
+	cmd := program(t, f.at("helseid rotate", "-s", f.path("state"))...)
 	wait := launch(t, cmd)
 	f.Inject(func(_ int, r *http.Request) *helseidtest.Fault {
 		if r.Method == http.MethodPost && r.URL.Path == "/v1/client-secret" {
@@ -181,7 +181,7 @@ func TestRotateEndsOnSIGTERM(t *testing.T) {
 
 func TestRunRotatesUntilSIGTERM(t *testing.T) {
 	f := setup(t)
-	cmd := program(t, f.rotating("run", "-ep", f.path("old_private.json"), "--MaxAge", "500ms", "--Overlap", "200ms")...)
+	cmd := program(t, f.rotating("helseid run", "-ep", f.path("old_private.json"), "--MaxAge", "500ms", "--Overlap", "200ms")...)
 	wait := launch(t, cmd)
 	require.Eventually(t, func() bool { return f.Counts().Registrations >= 3 }, 30*time.Second, 10*time.Millisecond)
 	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
@@ -200,7 +200,7 @@ func TestStateDirectoryIsForTheOwnerAlone(t *testing.T) {
 	f := setup(t)
 	require.NoError(t, os.Mkdir(f.path("state"), 0o755))
 	require.NoError(t, os.Chmod(f.path("state"), 0o755)) // whatever the umask
-	r := invoke(t, "", f.rotating("rotate", "-ep", f.path("old_private.json"))...)
+	r := invoke(t, "", f.rotating("helseid rotate", "-ep", f.path("old_private.json"))...)
 	assert.Equal(t, 1, r.code)
 	assert.Contains(t, r.stderr, "0700")
 	assert.Zero(t, f.Counts().Registrations)
@@ -210,7 +210,7 @@ func TestRotateSaysWhatToDoWithADamagedStateDirectory(t *testing.T) {
 	f := setup(t)
 	require.NoError(t, os.Mkdir(f.path("state"), 0o700))
 	require.NoError(t, os.WriteFile(f.path("state")+"/state-1", []byte("torn"), 0o600))
-	r := invoke(t, "", f.rotating("rotate", "-ep", f.path("old_private.json"))...)
+	r := invoke(t, "", f.rotating("helseid rotate", "-ep", f.path("old_private.json"))...)
 	assert.Equal(t, 1, r.code)
 	assert.Contains(t, r.stderr, "restore the state directory from a backup")
 	assert.Zero(t, f.Counts().Registrations)

@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"github.com/nokkel/nokkel/assertion"
@@ -19,7 +16,7 @@ already, and prints client id, kid of the new key and its expiration date.
 HelseID may stop taking the old key at once: have the new private key in its
 place before. With --NewPrivateJwkPath the new key is tried afterwards.
 
-The command rotate does all of this by itself, and can be interrupted anywhere.`
+"clientkeys helseid rotate" does all of this by itself, and can be interrupted anywhere.`
 
 // acceptance is how long a registered key may take to be accepted.
 const acceptance = time.Minute
@@ -27,18 +24,18 @@ const acceptance = time.Minute
 // updateKey is the command updateclientkey.
 type updateKey struct {
 	connection
+	consent
 	next, existing given
 	nextPrivate    given
-	yes            bool
 }
 
 func (u *updateKey) declare(o *options) {
 	u.connection.declare(o)
 	u.next.declare(o, "NewPublicJwk", "n", "np", "the new public key")
-	u.existing.declare(o, "ExistingPrivateJwk", "e", "ep", "the private key that is registered")
+	u.existing.declarePrivate(o, "ExistingPrivateJwk", "e", "ep", "the private key that is registered")
 	u.nextPrivate.name = "NewPrivateJwk"
-	o.text(&u.nextPrivate.path, "NewPrivateJwkPath", "npp", "file that holds the new private key, to try it after the update; it is never sent")
-	o.toggle(&u.yes, "Yes", "y", "do not ask before updating")
+	o.path(&u.nextPrivate.file, "NewPrivateJwkPath", "npp", "file that holds the new private key, to try it after the update; it is never sent")
+	u.consent.declare(o)
 }
 
 func (u *updateKey) run(ctx context.Context, c *console) error {
@@ -68,13 +65,10 @@ func (u *updateKey) run(ctx context.Context, c *console) error {
 			return errors.New("--NewPrivateJwkPath holds the private part of another key, or another kid")
 		}
 	}
-	question := fmt.Sprintf("Register the key %s for client %q at %s?", next.KeyID(), u.clientID, u.authority)
-	if !u.yes && !c.confirm(question) {
-		return errors.New("not updated, as not confirmed")
+	if err := u.ask(ctx, c, "Register the key %s for client %q at %s?", next.KeyID(), u.clientID, u.authority); err != nil {
+		return err
 	}
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM) // to say what an interrupt may have cut off
-	defer stop()
-	client := u.client()
+	client := u.at()
 	expires, err := client.UpdateClientSecret(ctx, existing, next)
 	if err != nil {
 		return doubtful(err)

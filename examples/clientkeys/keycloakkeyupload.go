@@ -10,34 +10,35 @@ import (
 	"github.com/nokkel/nokkel/selfservice/keycloak"
 )
 
-const aboutKeysUpload = `Makes Keycloak take the public keys of a file for a client, in place of those it
+const aboutKeyUpload = `Makes Keycloak take the public keys of a file for a client, in place of those it
 has, and prints their kids. The client authenticates with a signed assertion
 (private_key_jwt) from then on.
 
 The format jwks is the one to prefer: any number of keys, old and new side by
-side, which is what keycloakrotate needs. --Add adds one to those that are there.
+side, which is what "keycloak rotate" needs. --Add adds one to those that are there.
 With certificate and publickey there is one key, and a new one ends the old.
 Of a keystore only the certificate is sent. A private key in another file is
-refused.` + aboutAdmin
+refused.`
 
-// keysUpload is the command keycloakkeysupload.
-type keysUpload struct {
+// keyUpload is the command "keycloak key upload".
+type keyUpload struct {
 	managed
+	consent
 	path, format, alias, passwordPath string
-	add, yes                          bool
+	add                               bool
 }
 
-func (k *keysUpload) declare(o *options) {
+func (k *keyUpload) declare(o *options) {
 	k.managed.declare(o)
-	o.required(&k.path, "PublicKeyPath", "p", "file with the public keys: JWK, JWKS, PEM or a keystore")
+	o.requiredPath(&k.path, "PublicKeyPath", "p", "file with the public keys: JWK, JWKS, PEM or a keystore")
 	o.text(&k.format, "Format", "f", "jwks (default; a JWK or PEM becomes one), certificate, publickey, pkcs12 or jks")
 	o.text(&k.alias, "Alias", "", "name of the entry in a keystore")
-	o.text(&k.passwordPath, "PasswordPath", "pwdp", "file that holds the password of a keystore (default: "+passwordVariable+")")
+	o.path(&k.passwordPath, "PasswordPath", "pwdp", "file that holds the password of a keystore (default: "+passwordVariable+")")
 	o.toggle(&k.add, "Add", "add", "add the one key to those that are there; for jwks")
-	o.toggle(&k.yes, "Yes", "y", "do not ask before")
+	k.consent.declare(o)
 }
 
-func (k *keysUpload) run(ctx context.Context, c *console) error {
+func (k *keyUpload) run(ctx context.Context, c *console) error {
 	file, err := k.file()
 	if err != nil {
 		return err
@@ -53,12 +54,12 @@ func (k *keysUpload) run(ctx context.Context, c *console) error {
 		}
 		question = fmt.Sprintf("Add the key %s to those of client %q?", added.KeyID(), k.clientID)
 	}
-	admin, info, err := k.client(ctx)
+	admin, info, err := k.find(ctx)
 	if err != nil {
 		return err
 	}
-	if !k.yes && !c.confirm(question) {
-		return errors.New("nothing was changed, as not confirmed")
+	if err := k.ask(ctx, c, "%s", question); err != nil {
+		return err
 	}
 	if k.add {
 		err = admin.AddKey(ctx, info.ID, added)
@@ -71,7 +72,7 @@ func (k *keysUpload) run(ctx context.Context, c *console) error {
 	return printKeys(ctx, c, admin, info.ID)
 }
 
-func (k *keysUpload) file() (keycloak.KeyFile, error) {
+func (k *keyUpload) file() (keycloak.KeyFile, error) {
 	f := keycloak.KeyFile{Alias: k.alias}
 	switch strings.ToLower(k.format) {
 	case "", "jwks":

@@ -10,13 +10,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestExportKeyWritesTheActiveKey(t *testing.T) {
+func TestStateExportWritesTheActiveKey(t *testing.T) {
 	f := setup(t, func(s *helseidtest.Server) { s.Replace = helseidtest.AtOnce })
-	require.Equal(t, 0, invoke(t, "", f.rotating("rotate", "-ep", f.path("old_private.json"))...).code)
+	require.Equal(t, 0, invoke(t, "", f.rotating("helseid rotate", "-ep", f.path("old_private.json"))...).code)
 	active := f.active(t)
 	for _, format := range []string{"", "jwk", "PEM"} {
 		file := f.path("key" + format)
-		r := invoke(t, "", "exportkey", "-s", f.path("state"), "-p", file, "-f", format)
+		r := invoke(t, "", "state", "export", "-s", f.path("state"), "-p", file, "-f", format)
 		require.Equal(t, 0, r.code, r.stderr)
 		assert.Equal(t, file+"\n", r.stdout)
 		assert.Empty(t, r.stderr)
@@ -28,30 +28,30 @@ func TestExportKeyWritesTheActiveKey(t *testing.T) {
 	}
 }
 
-func TestExportKeyReplacesAFileOnlyWhenTold(t *testing.T) {
+func TestStateExportReplacesAFileOnlyWhenTold(t *testing.T) {
 	f := setup(t)
-	require.Equal(t, 0, invoke(t, "", f.rotating("rotate", "-ep", f.path("old_private.json"))...).code)
+	require.Equal(t, 0, invoke(t, "", f.rotating("helseid rotate", "-ep", f.path("old_private.json"))...).code)
 	file := f.path("mine")
 	require.NoError(t, os.WriteFile(file, []byte("mine"), 0o644))
-	r := invoke(t, "", "exportkey", "-s", f.path("state"), "-p", file)
+	r := invoke(t, "", "state", "export", "-s", f.path("state"), "-p", file)
 	assert.Equal(t, 1, r.code)
 	assert.Empty(t, r.stdout)
 	assert.Contains(t, r.stderr, "--Replace replaces it")
 	assert.Equal(t, "mine", string(read(t, file)))
-	require.Equal(t, 0, invoke(t, "", "exportkey", "-s", f.path("state"), "-p", file, "--Replace").code)
+	require.Equal(t, 0, invoke(t, "", "state", "export", "-s", f.path("state"), "-p", file, "--Replace").code)
 	got, err := keys.Parse([]byte(readOwn(t, file)), keys.Options{})
 	require.NoError(t, err)
 	assert.Equal(t, f.active(t).Thumbprint(), got.Thumbprint())
 }
 
-func TestExportKeyRefuses(t *testing.T) {
+func TestStateExportRefuses(t *testing.T) {
 	f := setup(t)
 	for says, args := range map[string][]string{
 		"the state directory holds no key yet":       {"-s", f.path("state"), "-p", f.path("key")},
-		"--Format is jwk or pem":                     {"-s", f.path("state"), "-p", f.path("key"), "-f", "der"},
+		"--Format is jwk, pem or pfx":                     {"-s", f.path("state"), "-p", f.path("key"), "-f", "der"},
 		"missing --StateDirectory, --PrivateKeyPath": {},
 	} {
-		r := invoke(t, "", append([]string{"exportkey"}, args...)...)
+		r := invoke(t, "", append([]string{"state", "export"}, args...)...)
 		assert.Equal(t, 1, r.code)
 		assert.Contains(t, r.stderr, says)
 		assert.NoFileExists(t, f.path("key"))

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"strings"
 	"time"
 
 	"github.com/nokkel/nokkel/selfservice/keycloak"
@@ -17,9 +16,9 @@ while, so that secrets can be replaced without a failed request.
 Every secret that the policy meets will expire: say which clients have somebody
 to replace theirs. --ClientRole takes those that define a role of that name,
 --AllClients every confidential client of the realm. The server needs the
-feature client-secret-rotation.` + aboutAdmin
+feature client-secret-rotation.`
 
-// policyCreate is the command keycloakpolicycreate.
+// policyCreate is the command "keycloak policy create".
 type policyCreate struct {
 	realm
 	profile keycloak.RotationProfile
@@ -73,63 +72,4 @@ func (p *policyCreate) run(ctx context.Context, c *console) error {
 	printProfile(c, p.profile)
 	printPolicy(c, policy)
 	return nil
-}
-
-const aboutPolicyShow = `Prints the profiles of the realm that rotate client secrets, with their periods,
-and the policies that bring one of those to clients.` + aboutAdmin
-
-// policyShow is the command keycloakpolicyshow.
-type policyShow struct{ realm }
-
-func (p *policyShow) run(ctx context.Context, c *console) error {
-	admin, err := p.admin()
-	if err != nil {
-		return err
-	}
-	profiles, err := admin.RotationProfiles(ctx)
-	if err != nil {
-		return err
-	}
-	policies, err := admin.Policies(ctx)
-	if err != nil {
-		return err
-	}
-	rotating := make(map[string]bool)
-	for _, profile := range profiles {
-		rotating[profile.Name] = true
-		printProfile(c, profile)
-	}
-	shown := 0
-	for _, policy := range policies {
-		for _, name := range policy.Profiles {
-			if rotating[name] {
-				printPolicy(c, policy)
-				shown++
-				break
-			}
-		}
-	}
-	if shown == 0 {
-		c.tell("No policy rotates secrets: a new client secret ends the old one at once.")
-	}
-	return nil
-}
-
-func printProfile(c *console, p keycloak.RotationProfile) {
-	c.result("Profile: %q secret %s old secret %s renewal window %s", p.Name, p.Expiration, p.Rotated, p.Remaining)
-}
-
-func printPolicy(c *console, p keycloak.Policy) {
-	state := "enabled"
-	if p.Disabled {
-		state = "disabled"
-	}
-	conditions := append([]string{}, p.Others...)
-	if len(p.AccessTypes) > 0 {
-		conditions = append(conditions, "access type "+strings.Join(p.AccessTypes, " or "))
-	}
-	if len(p.Roles) > 0 {
-		conditions = append(conditions, "client role "+strings.Join(p.Roles, " or "))
-	}
-	c.result("Policy: %q %s for %q with profiles %q", p.Name, state, conditions, p.Profiles)
 }

@@ -3,35 +3,42 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode"
 
 	"github.com/nokkel/nokkel/selfservice"
 )
 
-const aboutStatus = `Reads the state directory and prints which key is active, which one is being
+const aboutStateShow = `Reads the state directory and prints which key is active, which one is being
 rotated to, which old ones are kept, and when the next rotation is due. It asks
-nothing of the server and prints no private key and no secret. Give it the same --MaxAge,
---RenewBefore and --Overlap as run, for the due date follows from them.`
+nothing of the server and prints no private key and no secret. Give it the same
+--MaxAge, --RenewBefore and --Overlap as run: the due date follows from them.`
 
-// status is the command of the same name.
-type status struct {
+// stateShow is the command "state show".
+type stateShow struct {
 	state
 	json bool
 }
 
-func (s *status) declare(o *options) {
+func (s *stateShow) declare(o *options) {
 	s.state.declare(o)
 	o.toggle(&s.json, "Json", "json", "print one JSON object")
 }
 
-func (s *status) run(ctx context.Context, c *console) error {
+func (s *stateShow) run(ctx context.Context, c *console) error {
 	st, err := stored(ctx, s.rotator())
 	if err != nil {
 		return err
 	}
 	if s.json {
-		e := json.NewEncoder(c.out)
-		e.SetIndent("", "  ")
-		return e.Encode(st)
+		text, err := json.MarshalIndent(st, "", "  ")
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintln(c.out, escaped(text))
+		return err
 	}
 	line := func(what string, k selfservice.CredentialStatus) {
 		c.result("%s: %s made %s expires %s", what, name(k), date(k.Made), date(k.Expires))
@@ -57,4 +64,17 @@ func name(k selfservice.CredentialStatus) string {
 		return k.Fingerprint // of a client secret
 	}
 	return "(not made yet)"
+}
+
+// escaped is JSON in which what a terminal does not print is escaped as well.
+func escaped(text []byte) string {
+	var b strings.Builder
+	for _, r := range string(text) {
+		if r == '\n' || unicode.IsPrint(r) {
+			b.WriteRune(r)
+		} else {
+			b.WriteString(strings.Trim(strconv.QuoteToASCII(string(r)), `"`))
+		}
+	}
+	return b.String()
 }

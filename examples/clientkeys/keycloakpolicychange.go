@@ -1,0 +1,78 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"github.com/nokkel/nokkel/selfservice/keycloak"
+)
+
+const aboutPolicyDisable = `Turns a client policy of the realm off and keeps it. Old secrets that it let live
+on end with the next change of their client.`
+
+const aboutPolicyEnable = `Turns a client policy of the realm on again. A client's secret gets an expiry
+with the next change of the client.`
+
+// policySwitch is the commands "keycloak policy enable" and "disable".
+type policySwitch struct {
+	realm
+	consent
+	name   string
+	enable bool
+}
+
+func (p *policySwitch) declare(o *options) {
+	p.realm.declare(o)
+	o.required(&p.name, "PolicyName", "n", "name of the policy")
+	p.consent.declare(o)
+}
+
+func (p *policySwitch) run(ctx context.Context, c *console) error {
+	admin, err := p.admin()
+	if err != nil {
+		return err
+	}
+	if !p.enable {
+		err = p.ask(ctx, c, "Turn policy %q off? Old secrets that it keeps alive will end.", p.name)
+	}
+	if err != nil {
+		return err
+	}
+	return admin.SetPolicyEnabled(ctx, p.name, p.enable)
+}
+
+const aboutPolicyDelete = `Deletes a client policy of the realm, and the profile of the same name unless
+another policy names it, which is said. Old secrets that the policy let live on
+end with the next change of their client.`
+
+// policyDelete is the command "keycloak policy delete".
+type policyDelete struct {
+	realm
+	consent
+	name string
+}
+
+func (p *policyDelete) declare(o *options) {
+	p.realm.declare(o)
+	o.required(&p.name, "PolicyName", "n", "name of the policy and of its profile")
+	p.consent.declare(o)
+}
+
+func (p *policyDelete) run(ctx context.Context, c *console) error {
+	admin, err := p.admin()
+	if err != nil {
+		return err
+	}
+	if err := p.ask(ctx, c, "Delete policy %q? Old secrets that it keeps alive will end.", p.name); err != nil {
+		return err
+	}
+	if err := admin.DeletePolicy(ctx, p.name); err != nil {
+		return err
+	}
+	err = admin.DeleteProfile(ctx, p.name)
+	if errors.Is(err, keycloak.ErrConflict) {
+		c.tell("The profile %q is kept, as another policy names it.", p.name)
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/keys/keystest"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// spellings are the forms in which a private key lies in a file and so lands
+// in an argument by "$(cat key)".
+func spellings(t *testing.T) map[string]string {
+	t.Helper()
+	key := keystest.Key(t, keys.ES256)
+	pem, err := key.PrivatePEM()
+	require.NoError(t, err)
+	jwk, err := key.PrivateJWK()
+	require.NoError(t, err)
+	text, err := json.Marshal(string(jwk))
+	require.NoError(t, err)
+	body := strings.Split(strings.TrimSpace(string(pem)), "\n")
+	return map[string]string{
+		"PEM": strings.TrimSpace(string(pem)), "JWK": string(jwk), "JSON string": string(text),
+		"escaped": strings.ReplaceAll(string(jwk), `"`, `\u0022`), "base64": base64.StdEncoding.EncodeToString(jwk),
+		"DER in base64": strings.Join(body[1:len(body)-1], ""),
+	}
+}
+
+// repeats reports whether any 12 characters of a secret are in what was
+// printed.
+func repeats(printed, secret string) bool {
+	secret = strings.NewReplacer("-----BEGIN PRIVATE KEY-----", "", "-----END PRIVATE KEY-----", "", "\n", "").Replace(secret)
+	printed = strings.ReplaceAll(printed, "\n", "")
+	for i := range len(secret) - 12 {
+		if strings.Contains(printed, secret[i:i+12]) {
+			return true
+		}
+	}
+	return false
+}
+
+func TestAKeyInTheWrongPlaceIsNotRepeated(t *testing.T) {
+	for form, key := range spellings(t) {
+		for name, c := range map[string]struct {
+			args []string
+			says string
+		}{
+			"a space after =":             {[]string{"readclientsecretexpiration", "--ExistingPrivateJwk=", key}, "--ExistingPrivateJwk= has nothing after it; there is no space after ="},
+			"a stray argument":            {[]string{"updateclientkey", "-y", "-c", "x", key}, "argument 4 after the command is"},
+			"a value of a toggle":         {[]string{"updateclientkey", "-Yes=" + key}, "-Yes"},
+			"a value after a toggle":      {[]string{"updateclientkey", "--Yes", key}, "--Yes takes no value"},
+			"a value of a short toggle":   {[]string{"updateclientkey", "-y=" + key}, "--Yes is true or false, or stands alone"},
+			"a value of a number":         {[]string{"generatejsonwebkey", "-n", "x", "-ks", key}, "--KeySize is a whole number"},
+			"a value of a period":         {[]string{"helseid", "rotate", "--MaxAge=" + key}, "--MaxAge is a time like 90m or 720h"},
+			"an option that is not there": {[]string{"updateclientkey", "--Nonsense=" + key}, "argument 1 after the command is no option of it"},
+			"no name of an option":        {[]string{"updateclientkey", "--" + key}, "argument 1 after the command is no option of it"},
+			"no name and one dash":        {[]string{"updateclientkey", "-" + key}, "argument 1 after the command is"},
+			"three dashes":                {[]string{"updateclientkey", "---ExistingPrivateJwk=" + key}, "is not spelled like an option: --ExistingPrivateJwk"},
+			"lower case":                  {[]string{"updateclientkey", "--existingprivatejwk", key}, "is not spelled like an option: --ExistingPrivateJwk"},
+			"the end of options":          {[]string{"updateclientkey", "--", key}, "argument 1 after the command is no option of it"},
+			"no command":                  {[]string{key}, "unknown command"},
+			"after a system":              {[]string{"keycloak", key}, "unknown or incomplete command (see: clientkeys help keycloak)"},
+			"after help":                  {[]string{"help", key}, ""},
+			"the client's id":             {[]string{"updateclientkey", "-c", key}, "--ClientId"},
+			"the path of the key":         {[]string{"updateclientkey", "-ep", key}, "--ExistingPrivateJwkPath looks like a key"},
+			"a URL":                       {[]string{"updateclientkey", "-a", key}, "--AuthorityUrl is no URL like"},
+			"a directory to make":         {[]string{"generatejsonwebkey", "-n", "x", "-alg", "ES256", "-d", key}, "--KeyDirectory looks like a key"},
+			"the name of a file":          {[]string{"generatejsonwebkey", "-alg", "ES256", "-n", key}, "--KeyFileNamePrefix"},
+			"a key id":                    {[]string{"generatejsonwebkey", "-n", "x", "-alg", "ES256", "-k", key}, "--KeyCustomKid"},
+		} {
+			t.Run(form+"/"+name, func(t *testing.T) {
+				t.Parallel()
+				cmd := program(t, c.args...)
+				r := finish(t, cmd)
+				if c.says != "" {
+					assert.Equal(t, 1, r.code)
+				}
+				assert.Contains(t, r.stderr, c.says)
+				assert.False(t, repeats(r.stdout+r.stderr, key), "%s%s", r.stdout, r.stderr)
+				files, err := os.ReadDir(cmd.Dir)
+				require.NoError(t, err)
+				assert.Empty(t, files)
+			})
+		}
+	}
+}
+
+// TestNoOptionRepeatsAKey puts each form of a key into each option of each
+// command, before anything is called.
+func TestNoOptionRepeatsAKey(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for form, key := range spellings(t) {
+		for _, cmd := range commands() {
+			o := newOptions()
+			cmd.declare(o)
+			for _, opt := range o.list {
+				for _, args := range [][]string{{"--" + opt.long, key}, {"-" + opt.long + "=" + key}, {"--" + opt.long + "=", key}, {"--" + opt.long + key}} {
+					var out, errs bytes.Buffer
+					c := &console{in: strings.NewReader(""), out: &out, err: &errs}
+					err := execute(t.Context(), c, append(strings.Fields(cmd.name), args...))
+					require.Error(t, err)
+					require.False(t, repeats(out.String()+errs.String()+err.Error(), key), "%s of %s: %s", form, cmd.name, args[0][:3])
+				}
+			}
+		}
+	}
+}
+
+func TestOrdinaryValuesAreNoKeys(t *testing.T) {
+	for _, value := range []string{
+		"", "my-client", "3d1c9fb2-5a41-4e2c-9b61-1b1f0c9ce1c4", "/var/lib/app/key", "Åse Østby AS", "C:\\keys\\mine", "0oa2o0xeoZ1aBcDeF5d7",
+		strings.Repeat("0123456789", 12), strings.Repeat("a", maxName), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", "eyJ",
+	} {
+		assert.False(t, isKey(value), value)
+	}
+}
+
+func TestAnErrorNamesTheOptionAndNotItsPath(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "a-secret-in-the-wrong-place")
+	require.NoError(t, os.WriteFile(dir, nil, 0o600))
+	for option, args := range map[string][]string{
+		"--StateDirectory": {"state", "show", "-s", dir + "/x"},
+		"--KeyDirectory":   {"generatejsonwebkey", "-n", "x", "-alg", "ES256", "-d", dir + "/x"},
+	} {
+		r := invoke(t, "", args...)
+		assert.Equal(t, 1, r.code)
+		assert.Contains(t, r.stderr, option)
+		assert.NotContains(t, r.stderr, "a-secret-in-the-wrong-place")
+	}
+}
