@@ -25,8 +25,8 @@ func pair(t *testing.T, lease time.Duration, before func()) (server *model.Serve
 		}
 		return call()
 	}
-	one = &selfservice.Rotator{Provider: server.Registrar(io), Store: store, Timing: selfservice.Timing{Lease: lease}}
-	two = &selfservice.Rotator{Provider: server.Registrar(nil), Store: store}
+	one = &selfservice.Rotator{Provider: server.Registrar(io), Store: store, Timing: selfservice.Timing{Lease: lease, Propagation: -1}}
+	two = &selfservice.Rotator{Provider: server.Registrar(nil), Store: store, Timing: oneNode}
 	first := selfservice.Credential{Secret: keys.NewSecret("the first secret of this client")}
 	server.Adopt(first)
 	require.NoError(t, one.Adopt(t.Context(), first))

@@ -154,7 +154,7 @@ const maxAttempts = 3
 // client works on one client. When the server asks for patience it waits with
 // all others and tries again.
 func (p *pass) client(ctx context.Context, r *Rotator) (res outcome, err error) {
-	defer guard(&err)
+	defer guard(&err, "a step")
 	before, err := r.first(ctx)
 	if err != nil {
 		return nothing, err

@@ -43,15 +43,15 @@ func (r *Rotator) begin(ctx context.Context, s *state, now time.Time, before []R
 
 // make returns a credential that is not one of those in s.
 func (r *Rotator) make(ctx context.Context, s *state) (Credential, error) {
-	newOne := r.New
+	newOne, whose := r.New, "New"
 	if newOne == nil {
 		newOne = makeLike
 		if m, ok := r.Provider.(Maker); ok {
-			newOne = m.Make
+			newOne, whose = m.Make, "Maker.Make"
 		}
 	}
 	var c Credential
-	err := r.call(ctx, func(ctx context.Context) (err error) {
+	err := r.call(ctx, whose, func(ctx context.Context) (err error) {
 		c, err = newOne(ctx, s.Active.Credential)
 		return err
 	})

@@ -11,8 +11,8 @@ import (
 // ignores it.
 //
 // Besides these two methods a provider has [Registrar] or [Issuer], and may
-// have [Switch], [Remover], [Maker] and [Independent]. Every call may be repeated, and may have been
-// carried out although it failed.
+// have [Switch], [Remover], [Maker], [Independent] and [Propagator]. Every call
+// may be repeated, and may have been carried out although it failed.
 //
 // Errors: one that errors.Is [ErrRefused] when the server does not accept the
 // credential that the call was made with; [ErrLimit] when there is no room for
@@ -71,6 +71,17 @@ type Maker interface {
 // for that person with [ErrLockedOut].
 type Independent interface {
 	Independent() bool
+}
+
+// Propagator is a Provider that knows how long the nodes of its server may take
+// to learn of a new credential, one after the other: an upper bound, zero for a
+// server of one node or one database. One success is then no proof, since it
+// was one node's: the Rotator switches only after the credential has been
+// accepted by every Verify over at least that long. Verify should not stay with
+// one node: a connection of its own for each call reaches the others.
+// Timing.Propagation overrides it.
+type Propagator interface {
+	Propagation() time.Duration
 }
 
 // Registration is a credential as the server sees it.

@@ -65,10 +65,15 @@ func (r *Rotator) beginAnew(ctx context.Context, s *state, now time.Time) (moved
 		moved = moved || !e.Stuck
 		e.Stuck = true
 	}
-	if s.Pending != nil && !moved {
+	_, issues := r.Provider.(Issuer)
+	again := issues && s.Pending != nil && !s.Pending.Credential.IsZero() // it was refused just now
+	if s.Pending != nil && !moved && !again {
 		return false, nil
 	}
 	r.tell(Event{Kind: Failed, Err: ErrLockedOut})
+	if again {
+		s.reissue(now, r.Timing.overlap(), []Registration{})
+	}
 	if s.Pending != nil {
 		return true, r.save(ctx, s)
 	}

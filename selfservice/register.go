@@ -18,7 +18,7 @@ func (r *Rotator) issue(ctx context.Context, s *state) error {
 			before = append(before, e.registration())
 		}
 	}
-	err := r.call(ctx, func(ctx context.Context) error {
+	err := r.call(ctx, "Issuer.Issue", func(ctx context.Context) error {
 		c, reg, err := r.Provider.(Issuer).Issue(ctx, s.Active.Credential, before)
 		if err == nil {
 			err = s.isNew(c)
@@ -68,7 +68,7 @@ func (r *Rotator) register(ctx context.Context, s *state) error {
 		}
 	}
 	r.fresh = ""
-	err := r.call(ctx, func(ctx context.Context) error {
+	err := r.call(ctx, "Registrar.Register", func(ctx context.Context) error {
 		reg, err := r.Provider.(Registrar).Register(ctx, s.Active.Credential, c)
 		s.Pending.Registration = reg.storable()
 		return err

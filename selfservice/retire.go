@@ -53,7 +53,7 @@ func (r *Rotator) disable(ctx context.Context, s *state, old *entry, now time.Ti
 	if err := r.accepted(ctx, s.Active); err != nil {
 		return r.turnOn(ctx, s, old, now, err) // it may be off since a step that came to no end
 	}
-	off := r.call(ctx, func(ctx context.Context) error {
+	off := r.call(ctx, "Switch.Deactivate", func(ctx context.Context) error {
 		return r.Provider.(Switch).Deactivate(ctx, s.Active.Credential, old.registration())
 	})
 	// Also after an error: it may have been carried out.
@@ -79,7 +79,7 @@ func (r *Rotator) turnOn(ctx context.Context, s *state, old *entry, now time.Tim
 	}
 	// As the active one still: a provider that works as an administrator does
 	// not care, and another has a token from before.
-	back := r.call(ctx, func(ctx context.Context) error {
+	back := r.call(ctx, "Switch.Activate", func(ctx context.Context) error {
 		return r.Provider.(Switch).Activate(ctx, s.Active.Credential, old.registration())
 	})
 	if back != nil {
@@ -101,7 +101,7 @@ func (r *Rotator) remove(ctx context.Context, s *state, old *entry, now time.Tim
 		}
 	}
 	if remover, ok := r.Provider.(Remover); ok {
-		err := r.call(ctx, func(ctx context.Context) error {
+		err := r.call(ctx, "Remover.Remove", func(ctx context.Context) error {
 			return remover.Remove(ctx, s.Active.Credential, old.registration())
 		})
 		if err != nil {
@@ -113,7 +113,7 @@ func (r *Rotator) remove(ctx context.Context, s *state, old *entry, now time.Tim
 
 // accepted gets a real token with the credential of e.
 func (r *Rotator) accepted(ctx context.Context, e *entry) error {
-	return r.call(ctx, func(ctx context.Context) error { return r.Provider.Verify(ctx, e.Credential) })
+	return r.call(ctx, "Provider.Verify", func(ctx context.Context) error { return r.Provider.Verify(ctx, e.Credential) })
 }
 
 // forget takes an old credential out of the store.

@@ -53,6 +53,7 @@ type Rotator struct {
 	// Of the one whose turn it is.
 	fresh  string     // fingerprint of the pending credential that this process has saved and not yet sent
 	heeded *refusal   // has led to a look for another credential
+	lag    lag        // of the pending credential, as far as it is not saved
 	given  Credential // to Adopt, when the store was ahead of it
 }
 
@@ -163,9 +164,10 @@ func (r *Rotator) check() error {
 }
 
 // guard makes an error of a panic in what the caller supplied: one bug there
-// must not end the rotation for good.
-func guard(err *error) {
-	if recover() != nil { // what it panicked with may hold anything
-		*err = errors.New("selfservice: the provider, the store or New panicked")
+// must not end the rotation for good. It says whose it is; what it panicked
+// with may hold anything.
+func guard(err *error, whose string) {
+	if recover() != nil {
+		*err = fmt.Errorf("selfservice: %s panicked", whose)
 	}
 }

@@ -25,6 +25,8 @@ type entry struct {
 	Made         time.Time      // made or adopted
 	Before       []Registration // what was registered before the server was asked to issue; Credential is still zero then
 	Registered   time.Time      // zero: the server is not known to have it
+	Lag          time.Duration  // how long after Registered it was refused still
+	Proved       time.Time      // pending: accepted at every try since; zero: not yet
 	Since        time.Time      // became active
 	Until        time.Time      // retiring: the end of the overlap
 	Off          bool           // retiring: deactivated, and the active one verified since
@@ -43,7 +45,7 @@ func (s *state) promote(now time.Time, overlap time.Duration) {
 	old.Until = now.Add(overlap)
 	s.Retiring = append(s.Retiring, old)
 	s.Active, s.Pending = s.Pending, nil
-	s.Active.Since, s.Active.Before = now, nil
+	s.Active.Since, s.Active.Before, s.Active.Proved = now, nil, time.Time{}
 	if s.Active.Registered.IsZero() {
 		s.Active.Registered = now // the reply was lost, but it works
 	}
@@ -57,6 +59,13 @@ func (s *state) abandon(now time.Time, overlap time.Duration) {
 	s.Retiring = append(s.Retiring, s.Pending)
 	s.Pending = nil
 	s.Claim = claim{}
+}
+
+// reissue sets the pending secret aside, as abandon does, and has the server
+// make another one than those in before.
+func (s *state) reissue(now time.Time, overlap time.Duration, before []Registration) {
+	s.abandon(now, overlap)
+	s.Pending = &entry{Made: now, Before: before}
 }
 
 // fallBack makes a retiring credential active again because the active one
@@ -116,6 +125,7 @@ func (s *state) mend(now time.Time, overlap time.Duration) (changed bool) {
 		}
 		back(&e.Made, soon, now)
 		back(&e.Since, soon, now)
+		back(&e.Proved, soon, now)
 		back(&e.Registered, soon, now)
 		back(&e.Checked, soon, time.Time{})
 		back(&e.Until, soon.Add(overlap+stuckEvery), now.Add(overlap))

@@ -19,7 +19,7 @@ const notForced = -1
 // step is Step. It also starts a rotation that is not due if no more than
 // force have been made.
 func (r *Rotator) step(ctx context.Context, force int) (at time.Time, err error) {
-	defer guard(&err)
+	defer guard(&err, "a step")
 	if err := r.check(); err != nil {
 		return time.Time{}, err
 	}
@@ -124,7 +124,7 @@ func (r *Rotator) look(ctx context.Context, s *state) error {
 }
 
 func (r *Rotator) list(ctx context.Context, as Credential) (list []Registration, err error) {
-	err = r.call(ctx, func(ctx context.Context) (err error) {
+	err = r.call(ctx, "Provider.List", func(ctx context.Context) (err error) {
 		list, err = r.Provider.List(ctx, as)
 		return err
 	})
@@ -134,8 +134,9 @@ func (r *Rotator) list(ctx context.Context, as Credential) (list []Registration,
 	return list, err
 }
 
-// call gives one step's calls to the provider their deadline.
-func (r *Rotator) call(ctx context.Context, f func(context.Context) error) error {
+// call gives a call of what the caller supplied its deadline.
+func (r *Rotator) call(ctx context.Context, what string, f func(context.Context) error) (err error) {
+	defer guard(&err, what)
 	ctx, cancel := context.WithTimeout(ctx, r.Timing.callTimeout())
 	defer cancel()
 	return f(ctx)

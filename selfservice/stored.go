@@ -64,7 +64,7 @@ func (r *Rotator) inspect() {
 // read reads the store. What has not changed is not parsed again: checking a
 // private key costs more than a signature.
 func (r *Rotator) read(ctx context.Context) (s *state, err error) {
-	defer guard(&err)
+	defer guard(&err, "Store.Load")
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -82,7 +82,7 @@ func (r *Rotator) read(ctx context.Context) (s *state, err error) {
 
 // save writes the state and only then serves it.
 func (r *Rotator) save(ctx context.Context, s *state) (err error) {
-	defer guard(&err)
+	defer guard(&err, "Store.Save")
 	blob, err := s.encode()
 	if err != nil {
 		return err

@@ -37,6 +37,13 @@ type Timing struct {
 	// active credential; zero: 24 hours.
 	CheckEvery time.Duration
 
+	// Propagation is how long the nodes of the server may take to learn of a
+	// new credential, one after the other: it is active only after it has been
+	// accepted at every try for that long, and for as long again as it was
+	// refused at first. Zero: what the provider says ([Propagator]), or else 10
+	// seconds; negative: the server has one node. At most PropagationTimeout.
+	Propagation time.Duration
+
 	// PropagationTimeout is how long a new credential may be refused after its
 	// registration before that is an error; zero: 5 minutes. It is tried on
 	// after that too, while the old one serves.
@@ -56,7 +63,8 @@ const (
 	defaultOverlap     = time.Hour
 	defaultReread      = time.Minute
 	defaultCheckEvery  = 24 * time.Hour
-	defaultPropagation = 5 * time.Minute
+	defaultPropagation = 10 * time.Second
+	defaultGiveUp      = 5 * time.Minute
 	defaultCallTimeout = 30 * time.Second
 	maxDuration        = 50 * 365 * 24 * time.Hour // four of them do not overflow
 )
@@ -71,13 +79,30 @@ func or(d, fallback time.Duration) time.Duration {
 func (t Timing) overlap() time.Duration     { return or(t.Overlap, defaultOverlap) }
 func (t Timing) reread() time.Duration      { return or(t.Reread, min(defaultReread, t.overlap()/4)) }
 func (t Timing) checkEvery() time.Duration  { return or(t.CheckEvery, defaultCheckEvery) }
-func (t Timing) propagation() time.Duration { return or(t.PropagationTimeout, defaultPropagation) }
+func (t Timing) timeout() time.Duration     { return or(t.PropagationTimeout, defaultGiveUp) }
 func (t Timing) callTimeout() time.Duration { return or(t.CallTimeout, defaultCallTimeout) }
 func (t Timing) lease() time.Duration       { return or(t.Lease, 4*t.callTimeout()) }
 
+// settling is how long a new credential must be accepted at every try: as long
+// as the nodes of the server may take to learn of it, and no less than it was
+// seen to be refused after its registration.
+func (t Timing) settling(p Provider, e *entry) time.Duration {
+	span := t.Propagation
+	if span == 0 {
+		span = defaultPropagation
+		if p, ok := p.(Propagator); ok {
+			span = p.Propagation()
+		}
+	}
+	if !e.Registration.UsableFrom.IsZero() {
+		span = 0 // it waited for all of them before the first try
+	}
+	return min(max(span, e.Lag, 0), t.timeout())
+}
+
 // check refuses values that break an invariant.
 func (t Timing) check() error {
-	longest := max(t.MaxAge, t.RenewBefore, t.Overlap, t.Reread, t.CheckEvery, t.PropagationTimeout, t.CallTimeout, t.Lease)
+	longest := max(t.MaxAge, t.RenewBefore, t.Overlap, t.Reread, t.CheckEvery, t.Propagation, t.PropagationTimeout, t.CallTimeout, t.Lease)
 	switch {
 	case t.RenewBefore < 0 || t.Overlap < 0 || t.Reread < 0 || t.CheckEvery < 0 || t.PropagationTimeout < 0 || t.CallTimeout < 0 || t.Lease < 0:
 		return fmt.Errorf("%w: negative duration", ErrConfig)

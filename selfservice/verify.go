@@ -4,24 +4,95 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
-// verify switches once a real token proves the new credential. Until then the
-// old one serves: servers take their time to learn of a new one.
+// verify switches once real tokens prove the new credential, at every try over
+// as long as the nodes of the server may take to learn of it. Until then the
+// old one serves.
 func (r *Rotator) verify(ctx context.Context, s *state, now time.Time) (time.Time, error) {
 	err := r.accepted(ctx, s.Pending)
-	if err == nil {
-		return now, r.switchOver(ctx, s)
-	}
-	if !errors.Is(err, ErrRefused) {
+	switch {
+	case errors.Is(err, ErrRefused):
+		return r.notYet(ctx, s, now)
+	case err != nil:
 		return now, err
 	}
-	waited := now.Sub(s.Pending.Registered).Abs() // below zero: another replica's clock is ahead
-	if waited < r.Timing.propagation() {
-		return now.Add(min(max(waited/4, 250*time.Millisecond), 15*time.Second)), nil
+	p := s.Pending
+	if r.lag.fingerprint == p.Credential.Fingerprint() {
+		p.Lag = max(p.Lag, r.lag.waited)
+	}
+	span := r.Timing.settling(r.Provider, p)
+	if !p.Proved.IsZero() && now.Sub(p.Proved) >= span || span == 0 {
+		return now, r.switchOver(ctx, s)
+	}
+	// A server that ends the old one at once leaves no time to wait.
+	if err := r.accepted(ctx, s.Active); errors.Is(err, ErrRefused) {
+		return now, r.switchOver(ctx, s)
+	}
+	if p.Proved.IsZero() {
+		p.Proved = now
+		if err := r.save(ctx, s); err != nil {
+			return now, err
+		}
+	}
+	next := min(max(span/8, minTry), maxTry)
+	if left := p.Proved.Add(span).Sub(now); left > 0 {
+		next = min(next, left)
+	}
+	return now.Add(next), nil
+}
+
+// The time between two tries of a new credential.
+const (
+	minTry = 250 * time.Millisecond
+	maxTry = 15 * time.Second
+)
+
+// lag is how long after its registration a credential was refused.
+type lag struct {
+	fingerprint string
+	waited      time.Duration
+}
+
+// notYet waits for a server that does not accept the new credential: it, or
+// one of its nodes, has not learned of it.
+func (r *Rotator) notYet(ctx context.Context, s *state, now time.Time) (time.Time, error) {
+	p := s.Pending
+	waited := now.Sub(p.Registered).Abs() // below zero: another replica's clock is ahead
+	r.lag = lag{p.Credential.Fingerprint(), waited}
+	if !p.Proved.IsZero() {
+		p.Proved, p.Lag = time.Time{}, max(p.Lag, waited)
+		if err := r.save(ctx, s); err != nil {
+			return now, err
+		}
+	}
+	if _, issues := r.Provider.(Issuer); issues && waited >= max(minLost, r.Timing.settling(r.Provider, p)) {
+		if lost, err := r.lost(ctx, s); lost || err != nil {
+			return now, err
+		}
+	}
+	if waited < r.Timing.timeout() {
+		return now.Add(min(max(waited/4, minTry), maxTry)), nil
 	}
 	return now, r.giveUp(ctx, s, now, r.overdue(ctx, s, waited))
+}
+
+// minLost is how long a secret that the server made must have been refused
+// before it may be lost.
+const minLost = time.Second
+
+// lost finds out whether the server has forgotten a secret that it made: a
+// person had it make others, or it came back without its last commits. It then
+// is to make another one.
+func (r *Rotator) lost(ctx context.Context, s *state) (bool, error) {
+	list, err := r.list(ctx, s.Active.Credential)
+	if err != nil || slices.ContainsFunc(list, func(reg Registration) bool { return reg.Of(s.Pending.Credential) }) {
+		return false, err
+	}
+	s.reissue(time.Now().Round(0), r.Timing.overlap(), list)
+	return true, r.save(ctx, s)
 }
 
 // overdue finds out whether the server has lost a credential that it still
@@ -32,6 +103,9 @@ func (r *Rotator) overdue(ctx context.Context, s *state, waited time.Duration) e
 	_, listed, err := r.find(ctx, s, s.Pending.Credential)
 	if err != nil || listed {
 		return errors.Join(late, err)
+	}
+	if _, issues := r.Provider.(Issuer); issues {
+		return late
 	}
 	s.Pending.Registered = time.Time{}
 	return errors.Join(late, r.save(ctx, s))

@@ -30,7 +30,7 @@ func TestRotateIfDueMakesTheStepsThatAreDue(t *testing.T) {
 	f := setup(t, func(s *helseidtest.Server) { s.Replace, s.Propagation = helseidtest.AtOnce, 500*time.Millisecond })
 	due := func(age string) result {
 		t.Helper()
-		r := invoke(t, "", f.rotating("helseid rotate", "--IfDue", "--MaxAge", age, "--Overlap", "100ms", "--CallTimeout", "10s", "-ep", f.path("old_private.json"))...)
+		r := invoke(t, "", f.rotating("helseid rotate", "--IfDue", "--MaxAge", age, "--Overlap", "1900ms", "--CallTimeout", "10s", "-ep", f.path("old_private.json"))...)
 		require.Equal(t, 0, r.code, r.stderr)
 		return r
 	}
@@ -42,7 +42,7 @@ func TestRotateIfDueMakesTheStepsThatAreDue(t *testing.T) {
 	assert.Equal(t, 1, f.Counts().Registrations, "and the propagation was waited for")
 	require.Len(t, f.status(t).Retiring, 1)
 
-	time.Sleep(100 * time.Millisecond)
+	time.Sleep(2 * time.Second)
 	r = due("1h")
 	assert.Empty(t, r.stdout)
 	assert.Contains(t, r.stderr, "retired: "+f.key.Thumbprint())

@@ -30,7 +30,7 @@ func TestKeycloakRotateOfAKey(t *testing.T) {
 		state := []string{"-s", k.path("state"), "--Overlap", "1s"}
 		rotate := func(args ...string) string {
 			t.Helper()
-			return k.must("keycloak rotate", append(args, state...)...)
+			return k.must("keycloak rotate", append(append(args, "--Propagation", "1ms"), state...)...)
 		}
 		assert.Empty(t, rotate("--IfDue", "-ep", k.path("old_private.json")), "it is adopted and not due")
 		out := rotate()
@@ -54,7 +54,7 @@ func TestKeycloakRotateOfASecret(t *testing.T) {
 	cloaks(t, func(t *testing.T, k *cloak) {
 		rotate := func(state string) result {
 			t.Helper()
-			return k.do("keycloak rotate", "-c", clientID, "-s", k.path(state), "-esp", k.path("secret"))
+			return k.do("keycloak rotate", "--Propagation", "1ms", "-c", clientID, "-s", k.path(state), "-esp", k.path("secret"))
 		}
 		r := rotate("refused")
 		assert.Equal(t, 1, r.code)
@@ -81,7 +81,7 @@ func TestKeycloakRotateOfASecret(t *testing.T) {
 
 func TestKeycloakRotateWithCut(t *testing.T) {
 	cloaks(t, func(t *testing.T, k *cloak) {
-		out := k.must("keycloak rotate", "--Cut", "-s", k.path("state"), "-esp", k.path("secret"))
+		out := k.must("keycloak rotate", "--Propagation", "1ms", "--Cut", "-s", k.path("state"), "-esp", k.path("secret"))
 		assert.Equal(t, "Expiration: never\n", out)
 		assert.False(t, k.acceptsSecret(k.secret))
 		rotator := selfservice.Rotator{Store: selfservice.Dir(k.path("state"))}
@@ -96,7 +96,7 @@ func TestKeycloakRotateByTheClientItself(t *testing.T) {
 		k.policy()
 		k.grant(clientID, "manage-clients")
 		t.Setenv("CLIENTKEYS_SECRET", k.secret.Reveal())
-		r := k.as("keycloak rotate", "-c", clientID, "-s", k.path("state"))
+		r := k.as("keycloak rotate", "--Propagation", "1ms", "-c", clientID, "-s", k.path("state"))
 		require.Equal(t, 0, r.code, r.stderr)
 		assert.Equal(t, 1, k.status().Rotations)
 		assert.True(t, k.acceptsSecret(k.secret), "inside the overlap")
@@ -109,7 +109,7 @@ func TestKeycloakRotateByTheClientItself(t *testing.T) {
 			require.NoError(t, err)
 		}
 		t.Setenv("CLIENTKEYS_SECRET", theirs.Reveal())
-		r = k.as("keycloak rotate", "-c", clientID, "-s", k.path("state"))
+		r = k.as("keycloak rotate", "--Propagation", "1ms", "-c", clientID, "-s", k.path("state"))
 		require.Equal(t, 0, r.code, r.stderr)
 		assert.Contains(t, r.stderr, "is used only if the server refuses")
 		assert.True(t, k.acceptsSecret(theirs), "it is the one before now")
@@ -124,7 +124,7 @@ func TestKeycloakRotateAdoptsNothingThatIsNotAccepted(t *testing.T) {
 			"give one of --ExistingPrivateJwkPath and ":                                        {"-ep", k.path("x"), "-esp", k.path("y")},
 			"the credential of --ExistingSecretPath was not adopted":                      {"-esp", k.path("wrong")},
 		} {
-			r := k.do("keycloak rotate", append(args, "-c", clientID, "-s", k.path("state"))...)
+			r := k.do("keycloak rotate", append(append(args, "--Propagation", "1ms"), "-c", clientID, "-s", k.path("state"))...)
 			assert.Equal(t, 1, r.code)
 			assert.Empty(t, r.stdout)
 			assert.Contains(t, r.stderr, says)

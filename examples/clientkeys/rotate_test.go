@@ -19,7 +19,7 @@ import (
 
 // rotating is the arguments of a command over the fixture's state directory.
 func (f *fixture) rotating(command string, args ...string) []string {
-	return f.at(command, append([]string{"--StateDirectory", f.path("state"), "--CallTimeout", "500ms"}, args...)...)
+	return f.at(command, append([]string{"--StateDirectory", f.path("state"), "--CallTimeout", "500ms", "--Propagation", "1ms"}, args...)...)
 }
 
 // active is the key that the state directory says is active.

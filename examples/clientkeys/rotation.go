@@ -19,6 +19,7 @@ func (s *state) declare(o *options) {
 	o.duration(&s.timing.MaxAge, "MaxAge", "replace a key that is older than this, like 720h (default: as its expiry says, or 90 days)")
 	o.duration(&s.timing.RenewBefore, "RenewBefore", "replace a key this long before it expires (default: a third of its life)")
 	o.duration(&s.timing.Overlap, "Overlap", "how long the old key is kept after a change (default 1h)")
+	o.duration(&s.timing.Propagation, "Propagation", "how long a new key must be accepted before it is used (default: as long as the server's nodes may take)")
 	o.duration(&s.timing.CallTimeout, "CallTimeout", "limit of each call to the server (default 30s)")
 }
 

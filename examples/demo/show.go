@@ -98,7 +98,7 @@ func pace(o options) selfservice.Timing {
 	}
 	return selfservice.Timing{
 		MaxAge: every, Overlap: every / 2, Reread: every / 8,
-		CallTimeout: 2 * time.Second, Lease: 8 * time.Second, PropagationTimeout: time.Minute,
+		CallTimeout: 2 * time.Second, Lease: 8 * time.Second, Propagation: -1, PropagationTimeout: time.Minute,
 	}
 }
 

@@ -45,6 +45,7 @@ func main() {
 	flag.StringVar(&c.api, "api", "", "URL to call")
 	flag.StringVar(&c.listen, "listen", "localhost:8080", "address to serve on")
 	flag.DurationVar(&c.timing.MaxAge, "max-age", 0, "replace older keys (default: as their expiry says)")
+	flag.DurationVar(&c.timing.Propagation, "propagation", 0, "use a new key once it has been accepted for so long (default 10s)")
 	flag.DurationVar(&c.timing.Overlap, "overlap", 0, "keep old keys for so long (default 1h)")
 	flag.Parse()
 

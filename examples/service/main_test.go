@@ -111,7 +111,7 @@ func TestNoRequestFailsWhileKeysRotate(t *testing.T) {
 	require.NoError(t, err)
 	file, state := filepath.Join(dir, "client_private.json"), filepath.Join(dir, "state")
 	require.NoError(t, keys.WriteFile(file, private, false))
-	p := start(t, server, "-key", file, "-state", state, "-max-age", "500ms", "-overlap", "200ms")
+	p := start(t, server, "-key", file, "-state", state, "-max-age", "500ms", "-overlap", "200ms", "-propagation", "1ms")
 
 	var requests, failures atomic.Int64
 	var clients sync.WaitGroup

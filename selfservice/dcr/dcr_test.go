@@ -90,7 +90,7 @@ func TestForeignKeysAndMetadataSurvive(t *testing.T) {
 	key, encryption := newKey(t), encryptionKey(t)
 	s := newServer(withKey(key.PublicKey(), encryption))
 	s.metadata["x_vendor"] = map[string]any{"deep": []any{"a", 1.0}}
-	r := &selfservice.Rotator{Provider: client(t, s).Keys(), Store: &selfservice.Mem{}}
+	r := &selfservice.Rotator{Provider: client(t, s).Keys(), Store: &selfservice.Mem{}, Timing: selfservice.Timing{Propagation: -1}}
 	require.NoError(t, r.Adopt(t.Context(), selfservice.Credential{Key: key}))
 	require.NoError(t, r.Rotate(t.Context()))
 	assert.Equal(t, map[string]any{"deep": []any{"a", 1.0}}, s.metadata["x_vendor"])
@@ -106,7 +106,7 @@ func TestLostAccessTokenIsSaidAndTheKeyStillWorks(t *testing.T) {
 	s := newServer(withKey(key.PublicKey()))
 	c := client(t, s)
 	s.access = "another one: the reply to an update was lost"
-	r := &selfservice.Rotator{Provider: c.Keys(), Store: &selfservice.Mem{}}
+	r := &selfservice.Rotator{Provider: c.Keys(), Store: &selfservice.Mem{}, Timing: selfservice.Timing{Propagation: -1}}
 	require.NoError(t, r.Adopt(t.Context(), selfservice.Credential{Key: key}))
 	err := r.Rotate(t.Context())
 	require.ErrorIs(t, err, dcr.ErrAccessToken)
@@ -139,7 +139,7 @@ func TestAnAccessTokenIsKeptUntilTheStoreTakesIt(t *testing.T) {
 	disk := &fullDisk{}
 	c := &dcr.Client{Store: disk, Issuer: issuer, Base: providertest.Handler(s)}
 	require.NoError(t, c.Adopt(t.Context(), s.registration()))
-	r := &selfservice.Rotator{Provider: c.Keys(), Store: &selfservice.Mem{}}
+	r := &selfservice.Rotator{Provider: c.Keys(), Store: &selfservice.Mem{}, Timing: selfservice.Timing{Propagation: -1}}
 	require.NoError(t, r.Adopt(t.Context(), selfservice.Credential{Key: key}))
 	disk.refuse = 2
 	for range 2 {
@@ -222,7 +222,7 @@ func TestSecretFollowsTheServersExpiry(t *testing.T) {
 		s := newServer(map[string]any{"client_name": "App"})
 		s.rotatesSecret, s.overlap, s.expires = 40*24*time.Hour, true, time.Now().Add(100*24*time.Hour)
 		first := selfservice.Credential{Secret: keys.NewSecret(s.secret)}
-		r := &selfservice.Rotator{Provider: client(t, s).Secret(post), Store: &selfservice.Mem{}}
+		r := &selfservice.Rotator{Provider: client(t, s).Secret(post), Store: &selfservice.Mem{}, Timing: selfservice.Timing{Propagation: -1}}
 		require.NoError(t, r.Adopt(t.Context(), first))
 		err := r.Rotate(t.Context())
 		require.ErrorIs(t, err, dcr.ErrNotRotated, "the server finds it too early")

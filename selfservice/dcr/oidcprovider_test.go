@@ -33,7 +33,7 @@ func TestOIDCProviderRotatesKeys(t *testing.T) {
 	require.NoError(t, c.Adopt(t.Context(), registration))
 	r := &selfservice.Rotator{
 		Provider: c.Keys(), Store: &selfservice.Mem{},
-		Timing: selfservice.Timing{Overlap: 100 * time.Millisecond, Reread: 50 * time.Millisecond},
+		Timing: selfservice.Timing{Overlap: 100 * time.Millisecond, Reread: 50 * time.Millisecond, Propagation: -1},
 	}
 	old := selfservice.Credential{Key: key}
 	require.NoError(t, r.Adopt(t.Context(), old))
@@ -76,7 +76,7 @@ func TestOIDCProviderLostReply(t *testing.T) {
 	require.NoError(t, c.Adopt(t.Context(), register(t, issuer, metadata(key))))
 	next := newKey(t)
 	r := &selfservice.Rotator{
-		Provider: c.Keys(), Store: &selfservice.Mem{},
+		Provider: c.Keys(), Store: &selfservice.Mem{}, Timing: selfservice.Timing{Propagation: -1},
 		New: func(context.Context, selfservice.Credential) (selfservice.Credential, error) {
 			return selfservice.Credential{Key: next}, nil
 		},

@@ -56,7 +56,7 @@ func rotateFleet(b *testing.B, clients, workers int, first *keys.Key) {
 	}
 	stores := make([]selfservice.Mem, clients)
 	rotator := func(i int) *selfservice.Rotator {
-		return &selfservice.Rotator{Provider: vendor.For(strconv.Itoa(i)), Store: &stores[i], New: next}
+		return &selfservice.Rotator{Provider: vendor.For(strconv.Itoa(i)), Store: &stores[i], New: next, Timing: selfservice.Timing{Propagation: -1}}
 	}
 	for i := range stores {
 		server.AddClient(strconv.Itoa(i), first.PublicKey())

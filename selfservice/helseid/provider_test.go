@@ -109,7 +109,7 @@ func sendRotation(t *testing.T, server *helseidtest.Server, vendor *helseid.Clie
 	t.Helper()
 	key, id := newKey(t), rand.Text()
 	server.AddClient(id, key.PublicKey())
-	r := &selfservice.Rotator{Provider: vendor.For(id), Store: &selfservice.Mem{}}
+	r := &selfservice.Rotator{Provider: vendor.For(id), Store: &selfservice.Mem{}, Timing: selfservice.Timing{Propagation: -1}}
 	require.NoError(t, r.Adopt(t.Context(), selfservice.Credential{Key: key}))
 	sent.sent = nil
 	require.NoError(t, r.Rotate(t.Context()))

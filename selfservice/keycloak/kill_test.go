@@ -81,7 +81,7 @@ func (v victim) provider() selfservice.Provider {
 }
 
 func (v victim) timing() selfservice.Timing {
-	return selfservice.Timing{Overlap: 600 * time.Millisecond, Reread: 50 * time.Millisecond, CallTimeout: v.CallTimeout}
+	return selfservice.Timing{Overlap: 600 * time.Millisecond, Reread: 50 * time.Millisecond, Propagation: -1, CallTimeout: v.CallTimeout}
 }
 
 // TestAKilledRotatorIsResumed kills the process that rotates its own client,

@@ -98,7 +98,7 @@ func (tg *target) rotate(name string, r *selfservice.Rotator, secret bool) {
 }
 
 func short() selfservice.Timing {
-	return selfservice.Timing{Overlap: 400 * time.Millisecond, Reread: 100 * time.Millisecond}
+	return selfservice.Timing{Overlap: 400 * time.Millisecond, Reread: 100 * time.Millisecond, Propagation: -1}
 }
 
 func TestStoredKeysRotateUnderLoad(t *testing.T) {

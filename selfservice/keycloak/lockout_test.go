@@ -30,7 +30,7 @@ func TestAnAdministratorReplacesKeysThatAPersonDeleted(t *testing.T) {
 		key, another := newKey(t), newKey(t)
 		require.NoError(t, tg.admin.SetKeys(ctx, id, set(key)))
 		client := &keycloak.Client{Realm: tg.realm, ClientID: "app", Admin: tg.admin}
-		r := &selfservice.Rotator{Provider: keycloak.JWKS{Client: client}, Store: &selfservice.Mem{}}
+		r := &selfservice.Rotator{Provider: keycloak.JWKS{Client: client}, Store: &selfservice.Mem{}, Timing: selfservice.Timing{Propagation: -1}}
 		require.NoError(t, r.Adopt(ctx, selfservice.Credential{Key: key}))
 		untilIdle(t, r)
 
@@ -51,7 +51,7 @@ func TestASecretThatAPersonRegeneratedIsTakenOver(t *testing.T) {
 		t, ctx := tg.t, tg.t.Context()
 		id, secret := tg.client("app", nil)
 		client := &keycloak.Client{Realm: tg.realm, ClientID: "app", Admin: tg.admin}
-		r := &selfservice.Rotator{Provider: keycloak.Secret{Client: client}, Store: &selfservice.Mem{}}
+		r := &selfservice.Rotator{Provider: keycloak.Secret{Client: client}, Store: &selfservice.Mem{}, Timing: selfservice.Timing{Propagation: -1}}
 		require.NoError(t, r.Adopt(ctx, selfservice.Credential{Secret: secret}))
 		untilIdle(t, r)
 

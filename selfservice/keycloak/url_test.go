@@ -33,7 +33,7 @@ func TestAResumedRotationWaitsForEveryReplica(t *testing.T) {
 		t, ctx := tg.t, tg.t.Context()
 		id, _ := tg.client("app", nil)
 		store := &selfservice.Mem{}
-		timing := selfservice.Timing{Overlap: time.Second, CallTimeout: time.Second}
+		timing := selfservice.Timing{Overlap: time.Second, CallTimeout: time.Second, Propagation: -1}
 		client := &keycloak.Client{Realm: tg.realm, ClientID: "app", Admin: tg.admin}
 		provider := keycloak.JWKSURL{Client: client, Margin: time.Minute}
 		first := &selfservice.Rotator{Provider: ended{provider}, Store: store, Timing: timing}

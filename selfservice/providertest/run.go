@@ -143,6 +143,9 @@ func (r *run) rotator() *selfservice.Rotator {
 	if timing.Overlap == 0 {
 		timing.Overlap = 10 * time.Minute
 	}
+	if timing.Propagation == 0 {
+		timing.Propagation = 500 * time.Millisecond // more than one try, and not many
+	}
 	return &selfservice.Rotator{Provider: r.target.Provider(r.io), Store: r.io.Store(r.raw), Timing: timing}
 }
 

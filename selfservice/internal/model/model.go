@@ -25,12 +25,14 @@ type Server struct {
 	Propagation   time.Duration // until a new one is accepted
 	Validity      time.Duration // zero: no expiry
 	Administrator bool          // its provider works with rights of its own, whatever the client's credentials are worth
+	Nodes         int           // that learn of a new one at times of their own, within Propagation; zero: one, after all of Propagation
 	Publish       bool          // registering is publishing: known only after Propagation, by UsableFrom
 
 	mu         sync.Mutex
 	rows       []row
 	registered int
 	verified   int
+	turn       uint64 // of the node that the next call meets
 	down       error
 }
 
@@ -38,7 +40,7 @@ type row struct {
 	id      string
 	print   string
 	secret  keys.Secret // servers that make secrets can show them
-	from    time.Time
+	from    []time.Time // by node
 	expires time.Time
 	off     bool
 	created time.Time
@@ -50,7 +52,7 @@ func (s *Server) Adopt(c selfservice.Credential) {
 	defer s.mu.Unlock()
 	s.add(c)
 	s.registered = 0
-	s.rows[len(s.rows)-1].from = time.Time{}
+	clear(s.rows[len(s.rows)-1].from)
 }
 
 // Change alters the server's fields while it is used.
@@ -86,11 +88,38 @@ func (s *Server) Registered() int {
 }
 
 // Accepts is the truth: whether a token request with the credential of that
-// fingerprint would succeed now.
+// fingerprint would succeed now, whichever node it meets.
 func (s *Server) Accepts(fingerprint string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.accepts(fingerprint)
+	for node := range s.nodes() {
+		if !s.accepts(fingerprint, node) {
+			return false
+		}
+	}
+	return true
+}
+
+// Request makes one token request at the node whose turn it is.
+func (s *Server) Request(fingerprint string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.accepts(fingerprint, s.node())
+}
+
+// Forget is a server that comes back without its last credential.
+func (s *Server) Forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.rows = s.rows[:len(s.rows)-1]
+}
+
+func (s *Server) nodes() int { return max(s.Nodes, 1) }
+
+// node chooses the node that a call meets, in no order that anybody knows.
+func (s *Server) node() int {
+	s.turn = s.turn*6364136223846793005 + 1442695040888963407
+	return int(s.turn>>33) % s.nodes()
 }
 
 // Knows tells whether the credential is registered, accepted already or not.
@@ -107,16 +136,19 @@ func (s *Server) Count() int {
 	return len(s.rows)
 }
 
-func (s *Server) accepts(fingerprint string) bool {
+func (s *Server) accepts(fingerprint string, node int) bool {
 	now := time.Now()
 	return slices.ContainsFunc(s.rows, func(r row) bool {
-		return r.print == fingerprint && !r.off && !now.Before(r.from) && (r.expires.IsZero() || now.Before(r.expires))
+		return r.print == fingerprint && !r.off && !now.Before(r.from[node]) && (r.expires.IsZero() || now.Before(r.expires))
 	})
 }
 
 func (s *Server) add(c selfservice.Credential) row {
 	now := time.Now().Round(0)
-	r := row{id: strconv.Itoa(s.registered) + "-" + c.Fingerprint()[:8], print: c.Fingerprint(), secret: c.Secret, created: now, from: now.Add(s.Propagation)}
+	r := row{id: strconv.Itoa(s.registered) + "-" + c.Fingerprint()[:8], print: c.Fingerprint(), secret: c.Secret, created: now}
+	for node := range s.nodes() { // the last one learns of it at the end
+		r.from = append(r.from, now.Add(s.Propagation*time.Duration(node+1)/time.Duration(s.nodes())))
+	}
 	if s.Validity > 0 {
 		r.expires = now.Add(s.Validity)
 	}
@@ -140,7 +172,7 @@ func (s *Server) login(c selfservice.Credential) error {
 	if s.down != nil {
 		return s.down
 	}
-	if !s.accepts(c.Fingerprint()) {
+	if !s.accepts(c.Fingerprint(), s.node()) {
 		return fmt.Errorf("model: %w", selfservice.ErrRefused)
 	}
 	return nil
@@ -149,7 +181,7 @@ func (s *Server) login(c selfservice.Credential) error {
 func (r row) registration(s *Server) selfservice.Registration {
 	reg := selfservice.Registration{ID: r.id, Fingerprint: r.print, Inactive: r.off, Created: r.created, Expires: r.expires}
 	if s.Publish {
-		reg.UsableFrom = r.from
+		reg.UsableFrom = slices.MaxFunc(r.from, time.Time.Compare)
 	}
 	return reg
 }

@@ -111,7 +111,7 @@ func finish(t *testing.T, server *helseidtest.Server, store selfservice.Store) s
 	defer cancel()
 	r := &selfservice.Rotator{
 		Provider: &helseid.Client{Environment: server.Environment(), ClientID: clientID}, Store: store,
-		Timing: selfservice.Timing{Overlap: timing.Overlap, Reread: timing.Reread},
+		Timing: selfservice.Timing{Overlap: timing.Overlap, Reread: timing.Reread, Propagation: -1},
 	}
 	require.NoError(t, r.Rotate(ctx))
 	for {

@@ -19,7 +19,7 @@ func TestOfAUser(t *testing.T) {
 	admin := &keycloak.Admin{Realm: realm, Tokens: server.Admin()}
 
 	client := &keycloak.Client{Realm: realm, ClientID: "app", Admin: admin}
-	rotator := &selfservice.Rotator{Provider: keycloak.Secret{Client: client}, Store: &selfservice.Mem{}}
+	rotator := &selfservice.Rotator{Provider: keycloak.Secret{Client: client}, Store: &selfservice.Mem{}, Timing: selfservice.Timing{Propagation: -1}}
 	first := selfservice.Credential{Secret: secret}
 	require.NoError(t, rotator.Adopt(t.Context(), first))
 	require.NoError(t, client.Verify(t.Context(), first))

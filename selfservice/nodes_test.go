@@ -1,0 +1,171 @@
+package selfservice_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/internal/model"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// TestNodesThatLearnOneAfterTheOther: a caller that signs with what the
+// Rotator names, and asks nobody after a refusal, is never refused.
+func TestNodesThatLearnOneAfterTheOther(t *testing.T) {
+	for _, nodes := range []int{2, 5, 10} {
+		for _, propagation := range []time.Duration{10 * time.Second, 4 * time.Minute, 15 * time.Minute} {
+			t.Run(fmt.Sprint(nodes, " nodes ", propagation), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					server := &model.Server{Nodes: nodes, Propagation: propagation}
+					p := newPlant(t, server, selfservice.Timing{MaxAge: 2 * day, PropagationTimeout: 20 * time.Minute})
+					ctx, cancel := context.WithCancel(t.Context())
+					defer cancel()
+					go p.rotator.Run(ctx)
+					refused := 0
+					pause := func() time.Duration { // many where it matters
+						st, err := p.rotator.Status(ctx)
+						if err != nil || st.Pending != nil || time.Since(st.Active.Registered) < time.Hour {
+							return 7 * time.Second
+						}
+						return 10 * time.Minute
+					}
+					for end := time.Now().Add(30 * day); time.Now().Before(end); time.Sleep(pause()) {
+						key, err := p.rotator.SigningKey(ctx)
+						require.NoError(t, err)
+						if !server.Request(key.Thumbprint()) {
+							refused++
+						}
+					}
+					st, err := p.rotator.Status(ctx)
+					require.NoError(t, err)
+					assert.Zero(t, refused)
+					assert.Zero(t, p.count(selfservice.RolledBack))
+					assert.Zero(t, p.count(selfservice.Failed))
+					assert.GreaterOrEqual(t, st.Rotations, 14)
+					assert.LessOrEqual(t, server.Registered(), st.Rotations+1)
+				})
+			})
+		}
+	}
+}
+
+// A server that ends the old credential at once leaves no time to wait for
+// all of its nodes.
+func TestNodesOfAServerThatReplacesAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &model.Server{ReplaceAtOnce: true}
+		r, _ := adopted(t, server, server.Registrar(nil))
+		r.Timing = selfservice.Timing{Propagation: 4 * time.Minute}
+		start := time.Now()
+		require.NoError(t, r.Rotate(t.Context()))
+		assert.Less(t, time.Since(start), 5*time.Second)
+	})
+}
+
+// TestSecretThatTheServerLostIsIssuedAgain: an administrator has made two
+// others, or the server came back without its last commits.
+func TestSecretThatTheServerLostIsIssuedAgain(t *testing.T) {
+	first := selfservice.Credential{Secret: keys.NewSecret("the first secret, made by hand")}
+	for name, server := range map[string]*model.Server{
+		"that keeps the old one": {Room: 3}, "that ends the old one": {ReplaceAtOnce: true},
+		"with an administrator": {ReplaceAtOnce: true, Administrator: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				server.Adopt(first)
+				var lose bool
+				var failed []error
+				r := &selfservice.Rotator{Store: &selfservice.Mem{}, Timing: oneNode, OnEvent: func(e selfservice.Event) {
+					if e.Kind == selfservice.Failed {
+						failed = append(failed, e.Err)
+					}
+				}}
+				r.Provider = server.FullIssuer(func(point string, call func() error) error {
+					err := call()
+					if point == "issue" && lose {
+						lose = false
+						server.Forget()
+						server.Adopt(first) // what it had before
+					}
+					return err
+				})
+				require.NoError(t, r.Adopt(t.Context(), first))
+				lose = true
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				go r.Run(ctx)
+				require.NoError(t, r.Rotate(ctx))
+				assert.NotEqual(t, first.Fingerprint(), active(t, r))
+				assert.True(t, server.Accepts(active(t, r)))
+				time.Sleep(30 * day)
+				for _, err := range failed {
+					assert.NotContains(t, err.Error(), "panicked")
+				}
+				assert.True(t, server.Accepts(active(t, r)))
+			})
+		})
+	}
+}
+
+// TestSecretsMadeByHandTwiceDuringARotation: both stored ones are dead then,
+// the pending one among them, and the one to serve is the server's newest.
+func TestSecretsMadeByHandTwiceDuringARotation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &model.Server{ReplaceAtOnce: true, Administrator: true}
+		byHand := selfservice.Credential{Secret: keys.NewSecret("made by hand in the console")}
+		var twice bool
+		r, first := adopted(t, server, server.FullIssuer(func(point string, call func() error) error {
+			err := call()
+			if point == "issue" && twice {
+				server.Adopt(selfservice.Credential{Secret: keys.NewSecret("made by hand before")})
+				server.Adopt(byHand)
+			}
+			return err
+		}))
+		twice = true
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		go r.Run(ctx)
+		var err error
+		for range 10 {
+			if err = r.Rotate(ctx); err == nil {
+				break
+			}
+			twice = false
+			time.Sleep(time.Minute)
+		}
+		require.NoError(t, err)
+		time.Sleep(time.Minute)
+		now := active(t, r)
+		assert.NotEqual(t, first.Fingerprint(), now)
+		assert.True(t, server.Accepts(now))
+	})
+}
+
+// TestAPanicSaysWhoseItIs and never what it panicked with.
+func TestAPanicSaysWhoseItIs(t *testing.T) {
+	for _, point := range []string{"verify", "list", "register"} {
+		synctest.Test(t, func(t *testing.T) {
+			server := &model.Server{}
+			r, _ := adopted(t, server, server.Registrar(func(at string, call func() error) error {
+				if at == point {
+					panic(errors.New("the secret"))
+				}
+				return call()
+			}))
+			_, err := r.Step(t.Context())
+			if point != "list" {
+				err = r.Rotate(t.Context())
+			}
+			require.Error(t, err)
+			assert.Contains(t, err.Error(), map[string]string{"verify": "Provider.Verify", "list": "Provider.List", "register": "Registrar.Register"}[point]+" panicked")
+			assert.NotContains(t, err.Error(), "secret")
+		})
+	}
+}
