@@ -45,7 +45,7 @@ func TestNoTypeShowsASecret(t *testing.T) {
 			require.NoError(t, err)
 			_, err = dir.Save(t.Context(), blob, "")
 			require.NoError(t, err)
-			sealed := selfservice.Seal(mem, aesGCM(t, 1))
+			sealed := selfservice.Seal(mem, "app", aesGCM(t, 1))
 			_, _, corrupt := sealed.Load(t.Context())
 			require.ErrorIs(t, corrupt, selfservice.ErrCorrupt)
 			_, err = (&selfservice.Rotator{Store: sealed}).SigningKey(t.Context())

@@ -7,33 +7,54 @@ import (
 	"fmt"
 )
 
-// sealContext is authenticated with every sealed blob: nothing else that was
-// encrypted with the same key passes for one.
-const sealContext = "nokkel selfservice state 1"
+// sealContext and the name are authenticated with every sealed blob: nothing
+// else that was encrypted with the same key passes for one.
+const sealContext = "nokkel selfservice state 2\n"
 
 // Seal returns a Store that keeps in s only what aead has encrypted, so that
 // a copy of the disk or the table gives no keys away. Load also opens what
 // one of older has encrypted, and the next Save uses aead: that is how the
 // encryption key is replaced.
 //
-// What none of them opens (a wrong key, a changed blob, one saved before
+// The name binds a blob to its place. It must be another one for each state
+// that is sealed with the same key, issuer and client id for example, and stay
+// the same: a blob that was sealed under another name does not open. Without
+// a name Load and Save fail with [ErrConfig].
+//
+// What does not open (a wrong key or name, a changed blob, one saved before
 // there was a Seal) is [ErrCorrupt]; as with [Dir] the version comes with it.
-// Whoever can write to s can still put an earlier sealed blob back.
+//
+// Seal does not protect from a rollback: whoever can write to s can put an
+// earlier blob of the same name back, or remove it. Nor does it hide how long
+// a blob is and when it changes.
 //
 // The nonce is random: aead must take one of at least 12 bytes, as AES-GCM and
 // ChaCha20-Poly1305 do, or make its own ([cipher.NewGCMWithRandomNonce]).
 // Otherwise Save fails with [ErrConfig].
-func Seal(s Store, aead cipher.AEAD, older ...cipher.AEAD) Store {
-	return &sealed{store: s, aeads: append([]cipher.AEAD{aead}, older...)}
+func Seal(s Store, name string, aead cipher.AEAD, older ...cipher.AEAD) Store {
+	return &sealed{store: s, name: name, aeads: append([]cipher.AEAD{aead}, older...)}
 }
 
 type sealed struct {
 	store Store
+	name  string
 	aeads []cipher.AEAD // the first one seals
+}
+
+// bound returns the associated data.
+func (s *sealed) bound() ([]byte, error) {
+	if s.name == "" {
+		return nil, fmt.Errorf("%w: Seal has no name", ErrConfig)
+	}
+	return []byte(sealContext + s.name), nil
 }
 
 // Load implements [Store].
 func (s *sealed) Load(ctx context.Context) ([]byte, string, error) {
+	bound, err := s.bound()
+	if err != nil {
+		return nil, "", err
+	}
 	blob, version, err := s.store.Load(ctx)
 	if err != nil || version == "" {
 		return nil, version, err
@@ -43,15 +64,19 @@ func (s *sealed) Load(ctx context.Context) ([]byte, string, error) {
 		if len(blob) < size {
 			continue
 		}
-		if opened, err := aead.Open(nil, blob[:size], blob[size:], []byte(sealContext)); err == nil {
+		if opened, err := aead.Open(nil, blob[:size], blob[size:], bound); err == nil {
 			return opened, version, nil
 		}
 	}
-	return nil, version, fmt.Errorf("%w: no key given to Seal opens it", ErrCorrupt)
+	return nil, version, fmt.Errorf("%w: no key given to Seal opens it under this name", ErrCorrupt)
 }
 
 // Save implements [Store].
 func (s *sealed) Save(ctx context.Context, blob []byte, version string) (string, error) {
+	bound, err := s.bound()
+	if err != nil {
+		return "", err
+	}
 	aead := s.aeads[0]
 	size := aead.NonceSize()
 	if size > 0 && size < 12 {
@@ -59,7 +84,7 @@ func (s *sealed) Save(ctx context.Context, blob []byte, version string) (string,
 	}
 	nonce := make([]byte, size, size+len(blob)+aead.Overhead())
 	rand.Read(nonce) // never fails
-	return s.store.Save(ctx, aead.Seal(nonce, nonce, blob, []byte(sealContext)), version)
+	return s.store.Save(ctx, aead.Seal(nonce, nonce, blob, bound), version)
 }
 
 // Damaged is that of the store below, if it has one.

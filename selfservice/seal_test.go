@@ -12,24 +12,24 @@ import (
 
 func TestSealHidesTheBlob(t *testing.T) {
 	var plain selfservice.Mem
-	version := mustSave(t, selfservice.Seal(&plain, aesGCM(t, 1)), "private key", "")
+	version := mustSave(t, selfservice.Seal(&plain, "app", aesGCM(t, 1)), "private key", "")
 	first, _ := mustLoad(t, &plain)
 	assert.NotContains(t, first, "private")
-	mustSave(t, selfservice.Seal(&plain, aesGCM(t, 1)), "private key", version)
+	mustSave(t, selfservice.Seal(&plain, "app", aesGCM(t, 1)), "private key", version)
 	second, _ := mustLoad(t, &plain)
 	assert.NotEqual(t, first, second, "every Save has its own nonce")
 }
 
 func TestSealReplacesItsKey(t *testing.T) {
 	var plain selfservice.Mem
-	mustSave(t, selfservice.Seal(&plain, aesGCM(t, 1)), "state", "")
-	both := selfservice.Seal(&plain, aesGCM(t, 2), aesGCM(t, 3), aesGCM(t, 1))
+	mustSave(t, selfservice.Seal(&plain, "app", aesGCM(t, 1)), "state", "")
+	both := selfservice.Seal(&plain, "app", aesGCM(t, 2), aesGCM(t, 3), aesGCM(t, 1))
 	blob, version := mustLoad(t, both)
 	assert.Equal(t, "state", blob)
 	mustSave(t, both, "state", version)
-	blob, _ = mustLoad(t, selfservice.Seal(&plain, aesGCM(t, 2)))
+	blob, _ = mustLoad(t, selfservice.Seal(&plain, "app", aesGCM(t, 2)))
 	assert.Equal(t, "state", blob, "the new key alone opens what was saved since")
-	_, _, err := selfservice.Seal(&plain, aesGCM(t, 1)).Load(t.Context())
+	_, _, err := selfservice.Seal(&plain, "app", aesGCM(t, 1)).Load(t.Context())
 	require.ErrorIs(t, err, selfservice.ErrCorrupt)
 }
 
@@ -38,7 +38,7 @@ func TestSealReplacesItsKey(t *testing.T) {
 func TestSealCorrupt(t *testing.T) {
 	var plain selfservice.Mem
 	aead := aesGCM(t, 1)
-	store := selfservice.Seal(&plain, aead)
+	store := selfservice.Seal(&plain, "app", aead)
 	version := mustSave(t, store, "state", "")
 	sealed, _ := mustLoad(t, &plain)
 	refused := func(stored string) {
@@ -66,17 +66,43 @@ func TestSealCorrupt(t *testing.T) {
 	assert.Equal(t, "started over", blob)
 }
 
+// TestSealBindsItsName: a blob of one client is put in place of another's, or
+// of its registration, that are sealed with the same key.
+func TestSealBindsItsName(t *testing.T) {
+	aead := aesGCM(t, 1)
+	var a, b selfservice.Mem
+	mustSave(t, selfservice.Seal(&a, "https://as.example.no client-a", aead), "state of a", "")
+	version := mustSave(t, selfservice.Seal(&b, "https://as.example.no client-b", aead), "state of b", "")
+	blob, _ := mustLoad(t, &b)
+	for _, name := range []string{"https://as.example.no client-a", "client-b", "https://as.example.no client-", "https://as.example.no client-b "} {
+		opened, now, err := selfservice.Seal(&b, name, aead, aead).Load(t.Context())
+		require.ErrorIs(t, err, selfservice.ErrCorrupt, name)
+		assert.Nil(t, opened)
+		assert.Equal(t, version, now)
+	}
+	_, current := mustLoad(t, &a)
+	mustSave(t, &a, blob, current)
+	_, _, err := selfservice.Seal(&a, "https://as.example.no client-a", aead).Load(t.Context())
+	require.ErrorIs(t, err, selfservice.ErrCorrupt)
+
+	nameless := selfservice.Seal(&b, "", aead)
+	_, _, err = nameless.Load(t.Context())
+	require.ErrorIs(t, err, selfservice.ErrConfig)
+	_, err = nameless.Save(t.Context(), []byte("x"), version)
+	require.ErrorIs(t, err, selfservice.ErrConfig)
+}
+
 func TestSealNonce(t *testing.T) {
 	block, err := aes.NewCipher(make([]byte, 32))
 	require.NoError(t, err)
 	short, err := cipher.NewGCMWithNonceSize(block, 8)
 	require.NoError(t, err)
-	_, err = selfservice.Seal(&selfservice.Mem{}, short).Save(t.Context(), []byte("x"), "")
+	_, err = selfservice.Seal(&selfservice.Mem{}, "app", short).Save(t.Context(), []byte("x"), "")
 	require.ErrorIs(t, err, selfservice.ErrConfig, "eight random bytes repeat too soon")
 
 	own, err := cipher.NewGCMWithRandomNonce(block)
 	require.NoError(t, err)
-	store := selfservice.Seal(&selfservice.Mem{}, own)
+	store := selfservice.Seal(&selfservice.Mem{}, "app", own)
 	mustSave(t, store, "state", "")
 	blob, _ := mustLoad(t, store)
 	assert.Equal(t, "state", blob)

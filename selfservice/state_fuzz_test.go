@@ -87,7 +87,7 @@ func FuzzSealed(f *testing.F) {
 	f.Add(make([]byte, 12+16))
 	f.Fuzz(func(t *testing.T, blob []byte) {
 		var plain Mem
-		sealed := Seal(&plain, aead)
+		sealed := Seal(&plain, "app", aead)
 		_, err := plain.Save(t.Context(), blob, "")
 		require.NoError(t, err)
 		_, version, err := sealed.Load(t.Context())

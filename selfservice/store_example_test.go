@@ -39,13 +39,13 @@ func ExampleSeal() {
 	ctx := context.Background()
 
 	var disk selfservice.Mem
-	version, _ := selfservice.Seal(&disk, oldKey).Save(ctx, []byte("state"), "")
+	version, _ := selfservice.Seal(&disk, "https://as.example.no app", oldKey).Save(ctx, []byte("state"), "")
 
-	store := selfservice.Seal(&disk, newKey, oldKey)
+	store := selfservice.Seal(&disk, "https://as.example.no app", newKey, oldKey)
 	blob, _, _ := store.Load(ctx)
 	_, _ = store.Save(ctx, blob, version)
 
-	_, _, err := selfservice.Seal(&disk, oldKey).Load(ctx)
+	_, _, err := selfservice.Seal(&disk, "https://as.example.no app", oldKey).Load(ctx)
 	fmt.Println(err)
-	// Output: selfservice: the stored state cannot be read: no key given to Seal opens it
+	// Output: selfservice: the stored state cannot be read: no key given to Seal opens it under this name
 }

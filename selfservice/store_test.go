@@ -22,7 +22,7 @@ func TestDir(t *testing.T) {
 
 func TestSeal(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) selfservice.Store {
-		return selfservice.Seal(&selfservice.Mem{}, aesGCM(t, 1))
+		return selfservice.Seal(&selfservice.Mem{}, "app", aesGCM(t, 1))
 	})
 }
 

@@ -210,7 +210,7 @@ func TestDamagedStoreIsToldOnce(t *testing.T) {
 	aead, dirs := aesGCM(t, 1), t.TempDir()
 	for name, wrap := range map[string]func(selfservice.Store) selfservice.Store{
 		"plain":  func(s selfservice.Store) selfservice.Store { return s },
-		"sealed": func(s selfservice.Store) selfservice.Store { return selfservice.Seal(s, aead) },
+		"sealed": func(s selfservice.Store) selfservice.Store { return selfservice.Seal(s, "app", aead) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { // the first rotator's claim is waited out
