@@ -1,0 +1,84 @@
+// Package slow reads bodies of answers whose server may take its time: it
+// drips them, or never ends them.
+package slow
+
+import (
+	"io"
+	"os"
+	"time"
+)
+
+const (
+	// Wait is how long an answer may take from its header to the end of the
+	// part of its body that is looked into.
+	Wait = 10 * time.Second
+
+	drainWait = 250 * time.Millisecond
+)
+
+// Head reads body up to its end, limit bytes or the end of wait, whichever
+// comes first. The error is nil, [os.ErrDeadlineExceeded] after wait, or what
+// body gave. Whatever it is, rest is the whole body, head included, as if it
+// had not been read; an error in it comes where it came here.
+func Head(body io.ReadCloser, limit int, wait time.Duration) (head []byte, rest io.ReadCloser, err error) {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	for len(head) < limit {
+		pending := make(chan chunk, 1)
+		go func(size int) {
+			b := make([]byte, size)
+			n, err := body.Read(b)
+			pending <- chunk{b[:n], err}
+		}(min(limit-len(head), 4<<10))
+		select {
+		case <-timer.C:
+			return head, &resumed{body, chunk{b: head}, pending}, os.ErrDeadlineExceeded
+		case c := <-pending:
+			head = append(head, c.b...)
+			if c.err == io.EOF {
+				return head, &resumed{body, chunk{head, io.EOF}, nil}, nil
+			}
+			if c.err != nil {
+				return head, &resumed{body, chunk{head, c.err}, nil}, c.err
+			}
+		}
+	}
+	return head, &resumed{body, chunk{b: head}, nil}, nil
+}
+
+// Drain reads what little may be left of body, so that its connection can be
+// used again, and closes it.
+func Drain(body io.ReadCloser, limit int) {
+	Head(body, limit, drainWait)
+	body.Close() // ends a Read that is under way
+}
+
+// chunk is what came of some reading.
+type chunk struct {
+	b   []byte
+	err error
+}
+
+// resumed is a body of which a part has been read, and another maybe is.
+type resumed struct {
+	body    io.ReadCloser
+	read    chunk        // to be given first
+	pending <-chan chunk // comes next; nil when no Read is under way
+}
+
+func (r *resumed) Read(p []byte) (int, error) {
+	if len(r.read.b) == 0 && r.read.err == nil && r.pending != nil {
+		r.read, r.pending = <-r.pending, nil
+	}
+	n := copy(p, r.read.b)
+	r.read.b = r.read.b[n:]
+	switch {
+	case n > 0 || len(p) == 0:
+		return n, nil
+	case r.read.err != nil:
+		return 0, r.read.err
+	}
+	return r.body.Read(p)
+}
+
+func (r *resumed) Close() error { return r.body.Close() }

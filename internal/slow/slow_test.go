@@ -1,0 +1,166 @@
+package slow
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+	"testing/iotest"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// drip gives one byte after each pause; Close interrupts it.
+type drip struct {
+	text  string
+	pause time.Duration
+	end   chan struct{}
+}
+
+func newDrip(text string, pause time.Duration) *drip {
+	return &drip{text, pause, make(chan struct{})}
+}
+
+func (d *drip) Read(p []byte) (int, error) {
+	if d.text == "" {
+		return 0, io.EOF
+	}
+	select {
+	case <-d.end:
+		return 0, http.ErrBodyReadAfterClose
+	case <-time.After(d.pause):
+	}
+	n := copy(p, d.text[:1])
+	d.text = d.text[n:]
+	return n, nil
+}
+
+func (d *drip) Close() error { close(d.end); return nil }
+
+func TestHeadOfABodyThatDrips(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		text := strings.Repeat("0123456789", 10)
+		start := time.Now()
+		head, rest, err := Head(newDrip(text, 300*time.Millisecond), 1000, Wait)
+		require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+		assert.True(t, os.IsTimeout(err))
+		assert.Equal(t, Wait, time.Since(start))
+		assert.Equal(t, text[:33], string(head))
+
+		whole, err := io.ReadAll(rest)
+		require.NoError(t, err)
+		assert.Equal(t, text, string(whole), "nothing is lost, the byte that was under way neither")
+		assert.Equal(t, 30*time.Second, time.Since(start))
+		require.NoError(t, rest.Close())
+	})
+}
+
+func TestHeadOfABodyThatStops(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, rest, err := Head(newDrip("x", time.Hour), 1000, time.Second)
+		require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+		time.AfterFunc(time.Second, func() { rest.Close() })
+		_, err = io.ReadAll(rest)
+		require.ErrorIs(t, err, http.ErrBodyReadAfterClose, "Close interrupts a Read of what was under way")
+	})
+}
+
+func TestHeadOfABodyThatComesInTime(t *testing.T) {
+	torn := errors.New("torn")
+	long := strings.Repeat("x", 100_000)
+	for name, c := range map[string]struct {
+		body  io.Reader
+		limit int
+		head  string
+		err   error
+		whole string
+	}{
+		"empty":                {strings.NewReader(""), 10, "", nil, ""},
+		"shorter":              {strings.NewReader("abc"), 10, "abc", nil, "abc"},
+		"as long as the limit": {strings.NewReader("abc"), 3, "abc", nil, "abc"},
+		"longer":               {strings.NewReader("abcdef"), 3, "abc", nil, "abcdef"},
+		"long":                 {strings.NewReader(long), 64 << 10, long[:64<<10], nil, long},
+		"byte by byte":         {iotest.OneByteReader(strings.NewReader("abcdef")), 5, "abcde", nil, "abcdef"},
+		"end with the data":    {iotest.DataErrReader(strings.NewReader("abc")), 10, "abc", nil, "abc"},
+		"error after data":     {io.MultiReader(strings.NewReader("abc"), iotest.ErrReader(torn)), 10, "abc", torn, "abc"},
+		"error past the limit": {io.MultiReader(strings.NewReader("abc"), iotest.ErrReader(torn)), 3, "abc", nil, "abc"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			head, rest, err := Head(io.NopCloser(c.body), c.limit, time.Hour)
+			assert.Equal(t, c.err, err)
+			assert.Equal(t, c.head, string(head))
+			whole, err := io.ReadAll(iotest.OneByteReader(rest))
+			if strings.HasPrefix(name, "error") {
+				require.ErrorIs(t, err, torn)
+				_, err = rest.Read(make([]byte, 1))
+				require.Error(t, err, "again")
+			} else {
+				require.NoError(t, err)
+			}
+			assert.Equal(t, c.whole, string(whole))
+		})
+	}
+}
+
+func TestDrain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		body := newDrip(strings.Repeat("x", 1000), time.Minute)
+		Drain(body, 1000)
+		assert.Equal(t, drainWait, time.Since(start))
+		<-body.end
+		synctest.Wait() // the Read that was under way has ended: no goroutine is left
+	})
+}
+
+// TestHeadOfARealConnection is the same over net/http, in both versions.
+func TestHeadOfARealConnection(t *testing.T) {
+	for _, http2 := range []bool{false, true} {
+		more := make(chan struct{})
+		s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			io.WriteString(w, "first ")
+			w.(http.Flusher).Flush()
+			select {
+			case <-more:
+			case <-r.Context().Done():
+				panic(http.ErrAbortHandler) // and not an end that may still arrive
+			}
+			io.WriteString(w, "second")
+		}))
+		s.EnableHTTP2 = http2
+		s.StartTLS()
+		defer s.Close()
+		get := func() *http.Response {
+			resp, err := s.Client().Get(s.URL)
+			require.NoError(t, err)
+			return resp
+		}
+
+		resp := get()
+		head, rest, err := Head(resp.Body, 1000, 50*time.Millisecond)
+		require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+		assert.Equal(t, "first ", string(head))
+		more <- struct{}{}
+		var whole bytes.Buffer
+		_, err = whole.ReadFrom(rest)
+		require.NoError(t, err)
+		assert.Equal(t, "first second", whole.String())
+		require.NoError(t, rest.Close())
+
+		resp = get()
+		_, rest, err = Head(resp.Body, 1000, 50*time.Millisecond)
+		require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+		time.AfterFunc(50*time.Millisecond, func() { rest.Close() })
+		_, err = io.ReadAll(rest)
+		require.Error(t, err, "Close interrupts a Read")
+
+		Drain(get().Body, 1000)
+	}
+}
