@@ -1,11 +1,12 @@
 package dpop
 
 import (
-	"bytes"
 	"encoding/json"
-	"io"
 	"net/http"
+	"slices"
 	"strings"
+
+	"github.com/nokkel/nokkel/internal/slow"
 )
 
 const (
@@ -40,18 +41,15 @@ func nonceOf(h http.Header) string {
 // errorCodes returns what the answer gives as the reason: the "error" of its
 // DPoP challenges, as a resource server says it (RFC 9449 §7.1), and that of
 // a JSON body, as a token endpoint does (RFC 6749 §5.2). Servers mix the two
-// up, with status 400 and 401. The body stays readable.
+// up, with status 400 and 401. The body stays readable; it is not waited for
+// when the header says all that there is to know, nor longer than slow.Wait.
 func errorCodes(resp *http.Response) []string {
 	codes := challengeErrors(resp.Header, "DPoP")
-	head, err := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
-	rest := io.Reader(resp.Body)
-	if err != nil {
-		rest = failing{err} // the caller is to meet it where it was met here
+	if slices.Contains(codes, errorUseNonce) {
+		return codes
 	}
-	resp.Body = struct {
-		io.Reader
-		io.Closer
-	}{io.MultiReader(bytes.NewReader(head), rest), resp.Body}
+	var head []byte
+	head, resp.Body, _ = slow.Head(resp.Body, maxErrorBody, slow.Wait)
 	var e struct {
 		Error string `json:"error"`
 	}
@@ -60,10 +58,6 @@ func errorCodes(resp *http.Response) []string {
 	}
 	return codes
 }
-
-type failing struct{ err error }
-
-func (f failing) Read([]byte) (int, error) { return 0, f.err }
 
 // challengeErrors returns the "error" parameters of all challenges of a scheme.
 func challengeErrors(h http.Header, scheme string) []string {

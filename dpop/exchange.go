@@ -2,12 +2,12 @@ package dpop
 
 import (
 	"cmp"
-	"io"
 	"net/http"
 	"slices"
 	"time"
 
 	"github.com/nokkel/nokkel/internal/origin"
+	"github.com/nokkel/nokkel/internal/slow"
 	"github.com/nokkel/nokkel/keys"
 )
 
@@ -102,7 +102,7 @@ func (x *exchange) send(token string, key *keys.Key) (*http.Response, error) {
 			resp.Request = x.req // not the one that carries token and proof
 			return resp, nil
 		}
-		discard(resp)
+		slow.Drain(resp.Body, maxErrorBody)
 	}
 }
 
@@ -181,10 +181,4 @@ func clockDrift(resp *http.Response, sent, received time.Time) time.Duration {
 		return 0
 	}
 	return drift
-}
-
-// discard reads a small rest, so that the connection can be used again.
-func discard(resp *http.Response) {
-	io.Copy(io.Discard, io.LimitReader(resp.Body, maxErrorBody))
-	resp.Body.Close()
 }

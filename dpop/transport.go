@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/nokkel/nokkel/internal/slow"
 	"github.com/nokkel/nokkel/keys"
 )
 
@@ -50,6 +51,10 @@ type Discarder interface {
 // without GetBody is kept while it is sent, up to 1 MiB, for this purpose; a
 // larger one goes out once, and the caller gets the server's refusal and has
 // the nonce or clock learned for the next request.
+//
+// Where the header of a 400 or 401 does not give the reason, up to 64 KiB of
+// its body are read, for at most 10 s, however slowly the server sends it. The
+// caller gets the body whole.
 //
 // When net/http itself repeats an idempotent request, such as a GET, because a
 // kept connection broke, it sends the same proof: a server that had already
@@ -95,7 +100,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err == nil && fresh == token {
 		return resp, nil
 	}
-	discard(resp)
+	slow.Drain(resp.Body, maxErrorBody)
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,85 @@
+package dpop_test
+
+import (
+	"io"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/nokkel/nokkel/dpop"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// drip is a body of one byte after each pause, until it is closed.
+type drip struct {
+	text  string
+	pause time.Duration
+	end   chan struct{}
+}
+
+func (d *drip) Read(p []byte) (int, error) {
+	if d.text == "" {
+		return 0, io.EOF
+	}
+	select {
+	case <-d.end:
+		return 0, http.ErrBodyReadAfterClose
+	case <-time.After(d.pause):
+	}
+	n := copy(p, d.text[:1])
+	d.text = d.text[n:]
+	return n, nil
+}
+
+func (d *drip) Close() error { close(d.end); return nil }
+
+// TestABodyThatDripsHoldsNobody: a caller without a deadline waits no longer
+// than it takes to learn what an answer means, and gets the answer whole.
+func TestABodyThatDripsHoldsNobody(t *testing.T) {
+	const body, nonceBody = `{"error":"something else"}`, `{"error":"use_dpop_nonce"}`
+	for name, c := range map[string]struct {
+		status   int
+		header   string
+		body     string
+		pause    time.Duration
+		attempts int
+		took     time.Duration
+	}{
+		"401, no reason in time":        {401, "", body, time.Second, 1, 10 * time.Second},
+		"400, no reason in time":        {400, "", nonceBody, time.Second, 1, 10 * time.Second},
+		"400, a reason in time":         {400, "", nonceBody, 100 * time.Millisecond, 2, 2600 * time.Millisecond},
+		"401, the reason in the header": {401, `DPoP error="use_dpop_nonce"`, body, time.Hour, 2, 250 * time.Millisecond},
+		"401, no nonce and no reason":   {401, "-", body, time.Hour, 1, 0},
+		"200":                           {200, "", body, time.Hour, 1, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				attempts := 0
+				rt := &dpop.Transport{Key: testKey(), Base: roundTripFunc(func(*http.Request) (*http.Response, error) {
+					if attempts++; attempts == 2 {
+						return &http.Response{StatusCode: 200, Header: http.Header{}, Body: http.NoBody}, nil
+					}
+					h := http.Header{"Dpop-Nonce": {"n"}, "Www-Authenticate": {c.header}}
+					if c.header == "-" {
+						h.Del("DPoP-Nonce")
+					}
+					return &http.Response{StatusCode: c.status, Header: h, Body: &drip{c.body, c.pause, make(chan struct{})}}, nil
+				})}
+				start := time.Now()
+				resp, err := rt.RoundTrip(post(t, "https://a.example/", nil))
+				require.NoError(t, err)
+				assert.Equal(t, c.took, time.Since(start))
+				assert.Equal(t, c.attempts, attempts)
+				if c.attempts == 1 {
+					assert.Equal(t, c.status, resp.StatusCode)
+					got, err := io.ReadAll(resp.Body)
+					require.NoError(t, err)
+					assert.Equal(t, c.body, string(got))
+				}
+				resp.Body.Close()
+			})
+		})
+	}
+}
