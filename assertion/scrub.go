@@ -3,11 +3,15 @@ package assertion
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"mime"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
+
+	"github.com/nokkel/nokkel/internal/slow"
 )
 
 const (
@@ -30,23 +34,19 @@ func credentials(r *http.Request, form url.Values) []string {
 
 // refuses tells an answer that is an error in spite of its status, as GitHub
 // gives it: "error" without a token, in JSON or as a form, whichever
-// golang.org/x/oauth2 takes it for. The body stays readable.
-func refuses(resp *http.Response) bool {
-	head, err := io.ReadAll(io.LimitReader(resp.Body, maxLookedAt))
-	rest := io.Reader(resp.Body)
-	if err != nil {
-		rest = failing{err} // the caller is to meet it where it was met here
+// golang.org/x/oauth2 takes it for. The body stays readable. It fails when the
+// server does not send it in time.
+func refuses(resp *http.Response) (bool, error) {
+	head, rest, err := slow.Head(resp.Body, maxLookedAt, slow.Wait)
+	if resp.Body = rest; errors.Is(err, os.ErrDeadlineExceeded) {
+		return false, err
 	}
-	resp.Body = struct {
-		io.Reader
-		io.Closer
-	}{io.MultiReader(bytes.NewReader(head), rest), resp.Body}
 	content, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	switch content {
 	case "application/x-www-form-urlencoded", "text/plain":
 		form, _ := url.ParseQuery(string(head))
 		if form.Get("error") != "" {
-			return form.Get("access_token") == ""
+			return form.Get("access_token") == "", nil
 		}
 	}
 	var answer struct {
@@ -54,17 +54,13 @@ func refuses(resp *http.Response) bool {
 		Token any    `json:"access_token"`
 	}
 	json.Unmarshal(head, &answer) // what is no such object is no refusal
-	return answer.Error != "" && (answer.Token == nil || answer.Token == "")
+	return answer.Error != "" && (answer.Token == nil || answer.Token == ""), nil
 }
-
-type failing struct{ err error }
-
-func (f failing) Read([]byte) (int, error) { return 0, f.err }
 
 // scrub takes credentials out of an error answer, in plain, form-encoded and
 // JSON-escaped writing.
 func scrub(resp *http.Response, credentials []string) {
-	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody)) // a torn answer is still the answer
+	body, _, _ := slow.Head(resp.Body, maxErrorBody, slow.Wait) // a torn answer is still the answer
 	resp.Body.Close()
 	for _, c := range credentials {
 		if c == "" {

@@ -40,7 +40,9 @@ type Transport struct {
 }
 
 // RoundTrip sends the request with a fresh client authentication. In an error
-// answer whatever was sent as a credential is replaced by "[redacted]".
+// answer whatever was sent as a credential is replaced by "[redacted]". The
+// body of an answer is waited for 10 s: an error answer is cut there, and any
+// other fails.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if !isClientRequest(firstRequest(req)) {
 		return t.base().RoundTrip(req)
@@ -71,7 +73,14 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	resp.Request = req // as it was given, without what was added
-	if resp.StatusCode >= http.StatusMultipleChoices || refuses(resp) {
+	refused := resp.StatusCode >= http.StatusMultipleChoices
+	if !refused {
+		if refused, err = refuses(resp); err != nil {
+			resp.Body.Close()
+			return nil, failed("reading the answer", err)
+		}
+	}
+	if refused {
 		scrub(resp, credentials(r, form))
 	}
 	return resp, nil
