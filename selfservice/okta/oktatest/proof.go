@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+	"github.com/nokkel/nokkel/internal/htu"
 )
 
 // signatures are the algorithms that Okta knows.
@@ -52,7 +53,7 @@ func (s *Server) proof(r *http.Request, accessToken string) (jkt, nonce, problem
 	switch {
 	case claims.Method != r.Method:
 		return "", "", "The DPoP proof JWT has another htm."
-	case claims.URL != s.URL+r.URL.EscapedPath():
+	case !htu.Matches(claims.URL, s.URL+r.URL.EscapedPath()):
 		return "", "", "The DPoP proof JWT has another htu."
 	case issued.After(now.Add(time.Second)):
 		return "", "", "The DPoP proof JWT was issued in the future."
@@ -65,10 +66,11 @@ func (s *Server) proof(r *http.Request, accessToken string) (jkt, nonce, problem
 	if err != nil {
 		return "", "", "The DPoP proof JWT header is malformed."
 	}
-	if !s.spend("proof "+claims.ID, now.Add(6*time.Minute)) {
+	jkt = base64.RawURLEncoding.EncodeToString(thumbprint)
+	if !s.spend("proof "+jkt+" "+claims.ID, now.Add(6*time.Minute)) {
 		return "", "", "The DPoP proof JWT has already been used."
 	}
-	return base64.RawURLEncoding.EncodeToString(thumbprint), claims.Nonce, ""
+	return jkt, claims.Nonce, ""
 }
 
 const day = 24 * time.Hour
