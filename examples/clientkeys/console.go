@@ -39,8 +39,12 @@ func printable(args []any) []any {
 		switch v := arg.(type) {
 		case int, int64, bool, time.Duration:
 			shown[i] = v
-		case []string: // for %q, which quotes
-			shown[i] = v
+		case []string:
+			list := make([]string, len(v))
+			for j, text := range v {
+				list[j] = clean(text)
+			}
+			shown[i] = list
 		default:
 			shown[i] = clean(fmt.Sprint(v))
 		}

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/helseid"
 )
@@ -38,6 +39,8 @@ type helseidClient struct{ connection }
 func (h *helseidClient) client() string { return h.clientID }
 
 func (h *helseidClient) kinds() kinds { return keysOnly }
+
+func (h *helseidClient) adapt(key *keys.Key) (*keys.Key, error) { return key, nil }
 
 func (h *helseidClient) provider(bool) (selfservice.Provider, error) { return h.at(), nil }
 

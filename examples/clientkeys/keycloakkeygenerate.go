@@ -44,8 +44,8 @@ func (k *keyGenerate) run(ctx context.Context, c *console) error {
 	return k.deliver(c, content, err, w)
 }
 
-const aboutKeyDownload = `Saves as a keystore what Keycloak has stored for a client: its certificate, and
-the private key where Keycloak has made that and kept it (servers before 26.8).`
+const aboutKeyDownload = `Saves as a keystore the private key and the certificate that Keycloak has stored
+for a client: where it has made the key and kept it, or was sent it.`
 
 // keyDownload is the command "keycloak key download".
 type keyDownload struct{ keystore }

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"context"
 	"crypto/x509/pkix"
 	"net/http"
+	"net/http/httptest"
 	"testing"
 
 	"github.com/nokkel/nokkel/certs"
@@ -115,4 +117,13 @@ func TestKeycloakKeysOfAPublicClient(t *testing.T) {
 		assert.Contains(t, r.stderr, "it is public or bearer-only")
 		assert.Equal(t, before, k.do("keycloak status", "-c", "web"))
 	})
+}
+
+// publish serves a JWKS with the public part of the key.
+func publish(t *testing.T, key *keys.Key) (address string) {
+	server := httptest.NewServer(&keys.Handler{Keys: func(context.Context) (keys.Set, error) {
+		return keys.Set{Keys: []*keys.PublicKey{key.PublicKey()}}, nil
+	}})
+	t.Cleanup(server.Close)
+	return server.URL
 }

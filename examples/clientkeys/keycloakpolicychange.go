@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/nokkel/nokkel/selfservice/keycloak"
 )
@@ -63,6 +64,9 @@ func (p *policyDelete) run(ctx context.Context, c *console) error {
 	if err != nil {
 		return err
 	}
+	if err := p.known(ctx, admin); err != nil {
+		return err
+	}
 	if err := p.ask(ctx, c, "Delete policy %q? Old secrets that it keeps alive will end.", p.name); err != nil {
 		return err
 	}
@@ -75,4 +79,22 @@ func (p *policyDelete) run(ctx context.Context, c *console) error {
 		return nil
 	}
 	return err
+}
+
+// known fails where there is neither a policy nor a profile of the name. One
+// of the two alone is what a command has left that was interrupted.
+func (p *policyDelete) known(ctx context.Context, admin *keycloak.Admin) error {
+	policies, err := admin.Policies(ctx)
+	if err != nil {
+		return err
+	}
+	profiles, err := admin.RotationProfiles(ctx)
+	if err != nil {
+		return err
+	}
+	if slices.ContainsFunc(policies, func(q keycloak.Policy) bool { return q.Name == p.name }) ||
+		slices.ContainsFunc(profiles, func(q keycloak.RotationProfile) bool { return q.Name == p.name }) {
+		return nil
+	}
+	return errors.New("there is no such thing: no policy and no rotation profile of the name of --PolicyName")
 }

@@ -121,7 +121,7 @@ func TestKeycloakRotateAdoptsNothingThatIsNotAccepted(t *testing.T) {
 		k.write("wrong", strings.Repeat("w", 40))
 		for says, args := range map[string][]string{
 			"missing --ExistingPrivateJwkPath, --ExistingSecretPath or CLIENTKEYS_SECRET": {},
-			"give one of --ExistingPrivateJwkPath and ":                                        {"-ep", k.path("x"), "-esp", k.path("y")},
+			"give one of --ExistingPrivateJwkPath and ":                                   {"-ep", k.path("x"), "-esp", k.path("y")},
 			"the credential of --ExistingSecretPath was not adopted":                      {"-esp", k.path("wrong")},
 		} {
 			r := k.do("keycloak rotate", append(append(args, "--Propagation", "1ms"), "-c", clientID, "-s", k.path("state"))...)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 
+	"github.com/nokkel/nokkel/certs"
+	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/keycloak"
 )
@@ -42,6 +44,8 @@ func (k *keycloakClient) declare(o *options) {
 
 func (k *keycloakClient) kinds() kinds { return keysAndSecrets }
 
+func (k *keycloakClient) adapt(key *keys.Key) (*keys.Key, error) { return key, nil }
+
 func (k *keycloakClient) provider(ofKeys bool) (selfservice.Provider, error) {
 	client, err := k.rotated()
 	switch {
@@ -67,6 +71,11 @@ func (k *keycloakCertificate) declare(o *options) {
 }
 
 func (k *keycloakCertificate) kinds() kinds { return keysOnly }
+
+// adapt gives the key the kid by which Keycloak finds a certificate.
+func (k *keycloakCertificate) adapt(key *keys.Key) (*keys.Key, error) {
+	return key.With(keys.Options{KeyID: certs.KeyID(key.PublicKey())})
+}
 
 func (k *keycloakCertificate) provider(bool) (selfservice.Provider, error) {
 	client, err := k.rotated()

@@ -147,8 +147,9 @@ func TestKeycloakSecretRegenerateFindsTheSecretOfALostAnswer(t *testing.T) {
 	assert.True(t, k.acceptsSecret(k.secret), "a second new one would have ended it")
 }
 
-// fronted is a Keycloak whose requests go through serve.
-func fronted(t *testing.T, serve func(server http.Handler, w http.ResponseWriter, r *http.Request)) *cloak {
+// fronted is a Keycloak whose requests go through serve, with the client in it
+// unless more says otherwise.
+func fronted(t *testing.T, serve func(server http.Handler, w http.ResponseWriter, r *http.Request), more ...func(*cloak)) *cloak {
 	front := httptest.NewUnstartedServer(nil)
 	address := "http://" + front.Listener.Addr().String()
 	server := keycloaktest.New(address)
@@ -157,6 +158,13 @@ func fronted(t *testing.T, serve func(server http.Handler, w http.ResponseWriter
 	front.Start()
 	t.Cleanup(front.Close)
 	k := newCloak(t, keycloak.Realm{Server: address, Name: "test"}, keycloaktest.AdminID, keycloaktest.AdminSecret)
-	k.addClient()
+	if more == nil {
+		more = append(more, (*cloak).addClient)
+	}
+	for _, prepare := range more {
+		prepare(k)
+	}
 	return k
 }
+
+func withoutClient(*cloak) {}

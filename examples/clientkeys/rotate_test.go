@@ -76,9 +76,9 @@ func TestRotateAdoptsNoKeyThatIsNotAccepted(t *testing.T) {
 	f := setup(t)
 	f.write(t, "stranger", keystest.Key(t, keys.ES256))
 	for says, args := range map[string][]string{
-		"missing --ExistingPrivateJwk":      {},
+		"missing --ExistingPrivateJwk":                       {},
 		"the credential of --ExistingPrivateJwkPath was not": {"-ep", f.path("stranger_private.json")},
-		"--ExistingPrivateJwkPath: certs: no private key": {"-ep", f.path("old_public.json")},
+		"--ExistingPrivateJwkPath: certs: no private key":    {"-ep", f.path("old_public.json")},
 	} {
 		r := invoke(t, "", f.rotating("helseid rotate", args...)...)
 		assert.Equal(t, 1, r.code)

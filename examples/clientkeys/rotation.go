@@ -63,7 +63,7 @@ func (r *rotation) start(ctx context.Context, c *console) (*selfservice.Rotator,
 	if r.existing.isZero() {
 		return rotator, before, nil
 	}
-	credential, err := r.existing.credential(c)
+	credential, err := r.given(c)
 	if err != nil || ofKeys != (credential.Key != nil) { // the file may be gone, and is not needed
 		c.tell("Note: the state directory has a key already; the given one is not used.")
 		return rotator, before, nil
@@ -72,11 +72,20 @@ func (r *rotation) start(ctx context.Context, c *console) (*selfservice.Rotator,
 	return rotator, before, rotator.Adopt(ctx, credential)
 }
 
+// given is the existing credential, as the system wants it.
+func (r *rotation) given(c *console) (selfservice.Credential, error) {
+	credential, err := r.existing.credential(c)
+	if err == nil && credential.Key != nil {
+		credential.Key, err = r.system.adapt(credential.Key)
+	}
+	return credential, err
+}
+
 // adopt puts the existing credential into an empty state directory, once the
 // server has shown that it accepts it.
 func (r *rotation) adopt(ctx context.Context, c *console) (*selfservice.Rotator, selfservice.Status, error) {
 	var none selfservice.Status
-	credential, err := r.existing.credential(c)
+	credential, err := r.given(c)
 	if err != nil {
 		return nil, none, fmt.Errorf("the state directory holds no key yet: %w", err)
 	}

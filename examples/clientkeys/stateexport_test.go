@@ -48,7 +48,7 @@ func TestStateExportRefuses(t *testing.T) {
 	f := setup(t)
 	for says, args := range map[string][]string{
 		"the state directory holds no key yet":       {"-s", f.path("state"), "-p", f.path("key")},
-		"--Format is jwk, pem or pfx":                     {"-s", f.path("state"), "-p", f.path("key"), "-f", "der"},
+		"--Format is jwk, pem or pfx":                {"-s", f.path("state"), "-p", f.path("key"), "-f", "der"},
 		"missing --StateDirectory, --PrivateKeyPath": {},
 	} {
 		r := invoke(t, "", append([]string{"state", "export"}, args...)...)

@@ -4,9 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf16"
 
 	"github.com/nokkel/nokkel/selfservice"
 )
@@ -72,8 +72,10 @@ func escaped(text []byte) string {
 	for _, r := range string(text) {
 		if r == '\n' || unicode.IsPrint(r) {
 			b.WriteRune(r)
-		} else {
-			b.WriteString(strings.Trim(strconv.QuoteToASCII(string(r)), `"`))
+			continue
+		}
+		for _, unit := range utf16.Encode([]rune{r}) {
+			fmt.Fprintf(&b, `\u%04x`, unit)
 		}
 	}
 	return b.String()

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
 )
 
@@ -18,6 +19,9 @@ type system interface {
 
 	// kinds are the credentials that a rotation may start from.
 	kinds() kinds
+
+	// adapt returns the existing key as the server knows it.
+	adapt(key *keys.Key) (*keys.Key, error)
 
 	// provider makes the provider of a rotation, of keys or else of secrets.
 	provider(ofKeys bool) (selfservice.Provider, error)
