@@ -57,18 +57,29 @@ func (r *Rotator) instead(ctx context.Context, refused Credential) (Credential, 
 type refusal struct {
 	fingerprint string
 	at          time.Time
+	pause       time.Duration // before the next one of this credential counts
 }
 
-// reportEvery bounds how often refusals make Run ask the server which
-// credential works: there may be thousands a second.
-const reportEvery = 30 * time.Second
+// Refusals make Run ask the server which credential works, and there may be
+// thousands a second. One of a credential that no report was about before
+// counts at once; the same credential's next one after a pause, which is twice
+// as long each time, or the first one again after a quiet time.
+const (
+	firstReportPause = time.Second
+	maxReportPause   = 30 * time.Second
+)
 
 func (r *Rotator) report(c Credential) {
-	last := r.refused.Load()
-	if last != nil && time.Since(last.at) < reportEvery {
-		return
+	last, next := r.refused.Load(), &refusal{c.Fingerprint(), time.Now(), firstReportPause}
+	if last != nil && last.fingerprint == next.fingerprint {
+		switch ago := next.at.Sub(last.at); {
+		case ago < last.pause:
+			return
+		case ago < 2*maxReportPause:
+			next.pause = min(2*last.pause, maxReportPause)
+		}
 	}
-	if r.refused.CompareAndSwap(last, &refusal{c.Fingerprint(), time.Now()}) {
+	if r.refused.CompareAndSwap(last, next) {
 		r.poke()
 	}
 }
