@@ -25,7 +25,7 @@ type task interface {
 }
 
 func commands() []command {
-	return slices.Concat(fhiCommands(), stateCommands(), helseidCommands(), keycloakCommands())
+	return slices.Concat(fhiCommands(), stateCommands(), helseidCommands(), keycloakCommands(), oktaCommands())
 }
 
 // fhiCommands are those of FHI's console tool.
@@ -96,7 +96,7 @@ func help(c *console, args []string) error {
 }
 
 func overview(w io.Writer, words string) {
-	fmt.Fprintln(w, "Clientkeys looks after the credentials with which a client logs in at HelseID or Keycloak.")
+	fmt.Fprintln(w, "Clientkeys looks after the credentials with which a client logs in at HelseID, Keycloak or Okta.")
 	fmt.Fprintln(w, "\nUsage: clientkeys <command> --Option value ...\n\nCommands:")
 	for _, cmd := range below(words) {
 		fmt.Fprintf(w, "  %-29s%s\n", cmd.name, cmd.summary)

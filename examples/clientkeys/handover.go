@@ -49,6 +49,8 @@ func (h *handover) declare(o *options) {
 
 func (h *handover) isZero() bool { return h.path == "" && !h.show }
 
+var errNowhere = errors.New("missing --SecretPath or --Show: the new secret must go somewhere")
+
 // keep puts the secret into the file.
 func (h *handover) keep(secret keys.Secret) error { return h.save([]byte(secret.Reveal())) }
 

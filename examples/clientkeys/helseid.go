@@ -5,7 +5,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/helseid"
 )
@@ -34,13 +33,14 @@ func (x *connection) at() *helseid.Client {
 }
 
 // helseidClient is the system HelseID.
-type helseidClient struct{ connection }
+type helseidClient struct {
+	connection
+	asItIs
+}
 
 func (h *helseidClient) client() string { return h.clientID }
 
 func (h *helseidClient) kinds() kinds { return keysOnly }
-
-func (h *helseidClient) adapt(key *keys.Key) (*keys.Key, error) { return key, nil }
 
 func (h *helseidClient) provider(bool) (selfservice.Provider, error) { return h.at(), nil }
 

@@ -2,15 +2,6 @@ package main
 
 import "slices"
 
-const aboutAdmin = `
-
-The administrator is a client of the realm, or of --AdminRealm, whose service
-account may do this (a role of realm-management: view-clients to read clients,
-manage-clients to change them, view-realm and manage-realm for policies). It
-signs in with the private key in the file of --AdminPrivateJwkPath, or with a
-secret in that of --AdminSecretPath or in the environment variable
-` + adminVariable + `.`
-
 func keycloakCommands() []command {
 	return slices.Concat(
 		rotating("keycloak", "a client's key or secret", aboutKeycloakRotate, func() system { return &keycloakClient{} }),

@@ -2,14 +2,20 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
 
 	"github.com/nokkel/nokkel/assertion"
 	"github.com/nokkel/nokkel/dpop"
-	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice/keycloak"
 )
+
+const aboutAdmin = `
+
+The administrator is a client of the realm, or of --AdminRealm, whose service
+account may do this (a role of realm-management: view-clients to read clients,
+manage-clients to change them, view-realm and manage-realm for policies). It
+signs in with the private key in the file of --AdminPrivateJwkPath, or with a
+secret in that of --AdminSecretPath or in the environment variable
+` + adminVariable + `.`
 
 // adminVariable holds the administrator's secret where no option gives it.
 const adminVariable = "CLIENTKEYS_ADMIN_SECRET"
@@ -17,73 +23,40 @@ const adminVariable = "CLIENTKEYS_ADMIN_SECRET"
 // realm holds the options that say which realm, and who manages it.
 type realm struct {
 	keycloak.Realm
-	adminID, adminRealm string
-	key                 given
-	secretPath          string
-	dpop                bool
+	administrator
+	adminRealm string
+	dpop       bool
 }
 
 func (r *realm) declare(o *options) {
-	r.key.name = "AdminPrivateJwk"
 	o.requiredURL(&r.Server, "KeycloakUrl", "u", "the server's URL")
 	o.required(&r.Name, "Realm", "r", "the realm's name")
-	o.text(&r.adminID, "AdminClientId", "ac", "the client id of the administrator")
+	r.administrator.declare(o, credentialFile{option: "AdminSecretPath", variable: adminVariable}, "asp", "the administrator's secret")
 	o.text(&r.adminRealm, "AdminRealm", "ar", "the administrator's realm (default: that of --Realm)")
-	o.path(&r.key.file, "AdminPrivateJwkPath", "ap", "file that holds the administrator's private key: JWK, PEM or a keystore")
-	o.path(&r.key.passwordPath, "AdminPrivateJwkPasswordPath", "", "file that holds the password, if that is a keystore (default: "+passwordVariable+")")
-	o.path(&r.secretPath, "AdminSecretPath", "asp", "file that holds the administrator's secret (default: "+adminVariable+")")
 	o.toggle(&r.dpop, "DPoP", "dpop", "bind admin tokens to a key (Keycloak 26.4 or later)")
 }
 
 func (r *realm) admin() (*keycloak.Admin, error) {
 	if r.adminID == "" {
-		return nil, errors.New("missing --AdminClientId")
+		return nil, errNoAdmin
 	}
 	home := r.Realm
 	if r.adminRealm != "" {
 		home.Name = r.adminRealm
 	}
-	auth, err := r.authenticator(home)
+	key, secret, err := r.credential()
 	if err != nil {
 		return nil, err
+	}
+	var auth assertion.Authenticator = &assertion.Basic{ClientID: r.adminID, Secret: secret}
+	if key != nil {
+		auth = home.Signer(r.adminID, key)
 	}
 	var prover *dpop.Prover
 	if r.dpop {
 		prover = &dpop.Prover{}
 	}
 	return &keycloak.Admin{Realm: r.Realm, Tokens: adminTokens{home.Tokens(auth, prover), r.adminID}}, nil
-}
-
-// adminTokens says whose login failed: two clients are at work here.
-type adminTokens struct {
-	*assertion.TokenSource
-	clientID string
-}
-
-func (t adminTokens) BoundToken(ctx context.Context) (string, *keys.Key, error) {
-	token, key, err := t.TokenSource.BoundToken(ctx)
-	if err != nil {
-		err = fmt.Errorf("the administrator %q gets no token: %w", t.clientID, err)
-	}
-	return token, key, err
-}
-
-func (r *realm) authenticator(home keycloak.Realm) (assertion.Authenticator, error) {
-	if r.key.file != "" && r.secretPath != "" {
-		return nil, errors.New("give one of --AdminPrivateJwkPath and --AdminSecretPath")
-	}
-	if r.key.file != "" {
-		key, err := r.key.private(nil)
-		if err != nil {
-			return nil, err
-		}
-		return home.Signer(r.adminID, key), nil
-	}
-	secret, err := readSecret("AdminSecretPath", r.secretPath, adminVariable)
-	if err == nil && secret.IsZero() {
-		err = errors.New("missing --AdminPrivateJwkPath, --AdminSecretPath or " + adminVariable)
-	}
-	return &assertion.Basic{ClientID: r.adminID, Secret: secret}, err
 }
 
 // managed holds the options that say which client of a realm.

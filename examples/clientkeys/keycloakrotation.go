@@ -34,6 +34,7 @@ needs the role manage-clients.` + aboutAdmin
 // keycloakClient is the system Keycloak, for keys in a JWKS and for secrets.
 type keycloakClient struct {
 	managed
+	asItIs
 	cut bool
 }
 
@@ -43,8 +44,6 @@ func (k *keycloakClient) declare(o *options) {
 }
 
 func (k *keycloakClient) kinds() kinds { return keysAndSecrets }
-
-func (k *keycloakClient) adapt(key *keys.Key) (*keys.Key, error) { return key, nil }
 
 func (k *keycloakClient) provider(ofKeys bool) (selfservice.Provider, error) {
 	client, err := k.rotated()

@@ -36,7 +36,7 @@ func (s *secretRegenerate) declare(o *options) {
 
 func (s *secretRegenerate) run(ctx context.Context, c *console) error {
 	if s.isZero() {
-		return errors.New("missing --SecretPath or --Show: the new secret must go somewhere")
+		return errNowhere
 	}
 	admin, info, err := s.find(ctx)
 	if err != nil {

@@ -1,6 +1,7 @@
 // Clientkeys makes, registers, checks and rotates the credentials with which a
 // client logs in: at HelseID, with the commands, options and files of FHI's
-// console tool, so that scripts for that one go on working, and at Keycloak.
+// console tool, so that scripts for that one go on working, at Keycloak and at
+// Okta.
 //
 //	clientkeys help
 //	clientkeys help keycloak

@@ -69,6 +69,10 @@ func (o *options) requiredPath(p *string, long, short, usage string) {
 	o.string(pathValue, p, long, short, usage+" (required)").required = true
 }
 
+func (o *options) url(p *string, long, short, usage string) {
+	o.string(urlValue, p, long, short, usage)
+}
+
 func (o *options) requiredURL(p *string, long, short, usage string) {
 	o.string(urlValue, p, long, short, usage+" (required)").required = true
 }

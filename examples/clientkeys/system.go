@@ -27,6 +27,11 @@ type system interface {
 	provider(ofKeys bool) (selfservice.Provider, error)
 }
 
+// asItIs is the method adapt of most systems.
+type asItIs struct{}
+
+func (asItIs) adapt(key *keys.Key) (*keys.Key, error) { return key, nil }
+
 // rotating returns the commands that rotate what the words name; about is
 // what is particular to that.
 func rotating(words string, what string, about string, make func() system) []command {
