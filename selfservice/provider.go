@@ -11,7 +11,7 @@ import (
 // ignores it.
 //
 // Besides these two methods a provider has [Registrar] or [Issuer], and may
-// have [Switch], [Remover], [Maker], [Independent] and [Propagator]. Every call
+// have [Switch], [Remover], [Purger], [Maker], [Independent] and [Propagator]. Every call
 // may be repeated, and may have been carried out although it failed.
 //
 // Errors: one that errors.Is [ErrRefused] when the server does not accept the
@@ -56,6 +56,14 @@ type Switch interface {
 // gone is no error.
 type Remover interface {
 	Remove(ctx context.Context, as Credential, r Registration) error
+}
+
+// Purger is a Remover of whose server some nodes may go on accepting what has
+// been removed at another. Purge ends that; it is called as long after Remove
+// as the nodes may take to learn of a new credential ([Propagator]), and not at
+// all if that is no time.
+type Purger interface {
+	Purge(ctx context.Context, as Credential, r Registration) error
 }
 
 // Maker is a Provider with rules of its own for new credentials: a length, an

@@ -29,7 +29,7 @@ func (r *Rotator) recover(ctx context.Context) (moved bool, err error) {
 		all = append(all, &entry{Credential: r.given})
 	}
 	for _, e := range all {
-		if e.Credential.IsZero() || held && e != s.Active && e != s.Pending {
+		if e.Credential.IsZero() || e.Removed || held && e != s.Active && e != s.Pending {
 			continue
 		}
 		err := r.accepted(ctx, e)

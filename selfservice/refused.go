@@ -46,7 +46,7 @@ func (r *Rotator) instead(ctx context.Context, refused Credential) (Credential, 
 		r.report(refused)
 	}
 	for _, e := range s.entries() {
-		if !e.Credential.IsZero() && e.Credential.Fingerprint() != refused.Fingerprint() {
+		if !e.Credential.IsZero() && !e.Removed && e.Credential.Fingerprint() != refused.Fingerprint() {
 			return e.Credential, nil
 		}
 	}

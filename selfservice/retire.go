@@ -95,6 +95,9 @@ func (r *Rotator) turnOn(ctx context.Context, s *state, old *entry, now time.Tim
 // remove deletes an old credential where the server can, and then here. What
 // cannot be undone is preceded by a real token of the active one.
 func (r *Rotator) remove(ctx context.Context, s *state, old *entry, now time.Time) error {
+	if old.Removed {
+		return r.purge(ctx, s, old, now)
+	}
 	if !old.Off {
 		if err := r.accepted(ctx, s.Active); err != nil {
 			return err
@@ -103,6 +106,24 @@ func (r *Rotator) remove(ctx context.Context, s *state, old *entry, now time.Tim
 	if remover, ok := r.Provider.(Remover); ok {
 		err := r.call(ctx, "Remover.Remove", func(ctx context.Context) error {
 			return remover.Remove(ctx, s.Active.Credential, old.registration())
+		})
+		if err != nil {
+			return r.postpone(ctx, s, old, now, err)
+		}
+	}
+	if _, ok := r.Provider.(Purger); ok && r.Timing.nodes(r.Provider) > 0 {
+		old.Removed, old.Stuck, old.Until = true, false, now.Add(r.Timing.nodes(r.Provider))
+		return r.save(ctx, s)
+	}
+	return r.forget(ctx, s, old)
+}
+
+// purge ends what nodes of the server may have kept of an old credential that
+// has been removed, and then deletes it here.
+func (r *Rotator) purge(ctx context.Context, s *state, old *entry, now time.Time) error {
+	if purger, ok := r.Provider.(Purger); ok {
+		err := r.call(ctx, "Purger.Purge", func(ctx context.Context) error {
+			return purger.Purge(ctx, s.Active.Credential, old.registration())
 		})
 		if err != nil {
 			return r.postpone(ctx, s, old, now, err)

@@ -30,6 +30,7 @@ type entry struct {
 	Since        time.Time      // became active
 	Until        time.Time      // retiring: the end of the overlap
 	Off          bool           // retiring: deactivated, and the active one verified since
+	Removed      bool           // retiring: at the server, some of whose nodes may accept it still
 	Stuck        bool           // retiring: the server did not carry out what ends it
 	Checked      time.Time      // Registration was read from the server
 }
@@ -75,7 +76,7 @@ func (s *state) fallBack(old *entry, now time.Time, overlap time.Duration) {
 	s.drop(old)
 	s.Active.Until = now.Add(overlap)
 	s.Retiring = append(s.Retiring, s.Active)
-	old.Since, old.Until, old.Off, old.Stuck = now, time.Time{}, false, false
+	old.Since, old.Until, old.Off, old.Removed, old.Stuck = now, time.Time{}, false, false, false
 	s.Active = old
 	s.Claim = claim{}
 }

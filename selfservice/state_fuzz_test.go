@@ -57,7 +57,7 @@ func TestStateComesBackWhole(t *testing.T) {
 	reg := Registration{ID: "1", KeyID: "2", Fingerprint: "3", Inactive: true, Created: at(1), Expires: at(2), UsableFrom: at(3), RenewAt: at(4)}
 	e := &entry{
 		Credential: Credential{Secret: keys.NewSecret("the secret of a client")}, Registration: reg, Before: []Registration{reg},
-		Made: at(5), Registered: at(6), Lag: time.Minute, Proved: at(11), Since: at(7), Until: at(8), Off: true, Stuck: true, Checked: at(9),
+		Made: at(5), Registered: at(6), Lag: time.Minute, Proved: at(11), Since: at(7), Until: at(8), Off: true, Removed: true, Stuck: true, Checked: at(9),
 	}
 	for _, v := range []reflect.Value{reflect.ValueOf(*e), reflect.ValueOf(reg)} {
 		for i := range v.NumField() {

@@ -28,6 +28,7 @@ type entryJSON struct {
 	Since        time.Time       `json:"since,omitzero"`
 	Until        time.Time       `json:"until,omitzero"`
 	Off          bool            `json:"off,omitempty"`
+	Removed      bool            `json:"removed,omitempty"`
 	Stuck        bool            `json:"stuck,omitempty"`
 	Checked      time.Time       `json:"checked,omitzero"`
 }
@@ -38,7 +39,8 @@ func (e *entry) stored() (*entryJSON, error) {
 	}
 	s := &entryJSON{
 		Secret: e.Credential.Secret.Reveal(), Registration: e.Registration, Made: e.Made, Before: e.Before,
-		Issuing: e.Credential.IsZero(), Registered: e.Registered, Lag: e.Lag, Proved: e.Proved, Since: e.Since, Until: e.Until, Off: e.Off, Stuck: e.Stuck, Checked: e.Checked,
+		Issuing: e.Credential.IsZero(), Registered: e.Registered, Lag: e.Lag, Proved: e.Proved, Since: e.Since, Until: e.Until, Off: e.Off,
+		Removed: e.Removed, Stuck: e.Stuck, Checked: e.Checked,
 	}
 	if e.Credential.Key != nil {
 		jwk, err := e.Credential.Key.PrivateJWK()
@@ -57,7 +59,7 @@ func (s *entryJSON) entry() (*entry, error) {
 	e := &entry{
 		Credential:   Credential{Secret: keys.NewSecret(s.Secret)},
 		Registration: s.Registration, Made: s.Made, Before: s.Before, Registered: s.Registered,
-		Lag: s.Lag, Proved: s.Proved, Since: s.Since, Until: s.Until, Off: s.Off, Stuck: s.Stuck, Checked: s.Checked,
+		Lag: s.Lag, Proved: s.Proved, Since: s.Since, Until: s.Until, Off: s.Off, Removed: s.Removed, Stuck: s.Stuck, Checked: s.Checked,
 	}
 	if s.JWK != nil {
 		key, err := keys.Parse(s.JWK, keys.Options{})

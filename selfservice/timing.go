@@ -83,17 +83,20 @@ func (t Timing) timeout() time.Duration     { return or(t.PropagationTimeout, de
 func (t Timing) callTimeout() time.Duration { return or(t.CallTimeout, defaultCallTimeout) }
 func (t Timing) lease() time.Duration       { return or(t.Lease, 4*t.callTimeout()) }
 
+// nodes is how long the nodes of the server may take to learn of a change; at
+// most zero where they take no time.
+func (t Timing) nodes(p Provider) time.Duration {
+	if p, ok := p.(Propagator); ok && t.Propagation == 0 {
+		return p.Propagation()
+	}
+	return or(t.Propagation, defaultPropagation)
+}
+
 // settling is how long a new credential must be accepted at every try: as long
 // as the nodes of the server may take to learn of it, and no less than it was
 // seen to be refused after its registration.
 func (t Timing) settling(p Provider, e *entry) time.Duration {
-	span := t.Propagation
-	if span == 0 {
-		span = defaultPropagation
-		if p, ok := p.(Propagator); ok {
-			span = p.Propagation()
-		}
-	}
+	span := t.nodes(p)
 	if !e.Registration.UsableFrom.IsZero() {
 		span = 0 // it waited for all of them before the first try
 	}
