@@ -87,8 +87,7 @@ func TestTheSixKeyCalls(t *testing.T) {
 		require.ErrorIs(t, a.DeactivateKey(ctx, id, list[0].ID), okta.ErrLastActive)
 
 		for _, alg := range []keys.Algorithm{keys.RS256, keys.ES384, keys.ES512} {
-			key, err := keys.Generate(alg)
-			require.NoError(t, err)
+			key := newKeyOf(t, alg)
 			added, err := a.AddKey(ctx, id, key.PublicKey())
 			require.NoError(t, err)
 			again, err := a.AddKey(ctx, id, key.PublicKey())
@@ -167,9 +166,8 @@ func TestOnlyKeysOfOktasAlgorithmsAreSent(t *testing.T) {
 	a := manager(t, server, server.Org())
 	id := server.AddApp(oktatest.App{Keys: publicKeys(newKey(t))})
 	for _, alg := range []keys.Algorithm{keys.PS256, keys.EdDSA} {
-		key, err := keys.Generate(alg)
-		require.NoError(t, err)
-		_, err = a.AddKey(t.Context(), id, key.PublicKey())
+		key := newKeyOf(t, alg)
+		_, err := a.AddKey(t.Context(), id, key.PublicKey())
 		require.ErrorIs(t, err, okta.ErrAlgorithm, alg)
 	}
 	_, err := a.AddKey(t.Context(), id, nil)

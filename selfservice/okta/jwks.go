@@ -121,7 +121,7 @@ func (a *Admin) Key(ctx context.Context, appID, keyID string) (*Key, error) {
 		return nil, err
 	}
 	k := new(Key)
-	return k, a.call(ctx, http.MethodGet, path, nil, k)
+	return k, a.one(ctx, http.MethodGet, path, nil, k, &k.ID)
 }
 
 // AddKey registers a public key beside the others, active at once. Adding one
@@ -155,7 +155,7 @@ func (a *Admin) addKey(ctx context.Context, appID string, list []Key, key *keys.
 		return found, err
 	}
 	added := new(Key)
-	err = a.call(ctx, http.MethodPost, path, body, added)
+	err = a.one(ctx, http.MethodPost, path, body, added, &added.ID)
 	var refused *Error
 	if errors.As(err, &refused) && refused.isRule() {
 		return a.noKey(ctx, appID, key, refused)

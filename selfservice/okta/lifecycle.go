@@ -16,6 +16,15 @@ const (
 	Inactive Status = "INACTIVE"
 )
 
+// one makes a call whose answer is one credential.
+func (a *Admin) one(ctx context.Context, method, path string, body []byte, answer any, id *string) error {
+	err := a.call(ctx, method, path, body, answer)
+	if err == nil && *id == "" {
+		err = refuse(ErrMalformed, "a credential without an ID; the request may have been carried out")
+	}
+	return err
+}
+
 // family is one of the two kinds of credentials that an app can have; they are
 // handled alike.
 type family string

@@ -45,11 +45,8 @@ func limitWait(h http.Header, now time.Time) time.Duration {
 		now = date
 	}
 	const longest = int64(rest.MaxRetryAfter / time.Second)
-	seconds := reset - now.Unix()
-	if reset > now.Unix()+longest { // also where the difference would overflow
-		seconds = longest
-	}
-	return time.Duration(max(seconds, 0)+1) * time.Second
+	seconds := min(max(reset, now.Unix()), now.Unix()+longest) - now.Unix() // before the difference can overflow
+	return time.Duration(seconds+1) * time.Second
 }
 
 // concurrency tells the limit of simultaneous requests from that of requests a

@@ -117,7 +117,7 @@ func (a *Admin) Secret(ctx context.Context, appID, secretID string) (*Secret, er
 		return nil, err
 	}
 	s := new(Secret)
-	return s, a.call(ctx, http.MethodGet, path, nil, s)
+	return s, a.one(ctx, http.MethodGet, path, nil, s, &s.ID)
 }
 
 // GenerateSecret has Okta make another client secret, which is active at once.
@@ -183,7 +183,7 @@ func (a *Admin) postSecret(ctx context.Context, appID string, body any) (*Secret
 		return nil, nil, err
 	}
 	s := new(Secret)
-	err = a.call(ctx, http.MethodPost, path, text, s)
+	err = a.one(ctx, http.MethodPost, path, text, s, &s.ID)
 	var refused *Error
 	if errors.As(err, &refused) && refused.isRule() {
 		return nil, refused, err

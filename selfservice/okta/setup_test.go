@@ -17,6 +17,16 @@ func newKey(t testing.TB) *keys.Key {
 	return key
 }
 
+// newKeyOf makes RSA keys of the least size: making them is what takes time.
+func newKeyOf(t testing.TB, alg keys.Algorithm) *keys.Key {
+	key, err := keys.GenerateRSA(alg, 2048)
+	if err != nil {
+		key, err = keys.Generate(alg)
+	}
+	require.NoError(t, err)
+	return key
+}
+
 func publicKeys(list ...*keys.Key) (out []*keys.PublicKey) {
 	for _, k := range list {
 		out = append(out, k.PublicKey())

@@ -120,3 +120,10 @@ func (s *Server) introspect(w http.ResponseWriter, r *http.Request) {
 	t := s.tokens[hashOf(r.PostForm.Get("token"))]
 	answer(w, http.StatusOK, map[string]any{"active": t != nil && time.Now().Before(t.expires)})
 }
+
+// Revoke ends all access tokens.
+func (s *Server) Revoke() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.tokens)
+}

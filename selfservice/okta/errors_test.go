@@ -1,0 +1,176 @@
+package okta
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/selfservice/internal/rest"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// TestRefusals are answers that were captured, or are printed in Okta's
+// documents.
+func TestRefusals(t *testing.T) {
+	const noAccess = `Bearer authorization_uri="http://acme.okta.com/oauth2/v1/authorize", realm="http://acme.okta.com", scope="okta.apps.manage", error="insufficient_scope", error_description="The access token provided does not contain the required scopes.", resource="/api/v1/apps/0oa1"`
+	const replay = `DPoP algs="RS256 RS384 RS512 ES256 ES384 ES512", authorization_uri="http://acme.okta.com/oauth2/v1/authorize", realm="http://acme.okta.com", scope="okta.apps.read", error="invalid_dpop_proof", error_description="The DPoP proof JWT has already been used.", resource="/api/v1/apps/0oa1"`
+	body := func(code, summary, cause string) string {
+		return `{"errorCode":"` + code + `","errorSummary":"` + summary + `","errorLink":"` + code + `","errorId":"oae4","errorCauses":[{"errorSummary":"` + cause + `"}]}`
+	}
+	for name, c := range map[string]struct {
+		status          int
+		challenge, body string
+		rule            error
+		says            string
+	}{
+		"third secret":   {400, "", body("E0000001", "Api validation failed: OAuth2ClientSecretMediated", "You've reached the maximum number of client secrets per client."), ErrRefused, "the server refused the request: 400 E0000001: Api validation failed: OAuth2ClientSecretMediated You've reached the maximum number of client secrets per client."},
+		"no causes":      {404, "", `{"errorCode":"E0000007","errorSummary":"Not found: Resource not found: ocs1 (OAuth2ClientSecretMediated)"}`, ErrNotFound, "there is no such thing: 404 E0000007: Not found: Resource not found: ocs1 (OAuth2ClientSecretMediated)"},
+		"token":          {401, "", body("E0000011", "Invalid token provided", ""), ErrUnauthorized, "the token is not accepted: 401 E0000011: Invalid token provided"},
+		"role":           {403, "", body("E0000006", "You do not have permission to perform the requested action", ""), ErrForbidden, "Super Administrator"},
+		"feature":        {401, "", body("E0000015", "You do not have permission to access the feature you are requesting", ""), ErrFeature, "off in this org"},
+		"read-only":      {503, "", body("E0000010", "Service is in read only mode", ""), ErrReadOnly, "read-only mode: 503 E0000010"},
+		"scope":          {403, noAccess, "", ErrScope, "grant the scope okta.apps.manage to the service app: 403 insufficient_scope: The access token provided does not contain the required scopes."},
+		"replayed proof": {400, replay, "", ErrUnauthorized, "400 invalid_dpop_proof: The DPoP proof JWT has already been used."},
+		"a proxy's page": {502, "", "<html>Bad gateway</html>", ErrRefused, "the server refused the request: 502"},
+		"nothing at all": {403, "", "", ErrForbidden, "an administrator role is missing"},
+		"other types":    {400, "", `{"errorCode":5,"errorSummary":["x"],"errorCauses":{}}`, ErrRefused, "refused the request: 400"},
+		"a hostile page": {400, "", body("E0000001", "token eyJhbGciOiJFUzI1NiIsImtpZCI6ImtleTEifQ.eyJhbGciOiJFUzI1NiJ9eyJhbGciOiJFUzI1NiJ9", ""), ErrRefused, "[redacted]"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := http.Header{"X-Okta-Request-Id": {"req7"}}
+			if c.challenge != "" {
+				h.Set("WWW-Authenticate", c.challenge)
+			}
+			err := refusal(&http.Response{StatusCode: c.status, Header: h}, []byte(c.body))
+			require.ErrorIs(t, err, c.rule)
+			assert.Contains(t, err.Error(), c.says)
+			assert.True(t, strings.HasPrefix(err.Error(), "okta: "))
+			assert.Contains(t, err.Error(), "(request req7)")
+			assert.NotContains(t, err.Error(), "eyJ")
+		})
+	}
+}
+
+func TestRateLimitWaits(t *testing.T) {
+	now := time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
+	header := func(limit, remaining, reset, date string) http.Header {
+		h := http.Header{}
+		for name, v := range map[string]string{"X-Rate-Limit-Limit": limit, "X-Rate-Limit-Remaining": remaining, "X-Rate-Limit-Reset": reset, "Date": date} {
+			if v != "" {
+				h.Set(name, v)
+			}
+		}
+		return h
+	}
+	at := func(d time.Duration) string { return strconv.FormatInt(now.Add(d).Unix(), 10) }
+	server := now.Add(-time.Hour) // its clock is not ours
+	for name, c := range map[string]struct {
+		header http.Header
+		want   time.Duration
+	}{
+		"by the server's clock":    {header("100", "0", strconv.FormatInt(server.Add(42*time.Second).Unix(), 10), server.Format(http.TimeFormat)), 43 * time.Second},
+		"by ours if it tells none": {header("100", "0", at(10*time.Second), ""), 11 * time.Second},
+		"reset already":            {header("100", "0", at(-10*time.Second), ""), time.Second},
+		"too many at once":         {header("0", "0", at(59*time.Second), now.Format(http.TimeFormat)), time.Second},
+		"not told":                 {header("100", "0", "", ""), 0},
+		"not a number":             {header("100", "0", "soon", ""), 0},
+		"milliseconds":             {header("100", "0", strconv.FormatInt(now.UnixMilli(), 10), ""), rest.MaxRetryAfter + time.Second},
+		"no year at all":           {header("100", "0", "9223372036854775807", ""), rest.MaxRetryAfter + time.Second},
+		"long before all years":    {header("100", "0", "-9223372036854775807", ""), time.Second},
+	} {
+		assert.Equal(t, c.want, limitWait(c.header, now), name)
+	}
+}
+
+// TestRetryAfterOfOktasOwn: where the server says it in the standard's way, or
+// the status is another, nothing is changed.
+func TestRetryAfterOfOktasOwn(t *testing.T) {
+	for _, c := range []struct {
+		status int
+		given  string
+		want   string
+	}{{429, "", "61"}, {429, "7", "7"}, {503, "", ""}, {200, "", ""}} {
+		h := http.Header{"X-Rate-Limit-Reset": {strconv.FormatInt(time.Now().Add(time.Minute).Unix(), 10)}, "Date": {time.Now().UTC().Format(http.TimeFormat)}}
+		if c.given != "" {
+			h.Set("Retry-After", c.given)
+		}
+		resp, err := limits{answering(c.status, h)}.RoundTrip(&http.Request{})
+		require.NoError(t, err)
+		if c.want == "61" {
+			assert.Contains(t, []string{"60", "61"}, resp.Header.Get("Retry-After"))
+			continue
+		}
+		assert.Equal(t, c.want, resp.Header.Get("Retry-After"))
+	}
+}
+
+type answers struct {
+	status int
+	header http.Header
+	body   string
+}
+
+func answering(status int, h http.Header) http.RoundTripper { return answers{status, h, ""} }
+
+func (a answers) RoundTrip(r *http.Request) (*http.Response, error) {
+	return &http.Response{StatusCode: a.status, Header: a.header, Body: readCloser{strings.NewReader(a.body)}, Request: r}, nil
+}
+
+type readCloser struct{ *strings.Reader }
+
+func (readCloser) Close() error { return nil }
+
+func TestTheOrgIsAHost(t *testing.T) {
+	for _, url := range []string{
+		"", "acme.okta.com", "http://acme.okta.com", "https://acme-admin.okta.com", "https://acme-admin.oktapreview.com:443/",
+		"https://acme.okta.com/oauth2/default", "https://user:pass@acme.okta.com", "https://acme.okta.com?x",
+	} {
+		_, err := (&Admin{Org: Org{URL: url}, APIToken: keys.NewSecret("t")}).Secrets(context.Background(), "0oa1")
+		require.ErrorIs(t, err, ErrConfig, url)
+	}
+	for _, url := range []string{"https://acme.okta.com", "https://login.our-admin.example.no/", "https://an-admin.example.no"} {
+		address, err := Org{URL: url}.address("/api/v1/apps/0oa1")
+		require.NoError(t, err)
+		assert.Equal(t, strings.TrimSuffix(url, "/")+"/api/v1/apps/0oa1", address)
+	}
+}
+
+func TestAnswersThatCannotBe(t *testing.T) {
+	a := func(body string) *Admin {
+		return &Admin{Org: Org{URL: "https://acme.okta.com", Base: answers{200, nil, body}}, APIToken: keys.NewSecret("t")}
+	}
+	ctx := context.Background()
+	for _, body := range []string{"<html>", `"text"`, `5`, `[5]`, `{"keys":5}`, `{"keys":[{"id":5}]}`, `[{"id":5}]`} {
+		_, err := a(body).Keys(ctx, "0oa1")
+		require.ErrorIs(t, err, ErrMalformed, body)
+		if body[0] != '{' {
+			_, err = a(body).Secrets(ctx, "0oa1")
+			require.ErrorIs(t, err, ErrMalformed, body)
+		}
+		_, err = a(body).App(ctx, "0oa1")
+		require.Error(t, err)
+	}
+	_, err := a(strings.Repeat(" ", maxBody+1)).Secrets(ctx, "0oa1")
+	require.ErrorIs(t, err, ErrTooLarge)
+	_, err = a(`{"id":"0oa1","credentials":{"userNameTemplate":{}}}`).App(ctx, "0oa1")
+	require.ErrorIs(t, err, ErrMethod, "an app of another kind")
+	for _, body := range []string{"", "null", "[]", "{}", " \n"} {
+		list, err := a(body).Secrets(ctx, "0oa1")
+		require.NoError(t, err, "%q", body)
+		assert.Empty(t, list)
+		keys, err := a(body).Keys(ctx, "0oa1")
+		require.NoError(t, err, "%q", body)
+		assert.Empty(t, keys)
+	}
+	_, err = a("").GenerateSecret(ctx, "0oa1")
+	require.ErrorIs(t, err, ErrMalformed, "a secret without an ID")
+	_, err = a("{}").Key(ctx, "0oa1", "pks1")
+	require.ErrorIs(t, err, ErrMalformed)
+	_, err = (&Admin{Org: Org{URL: "https://acme.okta.com"}}).Secrets(ctx, "0oa1")
+	require.ErrorIs(t, err, ErrConfig)
+}
