@@ -46,7 +46,8 @@ type Client struct {
 	Bearer bool
 
 	// Propagates is how long it may take until every server at Okta knows of a
-	// change; zero: 1 minute. Okta does not say.
+	// change; zero: 1 minute. Okta does not say. A new credential is used only
+	// after it has worked for that long.
 	Propagates time.Duration
 
 	prover dpop.Prover
@@ -84,12 +85,16 @@ func (c *Client) authenticator(endpoint string, cred selfservice.Credential) ass
 	return &assertion.Basic{ClientID: c.clientID(), Secret: cred}
 }
 
+// tokens asks over a connection of its own each time: another one may lead to
+// another of Okta's servers.
 func (c *Client) tokens(endpoint string, cred selfservice.Credential, scopes []string) *assertion.TokenSource {
 	prover := &c.prover
 	if c.Bearer {
 		prover = nil
 	}
-	return c.Org.tokens(endpoint, c.authenticator(endpoint, cred), prover, scopes)
+	s := c.Org.tokens(endpoint, c.authenticator(endpoint, cred), prover, scopes)
+	s.Base = alone{s.Base}
+	return s
 }
 
 // admin returns who manages the app when a call is made as cred.
@@ -121,7 +126,7 @@ func (c *Client) keep(cred selfservice.Credential, tokens *assertion.TokenSource
 // Independent reports whether an Admin manages the app, who can end a lock-out.
 func (c *Client) Independent() bool { return c.Admin != nil }
 
-// Propagation is how long a change may take to reach every server at Okta.
+// Propagation returns Propagates, for a Rotator.
 func (c *Client) Propagation() time.Duration {
 	if c.Propagates == 0 {
 		return time.Minute

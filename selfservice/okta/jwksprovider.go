@@ -20,6 +20,7 @@ var (
 	_ selfservice.Switch      = JWKS{}
 	_ selfservice.Remover     = JWKS{}
 	_ selfservice.Independent = JWKS{}
+	_ selfservice.Propagator  = JWKS{}
 )
 
 // List returns the stored keys that sign.

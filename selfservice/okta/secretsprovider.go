@@ -32,6 +32,7 @@ var (
 	_ selfservice.Switch      = Secrets{}
 	_ selfservice.Remover     = Secrets{}
 	_ selfservice.Independent = Secrets{}
+	_ selfservice.Propagator  = Secrets{}
 )
 
 // List returns the registered secrets.

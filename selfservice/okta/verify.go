@@ -55,7 +55,7 @@ func (c *Client) introspect(ctx context.Context, endpoint string, cred selfservi
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.Header.Set("Accept", "application/json")
-	transport := &assertion.Transport{Auth: c.authenticator(endpoint, cred), Endpoint: endpoint, Base: c.Org.transport()}
+	transport := &assertion.Transport{Auth: c.authenticator(endpoint, cred), Endpoint: endpoint, Base: alone{c.Org.transport()}}
 	resp, err := transport.RoundTrip(req)
 	if err != nil {
 		return wrap(err)
