@@ -1,0 +1,35 @@
+package redact
+
+import "net/http"
+
+// Header takes the values out of a header, of which the rest stays as it is. A
+// field with a short value in it goes, unless it is one that servers write by
+// themselves.
+func (v Values) Header(h http.Header) {
+	for name, fields := range h {
+		for i, field := range fields {
+			found, whole := v.find(field, maxNested)
+			switch {
+			case !whole:
+				fields[i] = replace(field, found, func(s string) string { return s })
+			case !own(name):
+				fields[i] = Mark
+			}
+		}
+	}
+}
+
+func own(name string) bool {
+	switch name {
+	case "Cache-Control", "Connection", "Content-Length", "Content-Type", "Date", "Dpop-Nonce", "Expires", "Pragma", "Retry-After",
+		"Server", "Strict-Transport-Security", "Vary":
+		return true
+	}
+	return false
+}
+
+// Quotes reports whether text has a value in it that is not short.
+func (v Values) Quotes(text string) bool {
+	found, _ := v.find(text[:min(len(text), maxInput)], maxNested)
+	return len(found) > 0
+}

@@ -1,0 +1,269 @@
+package redact
+
+import (
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"html"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// ways are how servers write what they quote.
+var ways = map[string]func(string) string{
+	"as it is":               func(s string) string { return s },
+	"JSON of Go":             quoteJSON,
+	"JSON of .NET":           func(s string) string { return escape(s, `\u%04X`, `"&'+<>\`+"`", true) },
+	"JSON of PHP":            func(s string) string { return strings.ReplaceAll(escape(s, `\u%04x`, "", true), "/", `\/`) },
+	"JSON of Gson":           func(s string) string { return escape(s, `\u%04x`, `<>&='\"`, false) },
+	"JSON of Python":         func(s string) string { return escape(s, `\u%04x`, `"\`, true) },
+	"JSON, every character":  func(s string) string { return escape(s, `\u%04x`, s, true) },
+	"JSON, every second one": func(s string) string { return second(s, func(c string) string { return escape(c, `\u%04X`, c, true) }) },
+	"form":                   url.QueryEscape,
+	"form, lower case":       func(s string) string { return lowerHex(url.QueryEscape(s)) },
+	"URL path":               url.PathEscape,
+	"percent, every octet":   func(s string) string { return octetwise(s, "%%%02X") },
+	"percent, mixed":         func(s string) string { return second(s, func(c string) string { return octetwise(c, "%%%02x") }) },
+	"hexadecimal escapes":    func(s string) string { return octetwise(s, `\x%02x`) },
+	"HTML":                   html.EscapeString,
+	"HTML, decimal":          func(s string) string { return escape(s, "&#%d;", s, false) },
+	"HTML, hexadecimal":      func(s string) string { return escape(s, "&#x%X;", s, false) },
+	"base64":                 func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) },
+	"base64, no padding":     func(s string) string { return base64.RawStdEncoding.EncodeToString([]byte(s)) },
+	"base64url":              func(s string) string { return base64.URLEncoding.EncodeToString([]byte(s)) },
+	"Basic": func(s string) string {
+		return base64.StdEncoding.EncodeToString([]byte("client:" + url.QueryEscape(s)))
+	},
+	"Basic, not form-encoded":    func(s string) string { return base64.StdEncoding.EncodeToString([]byte("c:" + s)) },
+	"base64 of something longer": func(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(`{"x":"` + s + `"}`)) },
+	"base64, folded":             func(s string) string { return fold(base64.StdEncoding.EncodeToString([]byte("id:" + s))) },
+	"hexadecimal":                func(s string) string { return hex.EncodeToString([]byte(s)) },
+	"upper hexadecimal":          func(s string) string { return strings.ToUpper(hex.EncodeToString([]byte(s))) },
+}
+
+func quoteJSON(s string) string {
+	quoted, _ := json.Marshal(s) // a string always marshals
+	return string(quoted[1 : len(quoted)-1])
+}
+
+// escape writes the characters in which, controls and, if asked for, what is
+// not ASCII as UTF-16 units in that format.
+func escape(s, format, which string, ascii bool) string {
+	var b strings.Builder
+	for _, r := range s {
+		switch {
+		case !strings.ContainsRune(which, r) && r >= ' ' && (r < utf8.RuneSelf || !ascii):
+			b.WriteRune(r)
+		case strings.HasPrefix(format, "&"):
+			fmt.Fprintf(&b, format, r)
+		default:
+			for _, unit := range utf16.Encode([]rune{r}) {
+				fmt.Fprintf(&b, format, unit)
+			}
+		}
+	}
+	return b.String()
+}
+
+func octetwise(s, format string) string {
+	var b strings.Builder
+	for i := range len(s) {
+		fmt.Fprintf(&b, format, s[i])
+	}
+	return b.String()
+}
+
+// second writes every second character in a way; the others are ones that no
+// way changes, or are written too.
+func second(s string, way func(string) string) string {
+	var b strings.Builder
+	for i, r := range []rune(s) {
+		if plain := r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'; plain && i%2 == 1 {
+			b.WriteRune(r)
+		} else {
+			b.WriteString(way(string(r)))
+		}
+	}
+	return b.String()
+}
+
+func lowerHex(s string) string {
+	for i := 0; i+2 < len(s); i++ {
+		if s[i] == '%' {
+			s = s[:i] + strings.ToLower(s[i:i+3]) + s[i+3:]
+		}
+	}
+	return s
+}
+
+func fold(s string) string {
+	var lines []string
+	for len(s) > 16 {
+		lines, s = append(lines, s[:16]), s[16:]
+	}
+	return strings.Join(append(lines, s), "\r\n")
+}
+
+var places = []string{`{"error_description":"Secret '%s' is wrong."}`, "secret=%s&error=x", "%s", "wrong: %s!", "<p>%s</p>"}
+
+// shows reports whether a line gives away eight characters of what was written.
+func shows(line, written string) bool {
+	runes := []rune(written)
+	width := min(len(runes), shortest)
+	for part := range strings.SplitSeq(line, Mark) {
+		for i := range len(runes) - width + 1 {
+			if strings.Contains(part, string(runes[i:i+width])) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+var secrets = []string{
+	"correct-horse", `se"cret+%/Ø= \&'<x>`, "sixteen chars ok", `back\slash\\es`, "Zm9vYmFyYmF6cXV4", "%41%2B%25", "𝔰𝔢𝔠𝔯𝔢𝔱-𝔵𝔶", "a+b c+d e+f",
+	"8d5c54e2-1f9a-4f2e-a5b9-5a0c8f6d2f11", strings.Repeat("0123456789abcdef", 6),
+}
+
+func TestNoSpellingSurvives(t *testing.T) {
+	cases := 0
+	for _, secret := range secrets {
+		var v Values
+		v.Add(secret)
+		for name, way := range ways {
+			for outer, again := range ways {
+				for i, place := range places {
+					if i > 1 && outer != "as it is" {
+						continue
+					}
+					cases++
+					written := again(way(secret))
+					line := v.Line(fmt.Sprintf(place, written), 4000)
+					assert.False(t, shows(line, written) || strings.Contains(line, secret), "%s, then %s: %q in %q gives %q", name, outer, secret, place, line)
+				}
+			}
+		}
+	}
+	t.Log(cases, "spellings")
+}
+
+func TestWhatIsNoSecretStays(t *testing.T) {
+	var v Values
+	v.Add("correct-horse", "")
+	for text, want := range map[string]string{
+		"the secret correct-horse of client-1 is wrong": "the secret [redacted] of client-1 is wrong",
+		"correct-hors":                          "[redacted]", // it may have been cut
+		"correct-":                              "[redacted]",
+		"correct":                               "correct",
+		"correct-h or not":                      "correct-h or not",
+		"100 % \\ & < \" sure":                  "100 % \\ & < \" sure",
+		"https://docs.example.no/errors#client": "https://docs.example.no/errors#client",
+		"Trace ID: 0d9a7f5b-12ab-4cde-8f01-23456789abcd":           "Trace ID: 0d9a7f5b-12ab-4cde-8f01-23456789abcd",
+		"line\nbreak\u202e\x1b[31m\xe5":                            "line break  [31m",
+		"no matching key for 0123456789abcdefghijklmnopqrstuvwxyz": "no matching key for [redacted]",
+		"eyJhbGciOiJFUzI1NiJ9.e30.c2ln is expired":                 "[redacted] is expired",
+	} {
+		assert.Equal(t, want, v.Line(text, 300), text)
+	}
+	assert.Equal(t, "ab…", Line("abcdefgh", 5))
+}
+
+// TestAShortSecretHidesTheWholeText: in place of three characters a Mark would
+// tell them, and in the middle of a word it would be absurd.
+func TestAShortSecretHidesTheWholeText(t *testing.T) {
+	var v Values
+	v.Add("cat")
+	for _, text := range []string{"cat", "client authentication failed", `\u0063at`, "c%61t", "Y2F0", "the &#99;at"} {
+		assert.Equal(t, Mark, v.Line(text, 300), text)
+	}
+	assert.Equal(t, "wrong secret", v.Line("wrong secret", 300))
+}
+
+// TestTooManyReadings: nobody can say what is in such a text.
+func TestTooManyReadings(t *testing.T) {
+	var v Values
+	v.Add("correct-horse")
+	text := "%" + strings.Repeat("25", 500) + "41"
+	assert.Equal(t, Mark, v.Line("x "+text, 300))
+}
+
+func TestSecretsOfARequest(t *testing.T) {
+	r, err := http.NewRequest(http.MethodPost, "https://as.example.no/token", nil)
+	require.NoError(t, err)
+	r.SetBasicAuth("client", url.QueryEscape("the basic/secret"))
+	r.Header.Set("Proxy-Authorization", "Bearer the-proxy-token")
+	r.Header.Set("DPoP", "the-dpop-proof")
+	r.AddCookie(&http.Cookie{Name: "session", Value: "the-cookie-value"})
+	form := url.Values{}
+	all := []string{"the basic/secret", "the-proxy-token", "the-dpop-proof", "the-cookie-value"}
+	for _, name := range []string{
+		"client_secret", "client_assertion", "assertion", "refresh_token", "code", "subject_token", "actor_token", "device_code",
+		"password", "code_verifier", "token", "id_token_hint", "auth_req_id", "one_that_nobody_knows",
+	} {
+		form.Set(name, "the-value-of-"+name)
+		all = append(all, form.Get(name))
+	}
+	form.Set("otp", "123456")
+	var v Values
+	v.AddRequest(r)
+	v.AddForm(form)
+	for _, secret := range all {
+		assert.Equal(t, "x [redacted] y", v.Line("x "+secret+" y", 300), secret)
+	}
+	assert.Equal(t, Mark, v.Line("code 123456 is wrong", 300))
+
+	v = Values{}
+	v.AddForm(url.Values{"grant_type": {"authorization_code"}, "client_id": {"client-one"}, "scope": {"patients/read"}, "switch": {"on"}})
+	assert.Equal(t, "client-one may not ask for patients/read on authorization_code", v.Line("client-one may not ask for patients/read on authorization_code", 300))
+}
+
+// FuzzSecret: no secret survives in any spelling, and what is left is a line
+// that any terminal and log can take.
+func FuzzSecret(f *testing.F) {
+	for i, secret := range append(secrets, "", "a", "cat", "\ufffd") {
+		f.Add(secret, uint8(i), uint8(3*i), uint8(i))
+	}
+	names := slices.Sorted(maps.Keys(ways))
+	f.Fuzz(func(t *testing.T, secret string, way, outer, place uint8) {
+		if secret == "" || !utf8.ValidString(secret) || len(secret) > 200 || strings.ContainsFunc(secret, unicode.IsControl) {
+			return // secrets are text (RFC 6749 appendix A.2), and HTML cannot write controls
+		}
+		first, then := names[int(way)%len(names)], names[int(outer)%len(names)]
+		if utf8.RuneCountInString(secret) < shortest && strings.Contains(first+then, "hexadecimal") {
+			return // two digits are not taken for a character
+		}
+		written := ways[then](ways[first](secret))
+		var v Values
+		v.Add(secret)
+		line := v.Line(fmt.Sprintf(places[int(place)%len(places)], written), 4000)
+		assert.False(t, shows(line, written), "%q in %q", written, line)
+	})
+}
+
+// FuzzLine: a line that any terminal and log can take, in which nothing is as
+// long as a secret unless it is words, and which is not cut again.
+func FuzzLine(f *testing.F) {
+	for _, seed := range []string{"", " a  b ", "line\nbreak", strings.Repeat("A", 32), strings.Repeat("æ", 400), "\u202e\xff", "eyJhbGciOiJFUzI1NiJ9." + strings.Repeat("x", 90)} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		line := Line(text, 300)
+		assert.LessOrEqual(t, len(line), 300)
+		assert.True(t, utf8.ValidString(line))
+		assert.Equal(t, -1, strings.IndexFunc(line, func(r rune) bool { return !unicode.IsPrint(r) }))
+		for _, word := range strings.FieldsFunc(line, func(r rune) bool { return !base64Rune(r) }) {
+			assert.True(t, len(word) <= maxRun || harmless(word), word)
+		}
+	})
+}

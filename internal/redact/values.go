@@ -1,0 +1,97 @@
+package redact
+
+import (
+	"encoding/base64"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// Values are the secrets that an exchange has sent and that nothing may repeat
+// which is made of its answer. The zero value has none.
+//
+// A value is found as it is; escaped as in JSON, a URL, a form or HTML, in any
+// style, in parts or as a whole, several times over; inside of base64 and
+// base64url; and, from 8 characters on, in hexadecimal. It is found at the end of a text too, where
+// somebody has cut it after 8 characters or more. A text with a value of under
+// 8 characters in it is not shown at all.
+type Values struct {
+	values []value
+	public []string
+}
+
+// Keep names words that people need and that are no secret although they look
+// like one, such as a key id. A value is removed all the same.
+func (v *Values) Keep(words ...string) { v.public = append(v.public, words...) }
+
+// Add adds values; empty ones and those that are there already change nothing.
+func (v *Values) Add(values ...string) {
+	for _, text := range values {
+		var runes []rune
+		for _, c := range read(text) {
+			runes = append(runes, c.rune)
+		}
+		if text != "" && !slices.ContainsFunc(v.values, func(known value) bool { return slices.Equal(known, runes) }) {
+			v.values = append(v.values, runes)
+		}
+	}
+}
+
+// AddRequest adds what the headers of a request hold: tokens, the whole of
+// Basic and the password in it, proofs and cookies.
+func (v *Values) AddRequest(r *http.Request) {
+	for _, name := range []string{"Authorization", "Proxy-Authorization"} {
+		for _, value := range r.Header.Values(name) {
+			scheme, credentials, _ := strings.Cut(value, " ")
+			credentials = strings.TrimSpace(credentials)
+			v.Add(credentials)
+			if !strings.EqualFold(scheme, "Basic") {
+				continue
+			}
+			pair, _ := base64.StdEncoding.DecodeString(credentials)
+			_, password, _ := strings.Cut(string(pair), ":")
+			plain, _ := url.QueryUnescape(password) // RFC 6749 §2.3.1
+			v.Add(password, plain)
+		}
+	}
+	v.Add(r.Header.Values("DPoP")...)
+	for _, cookie := range r.Cookies() {
+		v.Add(cookie.Value)
+	}
+}
+
+// AddForm adds the parameters of a form but for those that are known to be
+// public, for what a server adds to the protocol may be a secret. A short value
+// is one only if its name says so: most are numbers and switches.
+func (v *Values) AddForm(form url.Values) {
+	for name, values := range form {
+		for _, value := range values {
+			if !public(name) && (len(value) >= shortest || secret(name)) {
+				v.Add(value)
+			}
+		}
+	}
+}
+
+// public knows the parameters of requests without a secret in them (RFC 6749,
+// 7636, 8628, 8693, 8707, 9126, 9396, 9449; OpenID Connect Core).
+func public(name string) bool {
+	switch name {
+	case "grant_type", "client_id", "client_assertion_type", "scope", "resource", "audience", "redirect_uri", "username",
+		"response_type", "response_mode", "code_challenge", "code_challenge_method", "dpop_jkt", "authorization_details",
+		"subject_token_type", "actor_token_type", "requested_token_type", "token_type_hint",
+		"acr_values", "claims", "claims_locales", "display", "login_hint", "max_age", "prompt", "ui_locales":
+		return true
+	}
+	return false
+}
+
+func secret(name string) bool {
+	for _, part := range []string{"secret", "pass", "token", "code", "assertion", "verifier", "otp", "pin", "key"} {
+		if strings.Contains(strings.ToLower(name), part) {
+			return true
+		}
+	}
+	return false
+}
