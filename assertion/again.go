@@ -2,6 +2,11 @@ package assertion
 
 import (
 	"context"
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strings"
 
 	"github.com/nokkel/nokkel/keys"
 )
@@ -9,8 +14,8 @@ import (
 // KeyRefuser is an optional interface of a keys.Source: told that the server
 // refused a key that it gave, it returns the one to try instead, or the same
 // one when there is no other. A selfservice.Rotator is one. With it a
-// [TokenSource] outlives a rotation at a server that ends the old key in the
-// instant in which it takes the new one.
+// [Transport] and a [TokenSource] outlive a rotation at a server that ends the
+// old key in the instant in which it takes the new one.
 type KeyRefuser interface {
 	KeyRefused(ctx context.Context, key *keys.Key) (*keys.Key, error)
 }
@@ -20,26 +25,20 @@ type SecretRefuser interface {
 	SecretRefused(ctx context.Context, secret keys.Secret) (keys.Secret, error)
 }
 
-// hold returns auth with the credential of this moment held, so that it is
-// known which one a refusal is about, and a function that returns auth with
-// another one after that, nil when there is none. Authenticators whose source
-// could not say return as they are, with a nil function.
-func hold(ctx context.Context, auth Authenticator) (Authenticator, func(context.Context) Authenticator, error) {
+// held is an Authenticator with the credential of one moment, so that it is
+// known which one a refusal is about. Of a source that could not say anything
+// about that it is the Authenticator as it is, without the functions.
+type held struct {
+	Authenticator
+	replaced func(context.Context) bool          // by another one, at its source, since that moment
+	instead  func(context.Context) Authenticator // another one, after a refusal; nil: there is none
+}
+
+func hold(ctx context.Context, auth Authenticator) (held, error) {
 	switch a := auth.(type) {
 	case *Signer:
 		if source, ok := a.Key.(KeyRefuser); ok {
-			with := func(k *keys.Key) Authenticator { c := *a; c.Key = k; return &c }
-			key, err := signingKey(ctx, a.Key)
-			if err != nil {
-				return nil, nil, err
-			}
-			return with(key), func(ctx context.Context) Authenticator {
-				other, err := source.KeyRefused(ctx, key)
-				if err != nil || other == nil || other.Thumbprint() == key.Thumbprint() {
-					return nil
-				}
-				return with(other)
-			}, nil
+			return holdKey(ctx, a.Key, source, func(k *keys.Key) Authenticator { c := *a; c.Key = k; return &c })
 		}
 		return holdSecret(ctx, auth, a.Secret, func(s keys.Secret) Authenticator { c := *a; c.Secret = s; return &c })
 	case *Basic:
@@ -47,23 +46,105 @@ func hold(ctx context.Context, auth Authenticator) (Authenticator, func(context.
 	case *Post:
 		return holdSecret(ctx, auth, a.Secret, func(s keys.Secret) Authenticator { return &Post{a.ClientID, s} })
 	}
-	return auth, nil, nil
+	return held{Authenticator: auth}, nil
 }
 
-func holdSecret(ctx context.Context, auth Authenticator, from keys.SecretSource, with func(keys.Secret) Authenticator) (Authenticator, func(context.Context) Authenticator, error) {
+func holdKey(ctx context.Context, from keys.Source, source KeyRefuser, with func(*keys.Key) Authenticator) (held, error) {
+	key, err := signingKey(ctx, from)
+	if err != nil {
+		return held{}, err
+	}
+	return held{
+		Authenticator: with(key),
+		replaced: func(ctx context.Context) bool {
+			now, err := signingKey(ctx, from)
+			return err == nil && now.Thumbprint() != key.Thumbprint()
+		},
+		instead: func(ctx context.Context) Authenticator {
+			other, err := source.KeyRefused(ctx, key)
+			if err != nil || other == nil || other.Thumbprint() == key.Thumbprint() {
+				return nil
+			}
+			return with(other)
+		},
+	}, nil
+}
+
+func holdSecret(ctx context.Context, auth Authenticator, from keys.SecretSource, with func(keys.Secret) Authenticator) (held, error) {
 	source, ok := from.(SecretRefuser)
 	if !ok {
-		return auth, nil, nil
+		return held{Authenticator: auth}, nil
 	}
 	secret, err := from.ClientSecret(ctx)
 	if err != nil {
-		return nil, nil, err
+		return held{}, err
 	}
-	return with(secret), func(ctx context.Context) Authenticator {
-		other, err := source.SecretRefused(ctx, secret)
-		if err != nil || other.IsZero() || other.Equal(secret) {
-			return nil
-		}
-		return with(other)
+	return held{
+		Authenticator: with(secret),
+		replaced: func(ctx context.Context) bool {
+			now, err := from.ClientSecret(ctx)
+			return err == nil && !now.Equal(secret)
+		},
+		instead: func(ctx context.Context) Authenticator {
+			other, err := source.SecretRefused(ctx, secret)
+			if err != nil || other.IsZero() || other.Equal(secret) {
+				return nil
+			}
+			return with(other)
+		},
 	}, nil
+}
+
+// another returns what to try after a refusal: another credential when it was
+// about this one, or may have been, since the source has replaced it. Not every
+// server says so: to Ory Hydra a key that it does not know is an invalid
+// request.
+func (h held) another(ctx context.Context, e *serverError) Authenticator {
+	if h.instead == nil {
+		return nil
+	}
+	client := e.status/100 == 4 && e.Code != ""
+	waits := e.Code == "authorization_pending" || e.Code == "slow_down" // RFC 8628 §3.5: nothing was refused
+	if e.credential || client && !waits && h.replaced(ctx) {
+		return h.instead(ctx)
+	}
+	return nil
+}
+
+// aboutCredential reports whether the server refused the client's credential,
+// and not what it was asked for. That is invalid_client (RFC 6749 §5.2), and in
+// addition
+//
+//   - unauthorized_client with 401, as Keycloak refuses a secret. With 400 it
+//     says of a client who is known that it may not use this grant;
+//   - but also with 400 when the client proved itself with client_secret_jwt:
+//     Keycloak refuses a secret in this way too, and a client that may not use
+//     a grant costs no more than one request that is made in vain;
+//   - invalid_request in whose description the kid of the assertion is: Ory
+//     Hydra does not know that key.
+func (e *serverError) aboutCredential(form url.Values) bool {
+	header := assertionHeader(form)
+	switch e.Code {
+	case "invalid_client":
+		return true
+	case "unauthorized_client":
+		return e.status == http.StatusUnauthorized || e.status == http.StatusBadRequest && strings.HasPrefix(header.Algorithm, "HS")
+	case "invalid_request":
+		return header.KeyID != "" && strings.Contains(e.Description, header.KeyID)
+	}
+	return false
+}
+
+type joseHeader struct {
+	Algorithm string `json:"alg"`
+	KeyID     string `json:"kid"`
+}
+
+// assertionHeader returns the header of the client assertion; the zero one
+// where there is none.
+func assertionHeader(form url.Values) (h joseHeader) {
+	encoded, _, _ := strings.Cut(form.Get("client_assertion"), ".")
+	text, _ := base64.RawURLEncoding.DecodeString(encoded)
+	json.Unmarshal(text, &h)
+	return h
 }

@@ -28,22 +28,17 @@ type answer struct {
 	body     string
 }
 
-// readAnswer reads either an answer with a token or an *Error.
+// readAnswer reads an answer that is no error by its status.
 func readAnswer(resp *http.Response) (answer, error) {
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	if err != nil {
 		return answer{}, err
 	}
 	if len(body) > maxAnswer {
-		return answer{}, refusal(ErrTooLarge, resp, "", "")
+		return answer{}, refusal(ErrTooLarge, resp)
 	}
 	var members map[string]json.RawMessage
 	parseErr := json.Unmarshal(body, &members)
-	code, _, _ := text(members, "error")
-	if resp.StatusCode/100 != 2 || code != "" {
-		description, _, _ := text(members, "error_description")
-		return answer{}, refusal(ruleOf(resp.StatusCode, code), resp, code, description)
-	}
 	if parseErr != nil || members == nil {
 		return answer{}, malformed(resp, "the answer is not a JSON object")
 	}
@@ -53,14 +48,6 @@ func readAnswer(resp *http.Response) (answer, error) {
 	}
 	a.body = string(body)
 	return a, err
-}
-
-// ruleOf tells a refused credential from everything else that may be wrong.
-func ruleOf(status int, code string) error {
-	if code == "invalid_client" || code == "unauthorized_client" && status == http.StatusUnauthorized {
-		return ErrInvalidClient
-	}
-	return ErrRefused
 }
 
 func malformed(resp *http.Response, detail string) error {

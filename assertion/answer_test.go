@@ -154,7 +154,8 @@ func TestErrorTextIsOneCleanBoundedLine(t *testing.T) {
 }
 
 func TestErrorTextKeepsWhatPeopleNeed(t *testing.T) {
-	const description = "Kid Vde1_u2hCgySrfG3V4b3giAcI6K4krnZ4zi6m0N7pI0 is unknown at helseid-sts.test.nhn.no (Øst, 12.34.56)"
+	description := "Kid " + testKey(t, keys.ES256).KeyID() + " is unknown at helseid-sts.test.nhn.no (Øst, 12.34.56), " +
+		"Trace ID: 0d9a7f5b-12ab-4cde-8f01-23456789abcd, see https://docs.example.no/errors#invalid_client"
 	body, err := json.Marshal(map[string]string{"error": "invalid_client", "error_description": description})
 	require.NoError(t, err)
 	_, err = sourceOf(t, answering(401, string(body))).Token(t.Context())

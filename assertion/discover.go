@@ -120,7 +120,7 @@ func get(ctx context.Context, base http.RoundTripper, address string) ([]byte, e
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		e := refusal(ErrRefused, resp, "", "")
+		e := refusal(ErrRefused, resp)
 		e.Detail = "reading its metadata"
 		return nil, e
 	}

@@ -22,7 +22,7 @@ var (
 	ErrMalformed     = errors.New("malformed")
 	ErrIssuer        = errors.New("metadata of another issuer") // RFC 8414 §3.3
 	ErrTokenType     = errors.New("token of another type than asked for")
-	ErrInvalidClient = errors.New("the server refused the client's credentials") // invalid_client; unauthorized_client with 401, as Keycloak says it
+	ErrInvalidClient = errors.New("the server refused the client's credentials") // invalid_client; unauthorized_client with 401, or with 400 to client_secret_jwt; invalid_request that names the kid
 	ErrRefused       = errors.New("the server refused the request")              // any other error answer
 )
 
@@ -96,16 +96,19 @@ func failed(during string, err error) error {
 }
 
 // refusal is the *Error of an answer that is no token (RFC 6749 §5.2).
-func refusal(rule error, resp *http.Response, code, description string) *Error {
-	now := time.Now()
-	return &Error{
-		Rule:        rule,
-		Status:      resp.StatusCode,
-		Code:        clean(code, maxCode),
-		Description: clean(description, maxDescription),
-		RetryAfter:  retryAfter(resp.Header, now),
-		ClockBehind: clockBehind(resp.Header, now),
+func (e *serverError) refusal(resp *http.Response) *Error {
+	rule := ErrRefused
+	if e.credential {
+		rule = ErrInvalidClient
 	}
+	r := refusal(rule, resp)
+	r.Code, r.Description = e.Code, e.Description
+	return r
+}
+
+func refusal(rule error, resp *http.Response) *Error {
+	now := time.Now()
+	return &Error{Rule: rule, Status: resp.StatusCode, RetryAfter: retryAfter(resp.Header, now), ClockBehind: clockBehind(resp.Header, now)}
 }
 
 const (

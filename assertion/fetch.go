@@ -2,7 +2,6 @@ package assertion
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -14,30 +13,14 @@ import (
 
 // fetch asks for one token.
 func (s *TokenSource) fetch(ctx context.Context) (*cached, error) {
-	c, err := s.exchange(ctx)
+	c, err := s.request(ctx)
 	if err != nil {
 		return nil, failed("token request", err)
 	}
 	return c, nil
 }
 
-// exchange asks once, and once more with another credential when the server
-// refused the first and the source knows another.
-func (s *TokenSource) exchange(ctx context.Context) (*cached, error) {
-	auth, instead, err := hold(ctx, s.Auth)
-	if err != nil {
-		return nil, err
-	}
-	c, err := s.request(ctx, auth)
-	if instead != nil && errors.Is(err, ErrInvalidClient) {
-		if other := instead(ctx); other != nil {
-			return s.request(ctx, other)
-		}
-	}
-	return c, err
-}
-
-func (s *TokenSource) request(ctx context.Context, auth Authenticator) (*cached, error) {
+func (s *TokenSource) request(ctx context.Context) (*cached, error) {
 	endpoint, err := s.endpoint(ctx)
 	if err != nil {
 		return nil, err
@@ -46,13 +29,13 @@ func (s *TokenSource) request(ctx context.Context, auth Authenticator) (*cached,
 	if err != nil {
 		return nil, err
 	}
-	var rt http.RoundTripper = &Transport{Auth: auth, Endpoint: endpoint, Base: s.Base}
+	base := s.Base
 	var key *keys.Key
 	if s.Prover != nil {
 		if key, err = s.proofKey(ctx); err != nil {
 			return nil, err
 		}
-		rt = s.Prover.Bind(rt, key) // outside: a second attempt passes through Transport too
+		base = s.Prover.Bind(base, key) // inside: each attempt has a proof of its own
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(form.Encode()))
 	if err != nil {
@@ -61,11 +44,14 @@ func (s *TokenSource) request(ctx context.Context, auth Authenticator) (*cached,
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.Header.Set("Accept", "application/json")
 	asked := time.Now()
-	resp, err := rt.RoundTrip(req)
+	resp, e, err := (&Transport{Auth: s.Auth, Endpoint: endpoint, Base: base}).send(req)
 	if err != nil {
 		return nil, err
 	}
 	defer resp.Body.Close()
+	if e != nil {
+		return nil, e.refusal(resp)
+	}
 	a, err := readAnswer(resp)
 	if err != nil {
 		return nil, err

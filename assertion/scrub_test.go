@@ -25,6 +25,7 @@ func TestErrorsWithASuccessStatusQuoteNoCredential(t *testing.T) {
 		"JSON with a null token":   {"application/json", `{"access_token":null,"error":"bad_client","error_description":"` + secret + ` is wrong"}`},
 		"JSON with an empty token": {"application/json", `{"access_token":"","error":"bad_client","error_description":"` + secret + ` is wrong"}`},
 		"JSON as text":             {"text/plain", `{"error":"bad_client","error_description":"` + secret + ` is wrong"}`},
+		"JSON with a token":        {"application/json", `{"access_token":"t","error":"bad_client","error_description":"` + secret + ` is wrong"}`},
 		"a form":                   {"application/x-www-form-urlencoded; charset=utf-8", "error=bad_client&error_description=" + secret + "+is+wrong"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -40,9 +41,8 @@ func TestErrorsWithASuccessStatusQuoteNoCredential(t *testing.T) {
 			require.Error(t, err)
 			assert.NotContains(t, err.Error(), secret)
 			var refused *assertion.Error
-			if require.ErrorAs(t, err, &refused); strings.HasPrefix(name, "JSON") {
-				assert.Equal(t, "[redacted] is wrong", refused.Description)
-			}
+			require.ErrorAs(t, err, &refused)
+			assert.Equal(t, "[redacted] is wrong", refused.Description)
 		})
 	}
 }
@@ -53,15 +53,12 @@ func TestSuccessIsNotTouched(t *testing.T) {
 	long := strings.Repeat("x", 2<<20)
 	for name, c := range map[string]struct{ content, body string }{
 		"a token":                       {"application/json", `{"access_token":"s3","token_type":"Bearer"}`},
-		"a token and an error":          {"application/json", `{"access_token":"s3","error":"none"}`},
-		"a token that is an object":     {"application/json", `{"access_token":{"s3":1},"error":"none"}`},
 		"an empty error":                {"application/json", `{"error":"","x":"s3"}`},
 		"an error that is no text":      {"application/json", `{"error":false,"x":"s3"}`},
 		"an error deeper in the answer": {"application/json", `{"x":{"error":"s3"}}`},
 		"introspection":                 {"application/json", `{"active":true,"sub":"s3"}`},
 		"no JSON":                       {"text/html", `error s3`},
 		"JSON that does not end":        {"application/json", `{"error":"s3"`},
-		"a form with a token":           {"application/x-www-form-urlencoded", `access_token=s3&error=none`},
 		"longer than anyone looks":      {"application/json", `{"x":"` + long + `","error":"s3"}`},
 		"nothing":                       {"application/json", ``},
 	} {

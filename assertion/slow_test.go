@@ -44,7 +44,7 @@ func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { retur
 // TestAnAnswerThatDripsHoldsNobody: golang.org/x/oauth2 has no deadline of its
 // own, and the http.Client around a Transport often none either.
 func TestAnAnswerThatDripsHoldsNobody(t *testing.T) {
-	long := strings.Repeat("x", 100)
+	long := strings.Repeat("slow.text,", 10)
 	for name, c := range map[string]struct {
 		status int
 		pause  time.Duration

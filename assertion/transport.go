@@ -2,6 +2,7 @@ package assertion
 
 import (
 	"context"
+	"errors"
 	"io"
 	"mime"
 	"net/http"
@@ -39,30 +40,66 @@ type Transport struct {
 	Base     http.RoundTripper // nil: http.DefaultTransport
 }
 
-// RoundTrip sends the request with a fresh client authentication. In an error
-// answer whatever was sent as a credential is replaced by "[redacted]". The
-// body of an answer is waited for 10 s: an error answer is cut there, and any
-// other fails.
+// RoundTrip sends the request with a fresh client authentication, and once more
+// with another credential when the server refused the first and its source is a
+// [KeyRefuser] or [SecretRefuser] that knows another. If that is refused too,
+// the first refusal is what the caller sees. A request that has a DPoP proof
+// already is sent once, as proofs are: a dpop.Transport belongs into Base.
+//
+// An error answer has "error", "error_description" and "error_uri" only, in
+// JSON, or one line of text. What was sent as a secret is replaced by
+// "[redacted]" in it and in its header, however the server wrote it. The body of
+// an answer is waited for 10 s: an error answer is cut there, and any other
+// fails.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if !isClientRequest(firstRequest(req)) {
 		return t.base().RoundTrip(req)
 	}
+	resp, _, err := t.send(req)
+	return resp, err
+}
+
+// send makes a request in which a client authenticates. It returns the error
+// that the answer is, if it is one.
+func (t *Transport) send(req *http.Request) (*http.Response, *serverError, error) {
 	form, err := t.accept(req)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
+	auth, err := hold(req.Context(), t.Auth)
+	if err != nil {
+		return nil, nil, err
+	}
+	resp, e, err := t.attempt(req, auth, form)
+	if e == nil || req.Header.Get("DPoP") != "" {
+		return resp, e, err
+	}
+	other := auth.another(req.Context(), e)
+	if other == nil {
+		return resp, e, nil
+	}
+	again, e2, err := t.attempt(req, other, form)
+	if err != nil || e2 != nil && (e2.credential || e2.Code == e.Code) {
+		return resp, e, nil // it helped nothing
+	}
+	return again, e2, nil
+}
+
+// attempt sends the request once, as auth.
+func (t *Transport) attempt(req *http.Request, auth Authenticator, form url.Values) (*http.Response, *serverError, error) {
 	ctx := req.Context()
 	r := req.Clone(ctx)
 	r.Header.Del("Authorization")
-	text, err := t.authenticate(ctx, r.Header, form)
+	text, err := authenticate(ctx, auth, r.Header, form)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	r.Body, r.ContentLength, r.TransferEncoding = io.NopCloser(strings.NewReader(text)), int64(len(text)), nil
 	// net/http asks for the body again when it lost a connection before the
-	// server can have read anything. That attempt too has its own assertion.
+	// server can have read anything, and dpop.Transport when its proof was
+	// refused. That attempt too has its own assertion.
 	r.GetBody = func() (io.ReadCloser, error) {
-		again, err := t.authenticate(ctx, make(http.Header), form)
+		again, err := authenticate(ctx, auth, make(http.Header), form)
 		if err == nil && len(again) != len(text) {
 			err = refuse(ErrConfig, "the credential changed during the request")
 		}
@@ -70,20 +107,22 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	resp, err := t.base().RoundTrip(r)
 	if err != nil {
-		return nil, err
+		if sent(r, form).Quotes(err.Error()) { // net/http quotes what is no HTTP
+			err = failed("token request", errors.New("the server answered with what it was sent"))
+		}
+		return nil, nil, err
 	}
 	resp.Request = req // as it was given, without what was added
-	refused := resp.StatusCode >= http.StatusMultipleChoices
-	if !refused {
-		if refused, err = refuses(resp); err != nil {
-			resp.Body.Close()
-			return nil, failed("reading the answer", err)
-		}
+	e, body, err := readError(resp)
+	if err != nil {
+		resp.Body.Close()
+		return nil, nil, failed("reading the answer", err)
 	}
-	if refused {
-		scrub(resp, credentials(r, form))
+	if e != nil {
+		e.credential = e.aboutCredential(form) // by the server's own words
+		e.rewrite(resp, body, sent(r, form))
 	}
-	return resp, nil
+	return resp, e, nil
 }
 
 // accept checks where the request goes and takes its form, without the client
@@ -122,8 +161,8 @@ func (t *Transport) accept(req *http.Request) (url.Values, error) {
 	return form, nil
 }
 
-func (t *Transport) authenticate(ctx context.Context, header http.Header, form url.Values) (string, error) {
-	if err := t.Auth.Authenticate(ctx, header, form); err != nil {
+func authenticate(ctx context.Context, auth Authenticator, header http.Header, form url.Values) (string, error) {
+	if err := auth.Authenticate(ctx, header, form); err != nil {
 		return "", err
 	}
 	return form.Encode(), nil

@@ -9,9 +9,10 @@
 // The Transport makes the proofs, keeps the nonces of each server, answers a
 // nonce challenge once and sends nothing to an origin that the caller did not
 // name. Programs on golang.org/x/oauth2 give it a Key instead of Tokens and
-// put it into the context as oauth2.HTTPClient. [Prover.Bind] proves token
-// requests for a key of the caller's choice, and [Sign] makes a single proof
-// for programs that do the rest themselves.
+// put it into the context as oauth2.HTTPClient, as the Base of an
+// assertion.Transport where they have one. [Prover.Bind] proves token requests
+// for a key of the caller's choice, and [Sign] makes a single proof for
+// programs that do the rest themselves.
 //
 // The key of the proofs is best not the client's own: an ES256 key made for
 // the purpose is fast, and stays with its token whatever becomes of the other.

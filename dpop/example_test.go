@@ -49,12 +49,10 @@ func ExampleTransport_oauth2() {
 		TokenURL:  "https://sts.example.no/token",
 		AuthStyle: oauth2.AuthStyleInParams,
 	}
-	client := &http.Client{Transport: &dpop.Transport{
-		Key: proofKey,
-		Base: &assertion.Transport{ // inside: each attempt has an assertion of its own
-			Auth:     &assertion.Signer{ClientID: config.ClientID, Audience: "https://sts.example.no", Key: key},
-			Endpoint: config.TokenURL,
-		},
+	client := &http.Client{Transport: &assertion.Transport{
+		Auth:     &assertion.Signer{ClientID: config.ClientID, Audience: "https://sts.example.no", Key: key},
+		Endpoint: config.TokenURL,
+		Base:     &dpop.Transport{Key: proofKey}, // inside: each attempt has an assertion and a proof of its own
 	}}
 	ctx := context.WithValue(context.Background(), oauth2.HTTPClient, client)
 	resp, err := config.Client(ctx).Get("https://api.example.no/patients")
