@@ -31,19 +31,6 @@ func nameOf(c *client) string {
 	return "client_secret_basic"
 }
 
-func (s *Server) discovery(realm *realm, w http.ResponseWriter, _ *http.Request) {
-	issuer := s.issuer(realm)
-	answer(w, http.StatusOK, map[string]any{
-		"issuer":                 issuer,
-		"token_endpoint":         issuer + "/protocol/openid-connect/token",
-		"introspection_endpoint": issuer + "/protocol/openid-connect/token/introspect",
-		"registration_endpoint":  issuer + "/clients-registrations/openid-connect",
-		"dpop_signing_alg_values_supported": []string{
-			"PS384", "RS384", "EdDSA", "ES384", "ES256", "RS256", "ES512", "PS256", "PS512", "RS512",
-		},
-	})
-}
-
 func (s *Server) postRegistrationToken(_ *realm, c *client, w http.ResponseWriter, _ *http.Request) {
 	c.access = rand.Text()
 	body := struct {

@@ -15,6 +15,7 @@ type realm struct {
 	cache    map[string]*cached // of keys, by id of the client
 	profiles []json.RawMessage
 	policies []json.RawMessage
+	issuer   *issuer // nil until it is needed
 }
 
 type client struct {
@@ -36,6 +37,7 @@ type token struct {
 	realm   *realm
 	client  *client
 	jkt     string // thumbprint of the DPoP key; empty: bearer
+	scope   string
 	expires time.Time
 }
 

@@ -1,7 +1,6 @@
 package keycloaktest
 
 import (
-	"crypto/rand"
 	"crypto/subtle"
 	"net/http"
 	"net/url"
@@ -56,15 +55,21 @@ func (s *Server) token(realm *realm, w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusBadRequest, "invalid_request", problem)
 		return
 	}
-	text := rand.Text()
-	s.tokens[hashOf(text)] = &token{realm, c, jkt, s.now().Add(tokenLifetime)}
+	scope, unknown := grantScopes(r)
+	if scope == "" {
+		fail(w, http.StatusBadRequest, "invalid_scope", "Invalid scopes: "+unknown)
+		return
+	}
+	t := &token{realm: realm, client: c, jkt: jkt, scope: scope, expires: s.now().Add(tokenLifetime)}
+	text := s.accessToken(t)
+	s.tokens[hashOf(text)] = t
 	s.sweep()
 	kind := "Bearer"
 	if jkt != "" {
 		kind = "DPoP"
 	}
 	answer(w, http.StatusOK, map[string]any{
-		"access_token": text, "token_type": kind, "expires_in": int(tokenLifetime.Seconds()), "scope": "email profile",
+		"access_token": text, "token_type": kind, "expires_in": int(tokenLifetime.Seconds()), "scope": scope,
 	})
 }
 
