@@ -1,0 +1,54 @@
+package interop_test
+
+import (
+	"testing"
+
+	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/selfservice/keycloak"
+	"github.com/nokkel/nokkel/selfservice/keycloak/keycloaktest"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// TestClientsDriveKeycloak lets each client get a token that is bound to a key
+// and ask who it is.
+func TestClientsDriveKeycloak(t *testing.T) {
+	for _, client := range []program{oauth4webapi(), openidClient(), requestsOAuth2()} {
+		t.Run(client.name, func(t *testing.T) {
+			t.Parallel()
+			realm, _, private := keycloakClient(t)
+			issuer := realm.Server + "/realms/" + realm.Name
+			work := task{issuer, "stranger", private, "openid", []call{{"GET", issuer + "/protocol/openid-connect/userinfo", ""}}}
+			var r result
+			complaint, ok := client.run(t, work, &r)
+			require.True(t, ok, complaint)
+			assert.Contains(t, r.Token.Scope, "openid")
+			require.Len(t, r.Answers, 1)
+			assert.Equal(t, 200, r.Answers[0].Status)
+			assert.Contains(t, r.Answers[0].Body, `"preferred_username":"service-account-stranger"`)
+
+			work.Scope = "email"
+			complaint, ok = client.run(t, work, &r)
+			assert.False(t, ok && r.Answers[0].Status == 200, "without the scope openid")
+			assert.NotContains(t, complaint, "invalid_")
+		})
+	}
+}
+
+// keycloakClient starts a Keycloak with a client that owns a key.
+func keycloakClient(t *testing.T) (realm keycloak.Realm, key *keys.Key, private []byte) {
+	t.Helper()
+	server := keycloaktest.Start(t)
+	server.AddRealm("test")
+	server.AddClient("test", "stranger")
+	realm = keycloak.Realm{Server: server.URL, Name: "test"}
+	admin := &keycloak.Admin{Realm: realm, Tokens: server.Admin()}
+	key, private = newKey(t)
+	info, err := admin.FindClient(t.Context(), "stranger")
+	require.NoError(t, err)
+	require.NoError(t, admin.SetKeys(t.Context(), info.ID, keys.Set{Keys: []*keys.PublicKey{key.PublicKey()}}))
+	require.NoError(t, admin.UpdateClient(t.Context(), info.ID, keycloak.Change{
+		Attributes: map[string]string{"dpop.bound.access.tokens": "true", "access.token.header.type.rfc9068": "true"},
+	}))
+	return realm, key, private
+}

@@ -1,0 +1,119 @@
+// Package interop_test lets software of other makers meet this module: their
+// clients drive the fakes, and their resource servers check our tokens and
+// proofs. The programs are in testdata; .ci/interop installs what they need.
+package interop_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// program is one program of testdata.
+type program struct {
+	name    string
+	command func(t *testing.T) *exec.Cmd
+}
+
+func oauth4webapi() program   { return node("oauth4webapi") }
+func openidClient() program   { return node("openid-client") }
+func requestsOAuth2() program { return python("client") }
+
+func node(name string) program {
+	return program{name, func(t *testing.T) *exec.Cmd {
+		modules := installed(t, "node_modules")
+		node, err := exec.LookPath("node")
+		if err != nil {
+			missing(t, "node", err)
+		}
+		// A module is looked for beside the program that imports it.
+		dir := t.TempDir()
+		require.NoError(t, os.Symlink(modules, filepath.Join(dir, "node_modules")))
+		text, err := os.ReadFile(filepath.Join("testdata", "node", name+".mjs"))
+		require.NoError(t, err)
+		file := filepath.Join(dir, name+".mjs")
+		require.NoError(t, os.WriteFile(file, text, 0o600))
+		return exec.Command(node, file)
+	}}
+}
+
+func python(name string) program {
+	return program{"requests_oauth2client", func(t *testing.T) *exec.Cmd {
+		return exec.Command(installed(t, "venv", "bin", "python"), filepath.Join("testdata", "python", name+".py"))
+	}}
+}
+
+// installed returns the path of what .ci/interop installs.
+func installed(t *testing.T, path ...string) string {
+	t.Helper()
+	cache, err := os.UserCacheDir()
+	require.NoError(t, err)
+	file := filepath.Join(append([]string{cache, "nokkel", "interop"}, path...)...)
+	if _, err := os.Stat(file); err != nil {
+		missing(t, path[0], err)
+	}
+	return file
+}
+
+func missing(t *testing.T, what string, err error) {
+	t.Helper()
+	if os.Getenv("NOKKEL_LIVE") == "1" {
+		t.Fatalf("NOKKEL_LIVE=1, but %s is not installed: %v", what, err)
+	}
+	t.Skipf("%s is not installed, see .ci/interop: %v", what, err)
+}
+
+// run gives a program its task as JSON and reads its result. When it fails, ok
+// is false and complaint is what it wrote.
+func (p program) run(t *testing.T, task, result any) (complaint string, ok bool) {
+	t.Helper()
+	cmd := p.command(t)
+	input, err := json.Marshal(task)
+	require.NoError(t, err)
+	cmd.Stdin = bytes.NewReader(input)
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	require.NoError(t, cmd.Start())
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { cmd.Process.Kill() })()
+	if err := cmd.Wait(); err != nil {
+		return errs.String(), false
+	}
+	require.NoError(t, json.Unmarshal(out.Bytes(), result), "%s printed %s", p.name, out.String())
+	return "", true
+}
+
+// start runs a server until the test ends, with its task as the first line of
+// its input, and returns the URL that it prints.
+func (p program) start(t *testing.T, task any) string {
+	t.Helper()
+	cmd := p.command(t)
+	var complaints bytes.Buffer
+	cmd.Stderr = &complaints
+	stdin, err := cmd.StdinPipe()
+	require.NoError(t, err)
+	stdout, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	t.Cleanup(func() {
+		stdin.Close() // its sign to end
+		cmd.Wait()
+		if t.Failed() {
+			t.Logf("%s says:\n%s", p.name, complaints.String())
+		}
+	})
+	require.NoError(t, json.NewEncoder(stdin).Encode(task)) // ends the line
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	require.NoError(t, err, "%s did not start", p.name)
+	return strings.TrimSpace(line)
+}
