@@ -43,7 +43,9 @@ func TestOthersCanCheckTheTokens(t *testing.T) {
 		require.NoError(tg.t, err)
 		payload, err := jws.Verify(set)
 		require.NoError(tg.t, err)
-		assert.Equal(tg.t, "at+jwt", jws.Signatures[0].Protected.ExtraHeaders[jose.HeaderType])
+		if !tg.old() { // which does not know the attribute
+			assert.Equal(tg.t, "at+jwt", jws.Signatures[0].Protected.ExtraHeaders[jose.HeaderType])
+		}
 		var claims struct {
 			Issuer   string `json:"iss"`
 			Audience string `json:"aud"`
