@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/getkin/kin-openapi/openapi3filter"
 	"github.com/nokkel/nokkel/dpop"
@@ -171,8 +172,8 @@ func calls(t *testing.T, server *oktatest.Server, org *okta.Org) func() {
 			provider selfservice.Provider
 			first    selfservice.Credential
 		}{
-			{okta.Secrets{Client: &okta.Client{Org: *org, AppID: web, Admin: a}}, first},
-			{okta.JWKS{Client: &okta.Client{Org: *org, AppID: service}}, selfservice.Credential{Key: own}},
+			{okta.Secrets{Client: &okta.Client{Org: *org, AppID: web, Admin: a, Propagates: time.Millisecond}}, first},
+			{okta.JWKS{Client: &okta.Client{Org: *org, AppID: service, Propagates: time.Millisecond}}, selfservice.Credential{Key: own}},
 		} {
 			r := &selfservice.Rotator{Provider: c.provider, Store: &selfservice.Mem{}}
 			ok(r.Adopt(ctx, c.first))
