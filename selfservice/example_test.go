@@ -79,6 +79,7 @@ func ExampleRotator_onEvent() {
 	rotator := &selfservice.Rotator{
 		Provider: &helseid.Client{Environment: server.Environment(), ClientID: "my-client"},
 		Store:    &selfservice.Mem{},
+		Timing:   selfservice.Timing{Propagation: -1}, // this server has one node; leave it out at a real one
 		OnEvent: func(e selfservice.Event) {
 			fmt.Println(e.Kind, e.Err) // count e.Kind in your metrics; alert on Failed that lasts, and on Damaged
 		},
@@ -105,7 +106,7 @@ func ExampleFleet() {
 	var rotators []*selfservice.Rotator
 	for _, id := range []string{"hospital-1", "hospital-2"} {
 		server.AddClient(id, key.PublicKey())
-		r := &selfservice.Rotator{Provider: first.For(id), Store: &selfservice.Mem{}} // sqlstore.Table.Store(id)
+		r := &selfservice.Rotator{Provider: first.For(id), Store: &selfservice.Mem{}, Timing: oneNode} // Store: sqlstore.Table.Store(id)
 		if err := r.Adopt(ctx, selfservice.Credential{Key: key}); err != nil {
 			log.Fatal(err)
 		}

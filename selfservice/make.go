@@ -15,7 +15,7 @@ import (
 // one that only the server can make it saves before, so that the new one can
 // be told from it: nil is what the server has now.
 func (r *Rotator) begin(ctx context.Context, s *state, now time.Time, before []Registration) error {
-	pending := &entry{Made: now}
+	pending := &entry{Made: now, Lag: s.Active.Lag}
 	if _, issues := r.Provider.(Issuer); issues {
 		if before == nil {
 			var err error

@@ -1,8 +1,10 @@
 package selfservice
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 )
@@ -23,7 +25,16 @@ func (r *Rotator) recover(ctx context.Context) (moved bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	held := s.Claim.heldByOther(r.owner, time.Now().Round(0), r.Timing.lease())
+	now := time.Now().Round(0)
+	if old := s.latest(now, r.Timing.timeout()); old != nil && r.Timing.settling(r.Provider, s.Active) > 0 {
+		if err := r.accepted(ctx, old); err == nil {
+			return true, r.stepBack(ctx, s, old, now)
+		} else if !errors.Is(err, ErrRefused) {
+			return false, err
+		}
+	}
+	held := s.Claim.heldByOther(r.owner, now, r.Timing.lease())
+	var refusal error // of the active one
 	all := s.entries()
 	if !s.holds(r.given) {
 		all = append(all, &entry{Credential: r.given})
@@ -35,6 +46,7 @@ func (r *Rotator) recover(ctx context.Context) (moved bool, err error) {
 		err := r.accepted(ctx, e)
 		switch {
 		case errors.Is(err, ErrRefused):
+			refusal = cmp.Or(refusal, err)
 			continue
 		case err != nil:
 			return false, err // the network, say: nothing is known, nothing is changed
@@ -43,24 +55,38 @@ func (r *Rotator) recover(ctx context.Context) (moved bool, err error) {
 		case e == s.Pending:
 			return true, r.switchOver(ctx, s)
 		case slices.Contains(s.Retiring, e):
-			return true, r.rollBack(ctx, s, e, time.Now().Round(0))
+			return true, r.rollBack(ctx, s, e, now)
 		}
-		return true, r.adoptGiven(ctx, s, time.Now().Round(0))
+		return true, r.adoptGiven(ctx, s, now)
 	}
 	if held {
 		return false, nil
 	}
+	lockedOut := fmt.Errorf("%w: %w", ErrLockedOut, refusal)
 	if i, ok := r.Provider.(Independent); ok && i.Independent() {
-		return r.beginAnew(ctx, s, time.Now().Round(0))
+		return r.beginAnew(ctx, s, now, lockedOut)
 	}
-	return false, ErrLockedOut
+	return false, lockedOut
+}
+
+// stepBack serves the credential from before the last switch again, and has
+// the active one proved once more: some node has not learned of it yet. A
+// single success says nothing against that, so it is not asked for.
+func (r *Rotator) stepBack(ctx context.Context, s *state, old *entry, now time.Time) error {
+	early := s.Active.Credential.Fingerprint()
+	s.demote(old, now)
+	if err := r.save(ctx, s); err != nil {
+		return err
+	}
+	r.tell(Event{Kind: RolledBack, Credential: early, Err: fmt.Errorf("%w everywhere yet: it is proved once more", ErrRefused)})
+	return nil
 }
 
 // beginAnew ends a lock-out through a provider that needs no credential for
 // it. Clearing away what is over, which asks for a token first, has to wait.
 // It moves nothing when all that is under way: the refusal that led here is an
 // error then, and not tried again at once.
-func (r *Rotator) beginAnew(ctx context.Context, s *state, now time.Time) (moved bool, err error) {
+func (r *Rotator) beginAnew(ctx context.Context, s *state, now time.Time, lockedOut error) (moved bool, err error) {
 	for _, e := range s.Retiring {
 		moved = moved || !e.Stuck
 		e.Stuck = true
@@ -70,7 +96,7 @@ func (r *Rotator) beginAnew(ctx context.Context, s *state, now time.Time) (moved
 	if s.Pending != nil && !moved && !again {
 		return false, nil
 	}
-	r.tell(Event{Kind: Failed, Err: ErrLockedOut})
+	r.tell(Event{Kind: Failed, Err: lockedOut})
 	if again {
 		s.reissue(now, r.Timing.overlap(), []Registration{})
 	}

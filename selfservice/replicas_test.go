@@ -98,7 +98,8 @@ func play(t *testing.T, seed uint64) history {
 		t: t, seed: seed, rand: rand.New(rand.NewPCG(seed, 1)), waiting: make(chan *waiter, 16),
 		server: &model.Server{}, store: &selfservice.Mem{},
 	}
-	kind := s.rand.IntN(5)
+	kind := s.rand.IntN(6)
+	timing := selfservice.Timing{Overlap: 10 * time.Minute, Reread: time.Minute, MaxAge: time.Hour, Propagation: -1}
 	var provider func(model.IO) selfservice.Provider
 	switch kind {
 	case 0:
@@ -115,6 +116,10 @@ func play(t *testing.T, seed uint64) history {
 	case 4:
 		s.server.Room = 2
 		provider = s.server.FullIssuer
+	case 5:
+		s.server.Nodes, s.server.Propagation = 3, time.Minute
+		timing.Propagation = time.Minute
+		provider = s.server.Registrar
 	}
 	first := selfservice.Credential{Secret: keys.NewSecret("the first secret")}
 	s.server.Adopt(first)
@@ -130,7 +135,7 @@ func play(t *testing.T, seed uint64) history {
 		r := &selfservice.Rotator{
 			Provider: provider(s.call(i)),
 			Store:    scheduledStore{s.call(i), s.store},
-			Timing:   selfservice.Timing{Overlap: 10 * time.Minute, Reread: time.Minute, MaxAge: time.Hour},
+			Timing:   timing,
 		}
 		done := make(chan struct{})
 		replicas[i], alive[i] = r, done

@@ -42,6 +42,8 @@ type Rotator struct {
 	current atomic.Pointer[state]   // what is served; never changed in place
 	refused atomic.Pointer[refusal] // the last one reported by those who use it
 
+	record atomic.Pointer[record] // what became of the steps
+
 	switches atomic.Int64 // made by this process
 	damaged  atomic.Int64 // files that have been told of
 

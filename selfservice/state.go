@@ -62,11 +62,17 @@ func (s *state) abandon(now time.Time, overlap time.Duration) {
 	s.Claim = claim{}
 }
 
-// reissue sets the pending secret aside, as abandon does, and has the server
-// make another one than those in before.
+// reissue has the server make another secret than the pending one, which is
+// lost, and those in before. In case the server takes it after all it is kept
+// as an old one, unless there are some already. That the rotation began with
+// it stays: the longer it takes, the slower a secret is taken for lost.
 func (s *state) reissue(now time.Time, overlap time.Duration, before []Registration) {
-	s.abandon(now, overlap)
-	s.Pending = &entry{Made: now, Before: before}
+	lost, made := s.Pending, s.Pending.Made
+	if len(s.Retiring) < 3 {
+		s.abandon(now, overlap)
+	}
+	s.Pending = &entry{Made: made, Before: append(slices.Clone(before), lost.registration()), Lag: s.Active.Lag}
+	s.Claim = claim{}
 }
 
 // fallBack makes a retiring credential active again because the active one
@@ -79,6 +85,28 @@ func (s *state) fallBack(old *entry, now time.Time, overlap time.Duration) {
 	old.Since, old.Until, old.Off, old.Removed, old.Stuck = now, time.Time{}, false, false, false
 	s.Active = old
 	s.Claim = claim{}
+}
+
+// demote makes a retiring credential active again and the active one pending: a
+// node that has not learned of it yet refused it. It keeps its registration,
+// and is to be proved once more.
+func (s *state) demote(old *entry, now time.Time) {
+	s.drop(old)
+	next := s.Active
+	next.Lag, next.Since = max(2*next.Lag, now.Sub(next.Registered).Abs(), defaultPropagation), time.Time{}
+	old.Since, old.Until, old.Off, old.Stuck = now, time.Time{}, false, false
+	s.Active, s.Pending = old, next
+	s.Claim = claim{}
+}
+
+// latest returns the credential that was active before, while the server may
+// still know it better than the active one; nil if there is none.
+func (s *state) latest(now time.Time, timeout time.Duration) *entry {
+	n := len(s.Retiring)
+	if s.Pending != nil || n == 0 || s.Retiring[n-1].Off || now.Sub(s.Active.Registered).Abs() >= timeout {
+		return nil
+	}
+	return s.Retiring[n-1]
 }
 
 // drop takes a retiring credential out.

@@ -13,6 +13,50 @@ type Status struct {
 	Rotations int                `json:"rotations"`     // switches since the first credential was adopted
 	Due       time.Time          `json:"due,omitzero"`  // when the active credential will be replaced; zero: never
 	Next      time.Time          `json:"next,omitzero"` // when the next step is to be made
+
+	// What became of the steps that this Rotator made; all of it is lost when
+	// its process ends.
+	LastSuccess time.Time `json:"lastSuccess,omitzero"` // of a step, also of one with nothing to do
+	LastFailure time.Time `json:"lastFailure,omitzero"`
+	Failures    int       `json:"failures,omitempty"` // in a row, up to now
+	Cause       string    `json:"cause,omitempty"`    // of the last of them, in the server's own words where it gave any; empty after a success
+}
+
+// record is what became of a Rotator's steps.
+type record struct {
+	success, failure time.Time
+	failures         int
+	cause            string
+}
+
+// text is that of an error of the caller's, which may panic.
+func text(err error) (s string) {
+	defer func() {
+		if recover() != nil {
+			s = "selfservice: the text of an error panicked"
+		}
+	}()
+	return err.Error()
+}
+
+// note keeps what has become of a step.
+func (r *Rotator) note(err error) {
+	now := time.Now()
+	for {
+		old := r.record.Load()
+		next := &record{success: now}
+		switch {
+		case err != nil && old != nil:
+			next = &record{success: old.success, failure: now, failures: old.failures + 1, cause: text(err)}
+		case err != nil:
+			next = &record{failure: now, failures: 1, cause: text(err)}
+		case old != nil:
+			next.failure = old.failure
+		}
+		if r.record.CompareAndSwap(old, next) {
+			return
+		}
+	}
 }
 
 // CredentialStatus is one credential of a [Status].
@@ -49,6 +93,9 @@ func (r *Rotator) Status(ctx context.Context) (Status, error) {
 	if s.Pending != nil {
 		p := s.Pending.status()
 		st.Pending = &p
+	}
+	if n := r.record.Load(); n != nil {
+		st.LastSuccess, st.LastFailure, st.Failures, st.Cause = n.success, n.failure, n.failures, n.cause
 	}
 	for _, e := range s.Retiring {
 		st.Retiring = append(st.Retiring, e.status())

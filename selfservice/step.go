@@ -19,6 +19,11 @@ const notForced = -1
 // step is Step. It also starts a rotation that is not due if no more than
 // force have been made.
 func (r *Rotator) step(ctx context.Context, force int) (at time.Time, err error) {
+	defer func() {
+		if ctx.Err() == nil {
+			r.note(err)
+		}
+	}()
 	defer guard(&err, "a step")
 	if err := r.check(); err != nil {
 		return time.Time{}, err

@@ -39,8 +39,8 @@ type Timing struct {
 
 	// Propagation is how long the nodes of the server may take to learn of a
 	// new credential, one after the other: it is active only after it has been
-	// accepted at every try for that long, and for as long again as it was
-	// refused at first. Zero: what the provider says ([Propagator]), or else 10
+	// accepted at every try for that long, and for twice as long as it, or one
+	// before it, was refused at first. Zero: what the provider says ([Propagator]), or else 10
 	// seconds; negative: the server has one node. At most PropagationTimeout.
 	Propagation time.Duration
 
@@ -93,14 +93,15 @@ func (t Timing) nodes(p Provider) time.Duration {
 }
 
 // settling is how long a new credential must be accepted at every try: as long
-// as the nodes of the server may take to learn of it, and no less than it was
-// seen to be refused after its registration.
+// as the nodes of the server may take to learn of it, and no less than twice
+// the time for which it, or one before it, was seen to be refused: the last
+// node to learn of it need not have been the one that was met.
 func (t Timing) settling(p Provider, e *entry) time.Duration {
 	span := t.nodes(p)
 	if !e.Registration.UsableFrom.IsZero() {
 		span = 0 // it waited for all of them before the first try
 	}
-	return min(max(span, e.Lag, 0), t.timeout())
+	return min(max(span, 2*e.Lag, 0), t.timeout())
 }
 
 // check refuses values that break an invariant.

@@ -27,17 +27,17 @@ func (r *Rotator) verify(ctx context.Context, s *state, now time.Time) (time.Tim
 	if !p.Proved.IsZero() && now.Sub(p.Proved) >= span || span == 0 {
 		return now, r.switchOver(ctx, s)
 	}
-	// A server that ends the old one at once leaves no time to wait.
-	if err := r.accepted(ctx, s.Active); errors.Is(err, ErrRefused) {
-		return now, r.switchOver(ctx, s)
-	}
 	if p.Proved.IsZero() {
+		// A server that ends the old one at once leaves no time to wait.
+		if err := r.accepted(ctx, s.Active); errors.Is(err, ErrRefused) {
+			return now, r.switchOver(ctx, s)
+		}
 		p.Proved = now
 		if err := r.save(ctx, s); err != nil {
 			return now, err
 		}
 	}
-	next := min(max(span/8, minTry), maxTry)
+	next := min(max(span/10, 4*minTry), maxTry/3)
 	if left := p.Proved.Add(span).Sub(now); left > 0 {
 		next = min(next, left)
 	}
@@ -68,7 +68,7 @@ func (r *Rotator) notYet(ctx context.Context, s *state, now time.Time) (time.Tim
 			return now, err
 		}
 	}
-	if _, issues := r.Provider.(Issuer); issues && waited >= max(minLost, r.Timing.settling(r.Provider, p)) {
+	if _, issues := r.Provider.(Issuer); issues && waited >= max(minLost, p.Registered.Sub(p.Made)/2, r.Timing.settling(r.Provider, p)) {
 		if lost, err := r.lost(ctx, s); lost || err != nil {
 			return now, err
 		}

@@ -25,7 +25,7 @@ type Server struct {
 	Propagation   time.Duration // until a new one is accepted
 	Validity      time.Duration // zero: no expiry
 	Administrator bool          // its provider works with rights of its own, whatever the client's credentials are worth
-	Nodes         int           // that learn of a new one at times of their own, within Propagation; zero: one, after all of Propagation
+	Nodes         int           // the first learns of a new one at once, the last after all of Propagation; zero: one that takes all of it
 	Publish       bool          // registering is publishing: known only after Propagation, by UsableFrom
 
 	mu         sync.Mutex
@@ -146,8 +146,11 @@ func (s *Server) accepts(fingerprint string, node int) bool {
 func (s *Server) add(c selfservice.Credential) row {
 	now := time.Now().Round(0)
 	r := row{id: strconv.Itoa(s.registered) + "-" + c.Fingerprint()[:8], print: c.Fingerprint(), secret: c.Secret, created: now}
-	for node := range s.nodes() { // the last one learns of it at the end
-		r.from = append(r.from, now.Add(s.Propagation*time.Duration(node+1)/time.Duration(s.nodes())))
+	for node := range s.nodes() {
+		r.from = append(r.from, now.Add(s.Propagation*time.Duration(node)/time.Duration(max(s.nodes()-1, 1))))
+	}
+	if s.Nodes == 0 {
+		r.from[0] = now.Add(s.Propagation)
 	}
 	if s.Validity > 0 {
 		r.expires = now.Add(s.Validity)
