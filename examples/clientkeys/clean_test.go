@@ -29,13 +29,13 @@ func isTame(t *testing.T, r result) {
 }
 
 func TestWhatAServerSaysIsTameWhenItIsPrinted(t *testing.T) {
-	cloaks(t, func(t *testing.T, k *cloak) {
-		change := func(body map[string]any) {
-			info, err := k.admin.FindClient(t.Context(), clientID)
-			require.NoError(t, err)
-			k.rest(http.MethodPut, "/admin/realms/"+k.realm.Name+"/clients/"+info.ID, body)
-		}
-		change(map[string]any{"clientAuthenticatorType": "client-jwt", "attributes": map[string]string{"use.jwks.url": "true", "jwks.url": "https://" + hostile}})
+	t.Run("an attribute", func(t *testing.T) { // which a live server takes only in part
+		k := fronted(t, http.Handler.ServeHTTP)
+		info, err := k.admin.FindClient(t.Context(), clientID)
+		require.NoError(t, err)
+		k.rest(http.MethodPut, "/admin/realms/"+k.realm.Name+"/clients/"+info.ID, map[string]any{
+			"clientAuthenticatorType": "client-jwt", "attributes": map[string]string{"use.jwks.url": "true", "jwks.url": "https://" + hostile},
+		})
 		r := k.do("keycloak status", "-c", clientID)
 		require.Equal(t, 0, r.code, r.stderr)
 		assert.Contains(t, r.stdout, "JwksUrl: https://a")

@@ -67,17 +67,18 @@ const maxAnswer = 100
 // confirm asks a question. Only y and yes mean yes; input that has ended is
 // an answer too, so that a job without a terminal does not wait forever.
 func (c *console) confirm(ctx context.Context, question string) error {
-	c.tell("%s [y/n]", question)
+	fmt.Fprintf(c.err, "%s [y/n] ", clean(question))
 	answered := make(chan string, 1)
 	go func() {
 		line, err := bufio.NewReader(io.LimitReader(c.in, maxAnswer)).ReadString('\n')
 		if err != nil && line == "" {
-			c.tell("No answer on standard input. With --Yes nothing is asked.")
+			c.tell("\nNo answer on standard input. With --Yes nothing is asked.")
 		}
 		answered <- strings.ToLower(strings.TrimSpace(line))
 	}()
 	select {
 	case <-ctx.Done():
+		c.tell("")
 		return errors.New("interrupted; nothing was changed")
 	case answer := <-answered:
 		if answer == "y" || answer == "yes" {

@@ -124,7 +124,7 @@ func (opt *option) check(value string) error {
 	return nil
 }
 
-// minHidden is the length from which a path may be a secret, in bytes.
+// minHidden is the length from which a value may be a secret, in bytes.
 const minHidden = 8
 
 // nameValues is an error in whose text the option stands where its value
@@ -132,7 +132,7 @@ const minHidden = 8
 func (o *options) nameValues(err error) error {
 	said := err.Error()
 	for _, opt := range o.list {
-		if opt.form == pathValue && len(opt.value) >= minHidden {
+		if (opt.form == pathValue || opt.form == secretValue) && len(opt.value) >= minHidden {
 			said = strings.ReplaceAll(said, opt.value, "(--"+opt.long+")")
 		}
 	}
