@@ -8,7 +8,8 @@ import (
 	"io"
 	"strings"
 	"time"
-	"unicode"
+
+	"github.com/nokkel/nokkel/internal/redact"
 )
 
 // console is what a command talks to.
@@ -42,23 +43,14 @@ func printable(args []any) []any {
 		case []string:
 			list := make([]string, len(v))
 			for j, text := range v {
-				list[j] = clean(text)
+				list[j] = redact.Printable(text)
 			}
 			shown[i] = list
 		default:
-			shown[i] = clean(fmt.Sprint(v))
+			shown[i] = redact.Printable(fmt.Sprint(v))
 		}
 	}
 	return shown
-}
-
-func clean(text string) string {
-	return strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return ' '
-		}
-		return r
-	}, text)
 }
 
 // maxAnswer bounds what is read of an answer, in bytes.
@@ -67,7 +59,7 @@ const maxAnswer = 100
 // confirm asks a question. Only y and yes mean yes; input that has ended is
 // an answer too, so that a job without a terminal does not wait forever.
 func (c *console) confirm(ctx context.Context, question string) error {
-	fmt.Fprintf(c.err, "%s [y/n] ", clean(question))
+	fmt.Fprintf(c.err, "%s [y/n] ", redact.Printable(question))
 	answered := make(chan string, 1)
 	go func() {
 		line, err := bufio.NewReader(io.LimitReader(c.in, maxAnswer)).ReadString('\n')

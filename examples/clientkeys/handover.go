@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"github.com/nokkel/nokkel/internal/atomicfile"
+	"github.com/nokkel/nokkel/internal/redact"
 	"github.com/nokkel/nokkel/keys"
 )
 
@@ -63,7 +64,7 @@ func (h *handover) print(c *console, secret keys.Secret) error {
 	if !h.show {
 		return nil
 	}
-	if clean(secret.Reveal()) != secret.Reveal() {
+	if redact.Printable(secret.Reveal()) != secret.Reveal() {
 		return errors.New("the secret holds characters that a terminal does not print; --SecretPath takes them")
 	}
 	c.result("Secret: %s", secret.Reveal())

@@ -33,7 +33,7 @@ func (v Values) Line(text string, limit int) string {
 	if whole {
 		return Mark
 	}
-	text = v.withoutTokens(strings.TrimSpace(replace(text, found, printable)))
+	text = v.withoutTokens(strings.TrimSpace(replace(text, found, Printable)))
 	if len(text) > limit {
 		text = strings.ToValidUTF8(text[:limit-len(ellipsis)], "") + ellipsis
 	}
@@ -54,7 +54,10 @@ func replace(text string, found []span, clean func(string) string) string {
 	return b.String()
 }
 
-func printable(text string) string {
+// Printable puts a space in the place of what is not shown as it is: line
+// breaks, terminal and bidirectional controls, characters without width. It
+// takes out no secret.
+func Printable(text string) string {
 	return strings.Map(func(r rune) rune {
 		if r == utf8.RuneError || !unicode.IsPrint(r) {
 			return ' '
