@@ -111,7 +111,7 @@ func refusal(resp *http.Response, body []byte) *Error {
 	}
 	scope := ""
 	if answer.Code == "" {
-		challenge := resp.Header.Get("WWW-Authenticate")
+		challenge := strings.Join(resp.Header.Values("WWW-Authenticate"), ", ")
 		e.Code, e.Description = rest.Clean(parameter(challenge, "error")), rest.Clean(parameter(challenge, "error_description"))
 		scope = rest.Clean(parameter(challenge, "scope"))
 	}

@@ -1,0 +1,103 @@
+package okta_test
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/okta"
+	"github.com/nokkel/nokkel/selfservice/okta/oktatest"
+	"github.com/nokkel/nokkel/selfservice/providertest"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// TestAFleetStaysUnderTheRateLimit: all apps of an org are renewed with few
+// requests a minute, and when there were too many nobody asks again before the
+// minute is over.
+func TestAFleetStaysUnderTheRateLimit(t *testing.T) {
+	for _, nonce := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			server := oktatest.New(fakeURL)
+			server.Limit, server.Doubts.NonceOnLimit = 20, nonce
+			var refused, sent []time.Time
+			base := providertest.Handler(server)
+			org := okta.Org{URL: fakeURL, Base: roundTripper(func(r *http.Request) (*http.Response, error) {
+				sent = append(sent, time.Now())
+				resp, err := base.RoundTrip(r)
+				if err == nil && resp.StatusCode == http.StatusTooManyRequests {
+					refused = append(refused, time.Now())
+				}
+				return resp, err
+			})}
+			admin := manager(t, server, org)
+			var rotators []*selfservice.Rotator
+			var firsts []string
+			var apps []string
+			for range 8 {
+				key := newKey(t)
+				apps, firsts = append(apps, server.AddApp(oktatest.App{Keys: publicKeys(key)})), append(firsts, key.Thumbprint())
+				r := &selfservice.Rotator{
+					Provider: okta.JWKS{Client: &okta.Client{Org: org, AppID: apps[len(apps)-1], Admin: admin, Propagates: time.Second}},
+					Store:    &selfservice.Mem{},
+				}
+				require.NoError(t, r.Adopt(t.Context(), credential(key)))
+				rotators = append(rotators, r)
+			}
+			fleet := &selfservice.Fleet{Rotators: slices.Values(rotators), Concurrency: 1}
+			time.Sleep(time.Second)
+			began := time.Now()
+			var last selfservice.Report
+			for pass := 0; ; pass++ {
+				require.Less(t, pass, 200, "%+v", last)
+				report, err := fleet.RotateOlder(t.Context(), began)
+				require.NoError(t, err)
+				last = report
+				if report.Failed == 0 && !slices.ContainsFunc(rotators, func(r *selfservice.Rotator) bool {
+					st, err := r.Status(t.Context())
+					return err != nil || st.Rotations == 0 || st.Pending != nil || len(st.Retiring) > 0
+				}) {
+					break
+				}
+				time.Sleep(time.Minute)
+			}
+			for i, id := range apps {
+				assert.True(t, server.Accepts(id, fingerprint(t, rotators[i])))
+				assert.False(t, server.Accepts(id, firsts[i]))
+			}
+			t.Logf("%d requests, %d of them too many, in %v", len(sent), len(refused), time.Since(began))
+			require.NotEmpty(t, refused)
+			assert.Less(t, len(refused)*5, len(sent), "waiting, not trying, is what passes the time")
+		})
+	}
+}
+
+// TestTooManyAtOnce is told from too many in a minute: it ends soon.
+func TestTooManyAtOnce(t *testing.T) {
+	server := oktatest.Start(t)
+	server.Concurrent = 1
+	admin := server.Admin()
+	id := server.AddApp(oktatest.App{})
+	hold, held := make(chan struct{}), make(chan struct{})
+	server.Inject(func(n int, _ *http.Request) *oktatest.Fault {
+		if n == 1 {
+			close(held)
+			<-hold
+		}
+		return nil
+	})
+	go admin.Secrets(context.Background(), id)
+	<-held
+	_, err := admin.Secrets(t.Context(), id)
+	close(hold)
+	require.ErrorIs(t, err, okta.ErrBusy)
+	require.ErrorContains(t, err, "too many requests at once: 429 E0000047")
+	var refused *okta.Error
+	require.ErrorAs(t, err, &refused)
+	assert.Equal(t, time.Second, refused.RetryAfter())
+	require.Eventually(t, func() bool { _, err := admin.Secrets(t.Context(), id); return err == nil }, 5*time.Second, 10*time.Millisecond)
+}
