@@ -28,7 +28,7 @@ const secretVariable = "CLIENTKEYS_SECRET"
 
 func (e *existing) declare(o *options, k kinds) {
 	e.kinds = k
-	e.key.declarePrivate(o, "ExistingPrivateJwk", "e", "ep", "the private key that is registered (first time only): JWK, PEM or a keystore")
+	e.key.declarePrivate(o, "ExistingPrivateJwk", "e", "ep", "the private key that is registered (first time only)")
 	if k == keysAndSecrets {
 		o.path(&e.secretPath, "ExistingSecretPath", "esp", "file that holds the client's secret (first time only; default: "+secretVariable+")")
 	}

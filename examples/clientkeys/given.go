@@ -26,6 +26,7 @@ func (g *given) declare(o *options, name, short, pathShort, what string) {
 // declarePrivate is declare for a private key, whose file may be a keystore.
 func (g *given) declarePrivate(o *options, name, short, pathShort, what string) {
 	g.declare(o, name, short, pathShort, what)
+	o.list[len(o.list)-1].usage += ": JWK, PEM or a keystore"
 	o.path(&g.passwordPath, name+"PasswordPath", "", "file that holds the password, if the key is in a keystore (default: "+passwordVariable+")")
 }
 

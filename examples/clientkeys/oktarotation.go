@@ -16,8 +16,8 @@ activated again), and the old one deleted. Where both places for secrets are
 taken the command fails, unless --MakeRoom is given and one of them is inactive.
 
 Every server at Okta knows of a change after a while, which is waited for: a
-minute, or --Propagation. Without an administrator the app is a service app that manages
-itself, which needs the role of a super administrator.` + aboutOktaAdmin
+minute, or --Propagation. Without an administrator the app is a service app that
+manages itself, which needs the role of a super administrator.` + aboutOktaAdmin
 
 // oktaClient is the system Okta, for keys that are stored there and for
 // secrets.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"net/http"
 	"os"
 	"strconv"
@@ -149,6 +150,31 @@ func TestUpdateClientKeySaysWhatAnInterruptMeans(t *testing.T) {
 	assert.Equal(t, 1, r.code)
 	assert.Empty(t, r.stdout)
 	assert.Contains(t, r.stderr, "may be registered all the same")
+}
+
+func TestAnInterruptEndsAQuestion(t *testing.T) {
+	f := setup(t)
+	f.write(t, "new", keystest.Key(t, keys.ES256))
+	cmd := program(t, f.at("updateclientkey", "-np", f.path("new_public.json"), "-ep", f.path("old_private.json"))...)
+	input, err := cmd.StdinPipe() // which nobody writes to
+	require.NoError(t, err)
+	defer input.Close()
+	asked, stderr, err := os.Pipe()
+	require.NoError(t, err)
+	defer asked.Close()
+	cmd.Stderr = stderr
+	require.NoError(t, cmd.Start())
+	stderr.Close()
+	question := make([]byte, 1)
+	_, err = asked.Read(question)
+	require.NoError(t, err)
+	require.NoError(t, cmd.Process.Signal(os.Interrupt))
+	said, err := io.ReadAll(asked)
+	require.NoError(t, err)
+	assert.Error(t, cmd.Wait())
+	assert.Equal(t, 1, cmd.ProcessState.ExitCode())
+	assert.Contains(t, string(said), "interrupted; nothing was changed")
+	assert.Zero(t, f.Counts().Requests)
 }
 
 func TestReadClientSecretExpirationPrintsUnixSeconds(t *testing.T) {

@@ -14,6 +14,8 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -47,13 +49,20 @@ func main() {
 	flag.DurationVar(&c.timing.MaxAge, "max-age", 0, "replace older keys (default: as their expiry says)")
 	flag.DurationVar(&c.timing.Propagation, "propagation", 0, "use a new key once it has been accepted for so long (default 10s)")
 	flag.DurationVar(&c.timing.Overlap, "overlap", 0, "keep old keys for so long (default 1h)")
-	flag.Parse()
+	flag.CommandLine.Init("service", flag.ContinueOnError)
+	flag.CommandLine.SetOutput(io.Discard) // what it says of a slip repeats what was typed, and that may be a key
+	err := flag.CommandLine.Parse(os.Args[1:])
+	if errors.Is(err, flag.ErrHelp) {
+		flag.CommandLine.SetOutput(os.Stdout)
+		flag.PrintDefaults()
+		return
+	}
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
-	if c.client == "" || c.scopes == "" || c.state == "" || c.api == "" || flag.NArg() > 0 {
-		log.Error("-client, -scope, -state and -api are needed, and nothing without an option (see: service -help)")
+	if err != nil || c.client == "" || c.scopes == "" || c.state == "" || c.api == "" || flag.NArg() > 0 {
+		log.Error("-client, -scope, -state and -api are needed, and no other words (see: service -help)")
 		os.Exit(1)
 	}
 	if err := run(ctx, log, c); err != nil {
@@ -71,8 +80,11 @@ func run(ctx context.Context, log *slog.Logger, c config) error {
 	rotator := &selfservice.Rotator{Provider: client, Store: selfservice.Dir(c.state), Timing: c.timing, Logger: log}
 	if c.key != "" {
 		key, err := keys.ReadFile(c.key)
+		if e := (*fs.PathError)(nil); errors.As(err, &e) {
+			err = e.Err // without the path: it may be the key itself
+		}
 		if err != nil {
-			return err
+			return fmt.Errorf("the file of -key: %w", err)
 		}
 		if err := rotator.Adopt(ctx, selfservice.Credential{Key: key}); err != nil { // nothing to do after the first start
 			return err

@@ -201,6 +201,17 @@ func TestEndsAtOnceWithoutItsOptions(t *testing.T) {
 	assert.Contains(t, fails(t, append(complete, "word")...), "are needed")
 }
 
+// TestASlipShowsNoKey: of a key that lands in the wrong argument.
+func TestASlipShowsNoKey(t *testing.T) {
+	const key = "-----BEGIN PRIVATE KEY-----\nMIGHAgEAMBMGByqGSM49AgEGCCqGSM49\n-----END PRIVATE KEY-----"
+	complete := []string{"-client", "x", "-scope", "x", "-api", "https://x", "-state", filepath.Join(t.TempDir(), "state")}
+	for _, args := range [][]string{{"-key=", key}, {"-key", key}, {"-" + key}, {key}, {"-keys=" + key}, {"-overlap", key}} {
+		said := fails(t, append(slices.Clone(complete), args...)...)
+		assert.NotContains(t, said, "MIGH")
+		assert.NotContains(t, said, "BEGIN")
+	}
+}
+
 // fails runs a service that ends by itself and returns what it said.
 func fails(t *testing.T, args ...string) string {
 	t.Helper()
