@@ -145,7 +145,8 @@ func TestALockOutEndsWithAKeyThatAPersonRegisters(t *testing.T) {
 	f.RemoveKey(clientID, f.active(t).PublicKey())
 	r := invoke(t, "", f.rotating("helseid rotate")...)
 	assert.Equal(t, 1, r.code)
-	assert.Contains(t, r.stderr, "no stored credential is accepted by the server: register a new key by hand")
+	assert.Contains(t, r.stderr, "no stored credential is accepted by the server: ")
+	assert.Contains(t, r.stderr, ": register a new key by hand and rotate again")
 	assert.NotContains(t, r.stderr, "no key is lost")
 
 	r = invoke(t, "", f.rotating("helseid rotate", "-ep", f.path("absent.json"))...)
