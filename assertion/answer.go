@@ -2,7 +2,6 @@ package assertion
 
 import (
 	"io"
-	"math"
 	"net/http"
 	"strconv"
 	"strings"
@@ -16,6 +15,7 @@ import (
 
 const (
 	maxAnswer        = 256 << 10 // a token answer or metadata
+	maxHeader        = 256 << 10 // of an answer
 	maxTokenLifetime = 24 * time.Hour
 )
 
@@ -48,6 +48,21 @@ func readAnswer(resp *http.Response) (answer, error) {
 	}
 	a.body = string(body)
 	return a, err
+}
+
+// checkHeader refuses a header that nobody should keep: golang.org/x/oauth2 has
+// it in its errors.
+func checkHeader(resp *http.Response) error {
+	size := 0
+	for name, values := range resp.Header {
+		for _, v := range values {
+			size += len(name) + len(v)
+		}
+	}
+	if size > maxHeader {
+		return &Error{Rule: ErrTooLarge, Detail: "a response header over 256 KiB", Status: resp.StatusCode}
+	}
+	return nil
 }
 
 func malformed(resp *http.Response, detail string) error {
@@ -105,20 +120,29 @@ func isToken(s string) bool {
 	return s != ""
 }
 
-// lifetime reads expires_in: seconds as a number or, as some servers write it,
-// a numeric string. Absent, null and 0 say nothing: zero. Longer than a day
-// is taken as a day.
+// lifetime reads expires_in: seconds as a plain decimal number or, as some
+// servers write it, a string of one. Absent, null and 0 say nothing: zero.
+// Longer than a day is taken as a day.
 func lifetime(raw json.RawMessage) (time.Duration, bool) {
 	if len(raw) == 0 || string(raw) == "null" {
 		return 0, true
 	}
 	number := string(raw)
-	if raw[0] == '"' && json.Unmarshal(raw, &number) != nil {
+	if raw[0] == '"' && json.Unmarshal(raw, &number) != nil || !isDecimal(number) {
 		return 0, false
 	}
-	seconds, err := strconv.ParseFloat(number, 64)
-	if math.IsNaN(seconds) || seconds < 0 || err != nil && !math.IsInf(seconds, 1) {
-		return 0, false
+	if strings.Trim(number, "0.") == "" {
+		return 0, true
 	}
-	return time.Duration(min(math.Floor(seconds), maxTokenLifetime.Seconds())) * time.Second, true
+	seconds, _ := strconv.ParseFloat(number, 64) // one that is out of range is infinite, or zero
+	return max(time.Duration(min(seconds, maxTokenLifetime.Seconds())*float64(time.Second)), 1), true
 }
+
+// isDecimal reports whether s is digits, with at most a dot between them.
+// strconv takes more: signs, exponents, hexadecimal, infinity.
+func isDecimal(s string) bool {
+	whole, fraction, dot := strings.Cut(s, ".")
+	return isDigits(whole) && (!dot || isDigits(fraction))
+}
+
+func isDigits(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }

@@ -4,7 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
+	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +17,8 @@ import (
 	"github.com/nokkel/nokkel/keys"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/oauth2"
+	"golang.org/x/oauth2/clientcredentials"
 )
 
 func sourceOf(t testing.TB, base http.RoundTripper) *assertion.TokenSource {
@@ -74,39 +79,52 @@ func TestAnswersThatAreRefused(t *testing.T) {
 		rule   error
 		code   string
 	}{
-		"not JSON":                    {200, `<html>secret-body</html>`, assertion.ErrMalformed, ""},
-		"null":                        {200, `null`, assertion.ErrMalformed, ""},
-		"an array":                    {200, `[]`, assertion.ErrMalformed, ""},
-		"text after the object":       {200, `{"access_token":"t","token_type":"Bearer"} x`, assertion.ErrMalformed, ""},
-		"a member twice":              {200, `{"access_token":"t","access_token":"u","token_type":"Bearer"}`, assertion.ErrMalformed, ""},
-		"nested too deep":             {200, `{"access_token":"t","token_type":"Bearer","x":` + strings.Repeat("[", 20000) + strings.Repeat("]", 20000) + `}`, assertion.ErrMalformed, ""},
-		"over 256 KiB":                {200, `{"access_token":"` + strings.Repeat("t", 256<<10) + `","token_type":"Bearer"}`, assertion.ErrTooLarge, ""},
-		"no token":                    {200, `{"token_type":"Bearer"}`, assertion.ErrMalformed, ""},
-		"an empty token":              {200, `{"access_token":"","token_type":"Bearer"}`, assertion.ErrMalformed, ""},
-		"a token in another case":     {200, `{"Access_Token":"t","token_type":"Bearer"}`, assertion.ErrMalformed, ""},
-		"a token that is a number":    {200, `{"access_token":1,"token_type":"Bearer"}`, assertion.ErrMalformed, ""},
-		"a token with a line break":   {200, `{"access_token":"t\r\nX: y","token_type":"Bearer"}`, assertion.ErrMalformed, ""},
-		"a token with a space":        {200, `{"access_token":"t u","token_type":"Bearer"}`, assertion.ErrMalformed, ""},
-		"a token with other letters":  {200, `{"access_token":"tøken","token_type":"Bearer"}`, assertion.ErrMalformed, ""},
-		"no token_type":               {200, `{"access_token":"t"}`, assertion.ErrTokenType, ""},
-		"an unknown token_type":       {200, `{"access_token":"t","token_type":"mac"}`, assertion.ErrTokenType, ""},
-		"a token_type that is a list": {200, `{"access_token":"t","token_type":["Bearer"]}`, assertion.ErrTokenType, ""},
-		"DPoP, not asked for":         {200, `{"access_token":"t","token_type":"DPoP"}`, assertion.ErrTokenType, ""},
-		"expires_in negative":         {200, `{"access_token":"t","token_type":"Bearer","expires_in":-1}`, assertion.ErrMalformed, ""},
-		"expires_in no number":        {200, `{"access_token":"t","token_type":"Bearer","expires_in":"soon"}`, assertion.ErrMalformed, ""},
-		"expires_in NaN":              {200, `{"access_token":"t","token_type":"Bearer","expires_in":"NaN"}`, assertion.ErrMalformed, ""},
-		"expires_in true":             {200, `{"access_token":"t","token_type":"Bearer","expires_in":true}`, assertion.ErrMalformed, ""},
-		"expires_in an object":        {200, `{"access_token":"t","token_type":"Bearer","expires_in":{}}`, assertion.ErrMalformed, ""},
-		"scope a list":                {200, `{"access_token":"t","token_type":"Bearer","scope":["a"]}`, assertion.ErrMalformed, ""},
-		"an error with 200":           {200, `{"error":"invalid_scope","access_token":"t","token_type":"Bearer"}`, assertion.ErrRefused, "invalid_scope"},
-		"a redirect":                  {302, ``, assertion.ErrRefused, ""},
-		"invalid_client 401":          {401, `{"error":"invalid_client"}`, assertion.ErrInvalidClient, "invalid_client"},
-		"invalid_client 400":          {400, `{"error":"invalid_client"}`, assertion.ErrInvalidClient, "invalid_client"},
-		"Keycloak's wrong secret":     {401, `{"error":"unauthorized_client"}`, assertion.ErrInvalidClient, "unauthorized_client"},
-		"a grant not allowed":         {400, `{"error":"unauthorized_client"}`, assertion.ErrRefused, "unauthorized_client"},
-		"an error that is no string":  {400, `{"error":{"code":7}}`, assertion.ErrRefused, ""},
-		"a gateway's page":            {502, `<html>secret-body</html>`, assertion.ErrRefused, ""},
-		"nothing":                     {500, ``, assertion.ErrRefused, ""},
+		"not JSON":                          {200, `<html>secret-body</html>`, assertion.ErrMalformed, ""},
+		"null":                              {200, `null`, assertion.ErrMalformed, ""},
+		"an array":                          {200, `[]`, assertion.ErrMalformed, ""},
+		"text after the object":             {200, `{"access_token":"t","token_type":"Bearer"} x`, assertion.ErrMalformed, ""},
+		"a member twice":                    {200, `{"access_token":"t","access_token":"u","token_type":"Bearer"}`, assertion.ErrMalformed, ""},
+		"nested too deep":                   {200, `{"access_token":"t","token_type":"Bearer","x":` + strings.Repeat("[", 20000) + strings.Repeat("]", 20000) + `}`, assertion.ErrMalformed, ""},
+		"over 256 KiB":                      {200, `{"access_token":"` + strings.Repeat("t", 256<<10) + `","token_type":"Bearer"}`, assertion.ErrTooLarge, ""},
+		"no token":                          {200, `{"token_type":"Bearer"}`, assertion.ErrMalformed, ""},
+		"an empty token":                    {200, `{"access_token":"","token_type":"Bearer"}`, assertion.ErrMalformed, ""},
+		"a token in another case":           {200, `{"Access_Token":"t","token_type":"Bearer"}`, assertion.ErrMalformed, ""},
+		"a token that is a number":          {200, `{"access_token":1,"token_type":"Bearer"}`, assertion.ErrMalformed, ""},
+		"a token with a line break":         {200, `{"access_token":"t\r\nX: y","token_type":"Bearer"}`, assertion.ErrMalformed, ""},
+		"a token with a space":              {200, `{"access_token":"t u","token_type":"Bearer"}`, assertion.ErrMalformed, ""},
+		"a token with other letters":        {200, `{"access_token":"tøken","token_type":"Bearer"}`, assertion.ErrMalformed, ""},
+		"no token_type":                     {200, `{"access_token":"t"}`, assertion.ErrTokenType, ""},
+		"an unknown token_type":             {200, `{"access_token":"t","token_type":"mac"}`, assertion.ErrTokenType, ""},
+		"a token_type that is a list":       {200, `{"access_token":"t","token_type":["Bearer"]}`, assertion.ErrTokenType, ""},
+		"DPoP, not asked for":               {200, `{"access_token":"t","token_type":"DPoP"}`, assertion.ErrTokenType, ""},
+		"expires_in negative":               {200, `{"access_token":"t","token_type":"Bearer","expires_in":-1}`, assertion.ErrMalformed, ""},
+		"expires_in no number":              {200, `{"access_token":"t","token_type":"Bearer","expires_in":"soon"}`, assertion.ErrMalformed, ""},
+		"expires_in NaN":                    {200, `{"access_token":"t","token_type":"Bearer","expires_in":"NaN"}`, assertion.ErrMalformed, ""},
+		"expires_in true":                   {200, `{"access_token":"t","token_type":"Bearer","expires_in":true}`, assertion.ErrMalformed, ""},
+		"expires_in an object":              {200, `{"access_token":"t","token_type":"Bearer","expires_in":{}}`, assertion.ErrMalformed, ""},
+		"expires_in an exponent":            {200, `{"access_token":"t","token_type":"Bearer","expires_in":1e3}`, assertion.ErrMalformed, ""},
+		"expires_in 1e300":                  {200, `{"access_token":"t","token_type":"Bearer","expires_in":1e300}`, assertion.ErrMalformed, ""},
+		"expires_in Go's underscore":        {200, `{"access_token":"t","token_type":"Bearer","expires_in":"1_0"}`, assertion.ErrMalformed, ""},
+		"expires_in hexadecimal":            {200, `{"access_token":"t","token_type":"Bearer","expires_in":"0x1p4"}`, assertion.ErrMalformed, ""},
+		"expires_in infinity":               {200, `{"access_token":"t","token_type":"Bearer","expires_in":"Inf"}`, assertion.ErrMalformed, ""},
+		"expires_in a sign":                 {200, `{"access_token":"t","token_type":"Bearer","expires_in":"+600"}`, assertion.ErrMalformed, ""},
+		"expires_in a space":                {200, `{"access_token":"t","token_type":"Bearer","expires_in":" 600"}`, assertion.ErrMalformed, ""},
+		"expires_in a comma":                {200, `{"access_token":"t","token_type":"Bearer","expires_in":"600,5"}`, assertion.ErrMalformed, ""},
+		"expires_in no digit after the dot": {200, `{"access_token":"t","token_type":"Bearer","expires_in":"600."}`, assertion.ErrMalformed, ""},
+		"expires_in none before it":         {200, `{"access_token":"t","token_type":"Bearer","expires_in":".5"}`, assertion.ErrMalformed, ""},
+		"expires_in two dots":               {200, `{"access_token":"t","token_type":"Bearer","expires_in":"1.2.3"}`, assertion.ErrMalformed, ""},
+		"expires_in an empty string":        {200, `{"access_token":"t","token_type":"Bearer","expires_in":""}`, assertion.ErrMalformed, ""},
+		"expires_in other digits":           {200, `{"access_token":"t","token_type":"Bearer","expires_in":"٦٠٠"}`, assertion.ErrMalformed, ""},
+		"scope a list":                      {200, `{"access_token":"t","token_type":"Bearer","scope":["a"]}`, assertion.ErrMalformed, ""},
+		"an error with 200":                 {200, `{"error":"invalid_scope","access_token":"t","token_type":"Bearer"}`, assertion.ErrRefused, "invalid_scope"},
+		"a redirect":                        {302, ``, assertion.ErrRefused, ""},
+		"invalid_client 401":                {401, `{"error":"invalid_client"}`, assertion.ErrInvalidClient, "invalid_client"},
+		"invalid_client 400":                {400, `{"error":"invalid_client"}`, assertion.ErrInvalidClient, "invalid_client"},
+		"Keycloak's wrong secret":           {401, `{"error":"unauthorized_client"}`, assertion.ErrInvalidClient, "unauthorized_client"},
+		"a grant not allowed":               {400, `{"error":"unauthorized_client"}`, assertion.ErrRefused, "unauthorized_client"},
+		"an error that is no string":        {400, `{"error":{"code":7}}`, assertion.ErrRefused, ""},
+		"a gateway's page":                  {502, `<html>secret-body</html>`, assertion.ErrRefused, ""},
+		"nothing":                           {500, ``, assertion.ErrRefused, ""},
 	}
 	for name, r := range rows {
 		t.Run(name, func(t *testing.T) {
@@ -265,4 +283,39 @@ func TestDPoPTokenTypes(t *testing.T) {
 			assert.ErrorContains(t, err, "asked for DPoP, got Bearer")
 		}
 	}
+}
+
+// TestAHugeHeaderIsNotKept: of 9 MB of header, which net/http takes, nothing is
+// left in what a caller gets.
+func TestAHugeHeaderIsNotKept(t *testing.T) {
+	for _, status := range []int{200, 400, 401, 503} {
+		server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			for i := range 9000 {
+				w.Header()["X"+strconv.Itoa(i)] = []string{strings.Repeat("v", 1000)}
+			}
+			reply(w, status, map[string]any{"access_token": "t", "token_type": "Bearer", "expires_in": 600})
+		}))
+		defer server.Close()
+		transport := &assertion.Transport{Auth: testSigner(t), Endpoint: server.URL, Base: server.Client().Transport}
+		tokens := &assertion.TokenSource{Auth: transport.Auth, Endpoint: server.URL, Base: transport.Base}
+		config := clientcredentials.Config{ClientID: clientID, TokenURL: server.URL, AuthStyle: oauth2.AuthStyleInParams}
+
+		before := heap()
+		_, err := tokens.Token(t.Context())
+		require.ErrorIs(t, err, assertion.ErrTooLarge)
+		_, other := config.Token(context.WithValue(t.Context(), oauth2.HTTPClient, &http.Client{Transport: transport}))
+		require.ErrorIs(t, other, assertion.ErrTooLarge)
+		server.Client().CloseIdleConnections()
+		assert.Eventually(t, func() bool { return heap()-before < 1<<20 }, 10*time.Second, 10*time.Millisecond)
+		runtime.KeepAlive([]any{tokens, err, other})
+	}
+}
+
+// heap returns the bytes in use.
+func heap() int {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int(m.HeapAlloc)
 }

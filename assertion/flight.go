@@ -26,8 +26,11 @@ type cached struct {
 
 // plan spreads the refreshes of many processes that started together.
 func plan(t *Token, asked time.Time, lifetime time.Duration) *cached {
-	if lifetime == 0 {
+	switch {
+	case lifetime == 0:
 		lifetime = unknownLifetime
+	case lifetime < time.Second: // for those who wait for it, and nobody after them
+		return &cached{t, asked, asked}
 	}
 	// A tenth, and a whole second where there is one: many servers promise a
 	// lifetime and then cut "exp" down to whole seconds.

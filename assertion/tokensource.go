@@ -26,13 +26,13 @@ type Prover interface {
 // However many callers wait, one request is under way at a time, on its own
 // goroutine and with its own deadline. A token is served until a tenth of its
 // lifetime before its end, at least 1 s and at most 10 s; one of under 2 s for
-// half of it. After 70 to 80 % of that time a call starts a request for a new
-// one and goes on with the old. A lifetime that the server does not tell is
-// taken as one minute. After a failed request the next one waits 250 ms, then
-// twice as long each time, up to 30 s, or as long as the server's Retry-After;
-// callers without a live token get the last error meanwhile. A panic in what
-// the caller supplied fails the request, no more. An idle TokenSource does
-// nothing.
+// half of it, and one of under 1 s only to those who waited for it. After 70 to
+// 80 % of that time a call starts a request for a new one and goes on with the
+// old. A lifetime that the server does not tell is taken as one minute. After a
+// failed request the next one waits 250 ms, then twice as long each time, up to
+// 30 s, or as long as the server's Retry-After; callers without a live token
+// get the last error meanwhile. A panic in what the caller supplied fails the
+// request, no more. An idle TokenSource does nothing.
 type TokenSource struct {
 	Endpoint string                                       // the token endpoint's URL
 	Discover func(ctx context.Context) (*Metadata, error) // asked before each request when Endpoint is empty
@@ -41,7 +41,7 @@ type TokenSource struct {
 	Params   url.Values                                   // more of the form, such as resource or audience; only read
 	Prover   Prover                                       // nil: bearer tokens; else tokens bound to a DPoP key
 	DPoPKey  keys.Source                                  // the key for the next token; nil: a new ES256 key for each token
-	Base     http.RoundTripper                            // nil: http.DefaultTransport
+	Base     http.RoundTripper                            // nil: http.DefaultTransport; see [Transport] on response headers
 	Timeout  time.Duration                                // of a request, discovery and signing included; zero: 30 s
 
 	current atomic.Pointer[cached]

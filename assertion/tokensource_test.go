@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"runtime"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -279,16 +280,20 @@ func TestLifetimes(t *testing.T) {
 		told     time.Duration
 		min, max int32
 	}{
-		"an hour":            {`,"expires_in":3600`, time.Hour, 1, 1},
-		"as a string":        {`,"expires_in":"3600"`, time.Hour, 1, 1},
-		"absent":             {` `, 0, 12, 16},
-		"null":               {`,"expires_in":null`, 0, 12, 16},
-		"zero":               {`,"expires_in":0`, 0, 12, 16},
-		"a fraction":         {`,"expires_in":3600.9`, time.Hour, 1, 1},
-		"two seconds":        {`,"expires_in":2`, 2 * time.Second, 100, 602},
-		"more than a day":    {`,"expires_in":31536000`, 24 * time.Hour, 1, 1},
-		"1e300":              {`,"expires_in":1e300`, 24 * time.Hour, 1, 1},
-		"1e999, an overflow": {`,"expires_in":"1e999"`, 24 * time.Hour, 1, 1},
+		"an hour":           {`,"expires_in":3600`, time.Hour, 1, 1},
+		"as a string":       {`,"expires_in":"3600"`, time.Hour, 1, 1},
+		"absent":            {` `, 0, 12, 16},
+		"null":              {`,"expires_in":null`, 0, 12, 16},
+		"zero":              {`,"expires_in":0`, 0, 12, 16},
+		"zero, in a string": {`,"expires_in":"0.0"`, 0, 12, 16},
+		"a fraction":        {`,"expires_in":3600.5`, time.Hour + 500*time.Millisecond, 1, 1},
+		"two seconds":       {`,"expires_in":2`, 2 * time.Second, 100, 602},
+		"more than a day":   {`,"expires_in":31536000`, 24 * time.Hour, 1, 1},
+		"more than a float": {`,"expires_in":` + strings.Repeat("9", 400), 24 * time.Hour, 1, 1},
+		"a second":          {`,"expires_in":1`, time.Second, 300, 602},
+		"under a second":    {`,"expires_in":0.4`, 400 * time.Millisecond, 601, 601},
+		"a nanosecond":      {`,"expires_in":"0.000000001"`, 1, 601, 601},
+		"less than a float": {`,"expires_in":0.` + strings.Repeat("0", 400) + "1", 1, 601, 601},
 	}
 	for name, r := range rows {
 		t.Run(name, func(t *testing.T) {

@@ -31,6 +31,10 @@ const maxForm = 1 << 20 // bytes; a token exchange may carry large tokens
 // All other requests pass untouched: API calls made by the same client carry
 // their token in the Authorization header, or are no form POSTs.
 //
+// An answer with more than 256 KiB of header is refused ([ErrTooLarge]). To have
+// it refused before net/http takes it in, up to 10 MiB at several times the
+// memory, set the MaxResponseHeaderBytes of the http.Transport that is Base.
+//
 // Set the AuthStyle of an oauth2.Endpoint to AuthStyleInParams. With
 // AuthStyleAutoDetect x/oauth2 asks twice when it is refused; each time with
 // an assertion of its own.
@@ -113,6 +117,10 @@ func (t *Transport) attempt(req *http.Request, auth Authenticator, form url.Valu
 		return nil, nil, err
 	}
 	resp.Request = req // as it was given, without what was added
+	if err := checkHeader(resp); err != nil {
+		resp.Body.Close()
+		return nil, nil, err
+	}
 	e, body, err := readError(resp)
 	if err != nil {
 		resp.Body.Close()

@@ -69,7 +69,9 @@ func (p *Prover) tokenHash(token string) string {
 // itself: the proof is then for that token. Its other rules are those of
 // [Transport]. A nil base is the Prover's own: a copy of
 // http.DefaultTransport's settings as they are at its first use, with
-// connections of its own.
+// connections of its own and a limit of 256 KiB on response headers. The
+// MaxResponseHeaderBytes of another base is the caller's; net/http's default
+// is 10 MiB.
 func (p *Prover) Bind(base http.RoundTripper, key *keys.Key) http.RoundTripper {
 	return roundTripper(func(req *http.Request) (*http.Response, error) {
 		x, err := p.begin(base, req)
