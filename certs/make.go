@@ -126,7 +126,7 @@ func signatureAlgorithm(a keys.Algorithm) x509.SignatureAlgorithm {
 		return x509.ECDSAWithSHA384
 	case keys.ES512:
 		return x509.ECDSAWithSHA512
-	case keys.EdDSA:
+	case keys.EdDSA, keys.Ed25519:
 		return x509.PureEd25519
 	}
 	return x509.UnknownSignatureAlgorithm

@@ -27,16 +27,17 @@ var template = certs.Template{Subject: pkix.Name{CommonName: "my client", Organi
 
 // opensslNames are what openssl calls the signature of each algorithm.
 var opensslNames = map[keys.Algorithm]string{
-	keys.RS256: "sha256WithRSAEncryption",
-	keys.RS384: "sha384WithRSAEncryption",
-	keys.RS512: "sha512WithRSAEncryption",
-	keys.PS256: "rsassaPss",
-	keys.PS384: "rsassaPss",
-	keys.PS512: "rsassaPss",
-	keys.ES256: "ecdsa-with-SHA256",
-	keys.ES384: "ecdsa-with-SHA384",
-	keys.ES512: "ecdsa-with-SHA512",
-	keys.EdDSA: "ED25519",
+	keys.RS256:   "sha256WithRSAEncryption",
+	keys.RS384:   "sha384WithRSAEncryption",
+	keys.RS512:   "sha512WithRSAEncryption",
+	keys.PS256:   "rsassaPss",
+	keys.PS384:   "rsassaPss",
+	keys.PS512:   "rsassaPss",
+	keys.ES256:   "ecdsa-with-SHA256",
+	keys.ES384:   "ecdsa-with-SHA384",
+	keys.ES512:   "ecdsa-with-SHA512",
+	keys.EdDSA:   "ED25519",
+	keys.Ed25519: "ED25519",
 }
 
 // keyFor makes a key, or gives the one RSA key of the tests another algorithm.

@@ -11,7 +11,7 @@ import (
 	_ "crypto/sha512"
 )
 
-// Algorithm is a JWS "alg" value (RFC 7518 §3.1, RFC 8037 §3.1). Only
+// Algorithm is a JWS "alg" value (RFC 7518 §3.1, RFC 8037 §3.1, RFC 9864). Only
 // asymmetric signatures exist here: no "none", no HMAC.
 type Algorithm string
 
@@ -27,6 +27,11 @@ const (
 	ES384 Algorithm = "ES384" // ECDSA on P-384
 	ES512 Algorithm = "ES512" // ECDSA on P-521
 	EdDSA Algorithm = "EdDSA" // Ed25519
+
+	// Ed25519 is EdDSA under its name of RFC 9864 §2.2, which fewer servers
+	// know. A key signs under it only when [Options] ask for it; a JWK that has
+	// it as "alg", as WebCrypto exports every one, is read as one of EdDSA.
+	Ed25519 Algorithm = "Ed25519"
 )
 
 type scheme int
@@ -67,7 +72,7 @@ func (a Algorithm) method() method {
 		return method{schemeECDSA, crypto.SHA384, elliptic.P384(), crypto.SHA384}
 	case ES512:
 		return method{schemeECDSA, crypto.SHA512, elliptic.P521(), crypto.SHA512}
-	case EdDSA:
+	case EdDSA, Ed25519:
 		return method{schemeEdDSA, 0, nil, crypto.Hash(0)}
 	}
 	return method{}
@@ -75,6 +80,14 @@ func (a Algorithm) method() method {
 
 func pss(h crypto.Hash) *rsa.PSSOptions {
 	return &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: h}
+}
+
+// algorithmOf reads an "alg" of a JWK.
+func algorithmOf(alg string) Algorithm {
+	if a := Algorithm(alg); a != Ed25519 {
+		return a
+	}
+	return EdDSA
 }
 
 // fits tells whether a key of this public part can sign with a.

@@ -14,7 +14,7 @@ import (
 )
 
 func TestGenerateRefuses(t *testing.T) {
-	for _, alg := range []keys.Algorithm{"", "none", "HS256", "rs256", "Ed25519"} {
+	for _, alg := range []keys.Algorithm{"", "none", "HS256", "rs256", "ed25519"} {
 		_, err := keys.Generate(alg)
 		refused(t, err, keys.ErrUnsupported, string(alg), nil)
 	}

@@ -34,5 +34,5 @@ func FromJOSE(jwk jose.JSONWebKey) (*Key, error) {
 	if !ok {
 		return nil, refuse(ErrNoPrivateKey, "the JWK holds none")
 	}
-	return New(signer, Options{Algorithm: Algorithm(jwk.Algorithm), KeyID: jwk.KeyID, Certificates: jwk.Certificates})
+	return New(signer, Options{Algorithm: algorithmOf(jwk.Algorithm), KeyID: jwk.KeyID, Certificates: jwk.Certificates})
 }

@@ -80,7 +80,7 @@ func (m *members) options(o Options, pub crypto.PublicKey, op string) Options {
 			m.fail(ErrNotSigning, "key_ops must be "+op+", with at most sign and verify together")
 		}
 	}
-	alg := Algorithm(m.text("alg"))
+	alg := algorithmOf(m.text("alg"))
 	if m.has("alg") && alg.method().scheme == schemeNone {
 		m.fail(ErrUnsupported, "alg is not an asymmetric signature algorithm")
 	}

@@ -51,6 +51,20 @@ func FuzzState(f *testing.F) {
 	})
 }
 
+// TestStateKeepsTheNameOfAnAlgorithm: Ed25519, where its owner asked for it, is
+// what the server was told that the client signs with.
+func TestStateKeepsTheNameOfAnAlgorithm(t *testing.T) {
+	for _, alg := range []keys.Algorithm{keys.EdDSA, keys.Ed25519, keys.ES256} {
+		key, err := keys.Generate(alg)
+		require.NoError(t, err)
+		blob, err := (&state{Active: &entry{Credential: Credential{Key: key}}}).encode()
+		require.NoError(t, err)
+		s, err := decode(blob, "1")
+		require.NoError(t, err)
+		assert.Equal(t, alg, s.Active.Credential.Key.Algorithm())
+	}
+}
+
 // TestStateComesBackWhole: what a crash must not make a rotation forget.
 func TestStateComesBackWhole(t *testing.T) {
 	at := func(day int) time.Time { return time.Date(2027, 2, day, 1, 2, 3, 4, time.UTC) }

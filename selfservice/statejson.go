@@ -62,7 +62,7 @@ func (s *entryJSON) entry() (*entry, error) {
 		Lag: s.Lag, Proved: s.Proved, Since: s.Since, Until: s.Until, Off: s.Off, Removed: s.Removed, Stuck: s.Stuck, Checked: s.Checked,
 	}
 	if s.JWK != nil {
-		key, err := keys.Parse(s.JWK, keys.Options{})
+		key, err := keys.Parse(s.JWK, keys.Options{Algorithm: written(s.JWK)})
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrCorrupt, err)
 		}
@@ -72,6 +72,16 @@ func (s *entryJSON) entry() (*entry, error) {
 		return nil, fmt.Errorf("%w: an entry without a credential", ErrCorrupt)
 	}
 	return e, nil
+}
+
+// written returns the "alg" of a JWK as it was written: package keys would read
+// the name Ed25519, under which a key signs when its owner chose so, as EdDSA.
+func written(jwk []byte) keys.Algorithm {
+	var m struct {
+		Algorithm keys.Algorithm `json:"alg"`
+	}
+	json.Unmarshal(jwk, &m) // what is no JWK is refused elsewhere
+	return m.Algorithm
 }
 
 type stateJSON struct {

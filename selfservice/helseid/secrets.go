@@ -29,7 +29,7 @@ type ClientSecret struct {
 // private key must be stored before. After an error the key may be registered
 // all the same; [Client.ClientSecrets] or [Client.VerifyKey] tells.
 func (c *Client) UpdateClientSecret(ctx context.Context, as keys.Source, next *keys.PublicKey) (time.Time, error) {
-	if next == nil || next.Algorithm() == "" || next.Algorithm() == keys.EdDSA {
+	if next == nil || next.Algorithm() == "" || next.Algorithm() == keys.EdDSA || next.Algorithm() == keys.Ed25519 {
 		// Were it registered, and the old key dropped, no token could be got any more.
 		return time.Time{}, &Error{Rule: ErrAlgorithm}
 	}

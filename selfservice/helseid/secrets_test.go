@@ -138,7 +138,9 @@ func TestUpdateClientSecretRefusesKeysThatHelseIDDoesNotTake(t *testing.T) {
 	server, client, key := setup(t)
 	edwards, err := keys.Generate(keys.EdDSA)
 	require.NoError(t, err)
-	for _, next := range []*keys.PublicKey{edwards.PublicKey(), {}, nil} {
+	renamed, err := edwards.With(keys.Options{Algorithm: keys.Ed25519})
+	require.NoError(t, err)
+	for _, next := range []*keys.PublicKey{edwards.PublicKey(), renamed.PublicKey(), {}, nil} {
 		_, err = client.UpdateClientSecret(t.Context(), key, next)
 		require.ErrorIs(t, err, helseid.ErrAlgorithm)
 	}

@@ -199,6 +199,25 @@ func TestEveryAlgorithmAuthenticates(t *testing.T) {
 	})
 }
 
+// TestTheNameEd25519 is why keys sign with, and are published for, "EdDSA" when
+// nobody asks for the name of RFC 9864: as of 26.7 the server does not know it.
+func TestTheNameEd25519(t *testing.T) {
+	each(t, func(tg *target) {
+		t, ctx := tg.t, tg.t.Context()
+		id, _ := tg.client("app", nil)
+		edDSA, err := keys.Generate(keys.EdDSA)
+		require.NoError(t, err)
+		named, err := edDSA.With(keys.Options{Algorithm: keys.Ed25519})
+		require.NoError(t, err)
+		for _, published := range []*keys.Key{edDSA, named} {
+			require.NoError(t, tg.admin.SetKeys(ctx, id, set(published)))
+			for _, signing := range []*keys.Key{edDSA, named} {
+				assert.Equal(t, published == edDSA && signing == edDSA, tg.acceptsKey("app", signing), "%s, %s", published.Algorithm(), signing.Algorithm())
+			}
+		}
+	})
+}
+
 func TestSwitchingMethods(t *testing.T) {
 	each(t, func(tg *target) {
 		t, ctx := tg.t, tg.t.Context()

@@ -107,7 +107,8 @@ func usable(text []byte, needUse bool) []jose.JSONWebKey {
 	var list []jose.JSONWebKey
 	for _, raw := range set.Keys {
 		var k jose.JSONWebKey
-		if k.UnmarshalJSON(raw) == nil && k.IsPublic() && (k.Use == "sig" || k.Use == "" && !needUse) {
+		// Of RFC 9864 the server knows nothing.
+		if k.UnmarshalJSON(raw) == nil && k.IsPublic() && k.Algorithm != "Ed25519" && (k.Use == "sig" || k.Use == "" && !needUse) {
 			list = append(list, k)
 		}
 	}
