@@ -27,6 +27,7 @@ func lockOut(t *testing.T, server *model.Server, provider selfservice.Provider, 
 	go func() { done <- r.Run(ctx) }()
 	time.Sleep(time.Minute)
 	byHand()
+	server.Expire(first.Fingerprint(), time.Now()) // before the refusal, which wakes the Rotator
 	if first.Key != nil {
 		key, err := r.SigningKey(ctx)
 		require.NoError(t, err)
@@ -40,7 +41,6 @@ func lockOut(t *testing.T, server *model.Server, provider selfservice.Provider, 
 		_, err = r.SecretRefused(ctx, secret)
 		require.NoError(t, err)
 	}
-	server.Expire(first.Fingerprint(), time.Now())
 	time.Sleep(2 * time.Minute)
 	cancel()
 	<-done
