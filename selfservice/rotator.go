@@ -145,7 +145,7 @@ func (r *Rotator) Published(ctx context.Context) (keys.Set, error) {
 	}
 	var set keys.Set
 	for _, e := range s.entries() {
-		if e.Credential.Key != nil && !e.Off {
+		if e.Credential.Key != nil && !e.Off && !e.Removed {
 			set.Keys = append(set.Keys, e.Credential.Key.PublicKey())
 		}
 	}

@@ -103,7 +103,7 @@ func (s *state) demote(old *entry, now time.Time) {
 // still know it better than the active one; nil if there is none.
 func (s *state) latest(now time.Time, timeout time.Duration) *entry {
 	n := len(s.Retiring)
-	if s.Pending != nil || n == 0 || s.Retiring[n-1].Off || now.Sub(s.Active.Registered).Abs() >= timeout {
+	if s.Pending != nil || n == 0 || s.Retiring[n-1].Off || s.Retiring[n-1].Removed || now.Sub(s.Active.Registered).Abs() >= timeout {
 		return nil
 	}
 	return s.Retiring[n-1]
