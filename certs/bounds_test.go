@@ -155,6 +155,21 @@ func TestKeystoresAreBoundedInNumber(t *testing.T) {
 	}
 }
 
+// Contents within contents (SafeContentsBag, RFC 7292 §4.2.6) are not looked
+// into: what lies there is not read, and no depth of them costs anything.
+func TestContentsWithinContentsAreNotRead(t *testing.T) {
+	key := certified(t, 1)[0]
+	inner := []safeBag{plainKey(t, key), plainCert(t, key.Certificates()[0])}
+	for range 1000 {
+		inner = []safeBag{{ID: oid("1.2.840.113549.1.12.10.1.6"), Value: explicit(der(t, inner))}}
+	}
+	_, err := Parse(forge(t, bagsOf(t, inner...)), hostilePassword)
+	assert.ErrorIs(t, err, keys.ErrUnsupported)
+	entries, err := Parse(forge(t, bagsOf(t, append(inner, plainKey(t, key), plainCert(t, key.Certificates()[0]))...)), hostilePassword)
+	require.NoError(t, err)
+	assert.Len(t, entries, 1)
+}
+
 // A second copy of a certificate makes no difference.
 func TestALongChainIsFollowedOnce(t *testing.T) {
 	leaf, chain := tower(t, 500)
