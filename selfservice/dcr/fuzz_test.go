@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"testing"
 
+	"github.com/nokkel/nokkel/internal/redact"
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/internal/rest"
@@ -64,7 +65,7 @@ func FuzzRefusal(f *testing.F) {
 	f.Add(401, "120", []byte(`{"error":"a Secret"}`))
 	f.Add(500, "-1", []byte(`<html>`))
 	f.Fuzz(func(t *testing.T, status int, retryAfter string, body []byte) {
-		err := refusal(&http.Response{StatusCode: status, Header: http.Header{"Retry-After": {retryAfter}}}, body)
+		err := refusal(&http.Response{StatusCode: status, Header: http.Header{"Retry-After": {retryAfter}}}, body, redact.Values{})
 		var e *Error
 		require.ErrorAs(t, err, &e)
 		assert.Regexp(t, `^[a-z_]{0,40}$`, e.Code)

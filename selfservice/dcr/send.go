@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/nokkel/nokkel/internal/redact"
 	"github.com/nokkel/nokkel/selfservice/internal/rest"
 )
 
@@ -92,7 +93,7 @@ func (c *Client) send(ctx context.Context, method string, r Registration, body [
 		return answer{}, fmt.Errorf("dcr: reading the answer: %w", err)
 	}
 	if resp.StatusCode != http.StatusOK {
-		return answer{}, refusal(resp, text)
+		return answer{}, refusal(resp, text, rest.Sent(req, "", body))
 	}
 	a, ok := readAnswer(text)
 	if !ok || len(text) > maxAnswer {
@@ -101,7 +102,7 @@ func (c *Client) send(ctx context.Context, method string, r Registration, body [
 	return a, nil
 }
 
-func refusal(resp *http.Response, text []byte) error {
+func refusal(resp *http.Response, text []byte, sent redact.Values) error {
 	e := &Error{Rule: ErrRefused, Status: resp.StatusCode, RetryAfter: rest.RetryAfter(resp.Header)}
 	if resp.StatusCode == http.StatusUnauthorized {
 		e.Rule = ErrAccessToken
@@ -109,7 +110,7 @@ func refusal(resp *http.Response, text []byte) error {
 	var body struct {
 		Error string `json:"error"`
 	}
-	if json.Unmarshal(text, &body) == nil && isCode(body.Error) {
+	if json.Unmarshal(text, &body) == nil && isCode(body.Error) && sent.Line(body.Error, 40) == body.Error {
 		e.Code = body.Error
 	}
 	return e

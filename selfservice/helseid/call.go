@@ -46,8 +46,9 @@ func (c *Client) call(ctx context.Context, as keys.Source, method string, body [
 	tokens := c.tokens.get(key, func() *assertion.TokenSource {
 		return c.source(key, []string{SelfServiceScope}, nil)
 	})
+	source := &authority{TokenSource: tokens}
 	// A RoundTripper follows no redirect.
-	resp, err := (&dpop.Transport{Tokens: authority{tokens}, Prover: &c.learned().prover, Base: c.Base}).RoundTrip(req)
+	resp, err := (&dpop.Transport{Tokens: source, Prover: &c.learned().prover, Base: c.Base}).RoundTrip(req)
 	if err != nil {
 		return 0, nil, wrap(err)
 	}
@@ -55,7 +56,7 @@ func (c *Client) call(ctx context.Context, as keys.Source, method string, body [
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
 	switch {
 	case resp.StatusCode/100 != 2:
-		return 0, nil, refusal(resp, answer) // what came of the body will do
+		return 0, nil, refusal(resp, answer, rest.Sent(req, source.token, body)) // what came of the body will do
 	case err != nil:
 		return 0, nil, wrap(err)
 	case len(answer) > maxBody:
@@ -66,10 +67,14 @@ func (c *Client) call(ctx context.Context, as keys.Source, method string, body [
 
 // authority is the source of the tokens for a call, whose failures are not the
 // API's. Their errors say themselves where they come from.
-type authority struct{ *assertion.TokenSource }
+type authority struct {
+	*assertion.TokenSource
+	token string // given last
+}
 
-func (a authority) BoundToken(ctx context.Context) (string, *keys.Key, error) {
+func (a *authority) BoundToken(ctx context.Context) (string, *keys.Key, error) {
 	token, key, err := a.TokenSource.BoundToken(ctx)
+	a.token = token
 	if err != nil {
 		err = authorityError{err}
 	}

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/nokkel/nokkel/internal/redact"
 	"github.com/nokkel/nokkel/selfservice/internal/rest"
 )
 
@@ -56,11 +57,11 @@ func (e *Error) Unwrap() error { return e.Rule }
 
 // refusal makes the Error of an answer. Its body may be problem details,
 // another text, or nothing; only the four members are taken out of it.
-func refusal(resp *http.Response, body []byte) *Error {
+func refusal(resp *http.Response, body []byte, sent redact.Values) *Error {
 	e := &Error{
 		Rule:            ErrRefused,
 		Status:          resp.StatusCode,
-		WWWAuthenticate: rest.Clean(resp.Header.Get("WWW-Authenticate")),
+		WWWAuthenticate: sent.Line(resp.Header.Get("WWW-Authenticate"), redact.MaxText),
 		RetryAfter:      rest.RetryAfter(resp.Header),
 	}
 	var members map[string]json.RawMessage
@@ -70,7 +71,7 @@ func refusal(resp *http.Response, body []byte) *Error {
 	for name, field := range map[string]*string{"type": &e.Type, "title": &e.Title, "detail": &e.Detail, "instance": &e.Instance} {
 		var text string
 		if json.Unmarshal(members[name], &text) == nil { // RFC 9457 §3.1: a member of the wrong type is ignored
-			*field = rest.Clean(text)
+			*field = sent.Line(text, redact.MaxText)
 		}
 	}
 	return e

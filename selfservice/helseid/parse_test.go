@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/nokkel/nokkel/internal/redact"
 	"github.com/nokkel/nokkel/selfservice/internal/rest"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -107,9 +108,9 @@ func FuzzProblemDetails(f *testing.F) {
 	f.Add(500, "", "{\"title\":\"\\ud800 \u202e\xff\"}")
 	f.Fuzz(func(t *testing.T, status int, challenge, body string) {
 		resp := &http.Response{StatusCode: status, Header: http.Header{"Www-Authenticate": {challenge}, "Retry-After": {challenge}}}
-		e := refusal(resp, []byte(body))
+		e := refusal(resp, []byte(body), redact.Values{})
 		for _, text := range []string{e.Type, e.Title, e.Detail, e.Instance, e.WWWAuthenticate} {
-			assert.Equal(t, rest.Clean(text), text, "it has been cleaned")
+			assert.Equal(t, redact.Line(text, redact.MaxText), text, "it has been cleaned")
 		}
 		assert.GreaterOrEqual(t, e.RetryAfter, time.Duration(0))
 		assert.LessOrEqual(t, e.RetryAfter, rest.MaxRetryAfter)

@@ -111,7 +111,7 @@ func (a *Admin) send(ctx context.Context, r request, token string, key *keys.Key
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
 	switch {
 	case resp.StatusCode/100 != 2:
-		return nil, refusal(resp, body)
+		return nil, refusal(resp, body, rest.Sent(req, token, r.body))
 	case err != nil:
 		return nil, wrap(err)
 	case len(body) > maxBody:

@@ -12,7 +12,9 @@ import (
 
 	"github.com/nokkel/nokkel/assertion"
 	"github.com/nokkel/nokkel/dpop"
+	"github.com/nokkel/nokkel/internal/redact"
 	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/internal/rest"
 )
 
 // Client is one confidential client whose credential is rotated. The
@@ -112,7 +114,7 @@ func (c *Client) Verify(ctx context.Context, cred selfservice.Credential) error 
 	if errors.As(err, &token) && token.Status == http.StatusUnauthorized && token.Code == "unauthorized_client" {
 		return c.introspect(ctx, cred, err)
 	}
-	return verdict(err)
+	return rest.Verdict(err)
 }
 
 // introspect returns nil when the client may introspect tokens as cred, and
@@ -138,32 +140,18 @@ func (c *Client) introspect(ctx context.Context, cred selfservice.Credential, re
 	case resp.StatusCode == http.StatusOK:
 		return nil
 	case resp.StatusCode >= 500 || resp.StatusCode == http.StatusTooManyRequests:
-		return refusal(resp, nil)
+		return refusal(resp, nil, redact.Values{})
 	}
-	return verdict(refusedToken)
+	return rest.Verdict(refusedToken)
 }
 
 // verdict tells the engine what the failure of a call means that the client's
 // manager made: that an Admin is refused says nothing of the client.
 func (c *Client) verdict(err error) error {
-	err = verdict(err)
+	err = rest.Verdict(err)
 	var e *selfservice.CallError
 	if c.Admin != nil && errors.As(err, &e) {
 		e.Rule = nil
-	}
-	return err
-}
-
-// verdict tells the engine what a token that is refused means.
-func verdict(err error) error {
-	var token *assertion.Error
-	if errors.As(err, &token) {
-		e := &selfservice.CallError{Wait: token.RetryAfter, Err: err}
-		// client_secret_jwt is refused with 400 and unauthorized_client.
-		if errors.Is(err, assertion.ErrInvalidClient) || token.Code == "unauthorized_client" {
-			e.Rule = selfservice.ErrRefused
-		}
-		return e
 	}
 	return err
 }

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/nokkel/nokkel/internal/redact"
 	"github.com/nokkel/nokkel/selfservice/internal/rest"
 )
 
@@ -71,7 +72,7 @@ func refuse(rule error, detail string) error { return &Error{Rule: rule, Detail:
 // refusal reads the three shapes of error bodies: {"error","error_description"}
 // of OAuth and of uncaught exceptions, {"errorMessage"} of the admin API, and
 // whatever a proxy in between says, of which only the status counts.
-func refusal(resp *http.Response, body []byte) *Error {
+func refusal(resp *http.Response, body []byte, sent redact.Values) *Error {
 	e := &Error{Rule: ruleOf(resp.StatusCode), Status: resp.StatusCode, Wait: rest.RetryAfter(resp.Header)}
 	var members map[string]json.RawMessage
 	if json.Unmarshal(body, &members) != nil {
@@ -80,7 +81,7 @@ func refusal(resp *http.Response, body []byte) *Error {
 	text := func(name string) string {
 		var s string
 		json.Unmarshal(members[name], &s) // a member of another type says nothing
-		return rest.Clean(s)
+		return sent.Line(s, redact.MaxText)
 	}
 	e.Code, e.Description = text("error"), text("error_description")
 	if e.Description == "" {

@@ -15,6 +15,7 @@ import (
 	"github.com/nokkel/nokkel/assertion"
 	"github.com/nokkel/nokkel/dpop"
 	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/selfservice/internal/rest"
 )
 
 const (
@@ -151,7 +152,7 @@ func (a *Admin) send(ctx context.Context, method, path string, body []byte, toke
 	got, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
 	switch {
 	case resp.StatusCode/100 != 2:
-		return nil, refusal(resp, got)
+		return nil, refusal(resp, got, rest.Sent(req, token, body))
 	case err != nil:
 		return nil, wrap(err)
 	case len(got) > maxBody:

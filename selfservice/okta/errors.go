@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/nokkel/nokkel/internal/redact"
 	"github.com/nokkel/nokkel/selfservice/internal/rest"
 )
 
@@ -93,8 +94,9 @@ func (e *Error) because(rule error, detail string) *Error {
 
 // refusal reads both shapes of a refusal: a body of Okta's own, and an empty
 // one with WWW-Authenticate, which is about the token.
-func refusal(resp *http.Response, body []byte) *Error {
-	e := &Error{Status: resp.StatusCode, Wait: rest.RetryAfter(resp.Header), RequestID: rest.Clean(resp.Header.Get("X-Okta-Request-Id"))}
+func refusal(resp *http.Response, body []byte, sent redact.Values) *Error {
+	clean := func(text string) string { return sent.Line(text, redact.MaxText) }
+	e := &Error{Status: resp.StatusCode, Wait: rest.RetryAfter(resp.Header), RequestID: clean(resp.Header.Get("X-Okta-Request-Id"))}
 	var answer struct {
 		Code    string `json:"errorCode"`
 		Summary string `json:"errorSummary"`
@@ -107,13 +109,13 @@ func refusal(resp *http.Response, body []byte) *Error {
 		for _, c := range answer.Causes {
 			words = append(words, c.Summary)
 		}
-		e.Code, e.Description = rest.Clean(answer.Code), rest.Clean(strings.Join(words, " "))
+		e.Code, e.Description = clean(answer.Code), clean(strings.Join(words, " "))
 	}
 	scope := ""
 	if answer.Code == "" {
 		challenge := strings.Join(resp.Header.Values("WWW-Authenticate"), ", ")
-		e.Code, e.Description = rest.Clean(parameter(challenge, "error")), rest.Clean(parameter(challenge, "error_description"))
-		scope = rest.Clean(parameter(challenge, "scope"))
+		e.Code, e.Description = clean(parameter(challenge, "error")), clean(parameter(challenge, "error_description"))
+		scope = clean(parameter(challenge, "scope"))
 	}
 	e.Rule, e.Detail = ruleOf(e.Status, e.Code, scope, resp.Header)
 	return e

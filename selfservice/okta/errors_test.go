@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nokkel/nokkel/internal/redact"
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice/internal/rest"
 	"github.com/stretchr/testify/assert"
@@ -46,7 +47,7 @@ func TestRefusals(t *testing.T) {
 			if c.challenge != "" {
 				h.Set("WWW-Authenticate", c.challenge)
 			}
-			err := refusal(&http.Response{StatusCode: c.status, Header: h}, []byte(c.body))
+			err := refusal(&http.Response{StatusCode: c.status, Header: h}, []byte(c.body), redact.Values{})
 			require.ErrorIs(t, err, c.rule)
 			assert.Contains(t, err.Error(), c.says)
 			assert.True(t, strings.HasPrefix(err.Error(), "okta: "))

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nokkel/nokkel/internal/redact"
 	"github.com/nokkel/nokkel/selfservice/internal/rest"
 	"github.com/stretchr/testify/assert"
 )
@@ -16,8 +17,8 @@ func FuzzChallenge(f *testing.F) {
 	f.Add(`error`)
 	f.Add(`Basic realm="x\`)
 	f.Fuzz(func(t *testing.T, challenge string) {
-		err := refusal(&http.Response{StatusCode: 403, Header: http.Header{"Www-Authenticate": {challenge}}}, nil)
-		assert.LessOrEqual(t, len(err.Code)+len(err.Description), 2*rest.MaxText)
+		err := refusal(&http.Response{StatusCode: 403, Header: http.Header{"Www-Authenticate": {challenge}}}, nil, redact.Values{})
+		assert.LessOrEqual(t, len(err.Code)+len(err.Description), 2*redact.MaxText)
 		// What is written is read.
 		written := `Bearer realm="` + "x" + `", error_description="` + escape(challenge) + `", error=found`
 		assert.Equal(t, "found", parameter(written, "error"))

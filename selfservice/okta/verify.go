@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/nokkel/nokkel/assertion"
+	"github.com/nokkel/nokkel/internal/redact"
 	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/internal/rest"
 )
@@ -73,7 +74,7 @@ func (c *Client) introspect(ctx context.Context, endpoint string, cred selfservi
 	malformed := json.Unmarshal(body, &answer) != nil || answer.Active == nil
 	refused := &assertion.Error{
 		Rule: assertion.ErrRefused, Status: resp.StatusCode, RetryAfter: rest.RetryAfter(resp.Header),
-		Code: rest.Clean(answer.Code), Description: rest.Clean(answer.Description),
+		Code: redact.Line(answer.Code, redact.MaxText), Description: redact.Line(answer.Description, redact.MaxText),
 	}
 	switch {
 	case resp.StatusCode == http.StatusOK && !malformed:

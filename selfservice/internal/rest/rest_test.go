@@ -1,14 +1,14 @@
 package rest
 
 import (
+	"bytes"
+	"mime/multipart"
 	"net/http"
-	"strings"
 	"testing"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 func TestSafeURL(t *testing.T) {
@@ -39,23 +39,36 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
-// FuzzClean: a line that any terminal and log can take, in which nothing is as
-// long as a secret, and which is not cut again.
-func FuzzClean(f *testing.F) {
-	for _, seed := range []string{"", " a  b ", "line\nbreak", strings.Repeat("A", 32), strings.Repeat("æ", 400), "\u202e\xff", "eyJhbGciOiJFUzI1NiJ9." + strings.Repeat("x", 90)} {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, text string) {
-		line := Clean(text)
-		assert.LessOrEqual(t, len(line), MaxText)
-		assert.True(t, utf8.ValidString(line))
-		run := 0
-		for _, r := range line {
-			assert.True(t, unicode.IsPrint(r))
-			if run++; !tokenRune(r) {
-				run = 0
-			}
-			assert.LessOrEqual(t, run, maxRun+len("redacted"))
+// TestWhatACallSent: the secrets of every call that the providers make.
+func TestWhatACallSent(t *testing.T) {
+	var form bytes.Buffer
+	w := multipart.NewWriter(&form)
+	require.NoError(t, w.WriteField("keyAlias", "the-alias-of-a-key"))
+	require.NoError(t, w.WriteField("storePassword", "pass/word of a store"))
+	part, err := w.CreateFormFile("file", "key")
+	require.NoError(t, err)
+	part.Write([]byte("the content of a file"))
+	require.NoError(t, w.Close())
+	for body, contentType := range map[string]string{
+		`{"clientId":"the-client","secret":"pass/word of a store","redirectUris":["https://app.example.no"]}`: "application/json",
+		`{"attributes":{"client.secret.rotated":"pass/word of a store","name":"the-client"}}`:                 "application/json",
+		`[{"keyPassword":["pass/word of a store"],"storePassword":7,"keyAlias":"the-alias-of-a-key"}]`:        "application/json",
+		form.String(): w.FormDataContentType(),
+		"":            "",
+		"{":           "application/json",
+		"--x":         "multipart/form-data",
+	} {
+		r, err := http.NewRequest(http.MethodPost, "https://as.example.no", nil)
+		require.NoError(t, err)
+		r.Header.Set("Content-Type", contentType)
+		r.Header.Set("Authorization", "SSWS the-token-of-an-org")
+		v := Sent(r, "a-token-of-dpop", []byte(body))
+		want := "the-alias-of-a-key the-client [redacted] [redacted]"
+		if len(body) > 3 {
+			want += ` [redacted]`
+		} else {
+			want += ` pass\/word%20of a store`
 		}
-	})
+		assert.Equal(t, want, v.Line(`the-alias-of-a-key the-client the-token-of-an-org a-token-of-dpop pass\/word%20of a store`, 300), body)
+	}
 }

@@ -1,0 +1,64 @@
+package keycloak_test
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/selfservice/keycloak"
+	"github.com/nokkel/nokkel/selfservice/providertest"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// TestErrorsDoNotQuoteWhatWasSent has a server, or a gateway before it, repeat
+// the secret that a call sent, escaped as PHP and .NET do.
+func TestErrorsDoNotQuoteWhatWasSent(t *testing.T) {
+	const token, secret = "the+admin's/opaque=token", "store/pass+word"
+	base := providertest.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		assert.NoError(t, err)
+		if r.Method == http.MethodGet {
+			w.Write([]byte(`{"id":"1","clientId":"app","clientAuthenticatorType":"client-secret","attributes":{}}`))
+			return
+		}
+		quoted := "no value of yours"
+		if strings.Contains(string(body), secret) {
+			quoted = secret
+		}
+		if strings.Contains(string(body), "store%2Fpass%2Bword") {
+			quoted = "store%2fpass%2bword"
+		}
+		quoted = strings.NewReplacer("/", `\/`, "+", `\u002B`).Replace(quoted + " with " + strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "))
+		w.WriteHeader(http.StatusBadRequest)
+		w.Write([]byte(`{"errorMessage":"no: ` + quoted + `","error":"bad","error_description":"no: ` + quoted + `"}`))
+	}))
+	realm := keycloak.Realm{Server: "http://localhost", Name: "r", Base: base}
+	admin := &keycloak.Admin{Realm: realm, Tokens: fixed(token)}
+	ctx, password := t.Context(), keys.NewSecret(secret)
+	store := keycloak.Keystore{Format: keycloak.FormatPKCS12, Alias: "app", Password: password}
+	for name, call := range map[string]func() error{
+		"download": func() error { _, err := admin.DownloadKeystore(ctx, "1", store); return err },
+		"generate": func() error { _, err := admin.GenerateKeystore(ctx, "1", store); return err },
+		"upload": func() error {
+			return admin.Upload(ctx, "1", keycloak.KeyFile{Format: keycloak.FormatBCFKS, Alias: "app", Password: password, Private: true})
+		},
+		"update a secret": func() error { return admin.UpdateClient(ctx, "1", keycloak.Change{Secret: keys.NewSecret(secret)}) },
+		"password grant": func() error {
+			_, err := realm.Tokens(&keycloak.Password{Username: "admin", Password: password}, nil).Token(ctx)
+			return err
+		},
+	} {
+		err := call()
+		require.Error(t, err, name)
+		text, jsonErr := json.Marshal(err)
+		require.NoError(t, jsonErr)
+		assert.Contains(t, err.Error(), "no: [redacted] with", name)
+		for _, part := range []string{"pass", "word", "opaque"} {
+			assert.NotContains(t, err.Error()+string(text), part, name)
+		}
+	}
+}
