@@ -62,6 +62,7 @@ func TestClientsDriveHelseID(t *testing.T) {
 		{oauth4webapi(), func(s *helseidtest.Server) { s.PlainType = true }, helseidtest.AssertionType},
 		{openidClient(), func(s *helseidtest.Server) { s.PlainType = true }, helseidtest.AssertionType},
 		{requestsOAuth2(), func(s *helseidtest.Server) { s.PlainType, s.WithoutNotBefore = true, true }, helseidtest.AssertionType},
+		{nimbus(), func(s *helseidtest.Server) { s.RepeatAfterNonce = true }, helseidtest.AssertionReplayed},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -13,7 +13,7 @@ import (
 // TestClientsDriveKeycloak lets each client get a token that is bound to a key
 // and ask who it is.
 func TestClientsDriveKeycloak(t *testing.T) {
-	for _, client := range []program{oauth4webapi(), openidClient(), requestsOAuth2()} {
+	for _, client := range []program{oauth4webapi(), openidClient(), requestsOAuth2(), nimbus()} {
 		t.Run(client.name, func(t *testing.T) {
 			t.Parallel()
 			realm, _, private := keycloakClient(t)

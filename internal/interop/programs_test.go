@@ -52,6 +52,20 @@ func python(name string) program {
 	}}
 }
 
+// nimbus is what NHN's own library for HelseID is built on, and it is used as
+// that library does.
+func nimbus() program { return java("Client") }
+
+func java(name string) program {
+	return program{"nimbus", func(t *testing.T) *exec.Cmd {
+		jars := installed(t, "java")
+		if _, err := exec.LookPath("javac"); err != nil {
+			missing(t, "a JDK", err)
+		}
+		return exec.Command("java", "-XX:TieredStopAtLevel=1", "-cp", filepath.Join(jars, "*"), filepath.Join("testdata", "java", name+".java"))
+	}}
+}
+
 // installed returns the path of what .ci/interop installs.
 func installed(t *testing.T, path ...string) string {
 	t.Helper()

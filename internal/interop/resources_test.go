@@ -20,6 +20,7 @@ func TestResourceServersTakeOurRequests(t *testing.T) {
 	for _, server := range []program{
 		{"oauth4webapi", node("resource-server").command},
 		{"requests_oauth2client", python("resource_server").command},
+		{"spring", java("ResourceServer").command},
 	} {
 		t.Run(server.name, func(t *testing.T) {
 			t.Run("token of HelseID", func(t *testing.T) {
