@@ -42,7 +42,7 @@ func (t *token) may(in *realm, need right) bool {
 		return false
 	}
 	for _, role := range need {
-		if t.client.roles[role] {
+		if t.client.roles[role] && (t.client.fullScope || t.client.scope[role]) {
 			return true
 		}
 	}
@@ -140,6 +140,11 @@ func (s *Server) postClient(realm *realm, w http.ResponseWriter, r *http.Request
 		return
 	}
 	c := realm.add(*body.ClientID)
+	if refused := s.configure(realm, c, &body); refused != nil {
+		delete(realm.clients, c.id)
+		refused.write(w)
+		return
+	}
 	c.apply(body)
 	s.made(realm, c)
 	w.Header().Set("Location", s.URL+r.URL.Path+"/"+c.id)
@@ -170,6 +175,10 @@ func (s *Server) putClient(realm *realm, c *client, w http.ResponseWriter, r *ht
 	}
 	if body.ClientID != nil && *body.ClientID != c.clientID && realm.byClientID(*body.ClientID) != nil {
 		failAdmin(w, http.StatusConflict, "Client "+*body.ClientID+" already exists")
+		return
+	}
+	if refused := s.configure(realm, c, &body); refused != nil {
+		refused.write(w)
 		return
 	}
 	c.apply(body)

@@ -48,7 +48,7 @@ func (s *Server) byAssertion(realm *realm, form url.Values) (*client, *refusal) 
 	}
 	header := jws.Signatures[0].Protected
 	symmetric := header.Algorithm[:2] == "HS"
-	switch want := c.attributes["token.endpoint.auth.signing.alg"]; {
+	switch want := c.attributes[signingAlgorithm]; {
 	case c.method != "client-jwt" && c.method != "client-secret-jwt":
 		return nil, invalidClient()
 	case symmetric != (c.method == "client-secret-jwt"), want != "" && want != header.Algorithm:

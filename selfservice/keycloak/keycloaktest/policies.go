@@ -10,9 +10,6 @@ import (
 
 const rotationExecutor = "secret-rotation"
 
-// globalProfile stands for those that come with the server.
-const globalProfile = "fapi-2-security-profile"
-
 type seconds int64
 
 // UnmarshalJSON takes numbers and, as the admin console writes them, strings.
@@ -30,11 +27,13 @@ type periods struct {
 }
 
 type profile struct {
-	Name      string `json:"name"`
-	Executors []struct {
-		Executor      string          `json:"executor"`
-		Configuration json.RawMessage `json:"configuration"`
-	} `json:"executors"`
+	Name      string     `json:"name"`
+	Executors []executor `json:"executors"`
+}
+
+type executor struct {
+	Executor      string          `json:"executor"`
+	Configuration json.RawMessage `json:"configuration"`
 }
 
 type policy struct {
@@ -104,7 +103,10 @@ func (s *Server) getPolicies(realm *realm, w http.ResponseWriter, r *http.Reques
 	switch kind {
 	case "profiles":
 		if r.URL.Query().Get("include-global-profiles") == "true" {
-			global = append(global, json.RawMessage(`{"name":"`+globalProfile+`","executors":[]}`))
+			for _, p := range globalProfiles() {
+				raw, _ := json.Marshal(p)
+				global = append(global, raw)
+			}
 		}
 	case "policies":
 		own, globalName = realm.policies, "globalPolicies"
@@ -155,10 +157,10 @@ func (s *Server) putPolicies(realm *realm, w http.ResponseWriter, r *http.Reques
 }
 
 func checkProfiles(list []json.RawMessage) (problem string, missing bool) {
-	names := map[string]bool{globalProfile: true}
+	names := map[string]bool{}
 	for _, raw := range list {
 		var p profile
-		if json.Unmarshal(raw, &p) != nil || p.Name == "" || names[p.Name] {
+		if json.Unmarshal(raw, &p) != nil || p.Name == "" || names[p.Name] || isGlobal(p.Name) {
 			return "profile " + p.Name + " is invalid or there twice", false
 		}
 		names[p.Name] = true
@@ -184,7 +186,7 @@ func checkProfiles(list []json.RawMessage) (problem string, missing bool) {
 }
 
 func (r *realm) checkPolicies(list []json.RawMessage) string {
-	profiles := map[string]bool{globalProfile: true}
+	profiles := map[string]bool{}
 	for _, raw := range r.profiles {
 		var p profile
 		json.Unmarshal(raw, &p)
@@ -198,7 +200,7 @@ func (r *realm) checkPolicies(list []json.RawMessage) string {
 		}
 		names[p.Name] = true
 		for _, name := range p.Profiles {
-			if !profiles[name] {
+			if !profiles[name] && !isGlobal(name) {
 				return "Policy " + p.Name + " contains invalid profile " + name
 			}
 		}

@@ -30,3 +30,14 @@ func (s *Server) Grant(realm, clientID string, roles ...string) {
 		c.roles[r] = true
 	}
 }
+
+// Scope lets roles of realm-management into the tokens of a client that has
+// not the full scope, as after an update under a policy of FAPI.
+func (s *Server) Scope(realm, clientID string, roles ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.realms[realm].byClientID(clientID)
+	for _, r := range roles {
+		c.scope[r] = true
+	}
+}

@@ -24,6 +24,9 @@ type client struct {
 	public, bearer bool
 	serviceAccount bool
 	authorization  bool
+	consent        bool
+	fullScope      bool            // every role of the service account is in its tokens
+	scope          map[string]bool // else those of these
 	method         string
 	secret         string
 	attributes     map[string]string
@@ -50,8 +53,8 @@ func hashOf(token string) hash { return sha256.Sum256([]byte(token)) }
 
 func (r *realm) add(clientID string) *client {
 	c := &client{
-		id: rand.Text(), clientID: clientID, enabled: true, method: "client-secret",
-		attributes: map[string]string{}, roles: map[string]bool{},
+		id: rand.Text(), clientID: clientID, enabled: true, method: "client-secret", fullScope: true,
+		attributes: map[string]string{}, roles: map[string]bool{}, scope: map[string]bool{},
 	}
 	r.clients[c.id] = c
 	return c
@@ -76,6 +79,8 @@ type representation struct {
 	Bearer         *bool              `json:"bearerOnly,omitempty"`
 	ServiceAccount *bool              `json:"serviceAccountsEnabled,omitempty"`
 	Authorization  *bool              `json:"authorizationServicesEnabled,omitempty"`
+	Consent        *bool              `json:"consentRequired,omitempty"`
+	FullScope      *bool              `json:"fullScopeAllowed,omitempty"`
 	Method         *string            `json:"clientAuthenticatorType,omitempty"`
 	Secret         *string            `json:"secret,omitempty"`
 	Attributes     map[string]*string `json:"attributes"`
@@ -85,7 +90,7 @@ type representation struct {
 func (c *client) representation() representation {
 	r := representation{
 		ID: c.id, ClientID: &c.clientID, Enabled: &c.enabled, Public: &c.public, Bearer: &c.bearer,
-		ServiceAccount: &c.serviceAccount, Method: &c.method, Attributes: map[string]*string{},
+		ServiceAccount: &c.serviceAccount, Consent: &c.consent, FullScope: &c.fullScope, Method: &c.method, Attributes: map[string]*string{},
 		Access: map[string]bool{"view": true, "configure": true, "manage": true},
 	}
 	if c.authorization {
@@ -119,6 +124,8 @@ func (c *client) apply(r representation) {
 	set(&c.public, r.Public)
 	set(&c.bearer, r.Bearer)
 	set(&c.serviceAccount, r.ServiceAccount)
+	set(&c.consent, r.Consent)
+	set(&c.fullScope, r.FullScope)
 	c.authorization = r.Authorization != nil && *r.Authorization
 	for name, value := range r.Attributes {
 		if value == nil || *value == "" {

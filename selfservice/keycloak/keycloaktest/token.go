@@ -45,6 +45,10 @@ func (s *Server) token(realm *realm, w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusUnauthorized, "unauthorized_client", "Client not enabled to retrieve service account")
 		return
 	}
+	if refused := s.onTokenRequest(realm, c, assertionAlgorithm(r.PostForm)); refused != nil {
+		refused.write(w)
+		return
+	}
 	jkt, problem := "", ""
 	if len(r.Header.Values("DPoP")) > 0 {
 		jkt, problem = s.proof(r, "")
