@@ -11,8 +11,9 @@ import (
 // ignores it.
 //
 // Besides these two methods a provider has [Registrar] or [Issuer], and may
-// have [Switch], [Remover], [Purger], [Maker], [Independent] and [Propagator]. Every call
-// may be repeated, and may have been carried out although it failed.
+// have [Switch], [Remover], [Purger], [Maker], [Adopter], [Independent] and
+// [Propagator]. Every call may be repeated, and may have been carried out
+// although it failed.
 //
 // Errors: one that errors.Is [ErrRefused] when the server does not accept the
 // credential that the call was made with; [ErrLimit] when there is no room for
@@ -70,6 +71,14 @@ type Purger interface {
 // algorithm, a form of the kid. Without it the new one is like the old one.
 type Maker interface {
 	Make(ctx context.Context, like Credential) (Credential, error)
+}
+
+// Adopter is a Provider that knows credentials by a name of its own: Adopted
+// returns what is given to [Rotator.Adopt] in the form that the server takes,
+// such as a key under the kid by which it is found. It asks nothing of the
+// server.
+type Adopter interface {
+	Adopted(c Credential) (Credential, error)
 }
 
 // Independent is a Provider that may do without a credential that the server

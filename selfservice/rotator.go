@@ -88,12 +88,18 @@ func (r *Rotator) unlock() { <-r.turn }
 // file the program started from. Only if the server refuses all that is stored
 // is c tried: a person may have registered it to end a lock-out. Adopt itself
 // asks nothing of the server.
-func (r *Rotator) Adopt(ctx context.Context, c Credential) error {
+func (r *Rotator) Adopt(ctx context.Context, c Credential) (err error) {
+	defer guard(&err, "the provider")
 	if err := r.check(); err != nil {
 		return err
 	}
 	if err := c.check(); err != nil {
 		return err
+	}
+	if a, ok := r.Provider.(Adopter); ok {
+		if c, err = a.Adopted(c); err != nil {
+			return err
+		}
 	}
 	if err := r.lock(ctx); err != nil {
 		return err

@@ -1,6 +1,7 @@
 package keycloak_test
 
 import (
+	"net/http"
 	"strconv"
 	"testing"
 	"time"
@@ -53,9 +54,10 @@ func TestWhatAnUpdateDoesWithASecret(t *testing.T) {
 		t, ctx := tg.t, tg.t.Context()
 		at := func(d time.Duration) string { return strconv.FormatInt(time.Now().Add(d).Unix(), 10) }
 		id, first := tg.client("app", nil)
-		require.NoError(t, tg.admin.UpdateClient(ctx, id, keycloak.Change{Secret: keys.NewSecret("x"), Attributes: map[string]string{
+		require.ErrorIs(t, tg.admin.UpdateClient(ctx, id, keycloak.Change{Secret: keys.NewSecret("x")}), keycloak.ErrConfig)
+		tg.rest(http.MethodPut, tg.path("clients", id), map[string]any{"secret": "x", "attributes": map[string]string{
 			"client.secret.rotated": first.Reveal(), "client.secret.rotated.creation.time": at(0), "client.secret.rotated.expiration.time": at(day),
-		}}))
+		}})
 		assert.True(t, tg.acceptsSecret("app", keys.NewSecret("x")), "one of any length")
 		assert.False(t, tg.acceptsSecret("app", first), "without a policy nothing lives on")
 		require.ErrorIs(t, tg.admin.CarryOver(ctx, id, keys.NewSecret("x"), first, day, time.Hour), keycloak.ErrNoOverlap)

@@ -6,8 +6,12 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"net/http"
+	"time"
 
+	"github.com/nokkel/nokkel/assertion"
+	"github.com/nokkel/nokkel/certs"
 	"github.com/nokkel/nokkel/keys"
 )
 
@@ -16,7 +20,7 @@ import (
 type StoredKey struct {
 	Certificate *x509.Certificate
 	PublicKey   *keys.PublicKey // of the certificate, or the bare one
-	KeyID       string          // what the client's assertions name it; empty: certs.KeyID of the key, or for a certificate none
+	KeyID       string          // what the client's assertions are to name it
 	PrivateKey  bool            // the server holds the private key too: it made it, or was sent it
 }
 
@@ -38,10 +42,10 @@ func (a *Admin) StoredKey(ctx context.Context, id string) (StoredKey, error) {
 }
 
 // GenerateKey has the server make an RSA key and a self-signed certificate for
-// it and store both in place of what it had; it returns them. They act at once,
-// as after [Admin.Upload]. Newer servers deprecate this, and a key that is made
-// here and uploaded has never left its owner. A key that comes with an error is
-// stored, but may not act yet.
+// it and store both in place of what it had; it returns them, under the kid by
+// which the server finds them. They act at once, which a token proves. Newer
+// servers deprecate this, and a key that is made here and uploaded has never
+// left its owner. A key that comes with an error may be stored, and act or not.
 func (a *Admin) GenerateKey(ctx context.Context, id string) (*keys.Key, error) {
 	info, err := a.Client(ctx, id)
 	if err == nil {
@@ -50,31 +54,53 @@ func (a *Admin) GenerateKey(ctx context.Context, id string) (*keys.Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	var answer certificateAnswer
-	if err := a.exchange(ctx, http.MethodPost, a.certificates(id)+"/generate", nil, &answer); err != nil {
-		return nil, err
-	}
-	stored, err := answer.storedKey()
+	var key *keys.Key
+	err = a.replaceCertificate(ctx, info, anyRSA, func() error {
+		var answer certificateAnswer
+		err := a.exchange(ctx, http.MethodPost, a.certificates(id)+"/generate", nil, &answer)
+		if err == nil {
+			key, err = answer.key()
+		}
+		return err
+	})
 	if err != nil {
-		return nil, err
+		return key, err
 	}
-	if stored.Certificate == nil {
-		return nil, refuse(ErrMalformed, "no certificate came with the key")
-	}
-	der, err := decodeArmour(answer.PrivateKey)
+	return a.proven(ctx, id, key)
+}
+
+// proven returns the key with the algorithm that the client's settings leave,
+// once a token was got with it.
+func (a *Admin) proven(ctx context.Context, id string, key *keys.Key) (*keys.Key, error) {
+	info, err := a.Client(ctx, id)
 	if err != nil {
-		return nil, err
+		return key, err
 	}
-	text := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
-	key, err := keys.Parse(text, keys.Options{KeyID: stored.KeyID, Certificates: []*x509.Certificate{stored.Certificate}})
-	if err != nil { // PKCS#1, from older servers
-		text = pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: der})
-		key, err = keys.Parse(text, keys.Options{KeyID: stored.KeyID, Certificates: []*x509.Certificate{stored.Certificate}})
+	if algorithm := info.Attributes[signingAlgorithm]; signs(anyRSA, algorithm) {
+		named, err := key.With(keys.Options{Algorithm: keys.Algorithm(algorithm)})
+		if err != nil {
+			return key, err
+		}
+		key = named
 	}
-	if err != nil {
-		return nil, err
+	tokens := a.Realm.Tokens(a.Realm.Signer(info.ClientID, key), &a.prover)
+	for range 11 { // another node may have read the keys less than 10 s ago
+		_, err = tokens.Token(ctx)
+		var refused *assertion.Error
+		if !errors.As(err, &refused) || refused.Code != "invalid_client" {
+			break
+		}
+		select {
+		case <-ctx.Done():
+			return key, ctx.Err()
+		case <-time.After(time.Second):
+		}
 	}
-	return key, a.useCertificate(ctx, info)
+	var refused *assertion.Error
+	if errors.As(err, &refused) && refused.Code != "invalid_client" {
+		err = nil // it asks for more, such as mutual TLS, or the client has no service account
+	}
+	return key, err
 }
 
 // Format is a kind of key file, as Keycloak names it.
@@ -100,7 +126,7 @@ type Keystore struct {
 }
 
 // GenerateKeystore has the server make a key and return it in a keystore,
-// which certs.ParseKey opens. The server keeps the certificate only. The rest
+// which [Keystore.Key] opens. The server keeps the certificate only. The rest
 // is as with [Admin.GenerateKey].
 func (a *Admin) GenerateKeystore(ctx context.Context, id string, k Keystore) ([]byte, error) {
 	info, err := a.Client(ctx, id)
@@ -110,11 +136,37 @@ func (a *Admin) GenerateKeystore(ctx context.Context, id string, k Keystore) ([]
 	if err != nil {
 		return nil, err
 	}
-	content, err := a.keystore(ctx, id, "/generate-and-download", k)
+	var content []byte
+	err = a.replaceCertificate(ctx, info, anyRSA, func() (err error) {
+		content, err = a.keystore(ctx, id, "/generate-and-download", k)
+		return err
+	})
+	if err != nil || k.Format == FormatBCFKS {
+		return content, err
+	}
+	key, err := k.Key(content)
+	if err == nil {
+		_, err = a.proven(ctx, id, key)
+	}
+	return content, err
+}
+
+// Key opens a keystore that the server made, not one of [FormatBCFKS], and
+// returns the key under the kid by which the server finds it. An RSA key is
+// RS256; where the client's policies want another algorithm, set that.
+func (k Keystore) Key(content []byte) (*keys.Key, error) {
+	key, err := certs.ParseKey(content, k.Alias, k.Password.Reveal())
 	if err != nil {
 		return nil, err
 	}
-	return content, a.useCertificate(ctx, info)
+	return CertificateKey(key)
+}
+
+// CertificateKey returns the key under the kid by which Keycloak finds it where
+// it holds the key's certificate or the bare public key: certs.KeyID, not the
+// RFC 7638 thumbprint that keys have by themselves.
+func CertificateKey(key *keys.Key) (*keys.Key, error) {
+	return key.With(keys.Options{KeyID: certs.KeyID(key.PublicKey())})
 }
 
 // DownloadKeystore returns what the server holds in a keystore.
@@ -151,6 +203,8 @@ func (a *Admin) certificates(id string) string {
 
 func (c certificateAnswer) storedKey() (StoredKey, error) {
 	k := StoredKey{KeyID: c.KeyID, PrivateKey: c.PrivateKey != ""}
+	var public any
+	var chain []*x509.Certificate
 	switch {
 	case c.Certificate != "":
 		der, err := decodeArmour(c.Certificate)
@@ -160,21 +214,47 @@ func (c certificateAnswer) storedKey() (StoredKey, error) {
 		if k.Certificate, err = x509.ParseCertificate(der); err != nil {
 			return StoredKey{}, refuse(ErrMalformed, "the certificate")
 		}
-		k.PublicKey, err = keys.NewPublicKey(k.Certificate.PublicKey, keys.Options{KeyID: c.KeyID, Certificates: []*x509.Certificate{k.Certificate}})
-		return k, err
+		public, chain = k.Certificate.PublicKey, []*x509.Certificate{k.Certificate}
 	case c.PublicKey != "":
 		der, err := decodeArmour(c.PublicKey)
 		if err != nil {
 			return StoredKey{}, err
 		}
-		public, err := x509.ParsePKIXPublicKey(der)
-		if err != nil {
+		if public, err = x509.ParsePKIXPublicKey(der); err != nil {
 			return StoredKey{}, refuse(ErrMalformed, "the public key")
 		}
-		k.PublicKey, err = keys.NewPublicKey(public, keys.Options{KeyID: c.KeyID})
-		return k, err
+	default:
+		return k, nil
 	}
-	return k, nil
+	key, err := keys.NewPublicKey(public, keys.Options{KeyID: k.KeyID})
+	if err == nil && k.KeyID == "" {
+		k.KeyID = certs.KeyID(key)
+	}
+	if err == nil {
+		k.PublicKey, err = keys.NewPublicKey(public, keys.Options{KeyID: k.KeyID, Certificates: chain})
+	}
+	return k, err
+}
+
+// key is the private one that the server has made.
+func (c certificateAnswer) key() (*keys.Key, error) {
+	stored, err := c.storedKey()
+	if err != nil {
+		return nil, err
+	}
+	if stored.Certificate == nil {
+		return nil, refuse(ErrMalformed, "no certificate came with the key")
+	}
+	der, err := decodeArmour(c.PrivateKey)
+	if err != nil {
+		return nil, err
+	}
+	options := keys.Options{KeyID: stored.KeyID, Certificates: []*x509.Certificate{stored.Certificate}}
+	key, err := keys.Parse(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), options)
+	if err != nil { // PKCS#1
+		key, err = keys.Parse(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: der}), options)
+	}
+	return key, err
 }
 
 // decodeArmour reads PEM, or its inside alone, which is what Keycloak stores.

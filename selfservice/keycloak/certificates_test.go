@@ -10,6 +10,7 @@ import (
 
 	"github.com/nokkel/nokkel/certs"
 	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/keycloak"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -45,28 +46,26 @@ func TestKeystoresThatTheServerMakes(t *testing.T) {
 			require.True(t, tg.acceptsKey("app", jwks))
 			content, err := tg.admin.GenerateKeystore(ctx, id, k)
 			require.NoError(t, err, format)
-			key, err := certs.ParseKey(content, "mine", "changeit-7")
+			key, err := k.Key(content)
 			require.NoError(t, err, format)
 			require.NotEmpty(t, key.Certificates(), format)
 			entries, err := certs.Parse(content, "changeit-7")
 			require.NoError(t, err, format)
 			assert.Len(t, entries, 1, "and not the realm's certificate")
 			keytool(t, content, "mine", "changeit-7")
-			key, err = key.With(keys.Options{KeyID: certs.KeyID(key.PublicKey())})
-			require.NoError(t, err)
 			assert.True(t, tg.acceptsKey("app", key), format)
 			assert.False(t, tg.acceptsKey("app", jwks), format)
 			stored, err := tg.admin.StoredKey(ctx, id)
 			require.NoError(t, err)
 			assert.False(t, stored.PrivateKey, format)
+			assert.Equal(t, key.KeyID(), stored.KeyID, format)
+			assert.Equal(t, key.KeyID(), stored.PublicKey.KeyID(), format)
 		}
 
 		require.NoError(t, tg.admin.SetKeys(ctx, id, set(jwks)))
 		key, err := tg.admin.GenerateKey(ctx, id)
 		require.NoError(t, err)
-		named, err := key.With(keys.Options{KeyID: certs.KeyID(key.PublicKey())})
-		require.NoError(t, err)
-		assert.True(t, tg.acceptsKey("app", named))
+		assert.True(t, tg.acceptsKey("app", key), "as it is returned")
 		assert.False(t, tg.acceptsKey("app", jwks))
 		content, err := tg.admin.DownloadKeystore(ctx, id, keycloak.Keystore{Format: keycloak.FormatPKCS12, Alias: "again", Password: keys.NewSecret("changeit-7")})
 		require.NoError(t, err)
@@ -102,4 +101,37 @@ func keytool(t *testing.T, content []byte, alias, password string) {
 	out, err := exec.Command(program, "-list", "-keystore", name, "-storepass", password, "-alias", alias).CombinedOutput()
 	require.NoError(t, err, string(out))
 	assert.Contains(t, string(out), "PrivateKeyEntry")
+}
+
+// TestACertificatesKeyServesFromTheFirstRequest: a file with it says nothing of
+// a kid, and the one that keys have by themselves Keycloak does not know.
+func TestACertificatesKeyServesFromTheFirstRequest(t *testing.T) {
+	each(t, func(tg *target) {
+		t, ctx := tg.t, tg.t.Context()
+		for _, how := range []string{"generated", "uploaded"} {
+			id, _ := tg.client(how, nil)
+			k := keycloak.Keystore{Format: keycloak.FormatPKCS12, Alias: "mine", Password: keys.NewSecret("changeit-7")}
+			var content []byte
+			var err error
+			if how == "generated" {
+				content, err = tg.admin.GenerateKeystore(ctx, id, k)
+			} else {
+				uploaded := certified(t, keys.ES256)
+				require.NoError(t, tg.admin.Upload(ctx, id, certificateFile(uploaded)))
+				content, err = certs.MarshalPKCS12(uploaded, "mine", "changeit-7")
+			}
+			require.NoError(t, err)
+			key, err := certs.ParseKey(content, "mine", "changeit-7")
+			require.NoError(t, err)
+			require.False(t, tg.acceptsKey(how, key), "what this is about")
+			provider := keycloak.CertificateCut{Client: &keycloak.Client{Realm: tg.realm, ClientID: how, Admin: tg.admin}}
+			r := &selfservice.Rotator{Provider: provider, Store: &selfservice.Mem{}, Timing: short()}
+			require.NoError(t, r.Adopt(ctx, selfservice.Credential{Key: key}))
+			_, err = tg.realm.Tokens(tg.realm.Signer(how, r), nil).Token(ctx)
+			require.NoError(t, err)
+			require.NoError(t, r.Rotate(ctx))
+			_, err = tg.realm.Tokens(tg.realm.Signer(how, r), nil).Token(ctx)
+			require.NoError(t, err)
+		}
+	})
 }

@@ -15,7 +15,8 @@ import (
 // instant, and a program that still signs with that one fails until it asks
 // its Rotator again. [JWKS] has no such cut.
 //
-// The keys' kid is certs.KeyID, the one that Keycloak finds them by.
+// The keys' kid is certs.KeyID, the one that Keycloak finds them by; a key that
+// is adopted under another one is served under that.
 type CertificateCut struct {
 	*Client
 	Months int // validity of new certificates; zero: 24
@@ -24,7 +25,17 @@ type CertificateCut struct {
 var (
 	_ selfservice.Registrar = CertificateCut{}
 	_ selfservice.Maker     = CertificateCut{}
+	_ selfservice.Adopter   = CertificateCut{}
 )
+
+// Adopted returns the key under the kid that Keycloak finds it by.
+func (p CertificateCut) Adopted(c selfservice.Credential) (selfservice.Credential, error) {
+	if c.Key == nil {
+		return c, nil
+	}
+	key, err := CertificateKey(c.Key)
+	return selfservice.Credential{Key: key}, err
+}
 
 // Make returns a key like the old one with a self-signed certificate of the
 // same subject, or of the client's id.
@@ -42,7 +53,7 @@ func (p CertificateCut) Make(ctx context.Context, like selfservice.Credential) (
 	if err != nil {
 		return selfservice.Credential{}, err
 	}
-	if key, err = key.With(keys.Options{KeyID: certs.KeyID(key.PublicKey())}); err != nil {
+	if key, err = CertificateKey(key); err != nil {
 		return selfservice.Credential{}, err
 	}
 	subject := pkix.Name{CommonName: p.ClientID}
@@ -56,7 +67,7 @@ func (p CertificateCut) Make(ctx context.Context, like selfservice.Credential) (
 // List returns the certificate, which Keycloak accepts beyond its own date;
 // that is when the Rotator is to have replaced it.
 func (p CertificateCut) List(ctx context.Context, as selfservice.Credential) ([]selfservice.Registration, error) {
-	a, info, err := p.manage(ctx, as)
+	a, info, err := p.manage(ctx, as, MethodSignedJWT)
 	if err != nil {
 		return nil, p.verdict(err)
 	}
@@ -68,7 +79,7 @@ func (p CertificateCut) List(ctx context.Context, as selfservice.Credential) ([]
 		return nil, p.verdict(err)
 	}
 	return []selfservice.Registration{{
-		KeyID: certs.KeyID(stored.PublicKey), Fingerprint: stored.PublicKey.Thumbprint(),
+		KeyID: stored.KeyID, Fingerprint: stored.PublicKey.Thumbprint(),
 		Created: stored.Certificate.NotBefore, Expires: stored.Certificate.NotAfter,
 	}}, nil
 }
@@ -83,9 +94,9 @@ func (p CertificateCut) Register(ctx context.Context, as, c selfservice.Credenti
 	if len(chain) == 0 {
 		return selfservice.Registration{}, refuse(ErrConfig, "a key without a certificate")
 	}
-	a, info, err := p.manage(ctx, as)
+	a, info, err := p.manage(ctx, as, MethodSignedJWT)
 	if err == nil {
-		err = a.Upload(ctx, info.ID, KeyFile{Format: FormatCertificate, Content: certs.PEM(chain[:1])})
+		err = a.storeCertificate(ctx, info, chain[0], string(key.Algorithm())) // with its method
 	}
 	return selfservice.Registration{
 		KeyID: key.KeyID(), Fingerprint: key.Thumbprint(), Created: chain[0].NotBefore, Expires: chain[0].NotAfter,

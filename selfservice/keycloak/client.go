@@ -39,6 +39,11 @@ type Client struct {
 	// DPoP needs. Before 26.4 this takes the feature dpop.
 	DPoP bool
 
+	// RestoreMethod lets a rotation set the client's method back to the
+	// provider's where somebody has changed it. False: the rotation stands still
+	// with [ErrMode].
+	RestoreMethod bool
+
 	prover dpop.Prover
 	mu     sync.Mutex
 	own    []ownAdmin // the one used last is in front
@@ -91,23 +96,50 @@ func (c *Client) admin(as selfservice.Credential) *Admin {
 	return o.admin
 }
 
-// Independent tells whether an Admin manages the client, who can end a lock-out.
+// Independent reports whether an Admin manages the client, who can end a lock-out.
 func (c *Client) Independent() bool { return c.Admin != nil }
 
-// manage returns who manages the client, and the client.
-func (c *Client) manage(ctx context.Context, as selfservice.Credential) (*Admin, *ClientInfo, error) {
+// manage returns who manages the client, and the client, if it is one that
+// authenticates in one of these ways.
+func (c *Client) manage(ctx context.Context, as selfservice.Credential, methods ...Method) (*Admin, *ClientInfo, error) {
 	a := c.admin(as)
 	info, err := a.FindClient(ctx, c.ClientID)
 	if err == nil {
-		err = info.confidential()
+		err = info.usable()
+	}
+	if err == nil && !slices.Contains(methods, info.Method) && !c.RestoreMethod {
+		err = refuse(ErrMode, "its method is "+rest.Clean(string(info.Method))+", not "+string(methods[0]))
 	}
 	return a, info, err
 }
 
+// restore sets the client's method back, if that is allowed.
+func (c *Client) restore(ctx context.Context, a *Admin, info *ClientInfo, methods ...Method) error {
+	if slices.Contains(methods, info.Method) {
+		return nil
+	}
+	err := a.update(ctx, info, Change{Method: methods[0]})
+	if err == nil {
+		info.Method = methods[0]
+	}
+	return err
+}
+
 // Verify gets a fresh token with exactly this credential. A client without a
 // service account gets none; it introspects a token that does not exist, which
-// the server answers only to a client that has proved itself.
+// the server answers only to a client that has proved itself. Where an Admin
+// manages the client, the error also says what the Admin sees of the cause: the
+// client is gone ([ErrNotFound]), disabled ([ErrDisabled]), has another method
+// ([ErrMode]), or not this key.
 func (c *Client) Verify(ctx context.Context, cred selfservice.Credential) error {
+	err := c.verify(ctx, cred)
+	if c.Admin != nil && errors.Is(err, selfservice.ErrRefused) {
+		return c.explain(ctx, cred, err)
+	}
+	return err
+}
+
+func (c *Client) verify(ctx context.Context, cred selfservice.Credential) error {
 	_, err := c.tokens(cred).Token(ctx)
 	var token *assertion.Error
 	// One and the same answer says "wrong secret" and "no service account".

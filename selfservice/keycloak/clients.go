@@ -27,6 +27,9 @@ const (
 	useJWKSString = "use.jwks.string"
 	jwksString    = "jwks.string"
 	credential    = "jwt.credential" // prefix of the certificate's
+
+	storedCertificate = credential + ".certificate" // base64 DER
+	storedPublicKey   = credential + ".public.key"
 )
 
 // The attributes that a rotation policy keeps, times in Unix seconds.

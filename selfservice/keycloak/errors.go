@@ -28,6 +28,8 @@ var (
 	ErrMode         = errors.New("the client authenticates in another way")       // than the call is for
 	ErrNoOverlap    = errors.New("the old secret would end at once")              // no rotation policy applies to the client
 	ErrLost         = errors.New("the change is not there after it was made")     // somebody else wrote at the same time
+	ErrDisabled     = errors.New("the client is disabled")
+	ErrAlgorithm    = errors.New("a client policy does not take the signing algorithm")
 	ErrLastKey      = errors.New("refusing to remove the last key")
 	ErrPublished    = errors.New("the old key is still at the JWKS URL")
 )

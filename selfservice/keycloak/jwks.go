@@ -4,12 +4,15 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
 	"slices"
+	"strings"
 
 	strict "github.com/go-jose/go-jose/v4/json" // case-sensitive, no duplicate members
 
 	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/selfservice/internal/rest"
 )
 
 // maxJWKS is what is stored for one client at most; 60 keys are no trouble.
@@ -55,12 +58,23 @@ func (a *Admin) SetKeys(ctx context.Context, id string, set keys.Set) error {
 	if err != nil {
 		return err
 	}
-	return a.storeKeys(ctx, info, document)
+	if err := a.storeKeys(ctx, info, document, Change{Method: MethodSignedJWT}); err != nil {
+		return err
+	}
+	return a.confirmKeys(ctx, id, func(stored jwks) bool {
+		return !slices.ContainsFunc(set.Keys, func(k *keys.PublicKey) bool { return len(stored.find(k.Thumbprint())) == 0 })
+	})
 }
 
 // AddKey stores one more key and keeps the others, those too that this module
-// cannot use. A key that is there already is no error.
+// cannot use. A key that is there already is no error. One with another
+// algorithm than the others is refused ([ErrAlgorithm]) where a client policy
+// wants a single signing algorithm, as FAPI's do; [Admin.SetKeys] replaces all.
 func (a *Admin) AddKey(ctx context.Context, id string, key *keys.PublicKey) error {
+	return a.addKey(ctx, id, key, Change{})
+}
+
+func (a *Admin) addKey(ctx context.Context, id string, key *keys.PublicKey, change Change) error {
 	return a.editKeys(ctx, id, func(document *jwks) (bool, error) {
 		stored := document.find(key.Thumbprint())
 		if len(stored) == 0 {
@@ -70,7 +84,7 @@ func (a *Admin) AddKey(ctx context.Context, id string, key *keys.PublicKey) erro
 			return false, refuse(ErrConfig, "the key is stored under another kid")
 		}
 		return false, nil
-	}, key.Thumbprint(), true)
+	}, key.Thumbprint(), true, change)
 }
 
 // RemoveKey removes the key of an RFC 7638 thumbprint from the stored ones,
@@ -89,13 +103,13 @@ func (a *Admin) RemoveKey(ctx context.Context, id, thumbprint string) error {
 			return false, refuse(ErrLastKey, "")
 		}
 		return true, nil
-	}, thumbprint, false)
+	}, thumbprint, false, Change{})
 }
 
 // editKeys changes the stored JWKS and looks whether the change stayed. Nothing
 // comes between reading and writing: it is the time in which a key that another
 // administrator stores is lost.
-func (a *Admin) editKeys(ctx context.Context, id string, edit func(*jwks) (bool, error), thumbprint string, present bool) error {
+func (a *Admin) editKeys(ctx context.Context, id string, edit func(*jwks) (bool, error), thumbprint string, present bool, change Change) error {
 	info, err := a.Client(ctx, id)
 	if err != nil {
 		return err
@@ -108,22 +122,35 @@ func (a *Admin) editKeys(ctx context.Context, id string, edit func(*jwks) (bool,
 	if err != nil || !changed {
 		return err
 	}
-	if err := a.storeKeys(ctx, info, document); err != nil {
+	if err := a.storeKeys(ctx, info, document, change); err != nil {
 		return err
 	}
-	if info, err = a.Client(ctx, id); err != nil {
+	return a.confirmKeys(ctx, id, func(stored jwks) bool { return (len(stored.find(thumbprint)) > 0) == present })
+}
+
+// confirmKeys looks whether the change stayed, and whether the server takes
+// what the keys sign: a policy that this module does not know may have changed
+// more than it was told.
+func (a *Admin) confirmKeys(ctx context.Context, id string, stayed func(jwks) bool) error {
+	info, err := a.Client(ctx, id)
+	if err != nil {
 		return err
 	}
-	if document, err = info.jwks(); err != nil {
+	document, err := info.jwks()
+	if err != nil {
 		return err
 	}
-	if (len(document.find(thumbprint)) > 0) != present {
+	algorithm, list := info.Attributes[signingAlgorithm], document.algorithms()
+	switch {
+	case !stayed(document):
 		return refuse(ErrLost, "another administrator wrote the client's keys")
+	case len(list) > 0 && algorithm != "" && !slices.ContainsFunc(list, func(key string) bool { return signs(key, algorithm) }):
+		return refuse(ErrAlgorithm, "the server has set "+rest.Clean(algorithm)+", with which none of the client's keys sign")
 	}
 	return nil
 }
 
-func (a *Admin) storeKeys(ctx context.Context, info *ClientInfo, document jwks) error {
+func (a *Admin) storeKeys(ctx context.Context, info *ClientInfo, document jwks, change Change) error {
 	text, err := json.Marshal(document)
 	if err != nil {
 		return err
@@ -131,17 +158,18 @@ func (a *Admin) storeKeys(ctx context.Context, info *ClientInfo, document jwks) 
 	if len(text) > maxJWKS {
 		return refuse(ErrConfig, "a JWKS over 64 KiB")
 	}
-	return a.update(ctx, info, Change{Method: MethodSignedJWT, Attributes: map[string]string{
-		useJWKSString: "true", jwksString: string(text), useJWKSURL: "false",
-	}})
+	attributes := map[string]string{useJWKSString: "true", jwksString: string(text), useJWKSURL: "false"}
+	maps.Copy(attributes, change.Attributes)
+	return a.update(ctx, info, Change{Method: change.Method, Attributes: attributes})
 }
 
 // SetJWKSURL makes a client authenticate with private_key_jwt and the keys that
-// the server fetches from there. Servers may refuse to fetch from addresses of
-// their own network.
+// the server fetches from there: an https URL, or http on loopback, without
+// userinfo and fragment ([ErrConfig]; servers store anything). Servers may
+// refuse to fetch from addresses of their own network.
 func (a *Admin) SetJWKSURL(ctx context.Context, id, address string) error {
-	if address == "" {
-		return refuse(ErrConfig, "no JWKS URL")
+	if _, ok := rest.SafeURL(address); !ok || strings.Contains(address, "#") {
+		return refuse(ErrConfig, "the JWKS URL, which is to be https")
 	}
 	return a.UpdateClient(ctx, id, Change{Method: MethodSignedJWT, Attributes: map[string]string{
 		useJWKSURL: "true", jwksURL: address, useJWKSString: "false",
@@ -161,9 +189,18 @@ type jwks struct {
 	Keys []json.RawMessage `json:"keys"`
 }
 
+// jwks returns the stored JWKS. It is empty where somebody has cleared the keys
+// of a client that signs: there new ones may go.
 func (c *ClientInfo) jwks() (jwks, error) {
-	if !c.storesJWKS() {
+	switch {
+	case c.Attributes[useJWKSURL] == "true":
+		return jwks{}, refuse(ErrMode, "its keys are at a URL")
+	case c.Attributes[useJWKSString] != "true" && (c.Attributes[storedCertificate] != "" || c.Attributes[storedPublicKey] != ""):
+		return jwks{}, refuse(ErrMode, "it has a certificate or a public key, and no JWKS")
+	case c.Attributes[useJWKSString] != "true" && c.Method != MethodSignedJWT:
 		return jwks{}, refuse(ErrMode, "it has no JWKS stored")
+	case c.Attributes[useJWKSString] != "true" || c.Attributes[jwksString] == "":
+		return jwks{}, nil
 	}
 	var document struct{ Keys *[]json.RawMessage }
 	text := []byte(c.Attributes[jwksString])

@@ -2,6 +2,7 @@ package keycloak
 
 import (
 	"context"
+	"errors"
 
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
@@ -9,8 +10,16 @@ import (
 
 // JWKS rotates the key of a client whose public keys are stored at Keycloak as
 // a JWKS, where old and new lie side by side. [Admin.SetKeys] brings a client
-// there.
-type JWKS struct{ *Client }
+// there. Keys that somebody has cleared are made anew where an Admin manages
+// the client.
+type JWKS struct {
+	*Client
+
+	// Cut allows a rotation to another algorithm where a client policy, as
+	// FAPI's, lets the client have one only: the old key ends in the instant in
+	// which the new one is stored. False: [ErrAlgorithm], and nothing changes.
+	Cut bool
+}
 
 var (
 	_ selfservice.Registrar = JWKS{}
@@ -19,7 +28,7 @@ var (
 
 // List returns the stored keys.
 func (p JWKS) List(ctx context.Context, as selfservice.Credential) ([]selfservice.Registration, error) {
-	_, info, err := p.manage(ctx, as)
+	_, info, err := p.manage(ctx, as, MethodSignedJWT)
 	if err != nil {
 		return nil, p.verdict(err)
 	}
@@ -41,16 +50,41 @@ func (p JWKS) Register(ctx context.Context, as, c selfservice.Credential) (selfs
 	if err != nil {
 		return selfservice.Registration{}, err
 	}
-	a, info, err := p.manage(ctx, as)
+	a, info, err := p.manage(ctx, as, MethodSignedJWT)
 	if err == nil {
-		err = a.AddKey(ctx, info.ID, key.PublicKey())
+		err = p.restore(ctx, a, info, MethodSignedJWT)
+	}
+	if err == nil {
+		err = p.add(ctx, a, info, as, key)
 	}
 	return selfservice.Registration{KeyID: key.KeyID(), Fingerprint: key.Thumbprint()}, p.verdict(err)
 }
 
+func (p JWKS) add(ctx context.Context, a *Admin, info *ClientInfo, as selfservice.Credential, key *keys.Key) error {
+	err := a.AddKey(ctx, info.ID, key.PublicKey())
+	if p.Cut && errors.Is(err, ErrAlgorithm) {
+		return a.addKey(ctx, info.ID, key.PublicKey(), Change{Attributes: map[string]string{signingAlgorithm: string(key.Algorithm())}})
+	}
+	if err != nil {
+		return err
+	}
+	before, err := info.jwks()
+	if err != nil || as.Key == nil || len(before.find(as.Key.Thumbprint())) == 0 {
+		return err // there was none to harm
+	}
+	// A node may not know the new key yet, but if the old one is refused with
+	// it, then it is the update that did it.
+	if err = p.Verify(ctx, selfservice.Credential{Key: key}); errors.Is(err, selfservice.ErrRefused) {
+		if err = p.Verify(ctx, as); errors.Is(err, selfservice.ErrRefused) {
+			return errors.Join(refuse(ErrLost, "the client's keys are refused since a new one was added, which is taken back"), err, a.RemoveKey(ctx, info.ID, key.Thumbprint()))
+		}
+	}
+	return nil // whether the new one works, the Rotator finds out
+}
+
 // Remove takes a key out of the stored ones. It is refused at once.
 func (p JWKS) Remove(ctx context.Context, as selfservice.Credential, r selfservice.Registration) error {
-	a, info, err := p.manage(ctx, as)
+	a, info, err := p.manage(ctx, as, MethodSignedJWT)
 	if err == nil {
 		err = a.RemoveKey(ctx, info.ID, r.Fingerprint)
 	}

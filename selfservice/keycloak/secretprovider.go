@@ -21,6 +21,9 @@ import (
 // could not ask again. [OwnSecret] can do it.
 type Secret struct{ *Client }
 
+// secretMethods are the ways to authenticate with a secret.
+func secretMethods() []Method { return []Method{MethodSecret, MethodSecretJWT} }
+
 var (
 	_ selfservice.Issuer  = Secret{}
 	_ selfservice.Remover = Secret{}
@@ -28,7 +31,7 @@ var (
 
 // List returns the main secret and, where there is one, the rotated one.
 func (p Secret) List(ctx context.Context, as selfservice.Credential) ([]selfservice.Registration, error) {
-	a, info, err := p.manage(ctx, as)
+	a, info, err := p.manage(ctx, as, secretMethods()...)
 	if err != nil {
 		return nil, p.verdict(err)
 	}
@@ -70,8 +73,11 @@ func (p Secret) Issue(ctx context.Context, as selfservice.Credential, before []s
 }
 
 func (p Secret) issue(ctx context.Context, as selfservice.Credential, before []selfservice.Registration) (keys.Secret, *ClientInfo, error) {
-	a, info, err := p.manage(ctx, as)
+	a, info, err := p.manage(ctx, as, secretMethods()...)
 	if err != nil {
+		return keys.Secret{}, nil, err
+	}
+	if err := p.restore(ctx, a, info, secretMethods()...); err != nil {
 		return keys.Secret{}, nil, err
 	}
 	main, err := a.ClientSecret(ctx, info.ID)
@@ -101,10 +107,13 @@ func (p Secret) issue(ctx context.Context, as selfservice.Credential, before []s
 	return next, info, err
 }
 
+// inVault tells a reference to a vault from a secret.
+func inVault(secret keys.Secret) bool { return strings.HasPrefix(secret.Reveal(), "${vault.") }
+
 // notInVault refuses to replace a reference to a vault (from 26.6 on) by a
 // secret.
 func notInVault(main keys.Secret) error {
-	if strings.HasPrefix(main.Reveal(), "${vault.") {
+	if inVault(main) {
 		return refuse(ErrMode, "its secret is kept in a vault, and a new one would replace the reference")
 	}
 	return nil
@@ -112,7 +121,7 @@ func notInVault(main keys.Secret) error {
 
 // Remove ends the secret before the main one, if it is this one.
 func (p Secret) Remove(ctx context.Context, as selfservice.Credential, r selfservice.Registration) error {
-	a, info, err := p.manage(ctx, as)
+	a, info, err := p.manage(ctx, as, secretMethods()...)
 	if err != nil {
 		return p.verdict(err)
 	}
@@ -166,8 +175,11 @@ func (p OwnSecret) Register(ctx context.Context, as, c selfservice.Credential) (
 	if err != nil {
 		return selfservice.Registration{}, err
 	}
-	a, info, err := p.manage(ctx, as)
+	a, info, err := p.manage(ctx, as, secretMethods()...)
 	if err != nil {
+		return selfservice.Registration{}, p.verdict(err)
+	}
+	if err := p.restore(ctx, a, info, secretMethods()...); err != nil {
 		return selfservice.Registration{}, p.verdict(err)
 	}
 	if err := p.replace(ctx, a, info, as.Secret, next); err != nil {

@@ -1,10 +1,13 @@
 package keycloak
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/nokkel/nokkel/keys"
 )
@@ -23,20 +26,34 @@ type Change struct {
 	// ServiceAccount lets the client get tokens of its own
 	// (client_credentials, RFC 6749 §4.4).
 	ServiceAccount bool
+
+	algorithm string // what the client's one key signs with, if its attributes do not tell
 }
 
 // UpdateClient changes parts of a client. A method or a secret for one that is
 // public or bearer-only is refused ([ErrMode]), unless the change also makes
-// it confidential. Keys take effect at once: every
-// update drops what the server's nodes have cached of the client's keys, and
-// an empty Change does only that.
+// it confidential; so is a secret of less than 32 characters that is not a
+// reference to a vault ([ErrConfig]).
+// Keys take effect at once: every update drops what the server's nodes have
+// cached of the client's keys, and an empty Change does only that.
+//
+// A client policy acts in every update. What of FAPI's profiles would replace
+// the client's method and algorithms is sent along as it is; what they demand
+// besides (bound tokens, PKCE, consent, no full scope) the server turns on.
+// Where a policy wants one signing algorithm named, it becomes that of the
+// client's keys; if those have several, or are at a URL, the update is refused
+// and nothing changes ([ErrAlgorithm]).
 //
 // Under a rotation policy an update also starts the clock of a secret that has
 // no expiry yet, and replaces one that has expired by a new one of the server's
 // choice, whatever the update says; read it afterwards.
 func (a *Admin) UpdateClient(ctx context.Context, id string, change Change) error {
-	if isMask(change.Secret.Reveal()) || slices.ContainsFunc(slices.Collect(maps.Values(change.Attributes)), isMask) {
+	secret := change.Secret.Reveal()
+	switch {
+	case isMask(secret), slices.ContainsFunc(slices.Collect(maps.Values(change.Attributes)), isMask):
 		return refuse(ErrMasked, "the mask is not a secret")
+	case secret != "" && len(secret) < minSecret && !inVault(change.Secret):
+		return refuse(ErrConfig, "a secret of less than 32 characters")
 	}
 	info, err := a.Client(ctx, id)
 	if err != nil {
@@ -45,34 +62,96 @@ func (a *Admin) UpdateClient(ctx context.Context, id string, change Change) erro
 	return a.update(ctx, info, change)
 }
 
+// update sends what change names, and what the server would otherwise change
+// by itself. The first signing algorithm that it takes becomes the client's.
 func (a *Admin) update(ctx context.Context, info *ClientInfo, change Change) error {
 	if !change.Confidential && (change.Method != "" || !change.Secret.IsZero() || change.ServiceAccount) {
 		if err := info.confidential(); err != nil {
 			return err // the server would store it, and go on asking for nothing
 		}
 	}
-	// Without attributes the rotation executor fails where it has a time to
-	// write (500). What is not sent stays, but for the authorization services,
-	// which that switches off, and before 26.1 the service account, whose user
-	// it deletes with all its roles.
-	body := map[string]any{"attributes": maps.Clone(change.Attributes)}
-	if change.Attributes == nil {
-		body["attributes"] = map[string]string{}
+	body, attributes := info.body(change), info.attributes(change)
+	body["attributes"] = attributes
+	candidates := info.candidates(change)
+	var err error
+	for i, algorithm := range candidates {
+		if attributes[signingAlgorithm] = algorithm; algorithm == leaveAlgorithm {
+			delete(attributes, signingAlgorithm)
+		}
+		err = a.exchange(ctx, http.MethodPut, a.realm("clients", info.ID), body, nil)
+		if i == len(candidates)-1 || !refusesAlgorithm(err) {
+			break
+		}
 	}
-	if info.AuthorizationServices {
+	var refused *Error
+	if refusesAlgorithm(err) && errors.As(err, &refused) {
+		refused.Rule, refused.Detail = ErrAlgorithm, "nothing was changed"
+	}
+	return err
+}
+
+// body says without attributes what is to change, and what the server changes
+// when it is not sent: it switches authorization services off, and before 26.1
+// the service account, whose user it deletes with all its roles. Policies of
+// FAPI replace a method that is not sent.
+func (c *ClientInfo) body(change Change) map[string]any {
+	body := map[string]any{}
+	if c.AuthorizationServices {
 		body["authorizationServicesEnabled"] = true
 	}
-	if info.ServiceAccount || change.ServiceAccount {
+	if c.ServiceAccount || change.ServiceAccount {
 		body["serviceAccountsEnabled"] = true
 	}
 	if change.Confidential {
 		body["publicClient"], body["bearerOnly"] = false, false
 	}
-	if change.Method != "" {
-		body["clientAuthenticatorType"] = change.Method
+	if method := cmp.Or(change.Method, c.Method); method != "" {
+		body["clientAuthenticatorType"] = method
 	}
 	if !change.Secret.IsZero() {
 		body["secret"] = change.Secret.Reveal()
 	}
-	return a.exchange(ctx, http.MethodPut, a.realm("clients", info.ID), body, nil)
+	return body
+}
+
+// attributes returns those that change names and the client's algorithms;
+// never nil: without attributes the rotation executor fails where it has a time
+// to write (500).
+func (c *ClientInfo) attributes(change Change) map[string]string {
+	attributes := map[string]string{}
+	for _, name := range algorithmAttributes() {
+		if c.Attributes[name] != "" {
+			attributes[name] = c.Attributes[name]
+		}
+	}
+	maps.Copy(attributes, change.Attributes)
+	return attributes
+}
+
+// candidates are the signing algorithms to try, in this order.
+func (c *ClientInfo) candidates(change Change) []string {
+	if named, ok := change.Attributes[signingAlgorithm]; ok {
+		return []string{named}
+	}
+	current := c.Attributes[signingAlgorithm]
+	if cmp.Or(change.Method, c.Method) != MethodSignedJWT {
+		return signingAlgorithms(current, nil)
+	}
+	after := map[string]string{}
+	maps.Copy(after, c.Attributes)
+	maps.Copy(after, change.Attributes)
+	switch {
+	case change.algorithm != "":
+		return signingAlgorithms(current, []string{change.algorithm})
+	case after[useJWKSURL] == "true":
+		return []string{current} // its keys are not known here
+	}
+	return signingAlgorithms(current, keyAlgorithms(after))
+}
+
+// refusesAlgorithm tells the answer of a policy that does not take the signing
+// algorithm, and has changed nothing.
+func refusesAlgorithm(err error) bool {
+	var refused *Error
+	return errors.As(err, &refused) && refused.Status == http.StatusBadRequest && strings.Contains(refused.Description, "signature algorithm")
 }

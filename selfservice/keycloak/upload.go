@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/pem"
 	"errors"
 	"mime/multipart"
@@ -26,9 +27,9 @@ type KeyFile struct {
 }
 
 // Upload stores a key for the client in place of what it had and makes it act
-// at once: the file is checked here, sent, and the client switched to it (an
-// upload alone leaves the switches and the server's cache of keys as they
-// were). There is no overlap. A client that is to be rotated has a JWKS
+// at once: the file is checked here, sent, and the client switched to it (the
+// server's own upload leaves the switches and its cache of keys as they were,
+// so a certificate goes by an update instead). There is no overlap. A client that is to be rotated has a JWKS
 // instead, see [Admin.SetKeys].
 //
 // What assertions must name the key: for a certificate nothing or certs.KeyID,
@@ -49,36 +50,82 @@ func (a *Admin) Upload(ctx context.Context, id string, f KeyFile) error {
 	if err != nil {
 		return err
 	}
+	algorithm := anyRSA // of a keystore that cannot be opened here
+	if len(public) > 0 {
+		algorithm = algorithmOf(public[0].Public())
+	}
+	if f.Format == FormatCertificate {
+		return a.storeCertificate(ctx, info, public[0].Certificates()[0], algorithm)
+	}
 	body, contentType, err := f.multipart()
 	if err != nil {
 		return err
 	}
-	upload := request{method: http.MethodPost, path: a.certificates(id) + "/upload-certificate", body: body, contentType: contentType}
-	_, err = a.call(ctx, upload)
+	return a.replaceCertificate(ctx, info, algorithm, func() error {
+		_, err := a.call(ctx, request{method: http.MethodPost, path: a.certificates(id) + "/upload-certificate", body: body, contentType: contentType})
+		return err
+	})
+}
+
+// storeCertificate makes a certificate act in one update, which the server
+// carries out whole or not at all.
+func (a *Admin) storeCertificate(ctx context.Context, info *ClientInfo, certificate *x509.Certificate, algorithm string) error {
+	change := acting(algorithm)
+	for _, name := range storedKeyAttributes() {
+		change.Attributes[name] = ""
+	}
+	change.Attributes[storedCertificate] = base64.StdEncoding.EncodeToString(certificate.Raw)
+	return a.update(ctx, info, change)
+}
+
+// replaceCertificate has the server replace the certificate or public key by
+// a call of its own and makes the new one act. That takes several steps: what
+// would refuse the last of them is asked first, and what fails is taken back.
+// Until the last update the server's cache has the old key.
+func (a *Admin) replaceCertificate(ctx context.Context, info *ClientInfo, algorithm string, replace func() error) error {
+	if err := a.update(ctx, info, Change{}); err != nil {
+		return err
+	}
+	err := replace()
 	var refused *Error
-	const certificate = credential + ".certificate"
-	stored := info.Attributes[certificate]
-	if f.Format == FormatPublicKey && stored != "" && errors.As(err, &refused) && refused.Status == http.StatusInternalServerError {
-		// Servers before 26.1 fail where a certificate is stored. Until the
-		// last update the cache has the old key.
-		if err := a.update(ctx, info, Change{Attributes: map[string]string{certificate: ""}}); err != nil {
+	if info.Attributes[storedCertificate] != "" && errors.As(err, &refused) && refused.Status == http.StatusInternalServerError {
+		// Servers before 26.1 take no public key where a certificate is stored.
+		if err := a.update(ctx, info, Change{Attributes: map[string]string{storedCertificate: ""}}); err != nil {
 			return err
 		}
-		if _, err = a.call(ctx, upload); err != nil { // an EC key, which they fail at too
-			return errors.Join(err, a.update(ctx, info, Change{Attributes: map[string]string{certificate: stored}}))
+		if err = replace(); err != nil { // an EC key, which they fail at too
+			return errors.Join(err, a.takeBack(ctx, info))
 		}
 	}
 	if err != nil {
 		return err
 	}
-	return a.useCertificate(ctx, info)
+	if err := a.update(ctx, info, acting(algorithm)); err != nil {
+		return errors.Join(err, a.takeBack(ctx, info))
+	}
+	return nil
 }
 
-// useCertificate makes the certificate or public key act that is stored.
-func (a *Admin) useCertificate(ctx context.Context, info *ClientInfo) error {
-	return a.update(ctx, info, Change{Method: MethodSignedJWT, Attributes: map[string]string{
+// acting makes the certificate or public key act that is stored.
+func acting(algorithm string) Change {
+	return Change{Method: MethodSignedJWT, algorithm: algorithm, Attributes: map[string]string{
 		useJWKSURL: "false", useJWKSString: "false", jwksString: "",
-	}})
+	}}
+}
+
+// takeBack stores what the client's keys were; of a private key that the
+// server had made it knows the public part.
+func (a *Admin) takeBack(ctx context.Context, info *ClientInfo) error {
+	before := map[string]string{}
+	for _, name := range append(storedKeyAttributes(), useJWKSURL, useJWKSString, jwksString) {
+		before[name] = info.Attributes[name]
+	}
+	return a.update(ctx, info, Change{Attributes: before})
+}
+
+// storedKeyAttributes are what the server keeps of a key that is in no JWKS.
+func storedKeyAttributes() []string {
+	return []string{storedCertificate, storedPublicKey, credential + ".private.key", credential + ".kid"}
 }
 
 // public checks the file and reduces it to what is to be sent: of a keystore
@@ -99,8 +146,7 @@ func (f KeyFile) public() (KeyFile, []*keys.PublicKey, error) {
 		return f, nil, err
 	}
 	if f.Format.archive() {
-		f, err = f.archived()
-		return f, nil, err
+		return f.archived()
 	}
 	var public []*keys.PublicKey
 	for _, e := range entries {
@@ -131,16 +177,20 @@ func (f KeyFile) public() (KeyFile, []*keys.PublicKey, error) {
 
 // archived opens a keystore and, unless it may be sent as it is, takes the
 // certificate out of it.
-func (f KeyFile) archived() (KeyFile, error) {
+func (f KeyFile) archived() (KeyFile, []*keys.PublicKey, error) {
 	key, err := certs.ParseKey(f.Content, f.Alias, f.Password.Reveal())
-	if err != nil || f.Private {
-		return f, err
+	if err != nil {
+		return f, nil, err
+	}
+	public := []*keys.PublicKey{key.PublicKey()}
+	if f.Private {
+		return f, public, nil
 	}
 	chain := key.Certificates()
 	if len(chain) == 0 {
-		return f, refuse(ErrConfig, "the entry has no certificate")
+		return f, nil, refuse(ErrConfig, "the entry has no certificate")
 	}
-	return KeyFile{Format: FormatCertificate, Content: certs.PEM(chain[:1])}, nil
+	return KeyFile{Format: FormatCertificate, Content: certs.PEM(chain[:1])}, public, nil
 }
 
 func (f KeyFile) multipart() ([]byte, string, error) {

@@ -36,11 +36,27 @@ func (p JWKSURL) List(context.Context, selfservice.Credential) ([]selfservice.Re
 	return nil, nil
 }
 
-// Register waits for the key to be published; nothing at Keycloak changes.
+// Register waits for the key to be published; at Keycloak nothing changes but
+// the client's signing algorithm, which is unset where it is that of the old
+// key alone.
 func (p JWKSURL) Register(ctx context.Context, as, c selfservice.Credential) (selfservice.Registration, error) {
-	url, _, err := p.url(ctx, as)
+	key, err := c.SigningKey(ctx)
+	if err != nil {
+		return selfservice.Registration{}, err
+	}
+	url, info, err := p.url(ctx, as)
+	if err == nil {
+		err = p.restore(ctx, p.admin(as), info, MethodSignedJWT)
+	}
 	if err != nil {
 		return selfservice.Registration{}, p.verdict(err)
+	}
+	if current := info.Attributes[signingAlgorithm]; current != "" && current != string(key.Algorithm()) {
+		// Both are to be accepted until the old one is published no more.
+		err := p.admin(as).update(ctx, info, Change{Attributes: map[string]string{signingAlgorithm: anyAlgorithm}})
+		if err != nil {
+			return selfservice.Registration{}, p.verdict(err)
+		}
 	}
 	return url.Register(ctx, as, c)
 }
@@ -71,11 +87,15 @@ func (p JWKSURL) Remove(ctx context.Context, as selfservice.Credential, r selfse
 			return &Error{Rule: ErrPublished, Wait: refetch}
 		}
 	}
-	return p.verdict(p.admin(as).UpdateClient(ctx, info.ID, Change{}))
+	change := Change{}
+	if as.Key != nil {
+		change.algorithm = string(as.Key.Algorithm()) // should a policy want one named
+	}
+	return p.verdict(p.admin(as).update(ctx, info, change))
 }
 
 func (p JWKSURL) url(ctx context.Context, as selfservice.Credential) (*jwksurl.Provider, *ClientInfo, error) {
-	_, info, err := p.manage(ctx, as)
+	_, info, err := p.manage(ctx, as, MethodSignedJWT)
 	if err != nil {
 		return nil, nil, err
 	}
