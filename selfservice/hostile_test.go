@@ -154,8 +154,10 @@ func TestStormOfRefusalsReachesTheServerAtABoundedRate(t *testing.T) {
 				time.Sleep(time.Minute)
 				before := s.count("verify")
 				for range 1000 { // in 100 seconds
-					_, err := r.SecretRefused(ctx, first.Secret)
-					require.NoError(t, err)
+					go func() {
+						_, err := r.SecretRefused(ctx, first.Secret)
+						assert.NoError(t, err)
+					}()
 					time.Sleep(100 * time.Millisecond)
 				}
 				assert.Less(t, s.count("verify")-before, 30)

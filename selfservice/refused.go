@@ -32,15 +32,16 @@ func (r *Rotator) SecretRefused(ctx context.Context, secret keys.Secret) (keys.S
 // instead returns another credential than the one that was refused: the
 // active one if that has changed meanwhile, else the pending one, else an old
 // one. It does not wait for a step that is under way: that one may be what
-// made the server refuse. While the store is down, what it held when it was
-// last read has to do.
+// made the server refuse. While the store is down or slow, what it held when it
+// was last read has to do.
 func (r *Rotator) instead(ctx context.Context, refused Credential) (Credential, error) {
 	r.start()
-	s, err := r.first(ctx)
+	if r.current.Load() != nil {
+		r.glance(ctx)
+	}
+	s, err := r.serving(ctx)
 	if err != nil {
-		if s = r.current.Load(); s == nil {
-			return Credential{}, err
-		}
+		return Credential{}, err
 	}
 	if refused.Fingerprint() == s.Active.Credential.Fingerprint() {
 		r.report(refused)

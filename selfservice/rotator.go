@@ -44,6 +44,7 @@ type Rotator struct {
 
 	record atomic.Pointer[record] // what became of the steps
 
+	glances  glances
 	switches atomic.Int64 // made by this process
 	damaged  atomic.Int64 // files that have been told of
 

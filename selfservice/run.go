@@ -108,11 +108,28 @@ func (r *Rotator) Rotate(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if r.current.Load().Rotations > before.Rotations {
+		s := r.current.Load()
+		if s.Rotations > before.Rotations {
 			r.poke()
 			return nil
 		}
-		r.rest(ctx, at)
+		if s.Claim.heldByOther(r.owner, time.Now(), r.Timing.lease()) {
+			r.join(ctx, at)
+		} else {
+			r.rest(ctx, at)
+		}
+	}
+}
+
+// join waits until at, or until the replica that is at work has moved on. It
+// reads the store often at first: most rotations take less than a second.
+func (r *Rotator) join(ctx context.Context, at time.Time) {
+	seen := r.version()
+	for pause := 50 * time.Millisecond; r.version() == seen && time.Now().Before(at); pause = min(2*pause, time.Second, r.Timing.reread()) {
+		if sleep(ctx, min(pause, time.Until(at))) != nil {
+			return
+		}
+		r.peek(ctx)
 	}
 }
 
