@@ -1,6 +1,7 @@
 package selfservice
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -30,6 +31,12 @@ type Rotator struct {
 	// New makes the next credential; nil: the provider's [Maker], or else one
 	// like the old one (same algorithm and size; a secret of 256 random bits).
 	New func(ctx context.Context, like Credential) (Credential, error)
+
+	// Owner names this replica, for those that die and start again: a process
+	// goes on at once with what the one before it under that name was at,
+	// instead of waiting out its lease. No two that run at the same time may
+	// share it. Empty: a random one.
+	Owner string
 
 	// OnEvent is told of every step, and may be nil. It is called in the middle
 	// of the step, by any goroutine: it returns soon, and calls none of Adopt,
@@ -62,7 +69,7 @@ type Rotator struct {
 
 func (r *Rotator) start() {
 	r.once.Do(func() {
-		r.owner = rand.Text()
+		r.owner = cmp.Or(r.Owner, rand.Text())
 		r.turn = make(chan struct{}, 1)
 		r.wake = make(chan struct{}, 1)
 	})

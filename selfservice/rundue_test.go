@@ -1,0 +1,94 @@
+package selfservice_test
+
+import (
+	"errors"
+	"runtime"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/internal/model"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// cron is a process of a program that is run from cron.
+func cron(r *selfservice.Rotator) *selfservice.Rotator {
+	return &selfservice.Rotator{Provider: r.Provider, Store: r.Store, Timing: r.Timing, Owner: r.Owner}
+}
+
+func TestRunDueMakesAllThatIsDue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &model.Server{Propagation: 40 * time.Second}
+		r, first := adopted(t, server, server.Full(nil))
+		r.Timing = selfservice.Timing{MaxAge: 10 * day}
+		next, err := cron(r).RunDue(t.Context())
+		require.NoError(t, err)
+		assert.WithinDuration(t, time.Now().Add(day), next, 0, "the daily look")
+		time.Sleep(10 * day)
+		start := time.Now()
+		next, err = cron(r).RunDue(t.Context())
+		require.NoError(t, err)
+		assert.NotEqual(t, first.Fingerprint(), active(t, r))
+		assert.Less(t, time.Since(start), 3*time.Minute, "the propagation is waited for")
+		assert.WithinDuration(t, time.Now().Add(time.Hour), next, time.Minute, "the end of the overlap")
+		time.Sleep(time.Until(next))
+		_, err = cron(r).RunDue(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, 1, server.Count())
+	})
+}
+
+// A process that failed leaves nothing that the next one has to wait for.
+func TestRunDueGoesOnAtOnceAfterAnError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server, down := &model.Server{}, errors.New("503")
+		r, first := adopted(t, server, server.Registrar(nil))
+		r.Timing.MaxAge = 10 * day
+		time.Sleep(11 * day)
+		for _, point := range []string{"register", "verify"} {
+			failing := cron(r)
+			failing.Provider = server.Registrar(fails(&spy{}, map[string]error{point: down}))
+			_, err := failing.RunDue(t.Context())
+			require.ErrorIs(t, err, down)
+		}
+		start := time.Now()
+		_, err := cron(r).RunDue(t.Context())
+		require.NoError(t, err)
+		assert.NotEqual(t, first.Fingerprint(), active(t, r))
+		assert.Less(t, time.Since(start), 5*time.Second)
+		assert.Equal(t, 1, server.Registered())
+	})
+}
+
+// Nor does one that was killed, if it runs under a name.
+func TestOwnerGoesOnAtOnceAfterAKill(t *testing.T) {
+	for owner, least := range map[string]time.Duration{"": time.Minute, "cron at host 1": 0} {
+		t.Run(owner, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				server := &model.Server{}
+				r, first := adopted(t, server, server.Registrar(nil))
+				r.Owner = owner
+				killed, dead := cron(r), make(chan struct{})
+				killed.Provider = server.Registrar(func(point string, call func() error) error {
+					if point == "register" {
+						runtime.Goexit()
+					}
+					return call()
+				})
+				go func() {
+					defer close(dead)
+					_ = killed.Rotate(t.Context())
+				}()
+				<-dead
+				start := time.Now()
+				require.NoError(t, cron(r).Rotate(t.Context()))
+				assert.NotEqual(t, first.Fingerprint(), active(t, r))
+				assert.GreaterOrEqual(t, time.Since(start), least)
+				assert.Less(t, time.Since(start), least+2*time.Minute)
+				assert.Equal(t, 1, server.Registered())
+			})
+		})
+	}
+}
