@@ -108,7 +108,7 @@ func (c *Client) manage(ctx context.Context, as selfservice.Credential, methods 
 		err = info.usable()
 	}
 	if err == nil && !slices.Contains(methods, info.Method) && !c.RestoreMethod {
-		err = refuse(ErrMode, "its method is "+rest.Clean(string(info.Method))+", not "+string(methods[0]))
+		err = refuse(ErrMode, "its method is "+redact.Line(string(info.Method), redact.MaxText)+", not "+string(methods[0]))
 	}
 	return a, info, err
 }

@@ -7,8 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/nokkel/nokkel/internal/redact"
 	"github.com/nokkel/nokkel/selfservice"
-	"github.com/nokkel/nokkel/selfservice/internal/rest"
 )
 
 // usable refuses clients that nobody gets a token as.
@@ -54,7 +54,7 @@ func (c *ClientInfo) refuses(cred selfservice.Credential, itsOwnWay bool) error 
 	case itsOwnWay:
 		return nil
 	case !slices.Contains(methods, c.Method):
-		return refuse(ErrMode, "its method is "+rest.Clean(string(c.Method)))
+		return refuse(ErrMode, "its method is "+redact.Line(string(c.Method), redact.MaxText))
 	case cred.Key == nil && !end.IsZero() && time.Now().After(end):
 		return refuse(ErrNotFound, "its secret has expired")
 	case cred.Key == nil:
@@ -66,7 +66,7 @@ func (c *ClientInfo) refuses(cred selfservice.Credential, itsOwnWay bool) error 
 func (c *ClientInfo) refusesKey(cred selfservice.Credential) error {
 	algorithm := string(cred.Key.Algorithm())
 	if want := c.Attributes[signingAlgorithm]; want != "" && want != algorithm {
-		return refuse(ErrAlgorithm, "it takes "+rest.Clean(want)+", and the key signs with "+algorithm)
+		return refuse(ErrAlgorithm, "it takes "+redact.Line(want, redact.MaxText)+", and the key signs with "+algorithm)
 	}
 	document, err := c.jwks()
 	switch {

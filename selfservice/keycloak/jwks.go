@@ -11,6 +11,7 @@ import (
 
 	strict "github.com/go-jose/go-jose/v4/json" // case-sensitive, no duplicate members
 
+	"github.com/nokkel/nokkel/internal/redact"
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice/internal/rest"
 )
@@ -145,7 +146,7 @@ func (a *Admin) confirmKeys(ctx context.Context, id string, stayed func(jwks) bo
 	case !stayed(document):
 		return refuse(ErrLost, "another administrator wrote the client's keys")
 	case len(list) > 0 && algorithm != "" && !slices.ContainsFunc(list, func(key string) bool { return signs(key, algorithm) }):
-		return refuse(ErrAlgorithm, "the server has set "+rest.Clean(algorithm)+", with which none of the client's keys sign")
+		return refuse(ErrAlgorithm, "the server has set "+redact.Line(algorithm, redact.MaxText)+", with which none of the client's keys sign")
 	}
 	return nil
 }
