@@ -161,3 +161,46 @@ func TestSecretsThatAreNotShown(t *testing.T) {
 		})
 	})
 }
+
+// TestReadsThatAreBehind: what is listed may come from a server that has not
+// learned of the last change, also after a reply was lost.
+func TestReadsThatAreBehind(t *testing.T) {
+	secret := selfservice.Credential{Secret: keys.NewSecret("the-first-secret-of-the-app-1234")}
+	key := newKey(t)
+	for n := range 4 {
+		synctest.Test(t, func(t *testing.T) {
+			f := newFaulty(t)
+			f.server.Nodes, f.server.Lag, f.server.Doubts.StaleReads = 3, 20*time.Second, true
+			f.server.Doubts.NoRepeat = n%2 == 1
+			web, own := f.server.AddApp(oktatest.App{Secret: secret.Secret}), f.server.AddApp(serviceApp(key))
+			org := okta.Org{URL: fakeURL}
+			org.Base = f.lose(1, http.MethodPost, "/api/v1/apps/"+web+"/credentials/secrets")
+			bySecret := okta.Secrets{Client: &okta.Client{Org: org, AppID: web, Admin: modes()[0].admin(f, org)}}
+			org.Base = f.lose(1, http.MethodPost, "/api/v1/apps/"+own+"/credentials/jwks")
+			byKey := okta.JWKS{Client: &okta.Client{Org: org, AppID: own}}
+			for range n { // another node's turn
+				bySecret.Verify(t.Context(), secret)
+			}
+			for id, c := range map[string]struct {
+				first    selfservice.Credential
+				provider selfservice.Provider
+			}{web: {secret, bySecret}, own: {credential(key), byKey}} {
+				r := &selfservice.Rotator{Provider: c.provider, Store: &selfservice.Mem{}}
+				require.NoError(t, r.Adopt(t.Context(), c.first))
+				for rotation := range 3 {
+					try(t, r, rotation+1)
+					time.Sleep(time.Hour)
+				}
+				assert.True(t, f.server.Accepts(id, fingerprint(t, r)))
+				assert.False(t, f.server.Accepts(id, c.first.Fingerprint()))
+			}
+			admin := &okta.Admin{Org: okta.Org{URL: fakeURL, Base: providertest.Handler(f.server)}, APIToken: keys.NewSecret(oktatest.APIToken)}
+			secrets, err := admin.Secrets(t.Context(), web)
+			require.NoError(t, err)
+			assert.Len(t, secrets, 1)
+			left, err := admin.Keys(t.Context(), own)
+			require.NoError(t, err)
+			assert.Len(t, left, 1)
+		})
+	}
+}

@@ -228,3 +228,62 @@ func reportRefusal(t *testing.T, r *selfservice.Rotator) {
 	require.NoError(t, err)
 	r.SecretRefused(t.Context(), secret)
 }
+
+// TestALockOutEndsWithAnAdministrator: a person has deleted what the program
+// used. An app that manages itself says that it is locked out.
+func TestALockOutEndsWithAnAdministrator(t *testing.T) {
+	key, other := newKey(t), newKey(t)
+	secret := selfservice.Credential{Secret: keys.NewSecret("the-first-secret-of-the-app-1234")}
+	for name, c := range map[string]struct {
+		app      oktatest.App
+		first    selfservice.Credential
+		managed  bool
+		provider func(*okta.Client) selfservice.Provider
+	}{
+		"a key":            {oktatest.App{Keys: publicKeys(key)}, credential(key), true, func(c *okta.Client) selfservice.Provider { return okta.JWKS{Client: c} }},
+		"a secret":         {oktatest.App{Secret: secret.Secret}, secret, true, func(c *okta.Client) selfservice.Provider { return okta.Secrets{Client: c} }},
+		"a key, by itself": {serviceApp(key), credential(key), false, func(c *okta.Client) selfservice.Provider { return okta.JWKS{Client: c} }},
+		"adopted by mistake": {oktatest.App{Secret: secret.Secret}, selfservice.Credential{Secret: keys.NewSecret("a-secret-that-okta-never-knew-12")}, true, func(c *okta.Client) selfservice.Provider {
+			return okta.Secrets{Client: c}
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				server := oktatest.New(fakeURL)
+				id := server.AddApp(c.app)
+				org := okta.Org{URL: fakeURL, Base: providertest.Handler(server)}
+				admin := &okta.Admin{Org: org, APIToken: keys.NewSecret(oktatest.APIToken)}
+				client := &okta.Client{Org: org, AppID: id}
+				if c.managed {
+					client.Admin = admin
+				}
+				r := &selfservice.Rotator{Provider: c.provider(client), Store: &selfservice.Mem{}}
+				require.NoError(t, r.Adopt(t.Context(), c.first))
+				switch {
+				case name == "adopted by mistake":
+				case c.first.Key != nil: // another key in its place
+					to := okta.Authentication{Method: okta.MethodPrivateKey, Keys: keys.Set{Keys: publicKeys(other)}}
+					require.NoError(t, admin.SetAuthentication(t.Context(), id, to, ids(t, admin, id, to)))
+				default:
+					list, err := admin.Secrets(t.Context(), id)
+					require.NoError(t, err)
+					_, err = admin.GenerateSecret(t.Context(), id)
+					require.NoError(t, err)
+					require.NoError(t, admin.DeactivateSecret(t.Context(), id, list[0].ID))
+					require.NoError(t, admin.DeleteSecret(t.Context(), id, list[0].ID))
+				}
+				reportRefusal(t, r)
+				if !c.managed {
+					_, err := r.Step(t.Context())
+					require.ErrorIs(t, err, selfservice.ErrLockedOut)
+					return
+				}
+				for range 100 {
+					r.Step(t.Context())
+					time.Sleep(time.Minute)
+				}
+				assert.True(t, server.Accepts(id, fingerprint(t, r)))
+			})
+		})
+	}
+}

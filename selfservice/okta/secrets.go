@@ -135,28 +135,47 @@ func (a *Admin) GenerateSecret(ctx context.Context, appID string) (*Secret, erro
 // ASCII characters, 32 at least for client_secret_jwt. Adding one that is
 // there and active is no error. With [ErrFull] there were two already.
 func (a *Admin) AddSecret(ctx context.Context, appID string, value keys.Secret) (*Secret, error) {
+	list, err := a.Secrets(ctx, appID)
+	if err != nil {
+		return nil, err
+	}
+	return a.addSecret(ctx, appID, list, value)
+}
+
+// addSecret adds a secret to those that have been listed.
+func (a *Admin) addSecret(ctx context.Context, appID string, list []Secret, value keys.Secret) (*Secret, error) {
 	if err := checkSecret(value, minSecret); err != nil {
 		return nil, err
+	}
+	if found, err := registered(list, value); found != nil || err != nil {
+		return found, err
 	}
 	s, refused, err := a.postSecret(ctx, appID, map[string]string{"client_secret": value.Reveal(), "status": string(Active)})
 	if refused == nil {
 		return s, err
 	}
-	fingerprint := selfservice.SecretFingerprint(value)
-	list, err := a.Secrets(ctx, appID)
-	if err != nil {
+	if list, err = a.Secrets(ctx, appID); err != nil {
 		return nil, errors.Join(refused, err)
 	}
+	if found, err := registered(list, value); found != nil || err != nil {
+		return found, err
+	}
+	return nil, a.noSecret(ctx, appID, value.Reveal(), refused)
+}
+
+// registered returns the secret of that value if it is there and active.
+func registered(list []Secret, value keys.Secret) (*Secret, error) {
+	fingerprint := selfservice.SecretFingerprint(value)
 	for i := range list {
 		switch s := &list[i]; {
 		case !s.Is(fingerprint):
 		case s.Status == Active:
 			return s, nil
 		default:
-			return nil, refused.because(ErrInactive, s.ID)
+			return nil, refuse(ErrInactive, s.ID)
 		}
 	}
-	return nil, a.noSecret(ctx, appID, value.Reveal(), refused)
+	return nil, nil
 }
 
 func checkSecret(value keys.Secret, least int) error {

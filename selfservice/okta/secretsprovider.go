@@ -93,7 +93,7 @@ func (p Secrets) register(ctx context.Context, a *Admin, as, c selfservice.Crede
 			return nil, err
 		}
 	}
-	return a.AddSecret(ctx, p.AppID, value)
+	return a.addSecret(ctx, p.AppID, all, value)
 }
 
 // makeRoom deletes a secret that is not the active one, if Yield lets it.

@@ -12,7 +12,7 @@ import (
 
 func listKeys(s *Server, a *app, w http.ResponseWriter, _ *http.Request) {
 	list := []map[string]any{}
-	for _, c := range a.keys {
+	for _, c := range s.read(a).keys {
 		list = append(list, s.show(a, c, true))
 	}
 	var shape any = map[string]any{"keys": list}

@@ -12,7 +12,7 @@ import (
 
 func listSecrets(s *Server, a *app, w http.ResponseWriter, _ *http.Request) {
 	list := []map[string]any{}
-	for _, c := range a.secrets {
+	for _, c := range s.read(a).secrets {
 		list = append(list, s.show(a, c, true))
 	}
 	s.list(w, list, list)

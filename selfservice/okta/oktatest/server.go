@@ -99,6 +99,7 @@ type Doubts struct {
 	SilentScopes      bool // scopes that were not granted are left out of a token, not refused
 	BearerUnasked     bool // a proof is ignored for an app that need not send one
 	NoRefetch         bool // an unknown kid does not make the server fetch a JWKS URL
+	StaleReads        bool // what is read of an app comes from the node whose turn it is, not from the first one
 }
 
 // New returns an org at that address without apps.

@@ -122,6 +122,15 @@ func (s *Server) known(a *app, node int) view {
 	return a.history[0]
 }
 
+// read is the app as a reader sees it.
+func (s *Server) read(a *app) view {
+	if !s.Doubts.StaleReads {
+		return s.known(a, 0)
+	}
+	s.turn++
+	return s.known(a, s.turn%s.nodes())
+}
+
 func (s *Server) nodes() int { return max(s.Nodes, 1) }
 
 // AddApp adds an app, which every node knows at once, and returns its ID.
