@@ -46,6 +46,9 @@ func (r *Rotator) instead(ctx context.Context, refused Credential) (Credential, 
 	if refused.Fingerprint() == s.Active.Credential.Fingerprint() {
 		r.report(refused)
 	}
+	if c := r.active(s); c.Fingerprint() != refused.Fingerprint() {
+		return c, nil
+	}
 	for _, e := range s.entries() {
 		if !e.Credential.IsZero() && !e.Removed && e.Credential.Fingerprint() != refused.Fingerprint() {
 			return e.Credential, nil

@@ -3,6 +3,7 @@ package selfservice
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 )
@@ -18,8 +19,14 @@ func (r *Rotator) issue(ctx context.Context, s *state) error {
 			before = append(before, e.registration())
 		}
 	}
-	err := r.call(ctx, "Issuer.Issue", func(ctx context.Context) error {
-		c, reg, err := r.Provider.(Issuer).Issue(ctx, s.Active.Credential, before)
+	if i := r.issued; i != nil && i.Made.Equal(s.Pending.Made) && s.isNew(i.Credential) == nil {
+		s.Pending.Credential, s.Pending.Registration = i.Credential, i.Registration
+	} else if err := r.call(ctx, "Issuer.Issue", func(ctx context.Context) error {
+		issuer, ok := r.Provider.(Issuer)
+		if !ok {
+			return fmt.Errorf("%w: the provider issues no credentials, and one was begun", ErrConfig)
+		}
+		c, reg, err := issuer.Issue(ctx, s.Active.Credential, before)
 		if err == nil {
 			err = s.isNew(c)
 		}
@@ -27,12 +34,17 @@ func (r *Rotator) issue(ctx context.Context, s *state) error {
 			s.Pending.Credential, s.Pending.Registration = c, reg.storable()
 		}
 		return err
-	})
-	if err != nil {
+	}); err != nil {
 		return err
 	}
-	if err = r.registered(ctx, s); errors.Is(err, ErrConflict) {
-		return errors.Join(err, r.keep(ctx, s.Pending))
+	err := r.registered(ctx, s)
+	switch {
+	case err == nil:
+		r.issued = nil
+	case errors.Is(err, ErrConflict):
+		err = errors.Join(err, r.keep(ctx, s.Pending))
+	default:
+		r.issued = s.Pending.clone() // nobody else has it
 	}
 	return err
 }
@@ -69,12 +81,20 @@ func (r *Rotator) register(ctx context.Context, s *state) error {
 	}
 	r.fresh = ""
 	err := r.call(ctx, "Registrar.Register", func(ctx context.Context) error {
-		reg, err := r.Provider.(Registrar).Register(ctx, s.Active.Credential, c)
+		registrar, ok := r.Provider.(Registrar)
+		if !ok {
+			return fmt.Errorf("%w: the provider registers no credentials, and one was begun", ErrConfig)
+		}
+		reg, err := registrar.Register(ctx, s.Active.Credential, c)
 		s.Pending.Registration = reg.storable()
 		return err
 	})
 	if err != nil {
-		return err
+		// It may have been carried out, and be all that the server accepts.
+		if errors.Is(err, ErrRefused) || errors.Is(err, ErrLimit) || r.accepted(ctx, s.Pending) != nil {
+			return err
+		}
+		s.Pending.Registration = Registration{}
 	}
 	return r.registered(ctx, s)
 }
@@ -97,7 +117,7 @@ func (r *Rotator) registered(ctx context.Context, s *state) error {
 	}
 	r.hold(s, now)
 	if err := r.save(ctx, s); err != nil {
-		return err
+		return r.standIn(ctx, s, s.Pending, err)
 	}
 	r.tell(Event{Kind: Registered, Credential: s.Pending.Credential.Fingerprint()})
 	return nil

@@ -49,7 +49,8 @@ type Rotator struct {
 	current atomic.Pointer[state]   // what is served; never changed in place
 	refused atomic.Pointer[refusal] // the last one reported by those who use it
 
-	record atomic.Pointer[record] // what became of the steps
+	stands atomic.Pointer[standIn] // served in its place; nil: nothing
+	record atomic.Pointer[record]  // what became of the steps
 
 	glances  glances
 	switches atomic.Int64 // made by this process
@@ -63,6 +64,7 @@ type Rotator struct {
 	// Of the one whose turn it is.
 	fresh  string     // fingerprint of the pending credential that this process has saved and not yet sent
 	heeded *refusal   // has led to a look for another credential
+	issued *entry     // that the server made and that is not saved
 	lag    lag        // of the pending credential, as far as it is not saved
 	given  Credential // to Adopt, when the store was ahead of it
 }
@@ -137,7 +139,7 @@ func (r *Rotator) SigningKey(ctx context.Context) (*keys.Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.Active.Credential.SigningKey(ctx)
+	return r.active(s).SigningKey(ctx)
 }
 
 // ClientSecret returns the client secret of now, as SigningKey does the key.
@@ -146,7 +148,7 @@ func (r *Rotator) ClientSecret(ctx context.Context) (keys.Secret, error) {
 	if err != nil {
 		return keys.Secret{}, err
 	}
-	return s.Active.Credential.ClientSecret(ctx)
+	return r.active(s).ClientSecret(ctx)
 }
 
 // Published returns the public keys that servers must know: the active one,

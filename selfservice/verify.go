@@ -128,9 +128,10 @@ func (r *Rotator) giveUp(ctx context.Context, s *state, now time.Time, err error
 
 // switchOver makes the pending credential the active one.
 func (r *Rotator) switchOver(ctx context.Context, s *state) error {
+	before := s.clone()
 	s.promote(time.Now().Round(0), r.Timing.overlap())
 	if err := r.save(ctx, s); err != nil {
-		return err
+		return r.standIn(ctx, before, s.Active, err)
 	}
 	r.switches.Add(1)
 	r.tell(Event{Kind: Switched, Credential: s.Active.Credential.Fingerprint()})

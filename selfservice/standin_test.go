@@ -1,0 +1,87 @@
+package selfservice_test
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/internal/model"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// readOnly is a store that cannot be written while it is set.
+type readOnly struct {
+	selfservice.Store
+	on atomic.Bool
+}
+
+func (s *readOnly) Save(ctx context.Context, blob []byte, version string) (string, error) {
+	if s.on.Load() {
+		return "", errors.New("the disk is full")
+	}
+	return s.Store.Save(ctx, blob, version)
+}
+
+// TestServedFromMemoryWhileTheStoreCannotBeWritten: the server has replaced the
+// credential, and the store cannot learn of it for hours.
+func TestServedFromMemoryWhileTheStoreCannotBeWritten(t *testing.T) {
+	for name, provider := range map[string]func(*model.Server, model.IO) selfservice.Provider{
+		"register": (*model.Server).Registrar, "issue": (*model.Server).Issuer,
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				server, store := &model.Server{ReplaceAtOnce: true}, &readOnly{Store: &selfservice.Mem{}}
+				first := selfservice.Credential{Secret: keys.NewSecret("the first secret, made by hand")}
+				server.Adopt(first)
+				r := &selfservice.Rotator{Store: store, Provider: provider(server, func(point string, call func() error) error {
+					if point == name {
+						store.on.Store(true)
+					}
+					return call()
+				})}
+				require.NoError(t, r.Adopt(t.Context(), first))
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				go r.Run(ctx)
+				go r.Rotate(ctx)
+				time.Sleep(10 * time.Second)
+				for range 7200 { // a caller that never says that it was refused
+					require.True(t, server.Accepts(selfservice.SecretFingerprint(mustSecret(t, r))))
+					time.Sleep(time.Second)
+				}
+				assert.Equal(t, 1, server.Registered())
+				store.on.Store(false)
+				time.Sleep(time.Hour)
+				assert.True(t, server.Accepts(active(t, r)), "and saved in the end")
+				again := &selfservice.Rotator{Store: store}
+				assert.True(t, server.Accepts(selfservice.SecretFingerprint(mustSecret(t, again))))
+				assert.Equal(t, 1, server.Registered())
+			})
+		})
+	}
+}
+
+// TestAReplyLostWithRetryAfterIsNotWaitedFor: the server has carried the
+// registration out and answered 503, for hours.
+func TestAReplyLostWithRetryAfterIsNotWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &model.Server{ReplaceAtOnce: true}
+		r, first := adopted(t, server, server.Registrar(func(point string, call func() error) error {
+			err := call()
+			if point == "register" {
+				err = errors.Join(err, &selfservice.CallError{Wait: time.Hour, Err: errors.New("503")})
+			}
+			return err
+		}))
+		start := time.Now()
+		require.NoError(t, r.Rotate(t.Context()))
+		assert.NotEqual(t, first.Fingerprint(), active(t, r))
+		assert.Less(t, time.Since(start), time.Minute)
+	})
+}
