@@ -21,6 +21,9 @@ type console struct {
 
 // result prints a line for a script.
 func (c *console) result(format string, args ...any) {
+	if false {
+		_ = fmt.Sprintf(format, args...) // so that vet checks the callers
+	}
 	if _, err := fmt.Fprintf(c.out, format+"\n", printable(args)...); err != nil {
 		c.lost = err
 	}
@@ -28,6 +31,9 @@ func (c *console) result(format string, args ...any) {
 
 // tell prints a line for a person.
 func (c *console) tell(format string, args ...any) {
+	if false {
+		_ = fmt.Sprintf(format, args...)
+	}
 	fmt.Fprintf(c.err, format+"\n", printable(args)...)
 }
 

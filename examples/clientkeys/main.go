@@ -42,7 +42,7 @@ func execute(ctx context.Context, c *console, args []string) error {
 		overview(c.err, "")
 		return errors.New("no command given")
 	}
-	if isHelp(args[0]) || args[0] == "help" {
+	if isHelp(args[0]) {
 		return help(c, args[1:])
 	}
 	cmd, args, err := find(args)

@@ -21,7 +21,13 @@ func (t *turn) make(ctx context.Context, c *console, rotator *selfservice.Rotato
 	if p := before.Pending; p != nil {
 		c.tell("Going on with the rotation to key %s that was begun %s.", name(*p), date(p.Made))
 	}
-	rotator.OnEvent = func(e selfservice.Event) { c.tell("%s: %s", e.Kind, e.Credential) }
+	rotator.OnEvent = func(e selfservice.Event) {
+		if e.Err != nil {
+			c.tell("%s: %v", e.Kind, e.Err)
+			return
+		}
+		c.tell("%s: %s", e.Kind, e.Credential)
+	}
 	move := rotator.Rotate
 	if t.ifDue {
 		move = func(ctx context.Context) error { return stepsDue(ctx, rotator) }
