@@ -3,6 +3,7 @@ package selfservice
 import (
 	"cmp"
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -22,8 +23,10 @@ func (e *CallError) Error() string {
 	return "selfservice: the call failed"
 }
 
-// Unwrap returns Rule and Err. A nil one is equal to no other error.
-func (e *CallError) Unwrap() []error { return []error{e.Rule, e.Err} }
+// Unwrap returns Rule and Err, as far as there are any.
+func (e *CallError) Unwrap() []error {
+	return slices.DeleteFunc([]error{e.Rule, e.Err}, func(err error) bool { return err == nil })
+}
 
 // RetryAfter returns Wait.
 func (e *CallError) RetryAfter() time.Duration { return e.Wait }
