@@ -1,24 +1,29 @@
-// Package dcr manages a dynamically registered client (RFC 7591, RFC 7592)
-// and rotates its keys or its secret with no more than its registration access
-// token.
+// Package dcr registers a client at an authorization server (RFC 7591),
+// manages it (RFC 7592), and rotates its keys or its secret with no more than
+// its registration access token.
 //
 //	client := &dcr.Client{Store: selfservice.Dir("/var/lib/app/registration"), Issuer: issuer}
-//	err := client.Adopt(ctx, dcr.Registration{ClientID: id, URI: uri, AccessToken: token})
 //	rotator := &selfservice.Rotator{Provider: client.Keys(), Store: selfservice.Dir("/var/lib/app/key")}
+//	_, err := client.Register(ctx, dcr.Application{Metadata: metadata, Rotator: rotator})
+//
+// A client that somebody registered already is adopted instead:
+//
+//	err := client.Adopt(ctx, dcr.Registration{ClientID: id, URI: uri, AccessToken: token})
 //
 // Many servers replace the registration access token with every update, and
 // one that is lost can be had again only from an administrator. So it is kept
 // in a store of its own and saved before anything else is done with an answer.
+// It is sent to the origin (scheme, host and port) of the URI that was adopted
+// or registered, and to no other, whatever an answer says.
 package dcr
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"sync"
+	"sync/atomic"
 
 	"github.com/nokkel/nokkel/assertion"
 	"github.com/nokkel/nokkel/keys"
@@ -34,6 +39,18 @@ type Client struct {
 	// Issuer of the authorization server, whose metadata names the token
 	// endpoint.
 	Issuer string
+
+	// Audience is "aud" of the client's assertions; empty: the issuer. Some
+	// servers take only the URL of their token endpoint (RFC 7523 §3), Ory
+	// Hydra for one.
+	Audience string
+
+	// Verify has the server accept or refuse a credential; nil:
+	// ClientCredentials{}.Verify, a bearer token without scope. [PushedRequest]
+	// and [UnknownCode] are for clients that cannot get such a token. An error
+	// that is assertion.ErrInvalidClient means that the server refuses the
+	// credential.
+	Verify func(ctx context.Context, a Attempt) error
 
 	// Recover is asked for a new registration access token when the server
 	// refuses the stored one: the reply to an update was lost. It is an
@@ -51,6 +68,7 @@ type Client struct {
 	turn       chan struct{} // one update at a time: each ends the token of the one before
 	discovered *assertion.Metadata
 	unsaved    *unsaved
+	selective  atomic.Bool // see UnknownCode
 }
 
 // lock waits for its turn, and for ctx at most.
@@ -69,91 +87,16 @@ func (c *Client) lock(ctx context.Context) error {
 
 func (c *Client) unlock() { <-c.turn }
 
-// unsaved is a registration that the store did not take. The access token that
-// the store has may be dead; nobody else has this one.
-type unsaved struct {
-	Registration
-	over string // the version that the store had
-}
-
-// Registration is what a server gives a client to manage itself with (RFC 7591
-// §3.2.1, RFC 7592 §3).
-type Registration struct {
-	ClientID    string
-	URI         string      // "registration_client_uri"
-	AccessToken keys.Secret // "registration_access_token"
-}
-
-type storedRegistration struct {
-	ClientID    string `json:"client_id"`
-	URI         string `json:"registration_client_uri"`
-	AccessToken string `json:"registration_access_token"`
-}
-
-// Adopt puts the registration into an empty store, and does nothing when the
-// store has one: that one is newer. It asks nothing of the server, and refuses
-// a registration that is incomplete ([ErrConfig]) or whose URI is not https
-// ([ErrAddress]).
-func (c *Client) Adopt(ctx context.Context, r Registration) error {
-	if err := checkURL(r.URI); err != nil {
-		return err
+// discover reads the server's metadata once. The caller has the lock.
+func (c *Client) discover(ctx context.Context) (*assertion.Metadata, error) {
+	if c.discovered != nil {
+		return c.discovered, nil
 	}
-	if r.ClientID == "" || r.AccessToken.IsZero() {
-		return refuse(ErrConfig, "client id and registration access token are needed")
+	m, err := assertion.Discover(ctx, c.Base, c.Issuer)
+	if err == nil {
+		c.discovered = m
 	}
-	if err := c.lock(ctx); err != nil {
-		return err
-	}
-	defer c.unlock()
-	_, version, err := c.stored(ctx)
-	if err == nil || !errors.Is(err, ErrNotAdopted) {
-		return err
-	}
-	_, err = c.save(ctx, r, version)
-	if errors.Is(err, selfservice.ErrConflict) {
-		return nil // another replica was first
-	}
-	return err
-}
-
-// registration reads the store, once that has taken what it did not take
-// before. Where another replica has written since, its registration is newer.
-func (c *Client) registration(ctx context.Context) (Registration, string, error) {
-	r, version, err := c.stored(ctx)
-	if err == nil && c.unsaved != nil && c.unsaved.over == version {
-		r = c.unsaved.Registration
-		version, err = c.save(ctx, r, version)
-	}
-	return r, version, err
-}
-
-func (c *Client) stored(ctx context.Context) (Registration, string, error) {
-	blob, version, err := c.Store.Load(ctx)
-	if err != nil {
-		return Registration{}, "", fmt.Errorf("dcr: reading the store: %w", err)
-	}
-	if blob == nil {
-		return Registration{}, "", refuse(ErrNotAdopted, "")
-	}
-	var s storedRegistration
-	if json.Unmarshal(blob, &s) != nil || s.URI == "" {
-		return Registration{}, "", selfservice.ErrCorrupt
-	}
-	return Registration{s.ClientID, s.URI, keys.NewSecret(s.AccessToken)}, version, nil
-}
-
-func (c *Client) save(ctx context.Context, r Registration, version string) (string, error) {
-	var blob bytes.Buffer
-	if err := json.NewEncoder(&blob).Encode(storedRegistration{r.ClientID, r.URI, r.AccessToken.Reveal()}); err != nil {
-		return "", err
-	}
-	next, err := c.Store.Save(ctx, blob.Bytes(), version)
-	if err != nil {
-		c.unsaved = &unsaved{r, version}
-		return "", fmt.Errorf("dcr: writing the store: %w", err)
-	}
-	c.unsaved = nil
-	return next, nil
+	return m, err
 }
 
 // Read returns the client's metadata as the server has it (RFC 7592 §2.1): at
@@ -207,75 +150,4 @@ func (c *Client) recover(ctx context.Context, refused Registration, version stri
 	r.AccessToken = token
 	version, err = c.save(ctx, r, version)
 	return r, version, err
-}
-
-// Update replaces the client's metadata (RFC 7592 §2.2): it reads it, lets
-// change alter it, and sends it back whole, since what is left out is deleted.
-// It returns what the server made of it. Change returns false when there is
-// nothing to do. What has been sent is waited for, up to 30 s, although ctx has
-// ended meanwhile.
-func (c *Client) Update(ctx context.Context, change func(Metadata) (bool, error)) (Metadata, error) {
-	a, err := c.update(ctx, func(a answer) (bool, error) { return change(a.Metadata) })
-	return a.Metadata, err
-}
-
-func (c *Client) update(ctx context.Context, change func(answer) (bool, error)) (answer, error) {
-	if err := c.lock(ctx); err != nil {
-		return answer{}, err
-	}
-	defer c.unlock()
-	r, version, err := c.registration(ctx)
-	if err != nil {
-		return answer{}, err
-	}
-	a, r, version, err := c.read(ctx, r, version)
-	if err != nil {
-		return answer{}, err
-	}
-	changed, err := change(a)
-	if err != nil || !changed {
-		return a, err
-	}
-	a.forUpdate(r.ClientID)
-	if c.Change != nil {
-		c.Change(a.Metadata)
-	}
-	body, err := json.Marshal(a.Metadata)
-	if err != nil {
-		return answer{}, refuse(ErrConfig, "the metadata is not JSON")
-	}
-	// Also when the caller goes: the token that the server answers with is the
-	// only one from then on.
-	if a, err = c.send(context.WithoutCancel(ctx), http.MethodPut, r, body); err != nil {
-		return answer{}, err
-	}
-	_, _, err = c.keep(ctx, a, r, version)
-	return a, err
-}
-
-// keep saves the registration access token of an answer before anything else
-// happens with it.
-func (c *Client) keep(ctx context.Context, a answer, r Registration, version string) (Registration, string, error) {
-	token, uri := a.token, a.text("registration_client_uri")
-	if uri == "" || checkURL(uri) != nil {
-		uri = r.URI
-	}
-	if token.IsZero() {
-		token = r.AccessToken
-	}
-	if token.Equal(r.AccessToken) && uri == r.URI {
-		return r, version, nil
-	}
-	r.AccessToken, r.URI = token, uri
-	// Also when the caller has gone, and also over what another replica saved
-	// meanwhile: the token before this one may be dead.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout)
-	defer cancel()
-	next, err := c.save(ctx, r, version)
-	if errors.Is(err, selfservice.ErrConflict) {
-		if _, version, err = c.registration(ctx); err == nil {
-			next, err = c.save(ctx, r, version)
-		}
-	}
-	return r, next, err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"strings"
 	"syscall"
@@ -320,12 +321,100 @@ func TestNoTypeShowsASecret(t *testing.T) {
 	require.True(t, errors.As(refused, &e))
 	assert.Equal(t, http.StatusBadRequest, e.Status)
 
+	var attempt dcr.Attempt
+	taker := client(t, newServer(map[string]any{}))
+	taker.Verify = func(_ context.Context, a dcr.Attempt) error { attempt = a; return nil }
+	require.NoError(t, taker.Secret(post).Verify(t.Context(), selfservice.Credential{Secret: keys.NewSecret(secret)}))
+	require.NotNil(t, attempt.Auth)
+
 	keystest.PackageHides(t, map[string][]any{
-		"Client":       {c, c.Keys(), c.Secret(post)},
-		"Error":        {refused},
-		"Metadata":     {metadata},
-		"Registration": {reg},
+		"Attempt":           {attempt},
+		"ClientCredentials": {dcr.ClientCredentials{}},
+		"PushedRequest":     {dcr.PushedRequest{}},
+		"UnknownCode":       {dcr.UnknownCode{}},
+		"Client":            {c, c.Keys(), c.Secret(post)},
+		"Error":             {refused},
+		"Metadata":          {metadata},
+		"Registration":      {reg},
 	}, []byte(secret), []byte(access))
+}
+
+// TestKeysAtAURLAreLeftAlone: the server would forget the URL, and every key
+// that is there.
+func TestKeysAtAURLAreLeftAlone(t *testing.T) {
+	key := newKey(t)
+	s := newServer(map[string]any{"client_name": "App", "jwks_uri": "https://app.example.no/jwks"})
+	p := client(t, s).Keys()
+	_, err := p.List(t.Context(), selfservice.Credential{Key: key})
+	require.ErrorIs(t, err, dcr.ErrKeysByURL)
+	_, err = p.(selfservice.Registrar).Register(t.Context(), selfservice.Credential{}, selfservice.Credential{Key: key})
+	require.ErrorIs(t, err, dcr.ErrKeysByURL)
+	require.ErrorContains(t, err, "jwksurl")
+	err = p.(selfservice.Remover).Remove(t.Context(), selfservice.Credential{}, selfservice.Registration{Fingerprint: key.Thumbprint()})
+	require.ErrorIs(t, err, dcr.ErrKeysByURL)
+	r := &selfservice.Rotator{Provider: p, Store: &selfservice.Mem{}}
+	require.NoError(t, r.Adopt(t.Context(), selfservice.Credential{Key: key}))
+	require.ErrorIs(t, r.Rotate(t.Context()), dcr.ErrKeysByURL)
+	assert.Zero(t, s.puts)
+	assert.Equal(t, "https://app.example.no/jwks", s.metadata["jwks_uri"])
+
+	for _, nothing := range []any{nil, ""} { // some servers show all members that they know
+		s := newServer(withKey(key.PublicKey()))
+		s.metadata["jwks_uri"] = nothing
+		next := selfservice.Credential{Key: newKey(t)}
+		_, err := client(t, s).Keys().(selfservice.Registrar).Register(t.Context(), selfservice.Credential{}, next)
+		require.NoError(t, err)
+		assert.True(t, s.accepts(next.Fingerprint()))
+	}
+}
+
+// TestTheAccessTokenStaysAtItsOrigin: an answer names another place for the
+// registration. Another path is followed, another origin is not.
+func TestTheAccessTokenStaysAtItsOrigin(t *testing.T) {
+	for uri, follows := range map[string]bool{
+		"http://127.0.0.1/elsewhere":           true,
+		"HTTP://127.0.0.1:80/elsewhere":        true,
+		"https://127.0.0.1/elsewhere":          false,
+		"http://127.0.0.1:8080/elsewhere":      false,
+		"http://localhost/elsewhere":           false,
+		"https://attacker.example/elsewhere":   false,
+		"http://127.0.0.1@attacker.example/x":  false,
+		"//127.0.0.1/elsewhere":                false,
+		"/elsewhere":                           false,
+		"https://127.0.0.1.attacker.example/x": false,
+	} {
+		s := newServer(map[string]any{"client_name": "App"})
+		s.uri = uri
+		c := client(t, s)
+		var sent []string
+		c.Base = roundTripper(func(r *http.Request) (*http.Response, error) {
+			sent = append(sent, r.URL.String())
+			return providertest.Handler(s).RoundTrip(r)
+		})
+		_, err := c.Read(t.Context())
+		require.NoError(t, err)
+		c.Update(t.Context(), func(dcr.Metadata) (bool, error) { return true, nil })
+		require.Len(t, sent, map[bool]int{true: 2, false: 3}[follows], "%s: %s", uri, sent) // the fake has nothing elsewhere
+		for i, to := range sent {
+			if i == 0 || !follows {
+				assert.Equal(t, issuer+"/register/app", to, uri)
+			}
+		}
+	}
+
+	// And from https no answer leads to http.
+	var schemes []string
+	c := &dcr.Client{Store: &selfservice.Mem{}, Base: roundTripper(func(r *http.Request) (*http.Response, error) {
+		schemes = append(schemes, r.URL.Scheme)
+		body := `{"client_id":"app","registration_access_token":"2","registration_client_uri":"http://127.0.0.1/r"}`
+		return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body))}, nil
+	})}
+	require.NoError(t, c.Adopt(t.Context(), dcr.Registration{ClientID: "app", URI: "https://127.0.0.1/r", AccessToken: keys.NewSecret("1")}))
+	for range 3 {
+		_, err := c.Read(t.Context())
+		require.NoError(t, err)
+	}
+	assert.Equal(t, []string{"https", "https", "https"}, schemes)
 }
 
 func TestAddressMustBeSafe(t *testing.T) {

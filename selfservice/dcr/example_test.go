@@ -3,6 +3,7 @@ package dcr_test
 import (
 	"context"
 	"log"
+	"net/url"
 	"os"
 
 	"github.com/nokkel/nokkel/keys"
@@ -32,4 +33,16 @@ func ExampleClient() {
 		log.Fatal(err)
 	}
 	go rotator.Run(ctx)
+}
+
+// How is the key of a client verified that gets no token without a person?
+func ExamplePushedRequest() {
+	client := &dcr.Client{
+		Store: selfservice.Dir("/var/lib/app/registration"), Issuer: "https://as.example.no",
+		Verify: dcr.PushedRequest{Params: url.Values{
+			"redirect_uri": {"https://app.example.no/callback"},
+			"scope":        {"openid"},
+		}}.Verify,
+	}
+	_ = &selfservice.Rotator{Provider: client.Keys(), Store: selfservice.Dir("/var/lib/app/key")}
 }

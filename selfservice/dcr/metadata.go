@@ -46,6 +46,12 @@ func (m Metadata) text(name string) string {
 	return s
 }
 
+// has reports whether a member says anything.
+func (m Metadata) has(name string) bool {
+	text := string(m[name])
+	return text != "" && text != "null" && text != `""`
+}
+
 func (m Metadata) number(name string) int64 {
 	var n json.Number
 	json.Unmarshal(m[name], &n)
@@ -77,11 +83,16 @@ type jwk struct {
 	thumbprint string // empty when this module cannot read the key
 }
 
+// keys returns the set. A client has either a set or the URL of one (RFC 7591
+// §2): one that has a URL would lose it, and with it every key that is there.
 func (m Metadata) keys() ([]jwk, error) {
-	raw, ok := m["jwks"]
-	if !ok || string(raw) == "null" {
+	if m.has("jwks_uri") {
+		return nil, refuse(ErrKeysByURL, "package jwksurl rotates the keys of such a client")
+	}
+	if !m.has("jwks") {
 		return nil, nil
 	}
+	raw := m["jwks"]
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`
 	}
@@ -104,7 +115,7 @@ func (m Metadata) setKeys(all []jwk) error {
 	for i, k := range all {
 		raw[i] = k.raw
 	}
-	delete(m, "jwks_uri") // the two exclude each other, RFC 7591 §2
+	delete(m, "jwks_uri") // which is null or empty
 	return m.set("jwks", map[string]any{"keys": raw})
 }
 

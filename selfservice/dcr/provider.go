@@ -7,12 +7,12 @@ import (
 
 	"github.com/nokkel/nokkel/assertion"
 	"github.com/nokkel/nokkel/selfservice"
-	"github.com/nokkel/nokkel/selfservice/internal/rest"
 )
 
 // Keys returns the provider that rotates the client's keys in its "jwks"
 // (private_key_jwt). Several keys stand beside each other, so there is an
-// overlap; keys of others in the set are left alone.
+// overlap; keys of others in the set are left alone. A client whose keys are
+// at a "jwks_uri" is refused, [ErrKeysByURL]: package jwksurl rotates those.
 func (c *Client) Keys() selfservice.Provider { return keyProvider{c} }
 
 // Secret returns the provider that rotates the client's secret, by method
@@ -26,8 +26,8 @@ func (c *Client) Secret(method func(clientID string, secret selfservice.Credenti
 type keyProvider struct{ c *Client }
 
 func (p keyProvider) Verify(ctx context.Context, cred selfservice.Credential) error {
-	return p.c.verify(ctx, func(clientID, issuer string) assertion.Authenticator {
-		return &assertion.Signer{ClientID: clientID, Audience: issuer, Key: cred}
+	return p.c.verify(ctx, cred, func(clientID, audience string, cred selfservice.Credential) assertion.Authenticator {
+		return &assertion.Signer{ClientID: clientID, Audience: audience, Key: cred}
 	})
 }
 
@@ -70,7 +70,9 @@ type secretProvider struct {
 }
 
 func (p secretProvider) Verify(ctx context.Context, cred selfservice.Credential) error {
-	return p.c.verify(ctx, func(clientID, _ string) assertion.Authenticator { return p.method(clientID, cred) })
+	return p.c.verify(ctx, cred, func(clientID, _ string, cred selfservice.Credential) assertion.Authenticator {
+		return p.method(clientID, cred)
+	})
 }
 
 func (p secretProvider) List(ctx context.Context, _ selfservice.Credential) ([]selfservice.Registration, error) {
@@ -102,36 +104,6 @@ func (p secretProvider) Issue(ctx context.Context, _ selfservice.Credential, bef
 
 // Independent is as in keyProvider.
 func (p secretProvider) Independent() bool { return true }
-
-// verify gets a fresh token.
-func (c *Client) verify(ctx context.Context, auth func(clientID, issuer string) assertion.Authenticator) error {
-	r, _, err := c.stored(ctx)
-	if err != nil {
-		return err
-	}
-	m, err := c.metadata(ctx)
-	if err != nil {
-		return err
-	}
-	tokens := &assertion.TokenSource{Endpoint: m.TokenEndpoint, Auth: auth(r.ClientID, m.Issuer), Base: c.Base}
-	_, err = tokens.Token(ctx)
-	return rest.Verdict(err)
-}
-
-func (c *Client) metadata(ctx context.Context) (*assertion.Metadata, error) {
-	if err := c.lock(ctx); err != nil {
-		return nil, err
-	}
-	defer c.unlock()
-	if c.discovered != nil {
-		return c.discovered, nil
-	}
-	m, err := assertion.Discover(ctx, c.Base, c.Issuer)
-	if err == nil {
-		c.discovered = m
-	}
-	return m, err
-}
 
 // verdict tells the engine what the failure of a call by the registration
 // access token means: never that the credential is refused.

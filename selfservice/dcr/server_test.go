@@ -1,6 +1,7 @@
 package dcr_test
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -24,6 +25,11 @@ type server struct {
 	rotatesSecret time.Duration // a PUT within this before the secret's expiry makes a new one
 	overlap       bool          // the old secret lives on
 	masks         bool          // a GET shows no secret
+	audience      string        // the only "aud" that it takes; empty: any
+	scope         string        // of every token
+	codeOnly      bool          // the client may use the authorization-code grant alone
+	grantFirst    bool          // it looks at the code before it looks at the client
+	uri           string        // "registration_client_uri" of its answers; empty: its own
 
 	mu       sync.Mutex
 	metadata map[string]any
@@ -33,6 +39,8 @@ type server struct {
 	expires  time.Time
 	made     int
 	seen     map[string]bool
+	refused  int // log-ins
+	puts     int
 }
 
 func newServer(metadata map[string]any) *server {
@@ -59,9 +67,13 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	switch r.URL.Path {
 	case "/.well-known/openid-configuration":
-		json.NewEncoder(w).Encode(map[string]string{"issuer": issuer, "token_endpoint": issuer + "/token"})
+		json.NewEncoder(w).Encode(map[string]string{
+			"issuer": issuer, "token_endpoint": issuer + "/token", "pushed_authorization_request_endpoint": issuer + "/par",
+		})
 	case "/token":
 		s.token(w, r)
+	case "/par":
+		s.push(w, r)
 	case "/register/app":
 		s.manage(w, r)
 	default:
@@ -84,6 +96,7 @@ func (s *server) manage(w http.ResponseWriter, r *http.Request) {
 		}
 		s.metadata = m
 		s.access = rand.Text()
+		s.puts++
 		if s.rotatesSecret > 0 && time.Until(s.expires) < s.rotatesSecret {
 			s.older = append(s.older, s.secret)
 			s.secret, s.expires = rand.Text(), time.Now().Add(100*24*time.Hour)
@@ -91,7 +104,7 @@ func (s *server) manage(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	answer := map[string]any{
-		"registration_access_token": s.access, "registration_client_uri": issuer + "/register/app",
+		"registration_access_token": s.access, "registration_client_uri": cmp.Or(s.uri, issuer+"/register/app"),
 		"client_id_issued_at": 1, "client_secret": s.secret, "client_secret_expires_at": 0,
 	}
 	if s.masks && r.Method == http.MethodGet {
@@ -127,26 +140,60 @@ func (s *server) set() (set jose.JSONWebKeySet) {
 
 func (s *server) token(w http.ResponseWriter, r *http.Request) {
 	r.ParseForm()
-	ok := false
-	if assertion := r.PostForm.Get("client_assertion"); assertion != "" {
-		jws, err := jose.ParseSignedCompact(assertion, []jose.SignatureAlgorithm{jose.ES256})
-		if err == nil && !s.seen[assertion] {
-			set := s.set()
-			for _, k := range set.Key(jws.Signatures[0].Header.KeyID) {
-				_, err := jws.Verify(k)
-				ok = ok || err == nil
-			}
-			s.seen[assertion] = true
-		}
-	} else {
-		ok = s.acceptsSecret(r.PostForm.Get("client_secret"))
+	code := r.PostForm.Get("grant_type") == "authorization_code"
+	switch {
+	case code && s.grantFirst:
+		fails(w, http.StatusBadRequest, "invalid_grant")
+	case !s.authenticates(r):
+		s.refused++
+		fails(w, http.StatusUnauthorized, "invalid_client")
+	case code:
+		fails(w, http.StatusBadRequest, "invalid_grant") // it has given out none
+	case s.codeOnly:
+		fails(w, http.StatusBadRequest, "unauthorized_client")
+	case r.PostForm.Get("scope") != s.scope:
+		fails(w, http.StatusBadRequest, "invalid_scope")
+	default:
+		w.Write([]byte(`{"access_token":"t","token_type":"Bearer","expires_in":60}`))
 	}
-	if !ok {
-		w.WriteHeader(http.StatusUnauthorized)
-		w.Write([]byte(`{"error":"invalid_client"}`))
-		return
+}
+
+// push takes an authorization request (RFC 9126 §2).
+func (s *server) push(w http.ResponseWriter, r *http.Request) {
+	r.ParseForm()
+	switch f := r.PostForm; {
+	case !s.authenticates(r):
+		fails(w, http.StatusUnauthorized, "invalid_request") // in Keycloak's words
+	case f.Get("response_type") != "code" || f.Get("redirect_uri") == "" || f.Get("code_challenge_method") != "S256" || len(f.Get("code_challenge")) != 43:
+		fails(w, http.StatusBadRequest, "invalid_request")
+	default:
+		w.WriteHeader(http.StatusCreated)
+		w.Write([]byte(`{"request_uri":"urn:example:1","expires_in":60}`))
 	}
-	w.Write([]byte(`{"access_token":"t","token_type":"Bearer","expires_in":60}`))
+}
+
+func fails(w http.ResponseWriter, status int, code string) {
+	w.WriteHeader(status)
+	json.NewEncoder(w).Encode(map[string]string{"error": code})
+}
+
+func (s *server) authenticates(r *http.Request) (ok bool) {
+	assertion := r.PostForm.Get("client_assertion")
+	if assertion == "" {
+		return s.acceptsSecret(r.PostForm.Get("client_secret"))
+	}
+	jws, err := jose.ParseSignedCompact(assertion, []jose.SignatureAlgorithm{jose.ES256})
+	if err != nil || s.seen[assertion] {
+		return false
+	}
+	s.seen[assertion] = true
+	set := s.set()
+	for _, k := range set.Key(jws.Signatures[0].Header.KeyID) {
+		claims, err := jws.Verify(k)
+		var c struct{ Aud string }
+		ok = ok || err == nil && json.Unmarshal(claims, &c) == nil && (s.audience == "" || c.Aud == s.audience)
+	}
+	return ok
 }
 
 func (s *server) acceptsSecret(secret string) bool {
@@ -175,4 +222,8 @@ func (s *server) accepts(fingerprint string) bool {
 		}
 	}
 	return false
+}
+
+func (s *server) credential() selfservice.Credential {
+	return selfservice.Credential{Secret: keys.NewSecret(s.secret)}
 }

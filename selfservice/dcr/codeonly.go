@@ -1,0 +1,144 @@
+package dcr
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"maps"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/nokkel/nokkel/assertion"
+)
+
+// A client of the authorization-code grant alone gets no token without a
+// person. What follows has the server look at its credential all the same. An
+// introspection of a made-up token is not among it: "active": false comes from
+// servers that let resource servers ask by other means than a client's
+// credential, and so proves nothing (RFC 7662 §2.1 leaves the means open).
+
+// PushedRequest pushes an authorization request (RFC 9126), which nobody ever
+// follows. Its endpoint authenticates the client by the rules of the token
+// endpoint before it looks at the request (RFC 9126 §2, §2.1), so that success
+// means what a token would, and so does a refusal with invalid_client or with
+// status 401. It is the one to take where the server has that endpoint.
+type PushedRequest struct {
+	// Params are those of the client's own authorization requests: its
+	// "redirect_uri" and, as a rule, "scope". Without others, "response_type"
+	// is code and "code_challenge" (S256) one that is made up.
+	Params url.Values
+}
+
+// Verify is for [Client.Verify].
+func (v PushedRequest) Verify(ctx context.Context, a Attempt) error {
+	if a.Server.PAREndpoint == "" {
+		return refuse(ErrNoEndpoint, "pushed authorization requests")
+	}
+	sum := sha256.Sum256([]byte(rand.Text()))
+	form := url.Values{
+		"response_type":         {"code"},
+		"code_challenge":        {base64.RawURLEncoding.EncodeToString(sum[:])},
+		"code_challenge_method": {"S256"},
+	}
+	maps.Copy(form, v.Params)
+	got, err := a.post(ctx, a.Auth, a.Server.PAREndpoint, form)
+	if err != nil {
+		return err
+	}
+	var answer struct {
+		RequestURI string `json:"request_uri"`
+	}
+	switch {
+	case got.StatusCode == http.StatusUnauthorized:
+		e := refusedClient(got)
+		e.Rule = assertion.ErrInvalidClient // Keycloak says invalid_request with it
+		return e
+	case got.StatusCode != http.StatusCreated && got.StatusCode != http.StatusOK:
+		return refusedClient(got)
+	case json.Unmarshal(got.text, &answer) != nil || answer.RequestURI == "":
+		return &Error{Rule: ErrMalformed, Detail: "no request_uri", Status: got.StatusCode}
+	}
+	return nil
+}
+
+// UnknownCode asks the token endpoint for the token of an authorization code
+// that is made up. A server that has authenticated the client says
+// invalid_grant, and invalid_client before (RFC 6749 §5.2). No RFC says that it
+// looks at the client first. So once in the life of a [Client] it is asked
+// again with a credential that is made up as well: one that says invalid_grant
+// to that too tells nothing, [ErrInconclusive]. That one refused log-in shows
+// in the server's log. Any other answer is an error that decides nothing.
+type UnknownCode struct {
+	RedirectURI string // one of the client's
+}
+
+// Verify is for [Client.Verify].
+func (v UnknownCode) Verify(ctx context.Context, a Attempt) error {
+	if a.madeUp == nil {
+		return refuse(ErrConfig, "an Attempt that is not a Client's")
+	}
+	err := v.ask(ctx, a, a.Auth)
+	if err != nil || a.selective.Load() {
+		return err
+	}
+	other, err := a.madeUp()
+	if err != nil {
+		return err
+	}
+	var refused *assertion.Error
+	switch err = v.ask(ctx, a, other); {
+	case err == nil:
+		return refuse(ErrInconclusive, "invalid_grant")
+	// Ory Hydra says invalid_request to an assertion by a key that it does not know.
+	case errors.As(err, &refused) && refused.Status < 500 && refused.Status != http.StatusTooManyRequests:
+		a.selective.Store(true)
+		return nil
+	}
+	return err
+}
+
+// ask returns nil if the server says invalid_grant.
+func (v UnknownCode) ask(ctx context.Context, a Attempt, auth assertion.Authenticator) error {
+	got, err := a.post(ctx, auth, a.Server.TokenEndpoint, url.Values{
+		"grant_type": {"authorization_code"}, "code": {rand.Text()}, "redirect_uri": {v.RedirectURI},
+		"code_verifier": {rand.Text() + rand.Text()}, // RFC 7636 §4.1: at least 43 characters
+	})
+	if err != nil {
+		return err
+	}
+	refused := refusedClient(got)
+	if got.StatusCode == http.StatusBadRequest && refused.Code == "invalid_grant" {
+		return nil
+	}
+	return refused
+}
+
+// post sends a form as the client.
+func (a Attempt) post(ctx context.Context, auth assertion.Authenticator, endpoint string, form url.Values) (reply, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(form.Encode()))
+	if err != nil {
+		return reply{}, refuse(ErrAddress, "")
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("Accept", "application/json")
+	got, err := exchange(&assertion.Transport{Auth: auth, Endpoint: endpoint, Base: a.Base}, req, "the form")
+	got.sent.AddForm(form) // the Transport has taken out what it sent itself
+	return got, err
+}
+
+// refusedClient is the error of an answer that is no success, as package
+// assertion has it for tokens.
+func refusedClient(got reply) *assertion.Error {
+	own := refusal(got.Response, got.text, got.sent)
+	e := &assertion.Error{Rule: assertion.ErrRefused, Status: own.Status, Code: own.Code, RetryAfter: own.RetryAfter}
+	if own.Code == "invalid_client" || own.Code == "unauthorized_client" && own.Status == http.StatusUnauthorized {
+		e.Rule = assertion.ErrInvalidClient
+	}
+	return e
+}

@@ -1,0 +1,149 @@
+package dcr_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"testing"
+	"testing/synctest"
+
+	"github.com/nokkel/nokkel/assertion"
+	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/dcr"
+	"github.com/nokkel/nokkel/selfservice/providertest"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// registered returns a client with a key, and a key that it does not have.
+func registered(t *testing.T) (s *server, c *dcr.Client, known, unknown selfservice.Credential) {
+	t.Helper()
+	known, unknown = selfservice.Credential{Key: newKey(t)}, selfservice.Credential{Key: newKey(t)}
+	s = newServer(withKey(known.Key.PublicKey()))
+	return s, client(t, s), known, unknown
+}
+
+// TestAudience: a server that takes its token endpoint alone.
+func TestAudience(t *testing.T) {
+	s, c, known, unknown := registered(t)
+	s.audience = issuer + "/token"
+	require.ErrorIs(t, c.Keys().Verify(t.Context(), known), selfservice.ErrRefused)
+	c.Audience = issuer + "/token"
+	require.NoError(t, c.Keys().Verify(t.Context(), known))
+	require.ErrorIs(t, c.Keys().Verify(t.Context(), unknown), selfservice.ErrRefused)
+}
+
+func TestVerifyWithAScope(t *testing.T) {
+	s, c, known, unknown := registered(t)
+	s.scope = "patients/read patients/write"
+	err := c.Keys().Verify(t.Context(), known)
+	require.ErrorIs(t, err, assertion.ErrRefused)
+	require.NotErrorIs(t, err, selfservice.ErrRefused)
+	c.Verify = dcr.ClientCredentials{Scopes: []string{"patients/read", "patients/write"}}.Verify
+	require.NoError(t, c.Keys().Verify(t.Context(), known))
+	require.ErrorIs(t, c.Keys().Verify(t.Context(), unknown), selfservice.ErrRefused)
+}
+
+// TestVerifyByAPushedRequest also rotates: the hook is what the engine asks.
+func TestVerifyByAPushedRequest(t *testing.T) {
+	s, c, known, unknown := registered(t)
+	s.codeOnly = true
+	err := c.Keys().Verify(t.Context(), known)
+	require.Error(t, err)
+	require.NotErrorIs(t, err, selfservice.ErrRefused)
+	c.Verify = dcr.PushedRequest{Params: url.Values{"redirect_uri": {"https://app.example.no/cb"}}}.Verify
+	require.NoError(t, c.Keys().Verify(t.Context(), known))
+	require.ErrorIs(t, c.Keys().Verify(t.Context(), unknown), selfservice.ErrRefused)
+
+	synctest.Test(t, func(t *testing.T) {
+		c := client(t, s)
+		c.Verify = dcr.PushedRequest{Params: url.Values{"redirect_uri": {"https://app.example.no/cb"}}}.Verify
+		r := &selfservice.Rotator{Provider: c.Keys(), Store: &selfservice.Mem{}}
+		require.NoError(t, r.Adopt(t.Context(), known))
+		require.NoError(t, r.Rotate(t.Context()))
+		require.NotEqual(t, known.Fingerprint(), current(t, r).Fingerprint())
+		c.Verify = nil
+		require.ErrorIs(t, c.Keys().Verify(t.Context(), current(t, r)), assertion.ErrRefused)
+	})
+
+	c = client(t, s)
+	c.Verify = dcr.PushedRequest{}.Verify
+	err = c.Keys().Verify(t.Context(), known)
+	require.Error(t, err, "a request that is refused for another reason")
+	require.NotErrorIs(t, err, selfservice.ErrRefused)
+	var e *assertion.Error
+	require.ErrorAs(t, err, &e)
+	assert.Equal(t, "invalid_request", e.Code)
+	err = dcr.PushedRequest{}.Verify(t.Context(), dcr.Attempt{Server: &assertion.Metadata{}})
+	require.ErrorIs(t, err, dcr.ErrNoEndpoint)
+}
+
+func TestVerifyByAnUnknownCode(t *testing.T) {
+	s, c, known, unknown := registered(t)
+	s.codeOnly = true
+	c.Verify = dcr.UnknownCode{RedirectURI: "https://app.example.no/cb"}.Verify
+	require.ErrorIs(t, c.Keys().Verify(t.Context(), unknown), selfservice.ErrRefused)
+	require.Equal(t, 1, s.refused)
+	for range 3 {
+		require.NoError(t, c.Keys().Verify(t.Context(), known))
+	}
+	assert.Equal(t, 2, s.refused, "one made-up credential")
+	require.ErrorIs(t, c.Keys().Verify(t.Context(), unknown), selfservice.ErrRefused)
+
+	secret := client(t, s)
+	secret.Verify = c.Verify
+	require.NoError(t, secret.Secret(post).Verify(t.Context(), s.credential()))
+	require.ErrorIs(t, c.Verify(t.Context(), dcr.Attempt{}), dcr.ErrConfig)
+}
+
+// TestAnUnknownCodeProvesNothingEverywhere: a server that looks at the code
+// first says the same whoever asks, and one that fails says nothing.
+func TestAnUnknownCodeProvesNothingEverywhere(t *testing.T) {
+	s, c, known, unknown := registered(t)
+	c.Verify = dcr.UnknownCode{}.Verify
+	s.grantFirst = true
+	for _, cred := range []selfservice.Credential{known, unknown} {
+		err := c.Keys().Verify(t.Context(), cred)
+		require.ErrorIs(t, err, dcr.ErrInconclusive)
+		require.NotErrorIs(t, err, selfservice.ErrRefused)
+	}
+	s.grantFirst = false
+	for _, status := range []int{http.StatusTooManyRequests, http.StatusServiceUnavailable} {
+		tokens := 0
+		c := client(t, s)
+		c.Verify = dcr.UnknownCode{}.Verify
+		c.Base = roundTripper(func(r *http.Request) (*http.Response, error) {
+			if r.URL.Path == "/token" {
+				if tokens++; tokens == 2 {
+					return &http.Response{StatusCode: status, Header: http.Header{}, Body: http.NoBody}, nil
+				}
+			}
+			return providertest.Handler(s).RoundTrip(r)
+		})
+		err := c.Keys().Verify(t.Context(), known)
+		var e *assertion.Error
+		require.ErrorAs(t, err, &e)
+		assert.Equal(t, status, e.Status)
+		require.NotErrorIs(t, err, selfservice.ErrRefused)
+		require.NoError(t, c.Keys().Verify(t.Context(), known))
+	}
+}
+
+// TestVerifyIsTheCallers: what it is given, and what its answers mean.
+func TestVerifyIsTheCallers(t *testing.T) {
+	_, c, known, _ := registered(t)
+	c.Audience = "https://elsewhere.example.no"
+	odd := errors.New("odd")
+	for err, refused := range map[error]bool{nil: false, odd: false, &assertion.Error{Rule: assertion.ErrInvalidClient}: true} {
+		c.Verify = func(ctx context.Context, a dcr.Attempt) error {
+			assert.Equal(t, "app", a.ClientID)
+			assert.Equal(t, issuer+"/token", a.Server.TokenEndpoint)
+			assert.Equal(t, c.Audience, a.Auth.(*assertion.Signer).Audience)
+			return err
+		}
+		got := c.Keys().Verify(t.Context(), known)
+		require.ErrorIs(t, got, err)
+		assert.Equal(t, refused, errors.Is(got, selfservice.ErrRefused))
+	}
+}
