@@ -321,6 +321,7 @@ func TestNoTypeShowsASecret(t *testing.T) {
 	require.True(t, errors.As(refused, &e))
 	assert.Equal(t, http.StatusBadRequest, e.Status)
 
+	application := dcr.Application{InitialAccessToken: keys.NewSecret(access), SoftwareStatement: keys.NewSecret(secret)}
 	var attempt dcr.Attempt
 	taker := client(t, newServer(map[string]any{}))
 	taker.Verify = func(_ context.Context, a dcr.Attempt) error { attempt = a; return nil }
@@ -328,6 +329,7 @@ func TestNoTypeShowsASecret(t *testing.T) {
 	require.NotNil(t, attempt.Auth)
 
 	keystest.PackageHides(t, map[string][]any{
+		"Application":       {application},
 		"Attempt":           {attempt},
 		"ClientCredentials": {dcr.ClientCredentials{}},
 		"PushedRequest":     {dcr.PushedRequest{}},

@@ -35,6 +35,26 @@ func ExampleClient() {
 	go rotator.Run(ctx)
 }
 
+// How does a program register itself when it starts for the first time?
+func ExampleClient_Register() {
+	ctx := context.Background()
+	client := &dcr.Client{Store: selfservice.Dir("/var/lib/app/registration"), Issuer: "https://as.example.no"}
+	rotator := &selfservice.Rotator{Provider: client.Keys(), Store: selfservice.Dir("/var/lib/app/key")}
+	registration, err := client.Register(ctx, dcr.Application{
+		Metadata: dcr.Metadata{
+			"client_name": []byte(`"App"`),
+			"grant_types": []byte(`["client_credentials"]`),
+		},
+		Rotator:            rotator, // has the key from before the server hears of it
+		InitialAccessToken: keys.NewSecret(os.Getenv("INITIAL_ACCESS_TOKEN")),
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	log.Printf("this is client %s", registration.ClientID)
+	go rotator.Run(ctx)
+}
+
 // How is the key of a client verified that gets no token without a person?
 func ExamplePushedRequest() {
 	client := &dcr.Client{

@@ -164,8 +164,9 @@ func register(t *testing.T, issuer, metadata string) dcr.Registration {
 }
 
 // startOIDCProvider runs node's oidc-provider on loopback until the test ends,
-// and returns its issuer. Package assertion has the program.
-func startOIDCProvider(t *testing.T) string {
+// and returns its issuer. Package assertion has the program. With an initial
+// access token nobody registers without it.
+func startOIDCProvider(t *testing.T, initialAccessToken ...string) string {
 	t.Helper()
 	cache, err := os.UserCacheDir()
 	require.NoError(t, err)
@@ -180,8 +181,9 @@ func startOIDCProvider(t *testing.T) string {
 	if err != nil {
 		t.Skipf("oidc-provider is not installed, see .ci/oidc-provider: %v", err)
 	}
+	t.Parallel()
 	program := filepath.Join("..", "..", "assertion", "testdata", "oidcprovider", "provider.js")
-	cmd := exec.Command(node, program, modules)
+	cmd := exec.Command(node, append([]string{program, modules}, initialAccessToken...)...)
 	var complaints bytes.Buffer
 	cmd.Stderr = &complaints
 	stdin, err := cmd.StdinPipe()

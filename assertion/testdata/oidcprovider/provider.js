@@ -2,7 +2,8 @@
 // this module. It asks for private_key_jwt and for DPoP nonces, and lets anyone
 // register, with an access token that each update replaces.
 //
-//   node provider.js FOLDER      FOLDER holds node_modules (npm ci)
+//   node provider.js FOLDER [TOKEN]    FOLDER holds node_modules (npm ci); with a
+//                                      TOKEN nobody registers without it
 //
 // The first line of stdin is a JSON array of clients; the first line of stdout
 // is the issuer, once it answers. It ends with its stdin.
@@ -44,7 +45,7 @@ const configuration = (clients) => ({
     introspection: { enabled: true },
     pushedAuthorizationRequests: { enabled: true },
     dPoP: { enabled: true, nonceSecret: randomBytes(32), requireNonce: () => true },
-    registration: { enabled: true },
+    registration: { enabled: true, initialAccessToken: process.argv[3] ?? false },
     registrationManagement: { enabled: true, rotateRegistrationAccessToken: true },
     deviceFlow: {
       enabled: true,

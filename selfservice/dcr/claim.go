@@ -1,0 +1,87 @@
+package dcr
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/nokkel/nokkel/selfservice"
+)
+
+// errMine is the right to register.
+var errMine = errors.New("it is for the caller to register")
+
+const (
+	claimLife = 2*callTimeout + 5*time.Second // a call, the save after it, and some
+	claimLook = time.Second
+)
+
+// claim returns the registration, or the version of the caller's claim and
+// errMine. The claim of another replica is waited out by this process's own
+// clock: as long as it stands unchanged.
+func (c *Client) claim(ctx context.Context) (Registration, string, error) {
+	for seen, since := "", time.Now(); ; {
+		s, version, err := c.load(ctx)
+		if err != nil {
+			return Registration{}, "", err
+		}
+		if s.URI != "" || c.unsaved != nil && c.unsaved.over == version {
+			r, version, err := c.registration(ctx)
+			if errors.Is(err, ErrNotAdopted) {
+				continue // what is unsaved is older than what the store says by now
+			}
+			return r, version, err
+		}
+		if version != seen {
+			seen, since = version, time.Now()
+		}
+		if s.Instead != beingMade || time.Since(since) >= claimLife {
+			mine, err := c.write(ctx, storedRegistration{Instead: beingMade}, version)
+			if err == nil {
+				return Registration{}, mine, errMine
+			}
+			if !errors.Is(err, selfservice.ErrConflict) {
+				return Registration{}, "", err
+			}
+			continue
+		}
+		select {
+		case <-time.After(claimLook):
+		case <-ctx.Done():
+			return Registration{}, "", ctx.Err()
+		}
+	}
+}
+
+// release lets another call register at once. One that cannot be released is
+// waited out.
+func (c *Client) release(ctx context.Context, version string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout)
+	defer cancel()
+	c.write(ctx, storedRegistration{Instead: notMade}, version)
+}
+
+// settle stores the registration of a new client. When another replica has
+// taken this one for dead and was faster, its registration counts, and the new
+// client is deleted (RFC 7592 §2.3).
+func (c *Client) settle(ctx context.Context, r Registration, version string) (Registration, string, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout)
+	defer cancel()
+	for {
+		next, err := c.save(ctx, r, version)
+		if !errors.Is(err, selfservice.ErrConflict) {
+			return r, next, err
+		}
+		other, now, err := c.stored(ctx)
+		if err == nil {
+			c.unsaved = nil
+			c.call(ctx, http.MethodDelete, r.URI, r.AccessToken, nil)
+			return other, now, nil
+		}
+		if !errors.Is(err, ErrNotAdopted) {
+			return r, "", err
+		}
+		version = now
+	}
+}

@@ -1,0 +1,201 @@
+package dcr
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"maps"
+	"net/http"
+	"strings"
+
+	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/selfservice"
+)
+
+// Application is a request for the registration of a client (RFC 7591 §3.1).
+type Application struct {
+	// Metadata of the client (RFC 7591 §2), such as "client_name",
+	// "grant_types" and "redirect_uris". It is only read.
+	Metadata Metadata
+
+	// Rotator is given the client's credential; its Provider is c.Keys() or
+	// c.Secret(). With "token_endpoint_auth_method" private_key_jwt, or none,
+	// in Metadata this is a key: the one that the Rotator has adopted, or else
+	// a new one for "token_endpoint_auth_signing_alg", without which it is
+	// ES256. With client_secret_basic, _post or _jwt it is the secret that the
+	// server answers with. Nil: the credential is left to the caller, as with
+	// "jwks_uri" (package jwksurl), a certificate, or none.
+	Rotator *selfservice.Rotator
+
+	// InitialAccessToken is what an administrator gave out; zero: the server
+	// lets anyone register.
+	InitialAccessToken keys.Secret
+
+	// SoftwareStatement is "software_statement", a signed JWT (RFC 7591 §2.3);
+	// may be zero.
+	SoftwareStatement keys.Secret
+}
+
+// Register makes a client at the server and adopts it. When the store has a
+// registration already it asks nothing of the server, so that a program may
+// call it at every start; of several replicas that do, one registers and the
+// others wait for it, up to 65 s where that one has died.
+//
+// A new private key is in the Rotator's store, and Store has taken a first
+// word, before the request is sent; the registration access token is stored
+// before anything else is done with the answer. What cannot be helped is a
+// reply that is lost: the server then has a client of which nobody knows the
+// id and the access token, and which only an administrator can delete; an
+// initial access token for one registration is used up. The next call
+// registers another client, with the same key. What has been sent is waited
+// for, up to 30 s, although ctx has ended meanwhile.
+//
+// The errors of RFC 7591 §3.2.2 are [ErrRedirectURI], [ErrClientMetadata],
+// [ErrSoftwareStatement] and [ErrUnapproved]; a server that wants another
+// initial access token says [ErrInitialToken], and one whose policy is against
+// it [ErrForbidden]. With [ErrNotManaged] (the server has RFC 7591, but not RFC
+// 7592) and [ErrOrigin] there is a client, which is returned and not stored: a
+// caller who knows the other origin may Adopt it.
+func (c *Client) Register(ctx context.Context, a Application) (Registration, error) {
+	m, secret, err := a.metadata()
+	if err != nil {
+		return Registration{}, err
+	}
+	if err := c.lock(ctx); err != nil {
+		return Registration{}, err
+	}
+	defer c.unlock()
+	r, version, err := c.claim(ctx)
+	var made answer
+	if errors.Is(err, errMine) {
+		made, r, version, err = c.apply(ctx, a, m, secret, version)
+	}
+	if err == nil && secret {
+		err = c.adoptSecret(ctx, a.Rotator, made, r, version)
+	}
+	return r, err
+}
+
+// metadata returns a copy of the metadata, and whether the credential is a
+// secret.
+func (a Application) metadata() (m Metadata, secret bool, err error) {
+	m = Metadata{}
+	maps.Copy(m, a.Metadata)
+	const name = "token_endpoint_auth_method"
+	method := m.text(name)
+	secret = a.Rotator != nil && strings.HasPrefix(method, "client_secret_")
+	switch {
+	case a.Rotator == nil || secret:
+	case m.has(name) && method != "private_key_jwt":
+		err = refuse(ErrConfig, "a Rotator, and a token_endpoint_auth_method that is neither a key nor a secret")
+	case m.has("jwks_uri"):
+		err = refuse(ErrKeysByURL, "leave out the Rotator, and give package jwksurl one")
+	default:
+		err = m.set(name, "private_key_jwt")
+	}
+	if !a.SoftwareStatement.IsZero() {
+		m.set("software_statement", a.SoftwareStatement.Reveal())
+	}
+	return m, secret, err
+}
+
+// apply registers the client. The store has the caller's claim, of version.
+func (c *Client) apply(ctx context.Context, a Application, m Metadata, secret bool, version string) (made answer, r Registration, next string, err error) {
+	defer func() {
+		if err != nil && r.ClientID == "" {
+			c.release(ctx, version)
+		}
+	}()
+	if a.Rotator != nil && !secret {
+		key, err := keyOf(ctx, a.Rotator, m)
+		if err != nil {
+			return made, r, "", err
+		}
+		if _, err := m.add(key.PublicKey()); err != nil {
+			return made, r, "", err
+		}
+	}
+	server, err := c.discover(ctx)
+	if err != nil {
+		return made, r, "", err
+	}
+	if server.RegistrationEndpoint == "" {
+		return made, r, "", refuse(ErrNoEndpoint, "registration")
+	}
+	body, err := json.Marshal(m)
+	if err != nil {
+		return made, r, "", refuse(ErrConfig, "the metadata is not JSON")
+	}
+	// Also when the caller goes: nobody could find the client again.
+	if made, err = c.post(context.WithoutCancel(ctx), server.RegistrationEndpoint, a.InitialAccessToken, body); err != nil {
+		return made, r, "", err
+	}
+	r = Registration{made.text("client_id"), made.text("registration_client_uri"), made.token}
+	switch {
+	case r.ClientID == "":
+		return made, r, "", refuse(ErrMalformed, "no client_id")
+	case r.URI == "" || r.AccessToken.IsZero():
+		err = refuse(ErrNotManaged, "")
+	case !sameOrigin(r.URI, server.RegistrationEndpoint):
+		err = refuse(ErrOrigin, "")
+	}
+	if err != nil {
+		c.release(ctx, version)
+		return made, r, "", err
+	}
+	r, next, err = c.settle(ctx, r, version)
+	return made, r, next, err
+}
+
+// keyOf returns the Rotator's key, which is in its store.
+func keyOf(ctx context.Context, r *selfservice.Rotator, m Metadata) (*keys.Key, error) {
+	key, err := r.SigningKey(ctx)
+	if !errors.Is(err, selfservice.ErrNotAdopted) {
+		return key, err
+	}
+	alg := keys.ES256
+	if name := m.text("token_endpoint_auth_signing_alg"); name != "" {
+		alg = keys.Algorithm(name)
+	}
+	if key, err = keys.Generate(alg); err != nil {
+		return nil, err
+	}
+	if err := r.Adopt(ctx, selfservice.Credential{Key: key}); err != nil {
+		return nil, err
+	}
+	return r.SigningKey(ctx) // another replica's, if that was first
+}
+
+// post sends the request (RFC 7591 §3.1).
+func (c *Client) post(ctx context.Context, endpoint string, initial keys.Secret, body []byte) (answer, error) {
+	got, err := c.call(ctx, http.MethodPost, endpoint, initial, body)
+	if err != nil {
+		return answer{}, err
+	}
+	if got.StatusCode != http.StatusCreated && got.StatusCode != http.StatusOK {
+		e := refusal(got.Response, got.text, got.sent)
+		if e.Rule == ErrAccessToken {
+			e.Rule = ErrInitialToken
+		}
+		return answer{}, e
+	}
+	return got.answer()
+}
+
+// adoptSecret gives the Rotator the secret that the server has made, which may
+// have been in the lifetime of another process.
+func (c *Client) adoptSecret(ctx context.Context, rotator *selfservice.Rotator, a answer, r Registration, version string) error {
+	_, err := rotator.ClientSecret(ctx)
+	if !errors.Is(err, selfservice.ErrNotAdopted) {
+		return err
+	}
+	if a.secret.IsZero() {
+		if a, _, _, err = c.read(ctx, r, version); err != nil {
+			return err
+		}
+	}
+	if a.secret.IsZero() {
+		return refuse(ErrMalformed, "it shows no client_secret")
+	}
+	return rotator.Adopt(ctx, selfservice.Credential{Secret: a.secret})
+}
