@@ -94,3 +94,21 @@ func BenchmarkParsePublic(b *testing.B) {
 		require.NoError(b, err)
 	})
 }
+
+// BenchmarkParsePublicChecks is what the checks of a number cost beside reading
+// the JWK that it is in: an RSA modulus (ROCA) and an Ed25519 point.
+func BenchmarkParsePublicChecks(b *testing.B) {
+	for _, alg := range []keys.Algorithm{keys.RS256, keys.EdDSA} {
+		public := testKey(b, alg).PublicKey()
+		jwk := public.JWK()
+		b.Run(string(alg), func(b *testing.B) {
+			compare(b, func() {
+				_, err := keys.ParsePublic(jwk, keys.Options{})
+				require.NoError(b, err)
+			}, func() {
+				_, err := keys.NewPublicKey(public.Public(), keys.Options{})
+				require.NoError(b, err)
+			})
+		})
+	}
+}

@@ -93,10 +93,7 @@ func checkPublic(pub crypto.PublicKey) error {
 		}
 		return nil
 	case ed25519.PublicKey:
-		if len(k) != ed25519.PublicKeySize {
-			return refuse(ErrInvalidPoint, "an Ed25519 key has 32 bytes")
-		}
-		return nil
+		return checkEdwards(k)
 	}
 	return refuse(ErrUnsupported, "key type")
 }
@@ -111,6 +108,8 @@ func checkRSA(n *big.Int, e int64) error {
 		return refuse(ErrWeak, "RSA modulus is even or negative")
 	case e < 3 || e&1 == 0 || e > maxRSAExponent:
 		return refuse(ErrWeak, "RSA exponent must be odd, at least 3 and at most 2^31-1")
+	case isROCA(n):
+		return refuse(ErrWeak, "RSA modulus made by a library whose keys can be factored (CVE-2017-15361)")
 	}
 	return nil
 }

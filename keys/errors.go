@@ -8,8 +8,8 @@ var (
 	ErrMalformed    = errors.New("malformed")                       // not the JSON, base64, PEM or DER that it should be
 	ErrTooLarge     = errors.New("too large")                       // input over 64 KiB, RSA over 8192 bits
 	ErrUnsupported  = errors.New("unsupported")                     // a key type, curve or algorithm this package does not sign with
-	ErrWeak         = errors.New("weak key")                        // RSA under 2048 bits, a bad exponent
-	ErrInvalidPoint = errors.New("invalid point")                   // coordinates off the curve or of the wrong length
+	ErrWeak         = errors.New("weak key")                        // RSA under 2048 bits, of known factors, or with a bad exponent
+	ErrInvalidPoint = errors.New("invalid point")                   // off the curve, of low order, or of another length or form
 	ErrInconsistent = errors.New("inconsistent key")                // private and public part, or algorithm and key, do not belong together
 	ErrNotSigning   = errors.New("not a signing key")               // use or key_ops say another purpose
 	ErrNoPrivateKey = errors.New("no private key")                  // a public key where a private one is needed
