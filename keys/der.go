@@ -1,7 +1,11 @@
 package keys
 
 import (
+	"bytes"
 	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
@@ -16,10 +20,12 @@ const maxDER = 8 << 10
 // What has to be seen before crypto/x509 may calculate with a key, and what
 // its errors do not tell apart. encoding/asn1 ignores the fields that follow.
 type (
-	pkcs8 struct { // RFC 5208 §5
-		Version   int
-		Algorithm pkix.AlgorithmIdentifier
-		Key       []byte
+	pkcs8 struct { // RFC 5958 §2
+		Version    int
+		Algorithm  pkix.AlgorithmIdentifier
+		Key        []byte
+		Attributes asn1.RawValue  `asn1:"optional,tag:0"`
+		Public     asn1.BitString `asn1:"optional,tag:1"`
 	}
 	pkcs1 struct { // RFC 8017 §A.1.2
 		Version int
@@ -29,6 +35,7 @@ type (
 		Version int
 		Key     []byte
 		Curve   asn1.ObjectIdentifier `asn1:"optional,explicit,tag:0"`
+		Public  asn1.BitString        `asn1:"optional,explicit,tag:1"`
 	}
 	spki struct { // RFC 5280 §4.1
 		Algorithm pkix.AlgorithmIdentifier
@@ -85,7 +92,37 @@ func signerFromDER(der []byte) (crypto.Signer, error) {
 	if err != nil || !ok {
 		return nil, refuse(ErrInconsistent, "the parts of the private key are damaged or do not belong together")
 	}
+	if p8.Key != nil && whole(p8.Key, &sec) && sec.Curve != nil { // SEC 1 in PKCS#8: x509 goes by the curve outside
+		if curve, err := asn1.Marshal(sec.Curve); err != nil || !bytes.Equal(curve, p8.Algorithm.Parameters.FullBytes) {
+			return nil, refuse(ErrInconsistent, "a private key that names two curves")
+		}
+	}
+	if !isPublicOf(signer, p8.Public) || !isPublicOf(signer, sec.Public) {
+		return nil, refuse(ErrInconsistent, "the public key that stands beside the private one is of another")
+	}
 	return signer, nil
+}
+
+// isPublicOf reports whether b, which crypto/x509 does not look at, is absent
+// or the public key of signer (RFC 5958 §2, RFC 5915 §3).
+func isPublicOf(signer crypto.Signer, b asn1.BitString) bool {
+	if b.Bytes == nil {
+		return true
+	}
+	var want []byte
+	switch k := signer.Public().(type) {
+	case *rsa.PublicKey:
+		want = x509.MarshalPKCS1PublicKey(k)
+	case *ecdsa.PublicKey:
+		want, _ = k.Bytes()                                // x509 made it
+		if size := len(want) / 2; len(b.Bytes) == 1+size { // compressed (SEC 1 §2.3.3)
+			want[0] = 2 | want[2*size]&1
+			want = want[:1+size]
+		}
+	case ed25519.PublicKey:
+		want = k
+	}
+	return b.BitLength == 8*len(b.Bytes) && bytes.Equal(b.Bytes, want)
 }
 
 // whole reads der into v and refuses bytes after it.

@@ -42,6 +42,7 @@ func TestOpenSSLKeys(t *testing.T) {
 		"p256-pkcs8":           {"p256-public", keys.ES256, 0},
 		"p256-sec1":            {"p256-public", keys.ES256, 0},
 		"p256-sec1-parameters": {"p256-certificate", keys.ES256, 0},
+		"p256-compressed":      {"p256-public", keys.ES256, 0},
 		"p256-bag-attributes":  {"p256-public", keys.ES256, 1},
 		"p384-pkcs8":           {"p384-public", keys.ES384, 0},
 		"p384-sec1-parameters": {"p384-public", keys.ES384, 0},

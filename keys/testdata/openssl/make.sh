@@ -14,6 +14,7 @@ for c in prime256v1:p256 secp384r1:p384 secp521r1:p521 secp256k1:secp256k1; do
 	openssl ec -in "${c#*:}-sec1-parameters.pem" -pubout -out "${c#*:}-public.pem" 2>/dev/null
 done
 openssl ec -in p256-pkcs8.pem -out p256-sec1.pem 2>/dev/null
+openssl ec -in p256-pkcs8.pem -conv_form compressed -out p256-compressed.pem 2>/dev/null
 openssl ec -in p256-pkcs8.pem -param_enc explicit -out p256-explicit.pem 2>/dev/null
 openssl req -x509 -new -key p256-pkcs8.pem -subj /CN=p256 -days 36500 -out p256-certificate.pem
 openssl pkcs12 -export -inkey p256-pkcs8.pem -in p256-certificate.pem -name nøkkel -passout pass:secret |
