@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -207,6 +208,31 @@ func TestEveryKindOfAppIsVerified(t *testing.T) {
 	err := (&okta.Client{Org: server.Org(), AppID: "0oanobody", Admin: admin}).Verify(t.Context(), wrong)
 	require.Error(t, err)
 	require.NotErrorIs(t, err, selfservice.ErrRefused, "a client_id that is wrong is no refused credential")
+}
+
+// TestEachProofOfACredentialHasAConnectionOfItsOwn: one that is kept would
+// always lead to the same of Okta's servers.
+func TestEachProofOfACredentialHasAConnectionOfItsOwn(t *testing.T) {
+	server := oktatest.Start(t)
+	key, secret := newKey(t), selfservice.Credential{Secret: keys.NewSecret("the-first-secret-of-the-app-1234")}
+	service := &okta.Client{Org: server.Org(), AppID: server.AddApp(serviceApp(key))}
+	web := &okta.Client{Org: server.Org(), AppID: server.AddApp(oktatest.App{Secret: secret.Secret}), Admin: server.Admin()}
+	require.NoError(t, service.Verify(t.Context(), credential(key))) // learns the nonce
+	var mu sync.Mutex
+	connections, requests := map[string]bool{}, 0
+	server.Inject(func(_ int, r *http.Request) *oktatest.Fault {
+		mu.Lock()
+		defer mu.Unlock()
+		connections[r.RemoteAddr] = true
+		requests++
+		return nil
+	})
+	for range 5 {
+		require.NoError(t, service.Verify(t.Context(), credential(key)))
+		require.NoError(t, web.Verify(t.Context(), secret))
+	}
+	assert.Equal(t, 10, requests)
+	assert.Len(t, connections, 10)
 }
 
 // TestAManagerIsNotHeldUpByItsOwnRotation: a service app that manages others

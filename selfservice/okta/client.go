@@ -41,8 +41,9 @@ type Client struct {
 	// private_key_jwt for a key and client_secret_basic for a secret.
 	Authenticate func(endpoint string, c selfservice.Credential) assertion.Authenticator
 
-	// Bearer is set for an app whose tokens are not bound to a DPoP key and
-	// must not be.
+	// Bearer is set for an app whose tokens are not to be bound to a DPoP key.
+	// An org that gives such tokens though a proof is sent makes calls fail
+	// with assertion.ErrTokenType.
 	Bearer bool
 
 	// Propagates is how long it may take until every server at Okta knows of a

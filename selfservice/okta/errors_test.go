@@ -2,6 +2,7 @@ package okta
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"strconv"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/nokkel/nokkel/internal/redact"
 	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/internal/rest"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -55,6 +57,28 @@ func TestRefusals(t *testing.T) {
 			assert.NotContains(t, err.Error(), "eyJ")
 		})
 	}
+}
+
+// TestCapturedValues are of Okta's Postman collection of its guide: secrets and
+// their hashes as an org has answered in January 2022, and a rate limit.
+func TestCapturedValues(t *testing.T) {
+	for value, hash := range map[string]string{
+		"D0HxBn1FtTXeYC4cSBwWL_sPMztMT2t6Ei9n1QjO": "tI4z6TbSw5YYd8RtcClaEw",
+		"7U_MTFeIoRVHtPTcb4MY0gESLLisXfNRbbob1Quo": "cfQjsGNDYEn5e3rqJME_jQ",
+	} {
+		fingerprint := selfservice.SecretFingerprint(keys.NewSecret(value))
+		hidden := &Secret{Hash: hash}
+		assert.True(t, hidden.Is(fingerprint))
+		assert.False(t, hidden.Is(selfservice.SecretFingerprint(keys.NewSecret(value+"x"))))
+		assert.False(t, hidden.Is(""))
+		var s Secret
+		require.NoError(t, json.Unmarshal([]byte(`{"id":"ocs14j4d1kdTKN9fg0h8","created":"2022-01-10T22:33:19.000Z","status":"ACTIVE","client_secret":"`+value+`","secret_hash":"`+hash+`"}`), &s))
+		assert.Equal(t, fingerprint, s.Fingerprint())
+		assert.Equal(t, time.Date(2022, 1, 10, 22, 33, 19, 0, time.UTC), s.Created)
+	}
+	assert.Equal(t, 46*time.Second, limitWait(http.Header{
+		"Date": {"Mon, 10 Jan 2022 22:33:19 GMT"}, "X-Rate-Limit-Limit": {"100"}, "X-Rate-Limit-Remaining": {"0"}, "X-Rate-Limit-Reset": {"1641854044"},
+	}, time.Now()))
 }
 
 func TestRateLimitWaits(t *testing.T) {

@@ -40,19 +40,29 @@ type entry struct {
 	Status Status `json:"status"`
 }
 
-func (a *Admin) entries(ctx context.Context, appID string, of family) ([]entry, error) {
-	var list []entry
-	add := func(id string, s Status) { list = append(list, entry{id, s}) }
+// other is an entry and what it serves: one of another purpose does not stand
+// in for it.
+type other struct {
+	entry
+	use string
+}
+
+func (a *Admin) entries(ctx context.Context, appID string, of family) ([]other, error) {
+	var list []other
 	if of == secrets {
 		all, err := a.Secrets(ctx, appID)
 		for _, s := range all {
-			add(s.ID, s.Status)
+			list = append(list, other{entry{s.ID, s.Status}, ""})
 		}
 		return list, err
 	}
 	all, err := a.Keys(ctx, appID)
 	for _, k := range all {
-		add(k.ID, k.Status)
+		use := ""
+		if k.Use == encryption {
+			use = encryption
+		}
+		list = append(list, other{entry{k.ID, k.Status}, use})
 	}
 	return list, err
 }
@@ -90,11 +100,11 @@ const (
 func (e *Error) isRule() bool { return e.Status == http.StatusBadRequest && e.Rule == ErrRefused }
 
 // settle returns nil if the change is there, and else why it is not.
-func (e *Error) settle(list []entry, id, action string) error {
-	i := slices.IndexFunc(list, func(c entry) bool { return c.ID == id })
+func (e *Error) settle(list []other, id, action string) error {
+	i := slices.IndexFunc(list, func(c other) bool { return c.ID == id })
 	active := 0
 	for _, c := range list {
-		if c.Status == Active {
+		if i >= 0 && c.Status == Active && c.use == list[i].use {
 			active++
 		}
 	}

@@ -39,7 +39,7 @@ func TestAThirdSecretWaitsForRoom(t *testing.T) {
 			err := r.Rotate(t.Context())
 			require.ErrorIs(t, err, selfservice.ErrLimit)
 			require.ErrorContains(t, err, added.ID+" (active, created ")
-			require.ErrorContains(t, err, "delete it if nobody uses it")
+			require.ErrorContains(t, err, "delete another if nobody uses it")
 			assert.Empty(t, server.Events(oktatest.EventDeactivate, oktatest.EventDelete))
 			for _, e := range server.Events(oktatest.EventCreate) {
 				assert.Empty(t, e.Reason, "no third one was tried")

@@ -113,7 +113,8 @@ func (p Secrets) makeRoom(ctx context.Context, a *Admin, as selfservice.Credenti
 		}
 		return p.drop(ctx, a, as, s)
 	}
-	return refuse(ErrFull, "besides the active one there is "+strings.Join(others, " and ")+": delete it if nobody uses it, or let Secrets.Yield say so")
+	return refuse(ErrFull, "besides the active one there is "+strings.Join(others, " and ")+
+		": the one before goes by itself when its overlap ends; delete another if nobody uses it, or let Secrets.Yield say so")
 }
 
 // told reports whether s is the secret c, if that can be told: with the value

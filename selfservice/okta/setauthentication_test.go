@@ -120,6 +120,33 @@ func (r *recorder) RoundTrip(req *http.Request) (*http.Response, error) {
 	return r.base.RoundTrip(req)
 }
 
+// TestASecretInAnAppIsNotSentBack: an org that shows it to who reads the app
+// has not been seen, and would take a rotation back.
+func TestASecretInAnAppIsNotSentBack(t *testing.T) {
+	server := oktatest.Start(t)
+	const secret = "the-first-secret-of-the-app-1234"
+	id := server.AddApp(oktatest.App{Secret: keys.NewSecret(secret)})
+	sent := &recorder{base: roundTripper(func(r *http.Request) (*http.Response, error) {
+		resp, err := http.DefaultTransport.RoundTrip(r)
+		if err != nil || r.Method != http.MethodGet {
+			return resp, err
+		}
+		body, err := io.ReadAll(resp.Body)
+		body = bytes.Replace(body, []byte(`"client_id":`), []byte(`"client_secret":"`+secret+`","client_id":`), 1)
+		resp.Body = io.NopCloser(bytes.NewReader(body))
+		return resp, err
+	})}
+	a := &okta.Admin{Org: okta.Org{URL: server.URL, Base: sent}, APIToken: keys.NewSecret(oktatest.APIToken)}
+	app, err := a.App(t.Context(), id)
+	require.NoError(t, err)
+	require.Equal(t, id, app.ClientID)
+	require.NoError(t, a.SetAuthentication(t.Context(), id, okta.Authentication{Method: okta.MethodBasic}, nil))
+	require.Len(t, sent.bodies, 1)
+	assert.NotContains(t, sent.bodies[0], "client_secret\"")
+	assert.NotContains(t, sent.bodies[0], secret)
+	assert.Contains(t, sent.bodies[0], "1.5e+300", "a number keeps its form")
+}
+
 // TestAnEncryptionKeyStaysWhereItIs when the keys that sign are replaced.
 func TestAnEncryptionKeyStaysWhereItIs(t *testing.T) {
 	server := oktatest.Start(t)
@@ -139,8 +166,14 @@ func TestAnEncryptionKeyStaysWhereItIs(t *testing.T) {
 	require.NoError(t, err)
 	assert.Len(t, registrations, 2, "a key for encryption proves nobody")
 	for _, k := range list {
+		switch k.Thumbprint() {
+		case key.Thumbprint():
+			require.NoError(t, a.DeactivateKey(ctx, id, k.ID))
+		case next.Thumbprint():
+			require.ErrorIs(t, a.DeactivateKey(ctx, id, k.ID), okta.ErrLastActive, "one for encryption does not stand in for it")
+		}
 		if k.Use == "enc" {
-			require.Error(t, a.DeactivateKey(ctx, id, k.ID))
+			require.ErrorIs(t, a.DeactivateKey(ctx, id, k.ID), okta.ErrLastActive)
 			require.ErrorIs(t, a.DeleteKey(ctx, id, k.ID), okta.ErrActive)
 		}
 	}

@@ -109,8 +109,8 @@ func (s *Server) putKeys(a *app, settings map[string]any, method okta.Method) ([
 	list, _ := set["keys"].([]any)
 	url := text(settings, "jwks_uri")
 	switch {
-	case method != okta.MethodPrivateKey:
-		return nil, ""
+	case method != okta.MethodPrivateKey: // what is left is for encryption
+		return slices.DeleteFunc(slices.Clone(a.keys), func(c credential) bool { return text(c.jwk, "use") != "enc" }), ""
 	case url != "" && len(list) > 0 && !s.Doubts.URLOverKeys:
 		return nil, "jwks and jwks_uri cannot both be set"
 	case url != "":
