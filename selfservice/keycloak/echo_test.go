@@ -17,11 +17,11 @@ import (
 // TestErrorsDoNotQuoteWhatWasSent has a server, or a gateway before it, repeat
 // the secret that a call sent, escaped as PHP and .NET do.
 func TestErrorsDoNotQuoteWhatWasSent(t *testing.T) {
-	const token, secret = "the+admin's/opaque=token", "store/pass+word"
+	const token, secret = "the+admin's/opaque=token", "store/pass+word/of-32-characters-or-more"
 	base := providertest.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		assert.NoError(t, err)
-		if r.Method == http.MethodGet {
+		if r.Method == http.MethodGet || r.Method == http.MethodPut && !strings.Contains(string(body), secret) {
 			w.Write([]byte(`{"id":"1","clientId":"app","clientAuthenticatorType":"client-secret","attributes":{}}`))
 			return
 		}
@@ -29,8 +29,8 @@ func TestErrorsDoNotQuoteWhatWasSent(t *testing.T) {
 		if strings.Contains(string(body), secret) {
 			quoted = secret
 		}
-		if strings.Contains(string(body), "store%2Fpass%2Bword") {
-			quoted = "store%2fpass%2bword"
+		if strings.Contains(string(body), "store%2Fpass%2Bword%2F") {
+			quoted = "store%2fpass%2bword%2fof-32-characters-or-more"
 		}
 		quoted = strings.NewReplacer("/", `\/`, "+", `\u002B`).Replace(quoted + " with " + strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "))
 		w.WriteHeader(http.StatusBadRequest)

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
+	"github.com/nokkel/nokkel/assertion"
 	"github.com/nokkel/nokkel/internal/redact"
 	"github.com/nokkel/nokkel/selfservice"
 )
@@ -21,7 +21,12 @@ func (c *ClientInfo) usable() error {
 
 // explain adds to a refusal what the Admin sees of the client. The server says
 // one and the same of a client that is gone, disabled, or has another method.
+// Of a wrong secret it says that this is wrong, so that nothing is asked.
 func (c *Client) explain(ctx context.Context, cred selfservice.Credential, refused error) error {
+	var answer *assertion.Error
+	if errors.As(refused, &answer) && answer.Code == "unauthorized_client" && cred.Key == nil {
+		return refused
+	}
 	info, err := c.Admin.FindClient(ctx, c.ClientID)
 	switch {
 	case err == nil:
@@ -50,13 +55,11 @@ func (c *ClientInfo) refuses(cred selfservice.Credential, itsOwnWay bool) error 
 	if cred.Key == nil {
 		methods = secretMethods()
 	}
-	switch end := c.SecretTimes().Expires; {
+	switch {
 	case itsOwnWay:
 		return nil
 	case !slices.Contains(methods, c.Method):
 		return refuse(ErrMode, "its method is "+redact.Line(string(c.Method), redact.MaxText))
-	case cred.Key == nil && !end.IsZero() && time.Now().After(end):
-		return refuse(ErrNotFound, "its secret has expired")
 	case cred.Key == nil:
 		return nil
 	}
