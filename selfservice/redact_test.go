@@ -1,6 +1,7 @@
 package selfservice_test
 
 import (
+	"bytes"
 	"context"
 	"slices"
 	"testing"
@@ -26,7 +27,7 @@ func TestNoTypeShowsASecret(t *testing.T) {
 			server, mem, dir := &model.Server{}, &selfservice.Mem{}, selfservice.Dir(t.TempDir()+"/key")
 			server.Adopt(first)
 			rotator := &selfservice.Rotator{
-				Provider: server.Full(nil), Store: mem,
+				Provider: server.Full(nil), Store: mem, Timing: selfservice.Timing{Propagation: -1},
 				New: func(_ context.Context, like selfservice.Credential) (selfservice.Credential, error) {
 					made = selfservice.Credential{Secret: keys.NewSecret("the secret that comes after the first one")}
 					if like.Key != nil {
@@ -54,7 +55,7 @@ func TestNoTypeShowsASecret(t *testing.T) {
 			report, err := fleet.RotateDue(t.Context())
 			require.NoError(t, err)
 
-			secrets := [][]byte{blob}
+			secrets := [][]byte{blob, bytes.Repeat([]byte{1}, 32)} // the state, and the key that seals it
 			for _, c := range []selfservice.Credential{first, made} {
 				if c.Key != nil {
 					secrets = append(secrets, keystest.Secrets(t, c.Key)...)

@@ -32,13 +32,14 @@ const sealContext = "nokkel selfservice state 2\n"
 // ChaCha20-Poly1305 do, or make its own ([cipher.NewGCMWithRandomNonce]).
 // Otherwise Save fails with [ErrConfig].
 func Seal(s Store, name string, aead cipher.AEAD, older ...cipher.AEAD) Store {
-	return &sealed{store: s, name: name, aeads: append([]cipher.AEAD{aead}, older...)}
+	aeads := append([]cipher.AEAD{aead}, older...)
+	return &sealed{store: s, name: name, aeads: func() []cipher.AEAD { return aeads }}
 }
 
 type sealed struct {
 	store Store
 	name  string
-	aeads []cipher.AEAD // the first one seals
+	aeads func() []cipher.AEAD // the first one seals; a func, for reflection finds the key in a cipher
 }
 
 // bound returns the associated data.
@@ -59,7 +60,7 @@ func (s *sealed) Load(ctx context.Context) ([]byte, string, error) {
 	if err != nil || version == "" {
 		return nil, version, err
 	}
-	for _, aead := range s.aeads {
+	for _, aead := range s.aeads() {
 		size := aead.NonceSize()
 		if len(blob) < size {
 			continue
@@ -77,7 +78,7 @@ func (s *sealed) Save(ctx context.Context, blob []byte, version string) (string,
 	if err != nil {
 		return "", err
 	}
-	aead := s.aeads[0]
+	aead := s.aeads()[0]
 	size := aead.NonceSize()
 	if size > 0 && size < 12 {
 		return "", fmt.Errorf("%w: a nonce of %d bytes is too short to be random", ErrConfig, size)

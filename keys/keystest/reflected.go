@@ -2,9 +2,11 @@ package keystest
 
 import (
 	"database/sql"
+	"encoding/binary"
 	"fmt"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -57,19 +59,33 @@ func (w *walk) into(v reflect.Value) {
 			w.into(entry.Value())
 		}
 	case reflect.Slice, reflect.Array:
-		bytes := v.Type().Elem().Kind() == reflect.Uint8
+		w.words(v)
 		for i := range v.Len() {
-			if bytes {
-				w.text.WriteByte(byte(v.Index(i).Uint()))
-			} else {
-				w.into(v.Index(i))
-			}
+			w.into(v.Index(i))
 		}
-		w.text.WriteByte('\n')
 	case reflect.Func, reflect.Chan, reflect.UnsafePointer:
 	default:
 		fmt.Fprintln(&w.text, v) // fmt prints what a reflect.Value holds
 	}
+}
+
+// words writes unsigned numbers as octets, in both orders: ciphers keep their
+// keys so.
+func (w *walk) words(v reflect.Value) {
+	switch v.Type().Elem().Kind() {
+	case reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64, reflect.Uint:
+	default:
+		return
+	}
+	size := int(v.Type().Elem().Size())
+	var big, little []byte
+	for i := range v.Len() {
+		word := binary.BigEndian.AppendUint64(nil, v.Index(i).Uint())[8-size:]
+		big = append(big, word...)
+		slices.Reverse(word)
+		little = append(little, word...)
+	}
+	fmt.Fprintf(&w.text, "%s\n%s\n", big, little)
 }
 
 // been reports whether the walk has been there, and remembers that it has.
