@@ -24,22 +24,18 @@ func Head(body io.ReadCloser, limit int, wait time.Duration) (head []byte, rest 
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	for len(head) < limit {
-		pending := make(chan chunk, 1)
-		go func(size int) {
-			b := make([]byte, size)
-			n, err := body.Read(b)
-			pending <- chunk{b[:n], err}
-		}(min(limit-len(head), 4<<10))
+		pending := start(body, min(limit-len(head), 4<<10))
 		select {
 		case <-timer.C:
 			return head, &resumed{body, chunk{b: head}, pending}, os.ErrDeadlineExceeded
 		case c := <-pending:
+			c.check()
 			head = append(head, c.b...)
 			if c.err == io.EOF {
-				return head, &resumed{body, chunk{head, io.EOF}, nil}, nil
+				return head, &resumed{body, chunk{b: head, err: io.EOF}, nil}, nil
 			}
 			if c.err != nil {
-				return head, &resumed{body, chunk{head, c.err}, nil}, c.err
+				return head, &resumed{body, chunk{b: head, err: c.err}, nil}, c.err
 			}
 		}
 	}
@@ -55,8 +51,32 @@ func Drain(body io.ReadCloser, limit int) {
 
 // chunk is what came of some reading.
 type chunk struct {
-	b   []byte
-	err error
+	b        []byte
+	err      error
+	panicked any
+}
+
+// start reads once, on a goroutine of its own.
+func start(body io.Reader, size int) <-chan chunk {
+	done := make(chan chunk, 1)
+	go func() {
+		c := chunk{err: io.ErrUnexpectedEOF} // unless Read returns
+		defer func() {
+			c.panicked = recover()
+			done <- c
+		}()
+		b := make([]byte, size)
+		n, err := body.Read(b)
+		c.b, c.err = b[:n], err
+	}()
+	return done
+}
+
+// check panics if Read did: here, where whoever supplied the body may expect it.
+func (c chunk) check() {
+	if c.panicked != nil {
+		panic(c.panicked)
+	}
 }
 
 // resumed is a body of which a part has been read, and another maybe is.
@@ -69,6 +89,7 @@ type resumed struct {
 func (r *resumed) Read(p []byte) (int, error) {
 	if len(r.read.b) == 0 && r.read.err == nil && r.pending != nil {
 		r.read, r.pending = <-r.pending, nil
+		r.read.check()
 	}
 	n := copy(p, r.read.b)
 	r.read.b = r.read.b[n:]

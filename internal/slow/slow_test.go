@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -107,6 +108,27 @@ func TestHeadOfABodyThatComesInTime(t *testing.T) {
 			assert.Equal(t, c.whole, string(whole))
 		})
 	}
+}
+
+type readFunc func([]byte) (int, error)
+
+func (f readFunc) Read(p []byte) (int, error) { return f(p) }
+
+// TestHeadPanicsWhereItsCallerIs: a goroutine of its own would end the process.
+func TestHeadPanicsWhereItsCallerIs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		body := io.NopCloser(readFunc(func([]byte) (int, error) { panic("in Read") }))
+		assert.PanicsWithValue(t, "in Read", func() { Head(body, 10, time.Second) })
+		assert.Panics(t, func() { Head(nil, 10, time.Second) })
+
+		late := io.NopCloser(readFunc(func([]byte) (int, error) { time.Sleep(time.Minute); panic("in Read") }))
+		_, rest, err := Head(late, 10, time.Second)
+		require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+		assert.PanicsWithValue(t, "in Read", func() { rest.Read(make([]byte, 1)) })
+
+		_, _, err = Head(io.NopCloser(readFunc(func([]byte) (int, error) { runtime.Goexit(); return 0, nil })), 10, time.Second)
+		require.ErrorIs(t, err, io.ErrUnexpectedEOF)
+	})
 }
 
 func TestDrain(t *testing.T) {
