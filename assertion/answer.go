@@ -109,7 +109,7 @@ func text(members map[string]json.RawMessage, name string) (value string, presen
 	return value, true, true
 }
 
-// isToken tells whether s may stand in an Authorization header (RFC 6750 §2.1
+// isToken reports whether s may stand in an Authorization header (RFC 6750 §2.1
 // is narrower, but some servers use more than its alphabet).
 func isToken(s string) bool {
 	for i := range len(s) {

@@ -40,7 +40,7 @@ func plan(t *Token, asked time.Time, lifetime time.Duration) *cached {
 	return &cached{t, asked.Add(usable - early), asked.Add(usable)}
 }
 
-// reached tells whether t has come by the monotonic clock, which stands still
+// reached reports whether t has come by the monotonic clock, which stands still
 // while the machine is suspended, or by the wall clock, which may be set back.
 func reached(t, now time.Time) bool {
 	return !now.Before(t) || now.UnixNano() >= t.UnixNano()

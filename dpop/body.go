@@ -12,7 +12,7 @@ const maxReplay = 1 << 20 // bytes kept of a body that has no GetBody
 // body gives a request's body to one attempt after the other and closes it
 // when the last attempt is done with it. With GetBody each attempt gets a new
 // one. Without it the first attempt streams the caller's body and what it
-// reads is kept, up to maxReplay, so that the next can begin anew; a body that
+// reads is kept, up to maxReplay, so that the next can start over; a body that
 // outgrows this is still sent, once.
 type body struct {
 	req  *http.Request
@@ -45,7 +45,7 @@ func (b *body) next() (io.ReadCloser, error) {
 	return b.req.GetBody()
 }
 
-// replayable tells whether next would give the whole body once more.
+// replayable reports whether next would return the whole body again.
 func (b *body) replayable() bool { return b.tape == nil || !b.tape.torn.Load() }
 
 // done says that there will be no other attempt. The last one may go on

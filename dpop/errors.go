@@ -7,12 +7,12 @@ import "errors"
 // what was wrong. All but [ErrBody] are found before the attempt that they
 // stop is sent.
 var (
-	ErrURL      = errors.New("not a URL that a proof can name")             // relative, not http(s), or one that net/http would change on its way
-	ErrInsecure = errors.New("refusing to send a proof in clear")           // http to another machine than this one
-	ErrRedirect = errors.New("refusing to follow a redirect with a proof")  // to another origin than the first request's
-	ErrToken    = errors.New("no DPoP token to send")                       // another Authorization in its place, or none from the source
-	ErrKey      = errors.New("no key to make the proof with")               // nothing configured, or a token that is bound to none
-	ErrBody     = errors.New("the request body can no longer be sent anew") // it outgrew the memory kept for it
+	ErrURL      = errors.New("not a URL that a proof can name")              // relative, not http(s), or a host that net/http would change
+	ErrInsecure = errors.New("refusing to send a proof in clear")            // http to another machine than this one
+	ErrRedirect = errors.New("refusing to follow a redirect with a proof")   // to another origin than the first request's
+	ErrToken    = errors.New("no DPoP token to send")                        // another Authorization in its place, or none from the source
+	ErrKey      = errors.New("no key to make the proof with")                // nothing configured, or a token that is bound to none
+	ErrBody     = errors.New("the request body can no longer be sent again") // it outgrew the memory kept for it
 )
 
 // Error says which rule was broken. Its text never holds a token, a proof, a

@@ -106,7 +106,7 @@ func (x *exchange) send(token string, key *keys.Key) (*http.Response, error) {
 	}
 }
 
-// again tells whether the answer is one that another attempt can better, and
+// again reports whether the answer is one that another attempt can better, and
 // corrects skew when it was the clock.
 func (x *exchange) again(resp *http.Response, nonce string, sent time.Time, skew *time.Duration) bool {
 	if !refused(resp) || !x.body.replayable() {

@@ -25,7 +25,7 @@ type Proof struct {
 
 // Sign returns the proof as a compact JWS by key, with "typ" dpop+jwt, the
 // public key as "jwk" and a fresh "jti" of 128 random bits. A proof is good
-// for one request: sign anew for each attempt. It fails with [ErrURL],
+// for one request: make a new one for each attempt. It fails with [ErrURL],
 // [ErrKey] or what the key's signer returns.
 func Sign(ctx context.Context, key *keys.Key, p Proof) (string, error) {
 	htu, err := textTarget(p.URL)

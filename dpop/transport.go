@@ -172,7 +172,7 @@ func presetToken(h http.Header) (string, error) {
 	return token, nil
 }
 
-// tokenRefused tells whether an API calls the token itself invalid (RFC 6750
+// tokenRefused reports whether an API calls the token itself invalid (RFC 6750
 // §3.1, RFC 9449 §7.1): expired, revoked, or bound to another key. Frameworks
 // that check tokens by RFC 6750 say so in a Bearer challenge; it counts unless
 // a DPoP challenge next to it has another reason.

@@ -90,7 +90,7 @@ func algorithmOf(alg string) Algorithm {
 	return EdDSA
 }
 
-// fits tells whether a key of this public part can sign with a.
+// fits reports whether a key of this public part can sign with a.
 func (a Algorithm) fits(pub crypto.PublicKey) bool {
 	m := a.method()
 	switch k := pub.(type) {

@@ -155,7 +155,7 @@ func checkAlgorithm(id pkix.AlgorithmIdentifier) error {
 
 func oidRSA() asn1.ObjectIdentifier { return asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 1} }
 
-// knownCurve tells whether oid is P-256, P-384 or P-521 (RFC 5480 §2.1.1.1).
+// knownCurve reports whether oid is P-256, P-384 or P-521 (RFC 5480 §2.1.1.1).
 func knownCurve(oid asn1.ObjectIdentifier) bool {
 	return slices.ContainsFunc([]asn1.ObjectIdentifier{
 		{1, 2, 840, 10045, 3, 1, 7}, {1, 3, 132, 0, 34}, {1, 3, 132, 0, 35},

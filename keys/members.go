@@ -55,7 +55,7 @@ func (m *members) fail(rule error, detail string) {
 
 func (m *members) has(name string) bool { return m.raw[name] != nil }
 
-// hasPrivate tells whether a private or symmetric member is there, well
+// hasPrivate reports whether a private or symmetric member is there, well
 // formed or not.
 func (m *members) hasPrivate() bool {
 	known := names()
@@ -64,7 +64,7 @@ func (m *members) hasPrivate() bool {
 	})
 }
 
-// hasMorePrimes tells whether "oth" (RFC 7518 §6.3.2.7) names any prime. .NET
+// hasMorePrimes reports whether "oth" (RFC 7518 §6.3.2.7) names any prime. .NET
 // writes an empty one into every key, public ones too.
 func (m *members) hasMorePrimes() bool {
 	var primes []json.RawMessage

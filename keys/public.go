@@ -89,7 +89,7 @@ func (p *PublicKey) Certificates() []*x509.Certificate {
 	return slices.Clone(p.certs)
 }
 
-// Equal tells whether both hold the same key material. Key id, algorithm and
+// Equal reports whether both hold the same key material. Key id, algorithm and
 // certificates are not compared.
 func (p *PublicKey) Equal(other *PublicKey) bool {
 	return p != nil && other != nil && p.key != nil && p.thumbprint == other.thumbprint

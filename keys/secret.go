@@ -39,7 +39,7 @@ func (s Secret) Reveal() string {
 	return (*s.value)()
 }
 
-// IsZero tells whether there is no secret.
+// IsZero reports whether there is no secret.
 func (s Secret) IsZero() bool { return s.value == nil }
 
 // Equal tells in constant time whether both are the same secret.

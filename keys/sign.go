@@ -74,7 +74,7 @@ func (p *PublicKey) signatureSize() int {
 }
 
 // headerCache holds the encoded headers of one key, dot included. A program
-// uses two or three; past the last place headers are encoded anew each time.
+// uses two or three; past the last place headers are encoded each time.
 type headerCache [4]atomic.Pointer[encodedHeader]
 
 type encodedHeader struct {
