@@ -151,7 +151,6 @@ func TestSecretsThatAreNotShown(t *testing.T) {
 			provider := okta.Secrets{Client: client, Yield: func(context.Context, okta.Secret) bool { return true }}
 			r := &selfservice.Rotator{Provider: provider, Store: &selfservice.Mem{}}
 			require.NoError(t, r.Adopt(t.Context(), secret))
-			require.ErrorIs(t, r.Rotate(t.Context()), http.ErrServerClosed)
 			require.NoError(t, r.Rotate(t.Context()))
 			time.Sleep(2 * time.Hour)
 			_, err := r.Step(t.Context())
