@@ -202,9 +202,8 @@ func TestRunDoesNotEndForWhatMayPass(t *testing.T) {
 		"New gives an old credential": func(r *selfservice.Rotator) {
 			r.New = func(_ context.Context, like selfservice.Credential) (selfservice.Credential, error) { return like, nil }
 		},
-		"the store is empty all at once": func(r *selfservice.Rotator) { r.Store = &selfservice.Mem{} },
-		"the store is down":              func(r *selfservice.Rotator) { r.Store = brokenStore{} },
-		"the store panics":               func(r *selfservice.Rotator) { r.Store = panickingStore{} },
+		"the store is down": func(r *selfservice.Rotator) { r.Store = brokenStore{} },
+		"the store panics":  func(r *selfservice.Rotator) { r.Store = panickingStore{} },
 		"New panics": func(r *selfservice.Rotator) {
 			r.New = func(context.Context, selfservice.Credential) (selfservice.Credential, error) { panic("bug") }
 		},

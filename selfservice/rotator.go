@@ -120,7 +120,7 @@ func (r *Rotator) Adopt(ctx context.Context, c Credential) (err error) {
 	if err != nil || s.Active != nil {
 		return err
 	}
-	s.Active = adopt(c, time.Now().Round(0))
+	s.Active, s.Lineage = adopt(c, time.Now().Round(0)), rand.Text()
 	if err = r.save(ctx, s); errors.Is(err, ErrConflict) {
 		_, err = r.first(ctx) // another replica was first
 		return err

@@ -13,9 +13,12 @@ type state struct {
 	Pending   *entry   // will sign next
 	Retiring  []*entry // signed before; oldest first
 	Rotations int      // switches so far
+	Serial    int      // counts the saves
+	Lineage   string   // of all that began with one Adopt
 	Claim     claim
 
-	version string // of the store; "" before the first save
+	version  string // of the store; "" before the first save
+	restored bool   // from memory, see goneBack
 }
 
 // entry is one credential on its way through a rotation.

@@ -78,7 +78,7 @@ func TestStateComesBackWhole(t *testing.T) {
 			require.False(t, v.Field(i).IsZero(), "%s is not part of this test", v.Type().Field(i).Name)
 		}
 	}
-	s := &state{Active: e, Pending: e, Retiring: []*entry{e, e}, Rotations: 7, Claim: claim{"me", at(10)}, version: "1"}
+	s := &state{Active: e, Pending: e, Retiring: []*entry{e, e}, Rotations: 7, Serial: 8, Lineage: "9", Claim: claim{"me", at(10)}, version: "1"}
 	blob, err := s.encode()
 	require.NoError(t, err)
 	again, err := decode(blob, "1")

@@ -90,12 +90,14 @@ type stateJSON struct {
 	Pending   *entryJSON   `json:"pending,omitempty"`
 	Retiring  []*entryJSON `json:"retiring,omitempty"`
 	Rotations int          `json:"rotations"`
+	Serial    int          `json:"serial,omitempty"`
+	Lineage   string       `json:"lineage,omitempty"`
 	Claim     claim        `json:"claim,omitzero"`
 }
 
 // encode returns the blob.
 func (s *state) encode() ([]byte, error) {
-	j := stateJSON{Format: stateFormat, Rotations: s.Rotations, Claim: s.Claim}
+	j := stateJSON{Format: stateFormat, Rotations: s.Rotations, Serial: s.Serial, Lineage: s.Lineage, Claim: s.Claim}
 	var err error
 	if j.Active, err = s.Active.stored(); err != nil {
 		return nil, err
@@ -129,7 +131,7 @@ func decode(blob []byte, version string) (*state, error) {
 	if j.Format != stateFormat || j.Active == nil {
 		return nil, fmt.Errorf("%w: format %d", ErrCorrupt, j.Format)
 	}
-	s := &state{Rotations: j.Rotations, Claim: j.Claim, version: version}
+	s := &state{Rotations: j.Rotations, Serial: j.Serial, Lineage: j.Lineage, Claim: j.Claim, version: version}
 	var err error
 	if s.Active, err = j.Active.entry(); err != nil {
 		return nil, err

@@ -39,10 +39,16 @@ func (r *Rotator) step(ctx context.Context, force int) (at time.Time, err error)
 	if s.Active == nil {
 		return time.Time{}, ErrNotAdopted
 	}
+	now := time.Now().Round(0)
+	if s.restored {
+		if err := r.save(ctx, s); !errors.Is(err, ErrConflict) {
+			return now, err
+		}
+		return now, nil // another replica has written what it knows
+	}
 	if r.Provider == nil {
 		return time.Time{}, nil // following only
 	}
-	now := time.Now().Round(0)
 	at, err = r.move(ctx, s, now, force)
 	if errors.Is(err, ErrConflict) {
 		if fresh, loadErr := r.load(ctx); loadErr == nil && fresh.version == s.version {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // serving returns what is served now; a caller that comes before Run did has
@@ -38,10 +39,43 @@ func (r *Rotator) load(ctx context.Context) (*state, error) {
 func (r *Rotator) peek(ctx context.Context) (*state, error) {
 	before := r.current.Load()
 	s, err := r.read(ctx)
-	if err == nil && s.Active != nil && s != before && r.current.CompareAndSwap(before, s) {
+	if err != nil || s == before {
+		return s, err
+	}
+	back := before != nil && before.version != s.version && before.goneBack(s)
+	if back {
+		s = before.restore(s, time.Now().Round(0).Add(r.Timing.overlap()))
+	}
+	if s.Active != nil && r.current.CompareAndSwap(before, s) {
 		r.inspect()
+		if back {
+			r.tell(Event{Kind: Damaged, Err: fmt.Errorf("%w: it is older than what this process has read or written, which is written back", ErrCorrupt)})
+		}
 	}
 	return s, err
+}
+
+// goneBack reports whether stored, which was read after s, is older: a backup,
+// a standby without the last commits, or an empty store.
+func (s *state) goneBack(stored *state) bool {
+	return stored.Active == nil || stored.Lineage != s.Lineage || stored.Serial <= s.Serial
+}
+
+// restore returns what is to be stored in place of a state that is older than s.
+// It is s, and what only the older one has is kept as old until then: the server
+// may know it.
+func (s *state) restore(older *state, until time.Time) *state {
+	c := s.clone()
+	c.version, c.Claim, c.restored = older.version, older.Claim, true
+	c.Serial, c.Rotations = max(s.Serial, older.Serial), max(s.Rotations, older.Rotations)
+	for _, e := range older.entries() {
+		if !e.Credential.IsZero() && !c.holds(e.Credential) {
+			e = e.clone()
+			e.Until, e.Before, e.Off, e.Removed, e.Stuck = until, nil, false, false, false
+			c.Retiring = append([]*entry{e}, c.Retiring...)
+		}
+	}
+	return c
 }
 
 // damaged is a Store that can go on with an older version when the newest one
@@ -83,7 +117,10 @@ func (r *Rotator) read(ctx context.Context) (s *state, err error) {
 // save writes the state and only then serves it.
 func (r *Rotator) save(ctx context.Context, s *state) (err error) {
 	defer guard(&err, "Store.Save")
-	blob, err := s.encode()
+	next := s.clone()
+	next.Serial++
+	next.restored = false
+	blob, err := next.encode()
 	if err != nil {
 		return err
 	}
@@ -93,7 +130,8 @@ func (r *Rotator) save(ctx context.Context, s *state) (err error) {
 	if err != nil {
 		return fmt.Errorf("selfservice: writing the store: %w", err)
 	}
-	s.version = version
-	r.current.Store(s.clone())
+	next.version = version
+	s.Serial, s.version, s.restored = next.Serial, version, false
+	r.current.Store(next)
 	return nil
 }

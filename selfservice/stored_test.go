@@ -84,6 +84,7 @@ func edit(t *testing.T, store selfservice.Store, change func(state map[string]an
 	var state map[string]any
 	require.NoError(t, json.Unmarshal(blob, &state))
 	change(state)
+	state["serial"] = state["serial"].(float64) + 1
 	blob, err = json.Marshal(state)
 	require.NoError(t, err)
 	_, err = store.Save(t.Context(), blob, version)

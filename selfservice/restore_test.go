@@ -1,0 +1,115 @@
+package selfservice_test
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/internal/model"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// backup is a store that can go back to what it held before.
+type backup struct {
+	disk atomic.Pointer[selfservice.Mem]
+	kept []byte
+}
+
+func (b *backup) Load(ctx context.Context) ([]byte, string, error) { return b.disk.Load().Load(ctx) }
+
+func (b *backup) Save(ctx context.Context, blob []byte, version string) (string, error) {
+	return b.disk.Load().Save(ctx, blob, version)
+}
+
+func (b *backup) keep(t *testing.T) {
+	blob, _, err := b.Load(t.Context())
+	require.NoError(t, err)
+	b.kept = blob
+}
+
+// back puts the kept state into the store, under a version of its own.
+func (b *backup) back(t *testing.T) {
+	_, version, err := b.Load(t.Context())
+	require.NoError(t, err)
+	_, err = b.Save(t.Context(), b.kept, version)
+	require.NoError(t, err)
+}
+
+// TestStoreThatGoesBack is restored from a backup, or a standby without the
+// last commits takes over. What the replicas hold and the server accepts is
+// never dropped for what it says.
+func TestStoreThatGoesBack(t *testing.T) {
+	type when func(t *testing.T, store *backup, rotate func())
+	for name, when := range map[string]when{
+		"before the last rotation": func(t *testing.T, store *backup, rotate func()) {
+			store.keep(t)
+			rotate()
+			store.back(t)
+		},
+		"before the last two": func(t *testing.T, store *backup, rotate func()) {
+			store.keep(t)
+			rotate()
+			time.Sleep(2 * time.Hour) // the first is retired at the server
+			rotate()
+			time.Sleep(2 * time.Hour)
+			store.back(t)
+		},
+		"to nothing": func(t *testing.T, store *backup, rotate func()) {
+			rotate()
+			store.disk.Store(&selfservice.Mem{})
+		},
+	} {
+		for kind, server := range map[string]*model.Server{"overlap": {}, "at once": {ReplaceAtOnce: true}} {
+			t.Run(name+", "+kind, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					store := &backup{}
+					store.disk.Store(&selfservice.Mem{})
+					first, _ := adopted(t, server, server.OnlyRemoves(nil))
+					blob, _, err := first.Store.Load(t.Context())
+					require.NoError(t, err)
+					_, err = store.Save(t.Context(), blob, "")
+					require.NoError(t, err)
+					ctx, cancel := context.WithCancel(t.Context())
+					defer cancel()
+					var told atomic.Int64
+					var replicas []*selfservice.Rotator
+					for range 3 {
+						r := &selfservice.Rotator{Provider: first.Provider, Store: store, Timing: oneNode, OnEvent: func(e selfservice.Event) {
+							if e.Kind == selfservice.Damaged {
+								told.Add(1)
+							}
+						}}
+						replicas = append(replicas, r)
+						go r.Run(ctx)
+					}
+					time.Sleep(time.Minute)
+					when(t, store, func() {
+						require.NoError(t, replicas[0].Rotate(ctx))
+						time.Sleep(2 * time.Minute) // all of them have read it
+					})
+					for range 24 * 60 {
+						for _, r := range replicas {
+							require.True(t, server.Accepts(selfservice.SecretFingerprint(mustSecret(t, r))))
+						}
+						time.Sleep(time.Minute)
+					}
+					assert.Positive(t, told.Load())
+					assert.True(t, server.Accepts(active(t, &selfservice.Rotator{Store: store})), "it is written back")
+					for i := range 2 { // and rotations go on
+						require.NoError(t, replicas[i].Rotate(ctx))
+						time.Sleep(2 * time.Hour)
+					}
+					st, err := replicas[2].Status(ctx)
+					require.NoError(t, err)
+					assert.True(t, server.Accepts(st.Active.Fingerprint))
+					assert.Empty(t, st.Retiring)
+					assert.Equal(t, 1, server.Count(), "one accepted credential in the end")
+				})
+			})
+		}
+	}
+}
