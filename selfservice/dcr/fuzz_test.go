@@ -2,6 +2,7 @@ package dcr
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"testing"
 
@@ -79,6 +80,8 @@ func FuzzStored(f *testing.F) {
 	f.Add([]byte(`{"client_id":"app","registration_client_uri":"https://as.example.no/r","registration_access_token":"t"}`))
 	f.Add([]byte(`{"registration_client_uri":7}`))
 	f.Add([]byte(`null`))
+	f.Add([]byte(`{"instead":"being made"}`))
+	f.Add([]byte(`{"instead":"x","registration_client_uri":"y"}`))
 	f.Fuzz(func(t *testing.T, blob []byte) {
 		store := &selfservice.Mem{}
 		c := &Client{Store: store}
@@ -86,7 +89,7 @@ func FuzzStored(f *testing.F) {
 		require.NoError(t, err)
 		r, version, err := c.registration(t.Context())
 		if err != nil {
-			require.ErrorIs(t, err, selfservice.ErrCorrupt)
+			require.True(t, errors.Is(err, selfservice.ErrCorrupt) || errors.Is(err, ErrNotAdopted))
 			return
 		}
 		_, err = c.save(t.Context(), r, version)
