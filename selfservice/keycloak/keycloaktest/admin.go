@@ -112,7 +112,7 @@ func (s *Server) postRealm(w http.ResponseWriter, r *http.Request) {
 	case s.realms[body.Realm] != nil:
 		failAdmin(w, http.StatusConflict, "Conflict detected. See logs for details")
 	default:
-		s.realms[body.Realm] = &realm{name: body.Realm, clients: map[string]*client{}, cache: map[string]*cached{}}
+		s.realms[body.Realm] = &realm{name: body.Realm, clients: map[string]*client{}, cache: map[place]*cached{}}
 		w.Header().Set("Location", s.URL+"/admin/realms/"+body.Realm)
 		answer(w, http.StatusCreated, nil)
 	}
@@ -147,6 +147,7 @@ func (s *Server) postClient(realm *realm, w http.ResponseWriter, r *http.Request
 	}
 	c.apply(body)
 	s.made(realm, c)
+	s.changed(func() { delete(realm.clients, c.id) })
 	w.Header().Set("Location", s.URL+r.URL.Path+"/"+c.id)
 	answer(w, http.StatusCreated, nil)
 }
@@ -183,13 +184,13 @@ func (s *Server) putClient(realm *realm, c *client, w http.ResponseWriter, r *ht
 	}
 	c.apply(body)
 	s.made(realm, c)
-	delete(realm.cache, c.id)
+	s.dropKeys(realm, c)
 	answer(w, http.StatusNoContent, nil)
 }
 
 func (s *Server) deleteClient(realm *realm, c *client, w http.ResponseWriter, _ *http.Request) {
 	delete(realm.clients, c.id)
-	delete(realm.cache, c.id)
+	s.dropKeys(realm, c)
 	answer(w, http.StatusNoContent, nil)
 }
 

@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	reload  = 10 * time.Second // at most this often are keys loaded for an unknown kid
+	reload  = 10 // seconds between two loads for an unknown kid, at least
 	maxIdle = time.Hour
 )
 
@@ -27,7 +27,7 @@ type cached struct {
 // publicKey finds the key of an assertion; nil when there is none.
 func (s *Server) publicKey(realm *realm, c *client, kid, alg string) any {
 	now := s.now()
-	e := realm.cache[c.id]
+	e := realm.cache[place{s.node, c.id}]
 	if e != nil && now.Sub(e.used) > maxIdle {
 		e = nil
 	}
@@ -36,14 +36,17 @@ func (s *Server) publicKey(realm *realm, c *client, kid, alg string) any {
 			e.used = now
 			return key
 		}
-		if now.Sub(e.loaded) < reload {
+		if !e.mayReload(now) {
 			return nil
 		}
 	}
 	e = &cached{keys: s.loadKeys(c), loaded: now, used: now}
-	realm.cache[c.id] = e
+	realm.cache[place{s.node, c.id}] = e
 	return e.find(kid, alg)
 }
+
+// mayReload counts in whole seconds, as the server does.
+func (e *cached) mayReload(now time.Time) bool { return now.Unix() > e.loaded.Unix()+reload }
 
 func (e *cached) find(kid, alg string) any {
 	for _, k := range e.keys {
@@ -134,11 +137,4 @@ func (s *Server) fetch(address string) []byte {
 	}
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
 	return body
-}
-
-func (s *Server) clearKeysCache(_ *realm, w http.ResponseWriter, _ *http.Request) {
-	for _, r := range s.realms {
-		clear(r.cache)
-	}
-	answer(w, http.StatusNoContent, nil)
 }

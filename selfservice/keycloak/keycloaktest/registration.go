@@ -49,8 +49,12 @@ func (s *Server) registration(realm *realm, w http.ResponseWriter, r *http.Reque
 		fail(w, http.StatusUnauthorized, "invalid_token", "Not authorized to view client. Not valid token or client credentials provided.")
 		return
 	}
-	if r.Method == http.MethodPut && !s.register(realm, c, w, r) {
-		return
+	if r.Method == http.MethodPut {
+		before := c.clone()
+		if !s.register(realm, c, w, r) {
+			return
+		}
+		s.changed(func() { realm.clients[c.id] = before })
 	}
 	answer(w, http.StatusOK, s.metadata(realm, c))
 }
@@ -115,7 +119,7 @@ func (s *Server) register(realm *realm, c *client, w http.ResponseWriter, r *htt
 		}
 		s.updated(realm, c)
 	}
-	delete(realm.cache, c.id)
+	s.dropKeys(realm, c)
 	c.access = rand.Text()
 	return true
 }

@@ -10,7 +10,8 @@
 //
 // It behaves as version 26.7.4 does with the feature client-secret-rotation,
 // strict and with its surprises: it caches keys, keeps what it is told to and
-// kills what it is not. The contract test of package keycloak runs on it and on
+// kills what it is not. It may have several nodes ([Server.Nodes]), and lose
+// what it has confirmed ([Server.Forget]). The contract test of package keycloak runs on it and on
 // real servers alike. It verifies with go-jose, not with this module's code.
 package keycloaktest
 
@@ -47,6 +48,11 @@ const (
 type Server struct {
 	URL string // what it takes for its own address, in audiences and proofs
 
+	// Nodes is how many nodes the server has, each with a cache of keys that
+	// the others' updates do not reach; zero: one. They take turns, request by
+	// request; [Server.Node] is the way to one of them.
+	Nodes int
+
 	// Fetch is how JWKS URLs are fetched; nil: http.DefaultTransport.
 	Fetch http.RoundTripper
 
@@ -57,12 +63,17 @@ type Server struct {
 	tokens map[hash]*token
 	spent  map[string]time.Time // jti of assertions and proofs, until when
 	swept  time.Time
+
+	turn    int          // requests so far
+	node    int          // that answers now
+	heeds   map[int]bool // the nodes that heed the others' updates of keys
+	changes []func()     // that take the last ones back
 }
 
 // New returns a server at that address with the realm master in it. Another
 // one is made by its API, or by AddRealm.
 func New(url string) *Server {
-	s := &Server{URL: url, realms: map[string]*realm{}, tokens: map[hash]*token{}, spent: map[string]time.Time{}}
+	s := &Server{URL: url, realms: map[string]*realm{}, tokens: map[hash]*token{}, spent: map[string]time.Time{}, heeds: map[int]bool{}}
 	s.routes()
 	s.AddRealm("master")
 	admin := s.realms["master"].add(AdminID)
@@ -86,9 +97,20 @@ func (s *Server) Admin() *assertion.TokenSource {
 		&assertion.Basic{ClientID: AdminID, Secret: keys.NewSecret(AdminSecret)}, nil)
 }
 
-// Accepts is the server's own view: whether the client would get a token now
-// with the credential of that fingerprint (selfservice.Credential).
+// Accepts is the server's own view: whether the client would get a token now,
+// at each of its nodes, with the credential of that fingerprint
+// (selfservice.Credential).
 func (s *Server) Accepts(realm, clientID, fingerprint string) bool {
+	for n := range s.nodes() {
+		if !s.AcceptsAt(n, realm, clientID, fingerprint) {
+			return false
+		}
+	}
+	return true
+}
+
+// AcceptsAt is Accepts for one node, 0 being the first.
+func (s *Server) AcceptsAt(node int, realm, clientID, fingerprint string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := s.realms[realm].byClientID(clientID)
@@ -103,11 +125,11 @@ func (s *Server) Accepts(realm, clientID, fingerprint string) bool {
 			return err == nil && base64.RawURLEncoding.EncodeToString(sum) == fingerprint
 		})
 	}
-	e, now := s.realms[realm].cache[c.id], s.now()
+	e := s.realms[realm].cache[place{node, c.id}]
 	if e != nil && has(e.keys) {
 		return true
 	}
-	return (e == nil || now.Sub(e.loaded) >= reload) && has(s.loadKeys(c))
+	return (e == nil || e.mayReload(s.now())) && has(s.loadKeys(c))
 }
 
 // Advance sets the server's clock ahead by d more.
@@ -141,16 +163,16 @@ func (s *Server) routes() {
 	s.mux.HandleFunc("GET "+clients, s.asAdmin(view, (*Server).findClients))
 	s.mux.HandleFunc("POST "+clients, s.asAdmin(manage, (*Server).postClient))
 	s.mux.HandleFunc("GET "+one, s.onClient(view, (*Server).getClient))
-	s.mux.HandleFunc("PUT "+one, s.onClient(manage, (*Server).putClient))
-	s.mux.HandleFunc("DELETE "+one, s.onClient(manage, (*Server).deleteClient))
-	s.mux.HandleFunc("POST "+one+"/roles", s.onClient(manage, (*Server).postRole))
-	s.mux.HandleFunc("POST "+one+"/registration-access-token", s.onClient(manage, (*Server).postRegistrationToken))
+	s.mux.HandleFunc("PUT "+one, s.onClient(manage, remembered((*Server).putClient)))
+	s.mux.HandleFunc("DELETE "+one, s.onClient(manage, remembered((*Server).deleteClient)))
+	s.mux.HandleFunc("POST "+one+"/roles", s.onClient(manage, remembered((*Server).postRole)))
+	s.mux.HandleFunc("POST "+one+"/registration-access-token", s.onClient(manage, remembered((*Server).postRegistrationToken)))
 	s.mux.HandleFunc("GET "+one+"/client-secret", s.onClient(view, (*Server).getSecret))
-	s.mux.HandleFunc("POST "+one+"/client-secret", s.onClient(manage, (*Server).postSecret))
+	s.mux.HandleFunc("POST "+one+"/client-secret", s.onClient(manage, remembered((*Server).postSecret)))
 	s.mux.HandleFunc("GET "+one+"/client-secret/rotated", s.onClient(view, (*Server).getRotated))
-	s.mux.HandleFunc("DELETE "+one+"/client-secret/rotated", s.onClient(manage, (*Server).deleteRotated))
+	s.mux.HandleFunc("DELETE "+one+"/client-secret/rotated", s.onClient(manage, remembered((*Server).deleteRotated)))
 	s.mux.HandleFunc("GET "+one+"/certificates/jwt.credential", s.onClient(view, (*Server).getCertificate))
-	s.mux.HandleFunc("POST "+one+"/certificates/jwt.credential/{operation}", s.onClient(manage, (*Server).postCertificate))
+	s.mux.HandleFunc("POST "+one+"/certificates/jwt.credential/{operation}", s.onClient(manage, remembered((*Server).postCertificate)))
 	s.mux.HandleFunc("GET /admin/realms/{realm}/client-policies/{kind}", s.asAdmin(viewRealm, (*Server).getPolicies))
 	s.mux.HandleFunc("PUT /admin/realms/{realm}/client-policies/{kind}", s.asAdmin(manageRealm, (*Server).putPolicies))
 	s.mux.HandleFunc("POST /admin/realms/{realm}/clear-keys-cache", s.asAdmin(manageRealm, (*Server).clearKeysCache))
@@ -162,6 +184,7 @@ func (s *Server) locked(h func(*Server, http.ResponseWriter, *http.Request)) htt
 	return func(w http.ResponseWriter, r *http.Request) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
+		s.arrive(r)
 		h(s, w, r)
 	}
 }

@@ -6,7 +6,7 @@ import "github.com/nokkel/nokkel/keys"
 func (s *Server) AddRealm(name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.realms[name] = &realm{name: name, clients: map[string]*client{}, cache: map[string]*cached{}}
+	s.realms[name] = &realm{name: name, clients: map[string]*client{}, cache: map[place]*cached{}}
 }
 
 // AddClient makes a confidential client with a service account in a realm that

@@ -12,7 +12,7 @@ import (
 type realm struct {
 	name     string
 	clients  map[string]*client // by id
-	cache    map[string]*cached // of keys, by id of the client
+	cache    map[place]*cached  // of keys
 	profiles []json.RawMessage
 	policies []json.RawMessage
 	issuer   *issuer // nil until it is needed

@@ -1,0 +1,52 @@
+package keycloaktest
+
+import (
+	"maps"
+	"net/http"
+	"reflect"
+	"slices"
+)
+
+// Forget takes the last n changes of clients back (32 at most are remembered)
+// and empties the caches: the server was killed before its database had
+// written them, although it had confirmed them, and has started again.
+func (s *Server) Forget(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for ; n > 0 && len(s.changes) > 0; n-- {
+		last := len(s.changes) - 1
+		s.changes[last]()
+		s.changes = s.changes[:last]
+	}
+	for _, r := range s.realms {
+		clear(r.cache)
+	}
+	clear(s.heeds)
+}
+
+const maxChanges = 32
+
+// remembered notes what h changes of a client, so that it can be taken back.
+func remembered(h clientHandler) clientHandler {
+	return func(s *Server, realm *realm, c *client, w http.ResponseWriter, r *http.Request) {
+		before := c.clone()
+		h(s, realm, c, w, r)
+		if realm.clients[c.id] == c && reflect.DeepEqual(before, c) {
+			return
+		}
+		s.changed(func() { realm.clients[before.id] = before })
+	}
+}
+
+func (s *Server) changed(back func()) {
+	if len(s.changes) == maxChanges {
+		s.changes = slices.Delete(s.changes, 0, 1)
+	}
+	s.changes = append(s.changes, back)
+}
+
+func (c *client) clone() *client {
+	copied := *c
+	copied.attributes, copied.roles, copied.defined = maps.Clone(c.attributes), maps.Clone(c.roles), slices.Clone(c.defined)
+	return &copied
+}
