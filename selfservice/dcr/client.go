@@ -24,6 +24,7 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/nokkel/nokkel/assertion"
 	"github.com/nokkel/nokkel/keys"
@@ -61,6 +62,12 @@ type Client struct {
 	// Change is applied to the metadata of every update, for servers that
 	// return what they do not take; may be nil.
 	Change func(Metadata)
+
+	// Purge is called, Propagation after a key was removed, to make all nodes
+	// of the server refuse it; nil: they do. Propagation is how long a node may
+	// take to learn of a change. See selfservice.Purger and Propagator.
+	Purge       func(ctx context.Context, as selfservice.Credential) error
+	Propagation time.Duration
 
 	Base http.RoundTripper // nil: http.DefaultTransport
 

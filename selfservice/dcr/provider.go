@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/nokkel/nokkel/assertion"
 	"github.com/nokkel/nokkel/selfservice"
@@ -13,7 +14,12 @@ import (
 // (private_key_jwt). Several keys stand beside each other, so there is an
 // overlap; keys of others in the set are left alone. A client whose keys are
 // at a "jwks_uri" is refused, [ErrKeysByURL]: package jwksurl rotates those.
-func (c *Client) Keys() selfservice.Provider { return keyProvider{c} }
+func (c *Client) Keys() selfservice.Provider {
+	if c.Purge != nil {
+		return purgedKeys{keyProvider{c}}
+	}
+	return keyProvider{c}
+}
 
 // Secret returns the provider that rotates the client's secret, by method
 // (client_secret_basic, say). Only the server can make one, and it does so
@@ -63,6 +69,15 @@ func (p keyProvider) Remove(ctx context.Context, _ selfservice.Credential, r sel
 
 // Independent: the registration access token is all that is needed.
 func (p keyProvider) Independent() bool { return true }
+
+// purgedKeys are keys at a server whose nodes go on accepting what was removed.
+type purgedKeys struct{ keyProvider }
+
+func (p purgedKeys) Propagation() time.Duration { return p.c.Propagation }
+
+func (p purgedKeys) Purge(ctx context.Context, as selfservice.Credential, _ selfservice.Registration) error {
+	return p.c.Purge(ctx, as)
+}
 
 type secretProvider struct {
 	c      *Client

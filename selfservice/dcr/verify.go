@@ -83,7 +83,7 @@ type ClientCredentials struct {
 // Verify is for [Client.Verify].
 func (v ClientCredentials) Verify(ctx context.Context, a Attempt) error {
 	tokens := &assertion.TokenSource{
-		Endpoint: a.Server.TokenEndpoint, Auth: a.Auth, Base: a.Base,
+		Endpoint: a.Server.TokenEndpoint, Auth: a.Auth, Base: rest.Apart(a.Base),
 		Scopes: v.Scopes, Params: v.Params, Prover: v.Prover,
 	}
 	_, err := tokens.Token(ctx)

@@ -125,7 +125,7 @@ func TestACertificatesKeyServesFromTheFirstRequest(t *testing.T) {
 			require.NoError(t, err)
 			require.False(t, tg.acceptsKey(how, key), "what this is about")
 			provider := keycloak.CertificateCut{Client: &keycloak.Client{Realm: tg.realm, ClientID: how, Admin: tg.admin}}
-			r := &selfservice.Rotator{Provider: provider, Store: &selfservice.Mem{}, Timing: short()}
+			r := &selfservice.Rotator{Provider: provider, Store: &selfservice.Mem{}, Timing: tg.short()}
 			require.NoError(t, r.Adopt(ctx, selfservice.Credential{Key: key}))
 			_, err = tg.realm.Tokens(tg.realm.Signer(how, r), nil).Token(ctx)
 			require.NoError(t, err)

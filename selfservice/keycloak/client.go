@@ -69,11 +69,11 @@ func (c *Client) authenticator(cred selfservice.Credential) assertion.Authentica
 	return &assertion.Basic{ClientID: c.ClientID, Secret: cred}
 }
 
-func (c *Client) tokens(cred selfservice.Credential) *assertion.TokenSource {
+func (c *Client) tokens(realm Realm, cred selfservice.Credential) *assertion.TokenSource {
 	if c.DPoP {
-		return c.Realm.Tokens(c.authenticator(cred), &c.prover)
+		return realm.Tokens(c.authenticator(cred), &c.prover)
 	}
-	return c.Realm.Tokens(c.authenticator(cred), nil)
+	return realm.Tokens(c.authenticator(cred), nil)
 }
 
 // admin returns who manages the client when a call is made as cred.
@@ -89,7 +89,7 @@ func (c *Client) admin(as selfservice.Credential) *Admin {
 		o = c.own[i]
 		c.own = slices.Delete(c.own, i, i+1)
 	} else {
-		o = ownAdmin{as.Fingerprint(), as.KeyID(), &Admin{Realm: c.Realm, Tokens: c.tokens(as)}}
+		o = ownAdmin{as.Fingerprint(), as.KeyID(), &Admin{Realm: c.Realm, Tokens: c.tokens(c.Realm, as)}}
 	}
 	c.own = slices.Insert(c.own, 0, o)
 	c.own = c.own[:min(len(c.own), maxOwn)]
@@ -127,24 +127,30 @@ func (c *Client) restore(ctx context.Context, a *Admin, info *ClientInfo, method
 
 // Verify gets a fresh token with exactly this credential. A client without a
 // service account gets none; it introspects a token that does not exist, which
-// the server answers only to a client that has proved itself. Where an Admin
-// manages the client, the error also says what the Admin sees of the cause: the
-// client is gone ([ErrNotFound]), disabled ([ErrDisabled]), has another method
+// the server answers only to a client that has proved itself. It asks on a
+// connection of its own, or each of the realm's Nodes. Where an Admin manages
+// the client, the error also says what the Admin sees of the cause: the client
+// is gone ([ErrNotFound]), disabled ([ErrDisabled]), has another method
 // ([ErrMode]), or not this key.
 func (c *Client) Verify(ctx context.Context, cred selfservice.Credential) error {
-	err := c.verify(ctx, cred)
-	if c.Admin != nil && errors.Is(err, selfservice.ErrRefused) {
-		return c.explain(ctx, cred, err)
+	for _, way := range c.Realm.each(1) {
+		err := c.verify(ctx, way, cred)
+		if c.Admin != nil && errors.Is(err, selfservice.ErrRefused) {
+			return c.explain(ctx, cred, err)
+		}
+		if err != nil {
+			return err
+		}
 	}
-	return err
+	return nil
 }
 
-func (c *Client) verify(ctx context.Context, cred selfservice.Credential) error {
-	_, err := c.tokens(cred).Token(ctx)
+func (c *Client) verify(ctx context.Context, realm Realm, cred selfservice.Credential) error {
+	_, err := c.tokens(realm, cred).Token(ctx)
 	var token *assertion.Error
 	// One and the same answer says "wrong secret" and "no service account".
 	if errors.As(err, &token) && token.Status == http.StatusUnauthorized && token.Code == "unauthorized_client" {
-		return c.introspect(ctx, cred, err)
+		return c.introspect(ctx, realm, cred, err)
 	}
 	return rest.Verdict(err)
 }
@@ -152,16 +158,16 @@ func (c *Client) verify(ctx context.Context, cred selfservice.Credential) error 
 // introspect returns nil when the client may introspect tokens as cred, and
 // the token endpoint's refusal when it may not. While the server is busy or
 // out of reach neither is known.
-func (c *Client) introspect(ctx context.Context, cred selfservice.Credential, refusedToken error) error {
+func (c *Client) introspect(ctx context.Context, realm Realm, cred selfservice.Credential, refusedToken error) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	form := strings.NewReader(url.Values{"token": {"none"}}.Encode())
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.Realm.endpoint("token/introspect"), form)
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, realm.endpoint("token/introspect"), form)
 	if err != nil {
 		return err
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	transport := &assertion.Transport{Auth: c.authenticator(cred), Endpoint: c.Realm.endpoint("token"), Base: c.Realm.Base}
+	transport := &assertion.Transport{Auth: c.authenticator(cred), Endpoint: realm.endpoint("token"), Base: realm.Base}
 	resp, err := transport.RoundTrip(req)
 	if err != nil {
 		return wrap(err)

@@ -31,6 +31,11 @@
 //   - [Client.Registered]: the client has no more than its registration access
 //     token, for keys, and under a policy for its secret.
 //
+// A server of several nodes needs nothing of its own: a new key signs when every
+// node may know it, 12 s after its registration, and one that was removed is
+// ended at the nodes that go on accepting it ([Client.ReloadKeys]). What is
+// certain and at once where the nodes can be reached is [Realm].Nodes.
+//
 // The contract was measured on live servers 26.7.4 and 26.0.8, and the tests
 // of this package run on both. Package keycloaktest is a Keycloak to test
 // against without Java.

@@ -151,7 +151,7 @@ func TestAnotherAlgorithmWithoutAPolicy(t *testing.T) {
 			tg.rest(http.MethodPut, tg.path("clients", id), map[string]any{"attributes": map[string]string{"token.endpoint.auth.signing.alg": pinned}})
 			client := &keycloak.Client{Realm: tg.realm, ClientID: name, Admin: tg.admin}
 			made := func(t *testing.T) *selfservice.Rotator {
-				r := &selfservice.Rotator{Provider: keycloak.JWKS{Client: client}, Store: &selfservice.Mem{}, Timing: short(), New: toKey(next)}
+				r := &selfservice.Rotator{Provider: keycloak.JWKS{Client: client}, Store: &selfservice.Mem{}, Timing: tg.short(), New: toKey(next)}
 				require.NoError(t, r.Adopt(ctx, selfservice.Credential{Key: old}))
 				return r
 			}

@@ -100,6 +100,13 @@ func TestEveryFaultAtEveryPoint(t *testing.T) {
 			target.Gone = true
 			return target
 		})
+		run("stored keys at two nodes", func(f *faulty) *providertest.Target {
+			f.server.Nodes = 2
+			require.NoError(f.t, f.admin.SetKeys(f.t.Context(), f.id, set(key)))
+			target := f.target(selfservice.Credential{Key: key}, func(c *keycloak.Client) selfservice.Provider { return keycloak.JWKS{Client: c} })
+			target.Gone, target.Timing.Propagation = true, keycloak.JWKS{}.Propagation()
+			return target
+		})
 		run("keys at a URL", func(f *faulty) *providertest.Target {
 			require.NoError(f.t, f.admin.SetJWKSURL(f.t.Context(), f.id, fakeURL+"/jwks.json"))
 			target := f.target(selfservice.Credential{Key: key}, func(c *keycloak.Client) selfservice.Provider { return keycloak.JWKSURL{Client: c} })

@@ -50,8 +50,8 @@ func TestWithoutTheFeature(t *testing.T) {
 		overlap, err := tg.admin.Overlap(ctx, id)
 		require.NoError(t, err)
 		assert.False(t, overlap)
-		client := &keycloak.Client{Realm: tg.realm, ClientID: "app", Admin: tg.admin}
-		r := &selfservice.Rotator{Provider: keycloak.Secret{Client: client}, Store: &selfservice.Mem{}, Timing: short()}
+		client := &keycloak.Client{Realm: tg.balanced(), ClientID: "app", Admin: tg.byAdmin()}
+		r := &selfservice.Rotator{Provider: keycloak.Secret{Client: client}, Store: &selfservice.Mem{}, Timing: tg.short()}
 		require.NoError(t, r.Adopt(ctx, selfservice.Credential{Secret: secret}))
 		require.NoError(t, r.Rotate(ctx))
 		now, err := r.ClientSecret(ctx)

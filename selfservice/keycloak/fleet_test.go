@@ -23,8 +23,8 @@ func TestAFleetThroughOneAdministrator(t *testing.T) {
 		key := newKey(t)
 		require.NoError(t, tg.admin.SetKeys(ctx, managerID, set(key)))
 		own := &selfservice.Rotator{
-			Provider: keycloak.JWKS{Client: &keycloak.Client{Realm: tg.realm, ClientID: "manager", DPoP: true}},
-			Store:    &selfservice.Mem{}, Timing: short(),
+			Provider: keycloak.JWKS{Client: &keycloak.Client{Realm: tg.balanced(), ClientID: "manager", DPoP: true}},
+			Store:    &selfservice.Mem{}, Timing: tg.short(),
 		}
 		require.NoError(t, own.Adopt(ctx, selfservice.Credential{Key: key}))
 		manager := &keycloak.Admin{Realm: tg.realm, Tokens: tg.realm.Tokens(tg.realm.Signer("manager", own), &dpop.Prover{})}
@@ -38,8 +38,8 @@ func TestAFleetThroughOneAdministrator(t *testing.T) {
 			first[i] = newKey(t)
 			require.NoError(t, manager.SetKeys(ctx, id, set(first[i])))
 			rotators[i] = &selfservice.Rotator{
-				Provider: keycloak.JWKS{Client: &keycloak.Client{Realm: tg.realm, ClientID: name, Admin: manager}},
-				Store:    &selfservice.Mem{}, Timing: short(),
+				Provider: keycloak.JWKS{Client: &keycloak.Client{Realm: tg.balanced(), ClientID: name, Admin: manager}},
+				Store:    &selfservice.Mem{}, Timing: tg.short(),
 			}
 			require.NoError(t, rotators[i].Adopt(ctx, selfservice.Credential{Key: first[i]}))
 		}

@@ -177,10 +177,17 @@ func (a *Admin) SetJWKSURL(ctx context.Context, id, address string) error {
 	}})
 }
 
-// ClearKeysCache drops the keys that the server has cached, of all clients of
-// all realms. For one client an empty [Admin.UpdateClient] is enough.
+// ClearKeysCache drops the keys that a node of the server has cached, of all
+// clients of all realms: each of the realm's Nodes, or the one that is asked.
+// For one client an empty [Admin.UpdateClient] is enough.
+//
+// From then on until it starts again the node also heeds every update of keys
+// that another node takes, which it does not otherwise (26.7.4). It is worth
+// being called at each node after its start, with the role manage-realm.
 func (a *Admin) ClearKeysCache(ctx context.Context) error {
-	return a.exchange(ctx, http.MethodPost, a.realm("clear-keys-cache"), nil, nil)
+	return a.atEach(func(node *Admin) error {
+		return node.exchange(ctx, http.MethodPost, node.realm("clear-keys-cache"), nil, nil)
+	})
 }
 
 // jwks is a stored JWKS, with every key as it was written. The server stores

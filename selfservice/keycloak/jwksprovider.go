@@ -3,6 +3,7 @@ package keycloak
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
@@ -24,7 +25,11 @@ type JWKS struct {
 var (
 	_ selfservice.Registrar = JWKS{}
 	_ selfservice.Remover   = JWKS{}
+	_ selfservice.Purger    = JWKS{}
 )
+
+// Propagation returns 12 s: so long may a node of the server refuse a new key.
+func (p JWKS) Propagation() time.Duration { return lag }
 
 // List returns the stored keys.
 func (p JWKS) List(ctx context.Context, as selfservice.Credential) ([]selfservice.Registration, error) {
@@ -44,7 +49,8 @@ func registrations(set keys.Set) []selfservice.Registration {
 	return list
 }
 
-// Register stores the key beside the others. It is accepted at once.
+// Register stores the key beside the others. The node that took the update
+// accepts it at once, others within 11 s.
 func (p JWKS) Register(ctx context.Context, as, c selfservice.Credential) (selfservice.Registration, error) {
 	key, err := c.SigningKey(ctx)
 	if err != nil {
@@ -82,11 +88,18 @@ func (p JWKS) add(ctx context.Context, a *Admin, info *ClientInfo, as selfservic
 	return nil // whether the new one works, the Rotator finds out
 }
 
-// Remove takes a key out of the stored ones. It is refused at once.
+// Remove takes a key out of the stored ones. The node that took the update
+// refuses it at once. Others go on accepting it, for hours if nothing else
+// happens, unless they are the realm's Nodes or Purge reaches them.
 func (p JWKS) Remove(ctx context.Context, as selfservice.Credential, r selfservice.Registration) error {
 	a, info, err := p.manage(ctx, as, MethodSignedJWT)
 	if err == nil {
 		err = a.RemoveKey(ctx, info.ID, r.Fingerprint)
 	}
 	return p.verdict(err)
+}
+
+// Purge is [Client.ReloadKeys], which ends a key that has been removed.
+func (p JWKS) Purge(ctx context.Context, as selfservice.Credential, _ selfservice.Registration) error {
+	return p.ReloadKeys(ctx, as)
 }

@@ -33,6 +33,7 @@ type victim struct {
 	Server, Realm, Dir string
 	Kind               string
 	CallTimeout        time.Duration
+	Propagation        time.Duration
 }
 
 const victimVariable = "NOKKEL_TEST_VICTIM"
@@ -81,7 +82,7 @@ func (v victim) provider() selfservice.Provider {
 }
 
 func (v victim) timing() selfservice.Timing {
-	return selfservice.Timing{Overlap: 600 * time.Millisecond, Reread: 50 * time.Millisecond, Propagation: -1, CallTimeout: v.CallTimeout}
+	return selfservice.Timing{Overlap: 600 * time.Millisecond, Reread: 50 * time.Millisecond, Propagation: v.Propagation, CallTimeout: v.CallTimeout}
 }
 
 // TestAKilledRotatorIsResumed kills the process that rotates its own client,
@@ -104,7 +105,10 @@ func (tg *target) kill(kind string, after func(kills int) time.Duration) {
 	tg.policy(7*day, 2*day, day)
 	id, secret := tg.client("app", nil)
 	tg.grant("app", "manage-clients")
-	v := victim{Server: tg.realm.Server, Realm: tg.realm.Name, Dir: filepath.Join(t.TempDir(), "store"), Kind: kind, CallTimeout: 500 * time.Millisecond}
+	if len(tg.realm.Nodes) > 1 && kind == storedKeys { // a rotation waits for the nodes
+		after = func(kills int) time.Duration { return 3*time.Second + time.Duration(kills)*2300*time.Millisecond }
+	}
+	v := victim{Server: tg.realm.Server, Realm: tg.realm.Name, Dir: filepath.Join(t.TempDir(), "store"), Kind: kind, CallTimeout: 500 * time.Millisecond, Propagation: tg.short().Propagation}
 	if tg.live {
 		v.CallTimeout = 5 * time.Second // and the lease of one that was killed is four times that
 	}
@@ -130,7 +134,7 @@ func (tg *target) kill(kind string, after func(kills int) time.Duration) {
 	following, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go follower.Run(following)
-	q := tg.load("app", follower, kind == secrets)
+	q := tg.load(tg.auth(follower, kind == secrets))
 	start := func() *exec.Cmd {
 		process := exec.Command(os.Args[0])
 		process.Env = append(os.Environ(), victimVariable+"="+string(text))

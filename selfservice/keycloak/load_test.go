@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -27,9 +28,9 @@ type requesters struct {
 	group        sync.WaitGroup
 }
 
-// load starts 4 of them. Each request authenticates with what the rotator
-// serves at that moment.
-func (tg *target) load(clientID string, r *selfservice.Rotator, secret bool) *requesters {
+// load starts 4 of them. Each request authenticates as auth says at that
+// moment.
+func (tg *target) load(auth assertion.Authenticator) *requesters {
 	q := &requesters{stop: make(chan struct{})}
 	for range 4 {
 		q.group.Go(func() {
@@ -38,10 +39,6 @@ func (tg *target) load(clientID string, r *selfservice.Rotator, secret bool) *re
 				case <-q.stop:
 					return
 				default:
-				}
-				var auth assertion.Authenticator = tg.realm.Signer(clientID, r)
-				if secret {
-					auth = &assertion.Basic{ClientID: clientID, Secret: r}
 				}
 				_, err := tg.realm.Tokens(auth, nil).Token(context.Background())
 				q.done.Add(1)
@@ -65,19 +62,31 @@ func (q *requesters) end(t *testing.T, name string) {
 	assert.Positive(t, q.done.Load())
 }
 
-// times is n on a live server, and less where the same code is tested often.
+// times is n on a live server, and less where the same code is tested often or
+// a rotation has to wait for nodes.
 func (tg *target) times(n int) int {
-	if tg.live {
+	switch {
+	case tg.live && os.Getenv("NOKKEL_LONG") == "1":
+		return 2 * n
+	case tg.live && len(tg.realm.Nodes) == 0:
 		return n
 	}
 	return n / 3
+}
+
+// auth authenticates with what the rotator serves.
+func (tg *target) auth(r *selfservice.Rotator, secret bool) assertion.Authenticator {
+	if secret {
+		return &assertion.Basic{ClientID: "app", Secret: r}
+	}
+	return tg.realm.Signer("app", r)
 }
 
 // rotate makes rotations, each to its end, under load.
 func (tg *target) rotate(name string, r *selfservice.Rotator, secret bool) {
 	t, ctx := tg.t, tg.t.Context()
 	rotations := tg.times(10)
-	q := tg.load("app", r, secret)
+	q := tg.load(tg.auth(r, secret))
 	for range rotations {
 		require.NoError(t, r.Rotate(ctx))
 		for {
@@ -97,8 +106,12 @@ func (tg *target) rotate(name string, r *selfservice.Rotator, secret bool) {
 	q.end(t, fmt.Sprintf("%s, %d rotations", name, rotations))
 }
 
-func short() selfservice.Timing {
-	return selfservice.Timing{Overlap: 400 * time.Millisecond, Reread: 100 * time.Millisecond, Propagation: -1}
+func (tg *target) short() selfservice.Timing {
+	t := selfservice.Timing{Overlap: 400 * time.Millisecond, Reread: 100 * time.Millisecond, Propagation: -1}
+	if len(tg.realm.Nodes) > 1 {
+		t.Propagation = 0 // as the provider says
+	}
+	return t
 }
 
 func TestStoredKeysRotateUnderLoad(t *testing.T) {
@@ -108,8 +121,8 @@ func TestStoredKeysRotateUnderLoad(t *testing.T) {
 		tg.grant("app", "manage-clients")
 		key := newKey(t)
 		require.NoError(t, tg.admin.SetKeys(ctx, id, set(key)))
-		client := &keycloak.Client{Realm: tg.realm, ClientID: "app", DPoP: true}
-		r := &selfservice.Rotator{Provider: keycloak.JWKS{Client: client}, Store: &selfservice.Mem{}, Timing: short()}
+		client := &keycloak.Client{Realm: tg.balanced(), ClientID: "app", DPoP: true}
+		r := &selfservice.Rotator{Provider: keycloak.JWKS{Client: client}, Store: &selfservice.Mem{}, Timing: tg.short()}
 		require.NoError(t, r.Adopt(ctx, selfservice.Credential{Key: key}))
 		tg.rotate("stored keys, by itself", r, false)
 		stored, err := tg.admin.Keys(ctx, id)
@@ -129,8 +142,8 @@ func TestSecretsRotateUnderLoad(t *testing.T) {
 				t, ctx := tg.t, tg.t.Context()
 				tg.policy(7*day, 2*day, day)
 				_, secret := tg.client("app", nil)
-				client := &keycloak.Client{Realm: tg.realm, ClientID: "app", Admin: tg.admin}
-				r := &selfservice.Rotator{Provider: provider(client), Store: &selfservice.Mem{}, Timing: short()}
+				client := &keycloak.Client{Realm: tg.balanced(), ClientID: "app", Admin: tg.byAdmin()}
+				r := &selfservice.Rotator{Provider: provider(client), Store: &selfservice.Mem{}, Timing: tg.short()}
 				require.NoError(t, r.Adopt(ctx, selfservice.Credential{Secret: secret}))
 				tg.rotate("secrets of "+name+" under a policy", r, true)
 				assert.False(t, tg.acceptsSecret("app", secret))
@@ -149,8 +162,8 @@ func TestCutsRotateUnderLoad(t *testing.T) {
 			each(t, func(tg *target) {
 				t, ctx := tg.t, tg.t.Context()
 				id, first := tg.client("app", nil)
-				client := &keycloak.Client{Realm: tg.realm, ClientID: "app", Admin: tg.admin}
-				r := &selfservice.Rotator{Provider: keycloak.OwnSecret{Client: client, Cut: true}, Store: &selfservice.Mem{}, Timing: short()}
+				client := &keycloak.Client{Realm: tg.balanced(), ClientID: "app", Admin: tg.byAdmin()}
+				r := &selfservice.Rotator{Provider: keycloak.OwnSecret{Client: client, Cut: true}, Store: &selfservice.Mem{}, Timing: tg.short()}
 				adopted := selfservice.Credential{Secret: first}
 				if !secret {
 					r.Provider, adopted = keycloak.CertificateCut{Client: client}, selfservice.Credential{Key: key}
@@ -208,11 +221,11 @@ func TestKeysAtAURLRotateUnderLoad(t *testing.T) {
 	tg := live(t)
 	id, _ := tg.client("app", nil)
 	key := newKey(t)
-	r := &selfservice.Rotator{Store: &selfservice.Mem{}, Timing: short()}
+	r := &selfservice.Rotator{Store: &selfservice.Mem{}, Timing: tg.short()}
 	published := httptest.NewServer(&keys.Handler{Keys: r.Published})
 	t.Cleanup(published.Close)
 	require.NoError(t, tg.admin.SetJWKSURL(t.Context(), id, published.URL))
-	client := &keycloak.Client{Realm: tg.realm, ClientID: "app", Admin: tg.admin}
+	client := &keycloak.Client{Realm: tg.balanced(), ClientID: "app", Admin: tg.byAdmin()}
 	r.Provider = keycloak.JWKSURL{Client: client, Margin: time.Second}
 	require.NoError(t, r.Adopt(t.Context(), selfservice.Credential{Key: key}))
 	tg.rotate("keys at a URL", r, false)

@@ -17,6 +17,14 @@ type Realm struct {
 	Name   string            // the realm's name
 	Issuer string            // empty: Server/realms/Name; another one where the server has a hostname of its own for clients
 	Base   http.RoundTripper // nil: http.DefaultTransport
+
+	// Nodes are the URLs of all of the server's nodes, https or on loopback,
+	// where they can be reached past the balancer; they are sent the Host of
+	// Server. Each node caches keys for itself. With Nodes an update of keys
+	// is repeated, without its change, at each of them, and acts at once.
+	// Empty: a node may refuse a new key for 11 s, and accept one that was
+	// removed until [Client.ReloadKeys] reaches it.
+	Nodes []string
 }
 
 func (r Realm) issuer() string {

@@ -25,7 +25,7 @@ import (
 func (c *Client) Registered(store selfservice.Store) *dcr.Client {
 	r := &dcr.Client{
 		Store: store, Issuer: c.Realm.issuer(), Base: c.Realm.Base,
-		Change: keep,
+		Change: keep, Propagation: lag, Purge: c.ReloadKeys,
 	}
 	if c.Admin != nil {
 		r.Recover = func(ctx context.Context) (keys.Secret, error) {

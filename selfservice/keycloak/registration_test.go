@@ -20,7 +20,7 @@ func (tg *target) registered(id string, recover bool) (*dcr.Client, dcr.Registra
 	ctx := tg.t.Context()
 	token, err := tg.admin.RegistrationToken(ctx, id)
 	require.NoError(tg.t, err)
-	client := &keycloak.Client{Realm: tg.realm, ClientID: "app"}
+	client := &keycloak.Client{Realm: tg.balanced(), ClientID: "app"}
 	if recover {
 		client.Admin = tg.admin
 	}
@@ -39,7 +39,7 @@ func TestKeysRotateByARegistrationAccessToken(t *testing.T) {
 		read := func() map[string]any { return tg.rest(http.MethodGet, tg.path("clients", id), nil).(map[string]any) }
 		before := read()
 		registered, _ := tg.registered(id, false)
-		r := &selfservice.Rotator{Provider: registered.Keys(), Store: &selfservice.Mem{}, Timing: short()}
+		r := &selfservice.Rotator{Provider: registered.Keys(), Store: &selfservice.Mem{}, Timing: tg.short()}
 		require.NoError(t, r.Adopt(ctx, selfservice.Credential{Key: first}))
 		tg.rotate("stored keys, by a registration access token", r, false)
 		assert.False(t, tg.acceptsKey("app", first))
@@ -78,7 +78,7 @@ func TestAnUpdateByARegistrationAccessTokenLeavesTheMethod(t *testing.T) {
 	each(t, func(tg *target) {
 		t, ctx := tg.t, tg.t.Context()
 		id, secret := tg.client("app", nil)
-		post := &keycloak.Client{Realm: tg.realm, ClientID: "app", Authenticate: func(c selfservice.Credential) assertion.Authenticator {
+		post := &keycloak.Client{Realm: tg.balanced(), ClientID: "app", Authenticate: func(c selfservice.Credential) assertion.Authenticator {
 			return &assertion.Post{ClientID: "app", Secret: c}
 		}}
 		registered, first := tg.registered(id, false)
@@ -121,7 +121,7 @@ func TestSecretsRotateByARegistrationAccessTokenWhenDue(t *testing.T) {
 		provider := registered.Secret(func(clientID string, c selfservice.Credential) assertion.Authenticator {
 			return &assertion.Basic{ClientID: clientID, Secret: c}
 		})
-		r := &selfservice.Rotator{Provider: provider, Store: &selfservice.Mem{}, Timing: short()}
+		r := &selfservice.Rotator{Provider: provider, Store: &selfservice.Mem{}, Timing: tg.short()}
 		require.NoError(t, r.Adopt(ctx, selfservice.Credential{Secret: first}))
 		require.ErrorIs(t, r.Rotate(ctx), dcr.ErrNotRotated, "before the remaining rotation period")
 		assert.True(t, tg.acceptsSecret("app", first))

@@ -29,6 +29,9 @@ var (
 	_ selfservice.Remover = Secret{}
 )
 
+// Propagation returns zero: every node knows a new secret at once.
+func (p Secret) Propagation() time.Duration { return 0 }
+
 // List returns the main secret and, where there is one, the rotated one.
 func (p Secret) List(ctx context.Context, as selfservice.Credential) ([]selfservice.Registration, error) {
 	a, info, err := p.manage(ctx, as, secretMethods()...)
@@ -149,6 +152,9 @@ var (
 	_ selfservice.Registrar = OwnSecret{}
 	_ selfservice.Remover   = OwnSecret{}
 )
+
+// Propagation is that of [Secret].
+func (p OwnSecret) Propagation() time.Duration { return 0 }
 
 func (p OwnSecret) lifetime() time.Duration {
 	if p.Lifetime == 0 {

@@ -29,7 +29,7 @@ type target struct {
 	t         *testing.T
 	live      bool
 	version   string
-	realm     keycloak.Realm
+	realm     keycloak.Realm // with its Nodes, if it has more than one
 	admin     *keycloak.Admin
 	tokens    *assertion.TokenSource // of the administrator of all realms
 	wait      func(time.Duration)
@@ -67,6 +67,9 @@ func live(t *testing.T) *target {
 		ClientID: or(os.Getenv("KEYCLOAK_ADMIN_CLIENT_ID"), "boot"), Secret: keys.NewSecret(or(os.Getenv("KEYCLOAK_ADMIN_CLIENT_SECRET"), "boot-secret")),
 	}, nil)}
 	realm := keycloak.Realm{Server: address, Name: "nokkel-" + strings.ToLower(rand.Text()[:8])}
+	if nodes := os.Getenv("KEYCLOAK_NODES"); nodes != "" {
+		realm.Nodes = strings.Split(nodes, ",")
+	}
 	tg.realm = realm
 	tg.realms(http.MethodPost, "/admin/realms", map[string]any{"realm": realm.Name, "enabled": true})
 	t.Cleanup(func() { tg.realms(http.MethodDelete, "/admin/realms/"+realm.Name, nil) })
@@ -180,14 +183,57 @@ func (tg *target) grantLive(clientID, role string) {
 	tg.rest(http.MethodPost, tg.path("users", user["id"].(string), "role-mappings/clients", management), []any{wanted})
 }
 
-// accepts tells whether the server gives a token for the credential.
+// accepts reports whether the server gives a token for the credential. All of
+// its nodes are to be of one mind.
 func (tg *target) accepts(clientID string, c selfservice.Credential) bool {
 	tg.t.Helper()
-	err := (&keycloak.Client{Realm: tg.realm, ClientID: clientID}).Verify(context.Background(), c)
-	if err != nil {
-		require.ErrorIs(tg.t, err, selfservice.ErrRefused)
+	minds := tg.minds(clientID, c)
+	for _, accepted := range minds {
+		require.Equal(tg.t, minds[0], accepted, "the nodes accept it: %v", minds)
 	}
-	return err == nil
+	return minds[0]
+}
+
+// minds asks each node.
+func (tg *target) minds(clientID string, c selfservice.Credential) (accepted []bool) {
+	tg.t.Helper()
+	for _, way := range tg.each() {
+		err := (&keycloak.Client{Realm: way, ClientID: clientID}).Verify(context.Background(), c)
+		if err != nil {
+			require.ErrorIs(tg.t, err, selfservice.ErrRefused)
+		}
+		accepted = append(accepted, err == nil)
+	}
+	return accepted
+}
+
+// each returns the ways to the nodes.
+func (tg *target) each() (ways []keycloak.Realm) {
+	for _, node := range tg.realm.Nodes {
+		way := tg.balanced()
+		way.Base = roundTripper(func(r *http.Request) (*http.Response, error) {
+			r = r.Clone(r.Context())
+			r.Host, r.URL.Host = r.URL.Host, strings.TrimPrefix(node, "http://")
+			return http.DefaultTransport.RoundTrip(r)
+		})
+		ways = append(ways, way)
+	}
+	if ways == nil {
+		ways = append(ways, tg.realm)
+	}
+	return ways
+}
+
+// balanced is the realm for those who know nothing of its nodes.
+func (tg *target) balanced() keycloak.Realm {
+	realm := tg.realm
+	realm.Nodes = nil
+	return realm
+}
+
+// byAdmin is the administrator of balanced.
+func (tg *target) byAdmin() *keycloak.Admin {
+	return &keycloak.Admin{Realm: tg.balanced(), Tokens: tg.tokens}
 }
 
 func (tg *target) acceptsSecret(clientID string, s keys.Secret) bool {

@@ -34,8 +34,13 @@ type Change struct {
 // public or bearer-only is refused ([ErrMode]), unless the change also makes
 // it confidential; so is a secret of less than 32 characters that is not a
 // reference to a vault ([ErrConfig]).
-// Keys take effect at once: every update drops what the server's nodes have
-// cached of the client's keys, and an empty Change does only that.
+//
+// Every update drops what has been cached of the client's keys by the node
+// that took it, and by no other but the realm's Nodes; an empty Change does
+// only that. At other nodes a new key may be refused for 11 s, and a removed
+// one lives on: see [Client.ReloadKeys], and [Admin.ClearKeysCache] for a way
+// to make nodes heed each other. Everything else takes effect at all nodes at
+// once.
 //
 // A client policy acts in every update. What of FAPI's profiles would replace
 // the client's method and algorithms is sent along as it is; what they demand
@@ -86,6 +91,9 @@ func (a *Admin) update(ctx context.Context, info *ClientInfo, change Change) err
 	var refused *Error
 	if refusesAlgorithm(err) && errors.As(err, &refused) {
 		refused.Rule, refused.Detail = ErrAlgorithm, "nothing was changed"
+	}
+	if err == nil && change.ofKeys() {
+		err = a.spread(ctx, info.ID)
 	}
 	return err
 }

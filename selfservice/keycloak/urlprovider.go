@@ -16,7 +16,8 @@ import (
 // Keycloak heeds no Cache-Control. It fetches when it meets a kid that it does
 // not know, at most every 10 s, and believes a key that it knows as long as it
 // is used. So a new key is signed with only when every replica shows it, and
-// Keycloak is made to forget an old one after that is published no more.
+// Keycloak is made to forget an old one after that is published no more: the
+// node that is asked at once, and others 12 s later, as [Client.ReloadKeys] does.
 type JWKSURL struct {
 	*Client
 	Margin time.Duration // how much later than others some replicas publish a key; zero: 1 minute, the Rotator's Reread
@@ -26,7 +27,12 @@ var (
 	_ selfservice.Registrar = JWKSURL{}
 	_ selfservice.Switch    = JWKSURL{}
 	_ selfservice.Remover   = JWKSURL{}
+	_ selfservice.Purger    = JWKSURL{}
 )
+
+// Propagation returns 12 s: so long may a node of the server keep from fetching
+// the keys again.
+func (p JWKSURL) Propagation() time.Duration { return lag }
 
 const refetch = 11 * time.Second // more than the 10 s between two fetches
 
@@ -72,7 +78,13 @@ func (p JWKSURL) Activate(context.Context, selfservice.Credential, selfservice.R
 	return nil
 }
 
-// Remove makes Keycloak forget the key once it is published no more.
+// Purge is [Client.ReloadKeys], which ends a key that is published no more.
+func (p JWKSURL) Purge(ctx context.Context, as selfservice.Credential, _ selfservice.Registration) error {
+	return p.ReloadKeys(ctx, as)
+}
+
+// Remove makes a node of the server, or all of the realm's Nodes, forget the
+// key once it is published no more.
 func (p JWKSURL) Remove(ctx context.Context, as selfservice.Credential, r selfservice.Registration) error {
 	url, info, err := p.url(ctx, as)
 	if err != nil {
