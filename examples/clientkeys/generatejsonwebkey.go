@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/nokkel/nokkel/keys"
@@ -50,7 +51,7 @@ func (g *generateKey) run(_ context.Context, c *console) error {
 	}
 	if g.kid != "" {
 		if key, err = key.With(keys.Options{KeyID: g.kid}); err != nil {
-			return err
+			return fmt.Errorf("--KeyCustomKid: %w", err)
 		}
 	}
 	private, err := key.PrivateJWK()

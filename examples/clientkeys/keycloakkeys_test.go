@@ -87,10 +87,10 @@ func TestKeycloakKeysUploadOfCertificateAndKeystore(t *testing.T) {
 		assert.Contains(t, k.must("keycloak status"), out)
 
 		for says, args := range map[string][]string{
-			"--Format is jwks, certif":   {"-f", "jwt", "-p", k.path("one.pem")},
-			"--Add is for jwks":          {"-f", "certificate", "-add", "-p", k.path("one.pem")},
-			"the file of --PublicKeyPat": {"-p", k.path("absent")},
-			"password not accepted":      {"-f", "pkcs12", "-p", k.path("two.pfx"), "-pwdp", k.path("secret")},
+			"--Format is jwks, certif":                      {"-f", "jwt", "-p", k.path("one.pem")},
+			"--Add is for jwks":                             {"-f", "certificate", "-add", "-p", k.path("one.pem")},
+			"the file of --PublicKeyPat":                    {"-p", k.path("absent")},
+			"--PublicKeyPath: certs: password not accepted": {"-f", "pkcs12", "-p", k.path("two.pfx"), "-pwdp", k.path("secret")},
 		} {
 			r := k.do("keycloak key upload", append(args, "-c", clientID, "-y")...)
 			assert.Equal(t, 1, r.code)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/nokkel/nokkel/certs"
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice/keycloak"
 )
@@ -67,7 +68,7 @@ func (k *keyUpload) run(ctx context.Context, c *console) error {
 		err = admin.Upload(ctx, info.ID, file)
 	}
 	if err != nil {
-		return err
+		return ofFile(err)
 	}
 	return printKeys(ctx, c, admin, info.ID)
 }
@@ -96,4 +97,14 @@ func (k *keyUpload) file() (keycloak.KeyFile, error) {
 	}
 	f.Content, err = readFile("PublicKeyPath", k.path)
 	return f, err
+}
+
+// ofFile names the option where it is the file that was refused.
+func ofFile(err error) error {
+	var keystore *certs.Error
+	var key *keys.Error
+	if errors.As(err, &keystore) || errors.As(err, &key) {
+		return fmt.Errorf("--PublicKeyPath: %w", err)
+	}
+	return err
 }

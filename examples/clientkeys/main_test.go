@@ -163,6 +163,8 @@ func TestWrongUseFailsOnStderrWithoutRepeatingValues(t *testing.T) {
 		"--OutputTransform is":                            {"generatejsonwebkey", "-n", "x", "-ot", secret},
 		"--Algorithm is RS256":                            {"generatejsonwebkey", "-n", "x", "-alg", secret},
 		"--KeySize is for RSA":                            {"generatejsonwebkey", "-n", "x", "-alg", "ES256", "-ks", "2048"},
+		"--KeyCustomKid: keys: malformed: ":               {"generatejsonwebkey", "-n", "x", "-alg", "ES256", "-k", "a\u202e" + secret},
+		"--KeySize: keys: ":                               {"generatejsonwebkey", "-n", "x", "-ks", "1024"},
 		"from 2048 to 8192":                               {"generatejsonwebkey", "-n", "x", "-ks", "1024"},
 		"missing --CertificatePassword":                   {"generatecertificate", "-cn", secret},
 		"--ValidityMonths is":                             {"generatecertificate", "-cn", "x", "-pwd", secret, "-vm", "0"},

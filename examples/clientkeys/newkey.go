@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/nokkel/nokkel/keys"
@@ -27,7 +28,11 @@ func (n *newKey) make() (*keys.Key, error) {
 			if n.size == 0 {
 				return keys.Generate(alg)
 			}
-			return keys.GenerateRSA(alg, n.size)
+			key, err := keys.GenerateRSA(alg, n.size)
+			if err != nil {
+				err = fmt.Errorf("--KeySize: %w", err)
+			}
+			return key, err
 		}
 	}
 	for _, alg := range []keys.Algorithm{keys.ES256, keys.ES384, keys.ES512, keys.EdDSA} {
