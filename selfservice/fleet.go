@@ -87,25 +87,7 @@ func (f *Fleet) pass(ctx context.Context, older time.Time) (Report, error) {
 		older = started // nothing that is made from now on would ever be new enough
 	}
 	p := &pass{fleet: f, older: older, started: started, report: Report{Causes: map[string]int{}}}
-	work := make(chan *Rotator)
-	var workers sync.WaitGroup
-	for range f.concurrency() {
-		workers.Go(func() {
-			for r := range work {
-				p.count(p.client(ctx, r))
-			}
-		})
-	}
-	func() {
-		defer workers.Wait()
-		defer close(work) // also when Rotators panics
-		for r := range f.Rotators {
-			if p.pace(ctx) != nil {
-				return
-			}
-			work <- r
-		}
-	}()
+	p.run(ctx)
 	return p.snapshot(), ctx.Err()
 }
 
@@ -121,12 +103,16 @@ type pass struct {
 }
 
 // pace waits for the next start.
-func (p *pass) pace(ctx context.Context) error {
+func (p *pass) pace(ctx context.Context) error { return p.wait(ctx, p.fleet.Interval) }
+
+// wait returns when somebody may start, and lets the next one do so after that
+// interval.
+func (p *pass) wait(ctx context.Context, interval time.Duration) error {
 	for {
 		p.mu.Lock()
 		wait := time.Until(p.clear)
-		if wait <= 0 {
-			p.clear = time.Now().Add(p.fleet.Interval)
+		if wait <= 0 && interval > 0 {
+			p.clear = time.Now().Add(interval)
 		}
 		p.mu.Unlock()
 		if wait <= 0 {
@@ -153,20 +139,25 @@ const maxAttempts = 3
 
 // client works on one client. When the server asks for patience it waits with
 // all others and tries again.
-func (p *pass) client(ctx context.Context, r *Rotator) (res outcome, err error) {
+func (p *pass) client(ctx context.Context, v *visit) (res outcome, err error) {
 	defer guard(&err, "a step")
-	before, err := r.first(ctx)
-	if err != nil {
+	if !v.begun {
+		before, err := v.r.first(ctx)
+		if err != nil {
+			return nothing, err
+		}
+		v.begun, v.rotations, v.own, v.left = true, before.Rotations, v.r.switches.Load(), patience
+	} else if err := p.wait(ctx, 0); err != nil {
 		return nothing, err
 	}
-	own := r.switches.Load()
-	for attempt := 1; ; attempt++ {
-		res, err = p.steps(ctx, r, before.Rotations, own)
+	for {
+		res, err = p.steps(ctx, v)
 		wait := retryAfter(err)
-		if wait > 0 {
-			p.hold(wait)
+		if wait <= 0 {
+			return res, err
 		}
-		if wait <= 0 || attempt == maxAttempts || p.pace(ctx) != nil {
+		p.hold(wait)
+		if v.attempts++; v.attempts >= maxAttempts || p.pace(ctx) != nil {
 			return res, err
 		}
 	}
@@ -179,16 +170,16 @@ const (
 	rotated
 	waiting
 	elsewhere
+	later // at visit.at, in this pass
 )
 
-// steps makes a client's steps until there is none to make now. Before the
-// first of them there had been that many rotations, and switches made by this
-// process.
-func (p *pass) steps(ctx context.Context, r *Rotator, rotations int, own int64) (outcome, error) {
-	for left := patience; ; {
+// steps makes a client's steps until there is none to make now.
+func (p *pass) steps(ctx context.Context, v *visit) (outcome, error) {
+	r := v.r
+	for {
 		// Two switches at most: one that was under way from before, and ours.
 		force, s := notForced, r.current.Load()
-		if made := r.switches.Load() - own; s.Active.Made.Before(p.older) && made < 2 {
+		if made := r.switches.Load() - v.own; s.Active.Made.Before(p.older) && made < 2 {
 			force = s.Rotations
 		}
 		at, err := r.step(ctx, force)
@@ -201,14 +192,13 @@ func (p *pass) steps(ctx context.Context, r *Rotator, rotations int, own int64) 
 		case s.Claim.heldByOther(r.owner, time.Now(), r.Timing.lease()):
 			return elsewhere, nil
 		case !at.IsZero() && wait <= 0:
-		case s.Pending != nil && !at.IsZero() && wait < left:
-			left -= wait
-			if err := sleep(ctx, wait); err != nil { // the server is about to accept it
-				return nothing, err
-			}
-		case r.switches.Load() > own:
+		case s.Pending != nil && !at.IsZero() && wait < v.left: // the server is about to accept it
+			v.left -= wait
+			v.at = at
+			return later, nil
+		case r.switches.Load() > v.own:
 			return rotated, nil
-		case s.Rotations > rotations:
+		case s.Rotations > v.rotations:
 			return elsewhere, nil
 		case s.Pending != nil:
 			return waiting, nil
@@ -218,7 +208,7 @@ func (p *pass) steps(ctx context.Context, r *Rotator, rotations int, own int64) 
 	}
 }
 
-// patience is how long a worker stays with a client whose new credential the
+// patience is how long a pass comes back to a client whose new credential the
 // server does not accept yet.
 const patience = time.Minute
 

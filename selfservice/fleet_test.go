@@ -154,7 +154,7 @@ func TestFleetWaitsWhenTheServerSaysSo(t *testing.T) {
 		report, err := f.RotateOlder(t.Context(), time.Now())
 		require.NoError(t, err)
 		assert.Equal(t, 20, report.Rotated)
-		assert.Zero(t, early.Load(), "calls before the server's time was up")
+		assert.LessOrEqual(t, early.Load(), int32(1), "calls before the server's time was up, but for a proof whether it registered all the same")
 		assert.GreaterOrEqual(t, time.Since(start), 30*time.Minute)
 	})
 }
@@ -316,5 +316,19 @@ func TestFleetEndsWithItsContext(t *testing.T) {
 		assert.Zero(t, report.Rotated)
 		assert.Less(t, report.Clients, 5)
 		assert.Less(t, report.Elapsed, 11*time.Second)
+	})
+}
+
+// TestFleetWaitsForManyAtOnce: no worker stays with a client whose credential
+// has to be accepted for a while.
+func TestFleetWaitsForManyAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := fleet(members(t, 500))
+		f.Concurrency = 2
+		start := time.Now()
+		report, err := f.RotateOlder(t.Context(), start)
+		require.NoError(t, err)
+		assert.Equal(t, 500, report.Rotated)
+		assert.Less(t, time.Since(start), 15*time.Second)
 	})
 }

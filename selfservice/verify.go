@@ -29,8 +29,11 @@ func (r *Rotator) verify(ctx context.Context, s *state, now time.Time) (time.Tim
 	}
 	if p.Proved.IsZero() {
 		// A server that ends the old one at once leaves no time to wait.
-		if err := r.accepted(ctx, s.Active); errors.Is(err, ErrRefused) {
+		switch err := r.accepted(ctx, s.Active); {
+		case errors.Is(err, ErrRefused):
 			return now, r.switchOver(ctx, s)
+		case err != nil:
+			return now, err
 		}
 		p.Proved = now
 		if err := r.save(ctx, s); err != nil {
