@@ -27,7 +27,7 @@ var (
 	ErrMalformed    = errors.New("the server answered with something unexpected")
 	ErrTooLarge     = errors.New("the answer is too large")
 	ErrConfig       = errors.New("invalid argument") // nothing was sent
-	ErrAlgorithm    = errors.New("Okta takes keys of RS256, RS384, RS512, ES256, ES384 and ES512 only")
+	ErrAlgorithm    = errors.New("the key is of none of the algorithms RS256, RS384, RS512, ES256, ES384 and ES512")
 
 	// What a refusal means that Okta gives the same code for all of, found by
 	// looking at what is registered.
@@ -117,7 +117,7 @@ func refusal(resp *http.Response, body []byte, sent redact.Values) *Error {
 		e.Code, e.Description = clean(parameter(challenge, "error")), clean(parameter(challenge, "error_description"))
 		scope = clean(parameter(challenge, "scope"))
 	}
-	e.Rule, e.Detail = ruleOf(e.Status, e.Code, scope, resp.Header)
+	e.Detail, e.Rule = ruleOf(e.Status, e.Code, scope, resp.Header)
 	return e
 }
 
@@ -125,29 +125,29 @@ func refusal(resp *http.Response, body []byte, sent redact.Values) *Error {
 const missingRole = "assign the role Super Administrator if the app has been granted okta.* scopes, else Application Administrator or a role of your own with the permission to manage apps and their client credentials"
 
 // ruleOf goes by status and code, never by words: those change.
-func ruleOf(status int, code, scope string, h http.Header) (rule error, detail string) {
+func ruleOf(status int, code, scope string, h http.Header) (detail string, rule error) {
 	switch {
 	case code == "insufficient_scope":
 		if scope != "" {
-			return ErrScope, "grant the scope " + scope + " to the service app"
+			return "grant the scope " + scope + " to the service app", ErrScope
 		}
-		return ErrScope, ""
+		return "", ErrScope
 	case code == "E0000015":
-		return ErrFeature, ""
+		return "", ErrFeature
 	case code == "E0000010":
-		return ErrReadOnly, ""
+		return "", ErrReadOnly
 	case status == http.StatusUnauthorized, code == "invalid_token", code == "invalid_dpop_proof", code == "use_dpop_nonce":
-		return ErrUnauthorized, ""
+		return "", ErrUnauthorized
 	case status == http.StatusForbidden:
-		return ErrForbidden, missingRole
+		return missingRole, ErrForbidden
 	case status == http.StatusNotFound:
-		return ErrNotFound, ""
+		return "", ErrNotFound
 	case status == http.StatusTooManyRequests && concurrency(h):
-		return ErrBusy, "too many requests at once"
+		return "too many requests at once", ErrBusy
 	case status == http.StatusTooManyRequests:
-		return ErrBusy, ""
+		return "", ErrBusy
 	}
-	return ErrRefused, ""
+	return "", ErrRefused
 }
 
 // parameter returns a parameter of a challenge (RFC 9110 §11.6.1), whatever its

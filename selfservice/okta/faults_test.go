@@ -121,5 +121,32 @@ func TestEveryFaultAtEveryPoint(t *testing.T) {
 			f.server.AddApp(app(oktatest.App{Secret: secret.Secret}))
 			return f.target(m, id, secret, func(c *okta.Client) selfservice.Provider { return okta.Secrets{Client: c} })
 		})
+		if m.name == "by an API token" {
+			continue
+		}
+		run("secrets of a custom server", func(f *faulty) *providertest.Target {
+			f.server.AddApp(app(oktatest.App{Secret: secret.Secret, Service: true}))
+			return f.target(m, id, secret, func(c *okta.Client) selfservice.Provider {
+				c.TokenEndpoint, c.Scopes = fakeURL+"/oauth2/default/v1/token", []string{"patients"}
+				return okta.Secrets{Client: c}
+			})
+		})
+		run("secrets that are not shown, and other answers", func(f *faulty) *providertest.Target {
+			hidden := serviceApp(f.key)
+			hidden.Role = oktatest.Custom
+			f.manager = f.server.AddApp(hidden)
+			f.server.Doubts = oktatest.Doubts{NoRepeat: true, EmptyObject: true, TakesTwice: true, OldWords: true}
+			f.server.AddApp(app(oktatest.App{Secret: secret.Secret}))
+			return f.target(m, id, secret, func(c *okta.Client) selfservice.Provider { return okta.Secrets{Client: c} })
+		})
+		run("stored keys at servers that learn one after the other", func(f *faulty) *providertest.Target {
+			f.server.Nodes, f.server.Lag = 3, 2*time.Second
+			f.server.Doubts = oktatest.Doubts{NoRepeat: true, ArrayOfKeys: true}
+			f.server.AddApp(app(oktatest.App{Keys: publicKeys(key)}))
+			target := f.target(m, id, credential(key), func(c *okta.Client) selfservice.Provider { return okta.JWKS{Client: c} })
+			target.Knows = func(fingerprint string) bool { return f.server.Knows(id, fingerprint) }
+			target.Timing.Propagation = 10 * time.Second
+			return target
+		})
 	}
 }
