@@ -15,7 +15,7 @@
 //
 // The Rotator is a keys.Source (and keys.SecretSource): whatever signs with it
 // uses the credential of the moment. Programs that rather run from cron call
-// [Rotator.Step].
+// [Rotator.RunDue].
 //
 // A [Provider] speaks to one client at one authorization server; see the
 // packages helseid, keycloak, dcr and jwksurl below this one. A [Store] keeps

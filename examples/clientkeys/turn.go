@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/nokkel/nokkel/selfservice"
 )
@@ -30,7 +29,10 @@ func (t *turn) make(ctx context.Context, c *console, rotator *selfservice.Rotato
 	}
 	move := rotator.Rotate
 	if t.ifDue {
-		move = func(ctx context.Context) error { return stepsDue(ctx, rotator) }
+		move = func(ctx context.Context) error {
+			_, err := rotator.RunDue(ctx)
+			return err
+		}
 	}
 	if err := move(ctx); err != nil {
 		switch {
@@ -54,31 +56,4 @@ func (t *turn) make(ctx context.Context, c *console, rotator *selfservice.Rotato
 	}
 	c.result("Expiration: %s", date(after.Active.Expires))
 	return nil
-}
-
-// patience is how long a rotation that is under way is waited for: the longest
-// that lies between two tries of a new key. A server that has replaced the old
-// key already leaves no time until cron comes again.
-const patience = 15 * time.Second
-
-func stepsDue(ctx context.Context, rotator *selfservice.Rotator) error {
-	for {
-		next, err := rotator.Step(ctx)
-		if err != nil || next.IsZero() {
-			return err
-		}
-		wait := time.Until(next)
-		if wait <= 0 {
-			continue
-		}
-		st, err := rotator.Status(ctx)
-		if err != nil || st.Pending == nil || wait > patience {
-			return err
-		}
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
 }
