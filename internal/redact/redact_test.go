@@ -143,6 +143,9 @@ func TestNoSpellingSurvives(t *testing.T) {
 		v.Add(secret)
 		for name, way := range ways {
 			for outer, again := range ways {
+				if outer != "as it is" && !strings.ContainsAny(secret, "+𝔰") {
+					continue // those are hard enough
+				}
 				for i, place := range places {
 					if i > 1 && outer != "as it is" {
 						continue
