@@ -120,8 +120,9 @@ func (h held) another(ctx context.Context, e *serverError) Authenticator {
 //   - but also with 400 when the client proved itself with client_secret_jwt:
 //     Keycloak refuses a secret in this way too, and a client that may not use
 //     a grant costs no more than one request that is made in vain;
-//   - invalid_request in whose description the kid of the assertion is: Ory
-//     Hydra does not know that key.
+//   - invalid_request with 401, as Keycloak says it to pushed authorization
+//     requests, or with the kid of the assertion in its description: Ory Hydra
+//     does not know that key.
 func (e *serverError) aboutCredential(form url.Values) bool {
 	header := assertionHeader(form)
 	switch e.Code {
@@ -130,7 +131,7 @@ func (e *serverError) aboutCredential(form url.Values) bool {
 	case "unauthorized_client":
 		return e.status == http.StatusUnauthorized || e.status == http.StatusBadRequest && strings.HasPrefix(header.Algorithm, "HS")
 	case "invalid_request":
-		return header.KeyID != "" && strings.Contains(e.Description, header.KeyID)
+		return e.status == http.StatusUnauthorized || header.KeyID != "" && strings.Contains(e.Description, header.KeyID)
 	}
 	return false
 }

@@ -182,6 +182,7 @@ var refusals = map[string]struct {
 	"Keycloak, an assertion by secret": {[]string{"client_secret_jwt"}, func(*http.Request) (int, string, string) {
 		return 400, "unauthorized_client", "Client authentication with client secret signed JWT failed"
 	}},
+	"Keycloak, PAR": {nil, func(*http.Request) (int, string, string) { return 401, "invalid_request", "Authentication failed." }},
 	"Hydra, an unknown key": {[]string{"private_key_jwt"}, func(r *http.Request) (int, string, string) {
 		jws, _ := jose.ParseSignedCompact(r.PostForm.Get("client_assertion"), []jose.SignatureAlgorithm{jose.ES256})
 		return 400, "invalid_request", "The JSON Web Token uses signing key with kid '" + jws.Signatures[0].Header.KeyID + "', which could not be found."

@@ -22,7 +22,7 @@ var (
 	ErrMalformed     = errors.New("malformed")
 	ErrIssuer        = errors.New("metadata of another issuer") // RFC 8414 §3.3
 	ErrTokenType     = errors.New("token of another type than asked for")
-	ErrInvalidClient = errors.New("the server refused the client's credentials") // invalid_client; unauthorized_client with 401, or with 400 to client_secret_jwt; invalid_request that names the kid
+	ErrInvalidClient = errors.New("the server refused the client's credentials") // invalid_client; unauthorized_client with 401, or with 400 to client_secret_jwt; invalid_request with 401, or that names the kid
 	ErrRefused       = errors.New("the server refused the request")              // any other error answer
 )
 
