@@ -2,7 +2,6 @@ package assertion
 
 import (
 	"context"
-	"errors"
 	"io"
 	"mime"
 	"net/http"
@@ -111,10 +110,7 @@ func (t *Transport) attempt(req *http.Request, auth Authenticator, form url.Valu
 	}
 	resp, err := t.base().RoundTrip(r)
 	if err != nil {
-		if sent(r, form).Quotes(err.Error()) { // net/http quotes what is no HTTP
-			err = failed("token request", errors.New("the server answered with what it was sent"))
-		}
-		return nil, nil, err
+		return nil, nil, sent(r, form).Error(err)
 	}
 	resp.Request = req // as it was given, without what was added
 	if err := checkHeader(resp); err != nil {

@@ -1,6 +1,9 @@
 package redact
 
-import "net/http"
+import (
+	"errors"
+	"net/http"
+)
 
 // Header takes the values out of a header, of which the rest stays as it is. A
 // field with a short value in it goes, unless it is one that servers write by
@@ -28,8 +31,12 @@ func own(name string) bool {
 	return false
 }
 
-// Quotes reports whether text has a value in it that is not short.
-func (v Values) Quotes(text string) bool {
-	found, _ := v.find(text[:min(len(text), maxInput)], maxNested)
-	return len(found) > 0
+// Error returns err or, when its text has a value in it that is not short,
+// another one: net/http quotes what is no HTTP.
+func (v Values) Error(err error) error {
+	text := err.Error()
+	if found, _ := v.find(text[:min(len(text), maxInput)], maxNested); len(found) > 0 {
+		return errors.New("the server answered with what it was sent, and not in HTTP")
+	}
+	return err
 }

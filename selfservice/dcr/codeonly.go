@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/nokkel/nokkel/assertion"
+	"github.com/nokkel/nokkel/internal/redact"
 )
 
 // A client of the authorization-code grant alone gets no token without a
@@ -127,9 +128,9 @@ func (a Attempt) post(ctx context.Context, auth assertion.Authenticator, endpoin
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.Header.Set("Accept", "application/json")
-	got, err := exchange(&assertion.Transport{Auth: auth, Endpoint: endpoint, Base: a.Base}, req, "the form")
-	got.sent.AddForm(form) // the Transport has taken out what it sent itself
-	return got, err
+	var sent redact.Values
+	sent.AddForm(form) // the Transport takes out what it sends itself
+	return exchange(&assertion.Transport{Auth: auth, Endpoint: endpoint, Base: a.Base}, req, sent, "the form")
 }
 
 // refusedClient is the error of an answer that is no success, as package

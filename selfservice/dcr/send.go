@@ -70,16 +70,14 @@ func (c *Client) call(ctx context.Context, method, address string, token keys.Se
 	if base == nil {
 		base = http.DefaultTransport
 	}
-	got, err := exchange(base, req, "the registration")
-	got.sent = rest.Sent(req, "", body)
-	return got, err
+	return exchange(base, req, rest.Sent(req, "", body), "the registration")
 }
 
 // exchange makes a request and reads the whole answer.
-func exchange(base http.RoundTripper, req *http.Request, what string) (reply, error) {
+func exchange(base http.RoundTripper, req *http.Request, sent redact.Values, what string) (reply, error) {
 	resp, err := base.RoundTrip(req)
 	if err != nil {
-		return reply{}, fmt.Errorf("dcr: %s of %s: %w", req.Method, what, err)
+		return reply{}, fmt.Errorf("dcr: %s of %s: %w", req.Method, what, sent.Error(err))
 	}
 	defer resp.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
@@ -89,7 +87,7 @@ func exchange(base http.RoundTripper, req *http.Request, what string) (reply, er
 	if len(text) > maxAnswer {
 		return reply{}, &Error{Rule: ErrMalformed, Detail: "more than 1 MiB", Status: resp.StatusCode}
 	}
-	return reply{Response: resp, text: text}, nil
+	return reply{Response: resp, text: text, sent: sent}, nil
 }
 
 func checkURL(raw string) error {

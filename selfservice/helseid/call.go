@@ -50,7 +50,7 @@ func (c *Client) call(ctx context.Context, as keys.Source, method string, body [
 	// A RoundTripper follows no redirect.
 	resp, err := (&dpop.Transport{Tokens: source, Prover: &c.learned().prover, Base: c.Base}).RoundTrip(req)
 	if err != nil {
-		return 0, nil, wrap(err)
+		return 0, nil, wrap(rest.Sent(req, source.token, body).Error(err))
 	}
 	defer resp.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))

@@ -105,7 +105,7 @@ func (a *Admin) send(ctx context.Context, r request, token string, key *keys.Key
 	}
 	resp, err := rt.RoundTrip(req) // a RoundTripper follows no redirect
 	if err != nil {
-		return nil, wrap(err)
+		return nil, wrap(rest.Sent(req, token, r.body).Error(err))
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))

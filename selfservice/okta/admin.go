@@ -146,7 +146,7 @@ func (a *Admin) send(ctx context.Context, method, path string, body []byte, toke
 	}
 	resp, err := rt.RoundTrip(req) // follows no redirect
 	if err != nil {
-		return nil, wrap(err)
+		return nil, wrap(rest.Sent(req, token, body).Error(err))
 	}
 	defer resp.Body.Close()
 	got, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
