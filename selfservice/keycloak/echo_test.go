@@ -2,6 +2,7 @@ package keycloak_test
 
 import (
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"strings"
@@ -61,4 +62,14 @@ func TestErrorsDoNotQuoteWhatWasSent(t *testing.T) {
 			assert.NotContains(t, err.Error()+string(text), part, name)
 		}
 	}
+
+	admin.Realm.Base = lost(func(r *http.Request) error { return errors.New("malformed HTTP response " + r.Header.Get("Authorization")) })
+	_, err := admin.DownloadKeystore(ctx, "1", store)
+	require.Error(t, err)
+	assert.NotContains(t, err.Error(), "opaque")
 }
+
+// lost is a RoundTripper that fails.
+type lost func(*http.Request) error
+
+func (f lost) RoundTrip(r *http.Request) (*http.Response, error) { return nil, f(r) }
