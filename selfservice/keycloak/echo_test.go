@@ -63,7 +63,9 @@ func TestErrorsDoNotQuoteWhatWasSent(t *testing.T) {
 		}
 	}
 
-	admin.Realm.Base = lost(func(r *http.Request) error { return errors.New("malformed HTTP response " + r.Header.Get("Authorization")) })
+	admin.Realm.Base = lost(func(r *http.Request) error {
+		return errors.New("malformed HTTP response " + r.Header.Get("Authorization"))
+	})
 	_, err := admin.DownloadKeystore(ctx, "1", store)
 	require.Error(t, err)
 	assert.NotContains(t, err.Error(), "opaque")
