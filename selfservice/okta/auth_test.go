@@ -42,6 +42,18 @@ func TestTheNonceIsKeptAndSentFirst(t *testing.T) {
 		reasons[e.Reason]++
 	}
 	assert.Equal(t, map[string]int{"": 6, "use_dpop_nonce": 2}, reasons, "one for each prover")
+
+	// Many apps of one manager.
+	admin := &okta.Admin{Org: org, Tokens: org.Tokens(org.Signer(id, key), prover)}
+	for range 5 {
+		one := &okta.Client{Org: org, AppID: server.AddApp(serviceApp(key)), Admin: admin, Scopes: scopes()}
+		require.NoError(t, one.Verify(t.Context(), credential(key)))
+	}
+	reasons = map[string]int{}
+	for _, e := range server.Events(oktatest.EventToken) {
+		reasons[e.Reason]++
+	}
+	assert.Equal(t, map[string]int{"": 11, "use_dpop_nonce": 3}, reasons)
 }
 
 // TestEveryAttemptHasItsOwnProofAndAssertion: the server takes none twice.

@@ -90,6 +90,9 @@ func (c *Client) authenticator(endpoint string, cred selfservice.Credential) ass
 // another of Okta's servers.
 func (c *Client) tokens(endpoint string, cred selfservice.Credential, scopes []string) *assertion.TokenSource {
 	prover := &c.prover
+	if c.Admin != nil {
+		prover = &c.Admin.prover // one nonce for all the apps that it manages
+	}
 	if c.Bearer {
 		prover = nil
 	}

@@ -14,7 +14,7 @@ type caller struct {
 	scopes []string // nil: all
 }
 
-// may tells whether the caller may change an app.
+// may reports whether the caller may change an app.
 func (c caller) may(a *app) bool {
 	return c.role == SuperAdmin || c.role != NoRole && len(a.scopes) == 0
 }
@@ -61,5 +61,5 @@ func (s *Server) caller(w http.ResponseWriter, r *http.Request, scope string) (c
 	return caller{name: t.app.clientID(), role: t.app.role, scopes: t.scopes}, true
 }
 
-// seesSecrets tells whether values of secrets are shown.
+// seesSecrets reports whether values of secrets are shown.
 func (c caller) seesSecrets() bool { return c.role != Custom }

@@ -80,7 +80,7 @@ func (s *Server) nonce() string {
 	return "nonce-" + strconv.FormatInt(time.Now().Unix()/int64(day/time.Second), 10)
 }
 
-// freshNonce tells whether a nonce is of one of the last three days.
+// freshNonce reports whether a nonce is of one of the last three days.
 func (s *Server) freshNonce(nonce string) bool {
 	today := time.Now().Unix() / int64(day/time.Second)
 	for age := range int64(3) {

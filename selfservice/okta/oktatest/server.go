@@ -224,7 +224,7 @@ func (s *Server) id(prefix string) string {
 	return fmt.Sprintf("%s1%016d", prefix, s.made)
 }
 
-// spend tells whether a jti is new, and remembers it.
+// spend reports whether a jti is new, and remembers it.
 func (s *Server) spend(jti string, until time.Time) bool {
 	now := time.Now()
 	if now.Sub(s.swept) > time.Second { // a load test fills both maps
