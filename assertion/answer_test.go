@@ -288,8 +288,8 @@ func TestDPoPTokenTypes(t *testing.T) {
 // TestAHugeHeaderIsNotKept: of 9 MB of header, which net/http takes, nothing is
 // left in what a caller gets.
 func TestAHugeHeaderIsNotKept(t *testing.T) {
-	for _, status := range []int{200, 400, 401, 503} {
-		server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	for _, status := range []int{200, 401} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			for i := range 9000 {
 				w.Header()["X"+strconv.Itoa(i)] = []string{strings.Repeat("v", 1000)}
 			}
