@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nokkel/nokkel/assertion"
 	"github.com/nokkel/nokkel/certs"
@@ -214,4 +215,81 @@ func TestCertificatesUnderFAPI(t *testing.T) {
 		assert.True(t, tg.proves("app", back), "a refusal changes nothing")
 		assert.Equal(t, certs.KeyID(back.PublicKey()), back.KeyID())
 	})
+}
+
+// TestKeysByARegistrationAccessTokenUnderFAPI: an update by RFC 7592 meets the
+// same policies.
+func TestKeysByARegistrationAccessTokenUnderFAPI(t *testing.T) {
+	underFAPI(t, func(tg *target, bind func()) {
+		t, ctx := tg.t, tg.t.Context()
+		one, two := newKey(t), newKey(t)
+		id := tg.byHand("app", one)
+		bind()
+		registered, _ := tg.registered(id, false)
+		provider := registered.Keys()
+		_, err := provider.(selfservice.Registrar).Register(ctx, selfservice.Credential{Key: one}, selfservice.Credential{Key: two})
+		require.NoError(t, err)
+		assert.True(t, tg.proves("app", one))
+		assert.True(t, tg.proves("app", two))
+		require.NoError(t, provider.(selfservice.Remover).Remove(ctx, selfservice.Credential{Key: two}, selfservice.Registration{Fingerprint: one.Thumbprint()}))
+		assert.True(t, tg.proves("app", two))
+	})
+}
+
+// TestKeysRotateUnderFAPIBesideRequests: by an administrator, and by the client
+// itself, whose tokens such a policy lets have the roles alone that its scope
+// names.
+func TestKeysRotateUnderFAPIBesideRequests(t *testing.T) {
+	each(t, func(tg *target) {
+		t, ctx := tg.t, tg.t.Context()
+		if tg.old() {
+			t.Skip("26.0 has no profile for DPoP")
+		}
+		rotators := map[string]*selfservice.Rotator{}
+		for _, name := range []string{"managed", "itself"} {
+			client := &keycloak.Client{Realm: tg.realm, ClientID: name, DPoP: true}
+			key := newKey(t)
+			tg.byHand(name, key)
+			if name == "managed" {
+				client.Admin = tg.admin
+			} else {
+				tg.grant(name, "manage-clients")
+				tg.scopeRole(name, "manage-clients")
+			}
+			r := &selfservice.Rotator{Provider: keycloak.JWKS{Client: client}, Store: &selfservice.Mem{}, Timing: tg.short()}
+			require.NoError(t, r.Adopt(ctx, selfservice.Credential{Key: key}))
+			rotators[name] = r
+		}
+		require.NoError(t, tg.admin.PutPolicy(ctx, keycloak.Policy{Name: "fapi", AccessTypes: []string{"confidential"}, Profiles: []string{"fapi-2-dpop-security-profile"}}))
+		for name, r := range rotators {
+			q := &requesters{stop: make(chan struct{})}
+			q.group.Go(func() {
+				for !q.stopped() {
+					_, err := tg.realm.Tokens(tg.realm.Signer(name, r), &dpop.Prover{}).Token(context.Background())
+					if q.done.Add(1); err != nil && q.failed.Add(1) > 0 {
+						q.first.CompareAndSwap(nil, &err)
+					}
+				}
+			})
+			for range tg.times(6) {
+				require.NoError(t, r.Rotate(ctx))
+				for st, err := r.Status(ctx); len(st.Retiring) > 0; st, err = r.Status(ctx) {
+					require.NoError(t, err)
+					next, err := r.Step(ctx)
+					require.NoError(t, err)
+					time.Sleep(time.Until(next))
+				}
+			}
+			q.end(t, name+" under FAPI")
+		}
+	})
+}
+
+func (q *requesters) stopped() bool {
+	select {
+	case <-q.stop:
+		return true
+	default:
+		return false
+	}
 }

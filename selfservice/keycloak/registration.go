@@ -2,8 +2,10 @@ package keycloak
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"net/url"
+	"slices"
 
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
@@ -17,7 +19,8 @@ import (
 //
 // An update is what the client has just read, with the change in it, sent back
 // whole (RFC 7592 §2.2): what an administrator changes in that instant is lost.
-// The providers of this package send nothing but the credential.
+// The providers of this package send nothing but the credential, and with keys
+// of one algorithm name that as the client's signing algorithm.
 //
 // Its secret is made anew, and the old one lives on, only by an update within
 // a rotation policy's remaining rotation period; set the Rotator's RenewBefore
@@ -47,6 +50,24 @@ func keep(m dcr.Metadata) {
 	delete(m, "scope")
 	if string(m["token_endpoint_auth_method"]) == `"client_secret_basic"` {
 		delete(m, "token_endpoint_auth_method")
+	}
+	nameAlgorithm(m)
+}
+
+// nameAlgorithm makes the client's signing algorithm that of its keys, since a
+// policy of FAPI sets its own in an update that names none. While the keys have
+// several it is left out, unless such a policy has been at work: that has set
+// the one of request objects too, and would take neither.
+func nameAlgorithm(m dcr.Metadata) {
+	var document jwks
+	if string(m["token_endpoint_auth_method"]) != `"private_key_jwt"` || json.Unmarshal(m["jwks"], &document) != nil {
+		return
+	}
+	switch list := slices.Compact(slices.Sorted(slices.Values(document.algorithms()))); {
+	case len(list) == 1 && list[0] != anyRSA:
+		m["token_endpoint_auth_signing_alg"], _ = json.Marshal(list[0]) // a string can be marshaled
+	case len(list) > 1 && m["request_object_signing_alg"] == nil:
+		delete(m, "token_endpoint_auth_signing_alg")
 	}
 }
 

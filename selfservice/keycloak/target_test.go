@@ -34,6 +34,7 @@ type target struct {
 	tokens    *assertion.TokenSource // of the administrator of all realms
 	wait      func(time.Duration)
 	grantRole func(clientID, role string)
+	scopeRole func(clientID, role string) // lets it into tokens that have not the full scope
 }
 
 // each runs a test on the fake and, where KEYCLOAK_URL names one, on a live
@@ -48,6 +49,7 @@ func each(t *testing.T, test func(*target)) {
 		tg := &target{t: t, tokens: server.Admin(), wait: server.Advance, version: keycloaktest.Version}
 		tg.use(keycloak.Realm{Server: server.URL, Name: "test"})
 		tg.grantRole = func(clientID, role string) { server.Grant("test", clientID, role) }
+		tg.scopeRole = func(clientID, role string) { server.Scope("test", clientID, role) }
 		test(tg)
 	})
 	t.Run("live", func(t *testing.T) { test(live(t)) })
@@ -74,7 +76,7 @@ func live(t *testing.T) *target {
 	tg.realms(http.MethodPost, "/admin/realms", map[string]any{"realm": realm.Name, "enabled": true})
 	t.Cleanup(func() { tg.realms(http.MethodDelete, "/admin/realms/"+realm.Name, nil) })
 	tg.use(realm)
-	tg.grantRole = tg.grantLive
+	tg.grantRole, tg.scopeRole = tg.grantLive, tg.scopeLive
 	info, err := tg.admin.ServerInfo(t.Context())
 	require.NoError(t, err)
 	tg.version = info.Version
@@ -181,6 +183,13 @@ func (tg *target) grantLive(clientID, role string) {
 	user := tg.rest(http.MethodGet, tg.path("clients", client["id"].(string), "service-account-user"), nil).(map[string]any)
 	wanted := tg.rest(http.MethodGet, tg.path("clients", management, "roles", role), nil)
 	tg.rest(http.MethodPost, tg.path("users", user["id"].(string), "role-mappings/clients", management), []any{wanted})
+}
+
+func (tg *target) scopeLive(clientID, role string) {
+	client := tg.rest(http.MethodGet, tg.path("clients?clientId="+url.QueryEscape(clientID)), nil).([]any)[0].(map[string]any)["id"].(string)
+	management := tg.rest(http.MethodGet, tg.path("clients?clientId=realm-management"), nil).([]any)[0].(map[string]any)["id"].(string)
+	wanted := tg.rest(http.MethodGet, tg.path("clients", management, "roles", role), nil)
+	tg.rest(http.MethodPost, tg.path("clients", client, "scope-mappings/clients", management), []any{wanted})
 }
 
 // accepts reports whether the server gives a token for the credential. All of

@@ -2,9 +2,12 @@ package keycloak_test
 
 import (
 	"net/http"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice/keycloak"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -59,5 +62,103 @@ func TestAPolicyByARole(t *testing.T) {
 		assert.Equal(t, before, after)
 		require.ErrorIs(t, tg.admin.SetPolicyEnabled(ctx, "another", true), keycloak.ErrNotFound)
 		require.ErrorIs(t, tg.admin.DefineRole(ctx, "no-such-client", "role"), keycloak.ErrNotFound)
+	})
+}
+
+// TestAJWKSURLIsOneThatCanBeFetched: the server stores anything.
+func TestAJWKSURLIsOneThatCanBeFetched(t *testing.T) {
+	for _, address := range []string{
+		"", "::::", "javascript:alert(1)", "ftp://example.no/jwks.json", "http://example.no/jwks.json", "jwks.json", "/jwks.json",
+		"https://user:password@example.no/jwks.json", "https://example.no/jwks.json#part", "https:///jwks.json", "https://example.no/jwks.json#",
+	} {
+		err := unasked(t).SetJWKSURL(t.Context(), "id", address)
+		require.ErrorIs(t, err, keycloak.ErrConfig, address)
+		assert.NotContains(t, err.Error(), "password")
+	}
+	each(t, func(tg *target) {
+		id, _ := tg.client("app", nil)
+		for _, address := range []string{"https://example.no/jwks.json?a=b", "http://127.0.0.1:1/jwks.json", "http://localhost/jwks.json"} {
+			require.NoError(tg.t, tg.admin.SetJWKSURL(tg.t.Context(), id, address))
+			info, err := tg.admin.Client(tg.t.Context(), id)
+			require.NoError(tg.t, err)
+			assert.Equal(tg.t, address, info.Attributes["jwks.url"])
+		}
+	})
+}
+
+// TestASecretOfAnUpdateIsAsStrongAsOfCarryOver: the server takes any.
+func TestASecretOfAnUpdateIsAsStrongAsOfCarryOver(t *testing.T) {
+	for _, weak := range []string{"x", "0123456789012345678901234567890"} {
+		require.ErrorIs(t, unasked(t).UpdateClient(t.Context(), "id", keycloak.Change{Secret: keys.NewSecret(weak)}), keycloak.ErrConfig)
+	}
+}
+
+// TestNoCallChangesMoreThanItSays of a client that has something of everything.
+func TestNoCallChangesMoreThanItSays(t *testing.T) {
+	each(t, func(tg *target) {
+		t, ctx := tg.t, tg.t.Context()
+		one, two := newKey(t), newKey(t)
+		id, _ := tg.client("app", map[string]any{
+			"name": "Name", "description": "of it", "rootUrl": "https://example.no", "baseUrl": "/app", "adminUrl": "https://example.no/admin",
+			"redirectUris": []string{"https://example.no/a", "https://example.no/b"}, "webOrigins": []string{"https://example.no", "+"},
+			"standardFlowEnabled": true, "implicitFlowEnabled": true, "directAccessGrantsEnabled": true, "consentRequired": true, "fullScopeAllowed": false,
+			"frontchannelLogout": true, "surrogateAuthRequired": false, "alwaysDisplayInConsole": true, "authorizationServicesEnabled": true,
+			"notBefore": 7, "nodeReRegistrationTimeout": 60, "optionalClientScopes": []string{"phone"}, "defaultClientScopes": []string{"email"},
+			"authenticationFlowBindingOverrides": map[string]string{},
+			"attributes": map[string]string{
+				"access.token.lifespan": "77", "post.logout.redirect.uris": "+", "dpop.bound.access.tokens": "false", "access.token.signed.response.alg": "PS256",
+				"tls.client.certificate.bound.access.tokens": "false", "pkce.code.challenge.method": "S256", "mine": "1",
+			},
+			"protocolMappers": []any{map[string]any{"name": "m", "protocol": "openid-connect", "protocolMapper": "oidc-hardcoded-claim-mapper", "config": map[string]string{"claim.name": "c", "claim.value": "v"}}},
+		})
+		read := func() map[string]any {
+			whole := tg.rest(http.MethodGet, tg.path("clients", id), nil).(map[string]any)
+			for _, lists := range []string{"defaultClientScopes", "optionalClientScopes", "redirectUris", "webOrigins"} { // in any order
+				if list, ok := whole[lists].([]any); ok {
+					slices.SortFunc(list, func(a, b any) int { return strings.Compare(a.(string), b.(string)) })
+				}
+			}
+			return whole
+		}
+		keysAre := []string{"use.jwks.string", "jwks.string", "use.jwks.url", "jwks.url", "jwt.credential.certificate"}
+		for _, step := range []struct {
+			name       string
+			call       func() error
+			attributes []string // that it is about
+			method     keycloak.Method
+		}{
+			{"nothing", func() error { return tg.admin.UpdateClient(ctx, id, keycloak.Change{}) }, nil, keycloak.MethodSecret},
+			{"overlap", func() error { _, err := tg.admin.Overlap(ctx, id); return err }, nil, keycloak.MethodSecret},
+			{"an attribute", func() error {
+				return tg.admin.UpdateClient(ctx, id, keycloak.Change{Attributes: map[string]string{"mine": "2"}})
+			}, []string{"mine"}, keycloak.MethodSecret},
+			{"set keys", func() error { return tg.admin.SetKeys(ctx, id, set(one)) }, keysAre, keycloak.MethodSignedJWT},
+			{"add a key", func() error { return tg.admin.AddKey(ctx, id, two.PublicKey()) }, keysAre, keycloak.MethodSignedJWT},
+			{"remove a key", func() error { return tg.admin.RemoveKey(ctx, id, one.Thumbprint()) }, keysAre, keycloak.MethodSignedJWT},
+			{"a certificate", func() error { return tg.admin.Upload(ctx, id, certificateFile(certified(t, keys.ES256))) }, keysAre, keycloak.MethodSignedJWT},
+			{"a JWKS URL", func() error { return tg.admin.SetJWKSURL(ctx, id, "https://example.no/jwks.json") }, keysAre, keycloak.MethodSignedJWT},
+			{"a subject", func() error {
+				return tg.admin.SetCertificateSubject(ctx, id, certified(t, keys.ES256).Certificates()[0])
+			}, []string{"x509.subjectdn", "x509.allow.regex.pattern.comparison"}, keycloak.MethodX509},
+			{"a secret", func() error {
+				return tg.admin.UpdateClient(ctx, id, keycloak.Change{Method: keycloak.MethodSecret, Secret: firstSecret()})
+			}, nil, keycloak.MethodSecret},
+			{"confidential", func() error {
+				return tg.admin.UpdateClient(ctx, id, keycloak.Change{Confidential: true, ServiceAccount: true})
+			}, nil, keycloak.MethodSecret},
+		} {
+			before := read()
+			require.NoError(t, step.call(), step.name)
+			after := read()
+			assert.EqualValues(t, step.method, after["clientAuthenticatorType"], step.name)
+			for _, whole := range []map[string]any{before, after} {
+				delete(whole, "clientAuthenticatorType")
+				delete(whole, "secret")
+				for _, name := range append(step.attributes, "client.secret.creation.time") {
+					delete(whole["attributes"].(map[string]any), name)
+				}
+			}
+			assert.Equal(t, before, after, step.name)
+		}
 	})
 }

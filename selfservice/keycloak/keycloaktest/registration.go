@@ -75,6 +75,11 @@ func (s *Server) metadata(realm *realm, c *client) map[string]any {
 	if c.attributes["use.jwks.string"] == "true" {
 		m["jwks"] = json.RawMessage(c.attributes["jwks.string"])
 	}
+	for name, attribute := range map[string]string{"token_endpoint_auth_signing_alg": signingAlgorithm, "request_object_signing_alg": "request.object.signature.alg"} {
+		if value := c.attributes[attribute]; value != "" {
+			m[name] = value
+		}
+	}
 	return m
 }
 
@@ -86,6 +91,7 @@ func (s *Server) register(realm *realm, c *client, w http.ResponseWriter, r *htt
 		Method   string          `json:"token_endpoint_auth_method"`
 		JWKS     json.RawMessage `json:"jwks"`
 		JWKSURI  string          `json:"jwks_uri"`
+		Signing  string          `json:"token_endpoint_auth_signing_alg"`
 	}
 	invalid := func(description string) bool {
 		fail(w, http.StatusBadRequest, "invalid_client_metadata", description)
@@ -101,7 +107,20 @@ func (s *Server) register(realm *realm, c *client, w http.ResponseWriter, r *htt
 	case body.Method == "private_key_jwt" && len(usable(body.JWKS, true)) == 0 && body.JWKSURI == "":
 		return invalid("jwks or jwks_uri is missing")
 	}
-	c.method = methodOf(body.Method)
+	method := methodOf(body.Method)
+	update := representation{Method: &method, Attributes: map[string]*string{}}
+	if body.Signing != "" {
+		update.Attributes[signingAlgorithm] = &body.Signing
+	}
+	if s.configure(realm, c, &update) != nil {
+		fail(w, http.StatusForbidden, "insufficient_scope", "invalid_request")
+		return false
+	}
+	delete(c.attributes, signingAlgorithm)
+	for name, value := range update.Attributes {
+		c.attributes[name] = *value
+	}
+	c.method = *update.Method
 	if c.method == "client-secret" && body.Method != "" {
 		c.attributes["client.secret.authentication.allowed.method"] = body.Method
 	}
