@@ -97,7 +97,7 @@ func (p program) run(t *testing.T, task, result any) (complaint string, ok bool)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	require.NoError(t, cmd.Start())
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	defer context.AfterFunc(ctx, func() { cmd.Process.Kill() })()
 	if err := cmd.Wait(); err != nil {
