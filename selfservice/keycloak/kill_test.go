@@ -105,7 +105,9 @@ func (tg *target) kill(kind string, after func(kills int) time.Duration) {
 	tg.policy(7*day, 2*day, day)
 	id, secret := tg.client("app", nil)
 	tg.grant("app", "manage-clients")
-	if len(tg.realm.Nodes) > 1 && kind == storedKeys { // a rotation waits for the nodes
+	kills := tg.times(6)
+	if len(tg.realm.Nodes) > 1 { // a rotation of keys waits for them
+		kills = 2 * kills
 		after = func(kills int) time.Duration { return 3*time.Second + time.Duration(kills)*2300*time.Millisecond }
 	}
 	v := victim{Server: tg.realm.Server, Realm: tg.realm.Name, Dir: filepath.Join(t.TempDir(), "store"), Kind: kind, CallTimeout: 500 * time.Millisecond, Propagation: tg.short().Propagation}
@@ -147,9 +149,9 @@ func (tg *target) kill(kind string, after func(kills int) time.Duration) {
 		require.True(t, errors.As(process.Wait(), &exit) && !exit.Exited(), "it was killed and did not fail")
 	}
 	inTheMiddle := 0
-	for kills := range tg.times(6) {
+	for i := range kills {
 		process := start()
-		time.Sleep(after(kills))
+		time.Sleep(after(i))
 		kill(process)
 		st, err := follower.Status(ctx)
 		require.NoError(t, err)
@@ -168,5 +170,5 @@ func (tg *target) kill(kind string, after func(kills int) time.Duration) {
 	st, err := follower.Status(ctx)
 	require.NoError(t, err)
 	assert.Positive(t, inTheMiddle)
-	q.end(t, fmt.Sprintf("%s, %d kills (%d in the middle of a rotation), %d rotations", kind, tg.times(6)+1, inTheMiddle, st.Rotations))
+	q.end(t, fmt.Sprintf("%s, %d kills (%d in the middle of a rotation), %d rotations", kind, kills+1, inTheMiddle, st.Rotations))
 }

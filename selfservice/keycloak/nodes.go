@@ -69,12 +69,23 @@ func (r Realm) each(n int) []Realm {
 }
 
 // spread makes every known node drop what it has cached of a client's keys, by
-// an update that changes nothing.
+// an update that changes nothing: not even the algorithm that it would take
+// from the keys.
 func (a *Admin) spread(ctx context.Context, id string) error {
 	if len(a.Realm.Nodes) == 0 {
 		return nil
 	}
-	return a.atEach(func(node *Admin) error { return node.UpdateClient(ctx, id, Change{}) })
+	return a.atEach(func(node *Admin) error {
+		info, err := node.Client(ctx, id)
+		if err != nil {
+			return err
+		}
+		var nothing Change
+		if algorithm := info.Attributes[signingAlgorithm]; algorithm != "" {
+			nothing.Attributes = map[string]string{signingAlgorithm: algorithm}
+		}
+		return node.update(ctx, info, nothing)
+	})
 }
 
 // atEach makes a call at each known node, or at any where none is known.
