@@ -15,9 +15,19 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// sdk returns Okta's client for a fake.
+// sdk returns Okta's client for a fake. The answers to it are those of Okta's
+// document too; what it sends is its own affair.
 func sdk(t *testing.T, server *oktatest.Server, more ...okta.ConfigSetter) *okta.APIClient {
-	cfg, err := okta.NewConfiguration(append([]okta.ConfigSetter{okta.WithOrgUrl(server.URL), okta.WithCache(false), okta.WithTestingDisableHttpsCheck(true)}, more...)...)
+	c := &checker{seen: map[string]int{}}
+	t.Cleanup(func() {
+		assert.NotEmpty(t, c.seen)
+		for _, err := range c.problems {
+			assert.NotContains(t, err.Error(), "answer of")
+		}
+	})
+	cfg, err := okta.NewConfiguration(append([]okta.ConfigSetter{
+		okta.WithOrgUrl(server.URL), okta.WithCache(false), okta.WithTestingDisableHttpsCheck(true), okta.WithHttpClientPtr(&http.Client{Transport: c}),
+	}, more...)...)
 	require.NoError(t, err)
 	cfg.Host = strings.TrimPrefix(server.URL, "http://") // it drops the port
 	return okta.NewAPIClient(cfg)
