@@ -31,8 +31,14 @@ func (e *CallError) Unwrap() []error {
 // RetryAfter returns Wait.
 func (e *CallError) RetryAfter() time.Duration { return e.Wait }
 
-// retryAfter is what the server asked for, within reason.
-func retryAfter(err error) time.Duration {
+// retryAfter is what the server asked for, within reason. The error is of the
+// caller's making, and its methods may panic.
+func retryAfter(err error) (wait time.Duration) {
+	defer func() {
+		if recover() != nil {
+			wait = 0
+		}
+	}()
 	var e interface{ RetryAfter() time.Duration }
 	if errors.As(err, &e) {
 		return min(max(e.RetryAfter(), 0), time.Hour)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -287,5 +288,70 @@ func TestCredentialRegisteredByHandEndsALockOut(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, steps(t, r))
 		assert.Equal(t, byHand.Fingerprint(), active(t, r))
+	})
+}
+
+// wicked is an error whose every method panics.
+type wicked struct{ error }
+
+func (wicked) Error() string             { panic("bug") }
+func (wicked) RetryAfter() time.Duration { panic("bug") }
+
+type wickedStore struct{ selfservice.Store }
+
+func (wickedStore) Damaged() ([]string, error) { panic("bug") }
+
+// TestErrorsOfTheCallersThatPanic end neither Run nor the pass of a fleet.
+func TestErrorsOfTheCallersThatPanic(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mended atomic.Bool
+		server := &model.Server{}
+		r, first := adopted(t, server, server.Registrar(func(point string, call func() error) error {
+			if point == "register" && !mended.Load() {
+				return wicked{}
+			}
+			return call()
+		}))
+		r.Store = wickedStore{r.Store}
+		r.Timing.MaxAge = day
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		ended := make(chan error, 1)
+		go func() { ended <- r.Run(ctx) }()
+		time.Sleep(25 * time.Hour)
+		assert.Empty(t, ended)
+		fleet := &selfservice.Fleet{Rotators: func(yield func(*selfservice.Rotator) bool) {
+			yield(&selfservice.Rotator{Provider: r.Provider, Store: r.Store, Timing: r.Timing})
+		}}
+		report, err := fleet.RotateOlder(ctx, time.Now())
+		require.NoError(t, err)
+		assert.Equal(t, 1, report.Clients)
+		st, err := r.Status(ctx)
+		require.NoError(t, err)
+		assert.Contains(t, st.Cause, "panicked")
+		mended.Store(true)
+		time.Sleep(2 * time.Hour)
+		assert.NotEqual(t, first.Fingerprint(), active(t, r))
+	})
+}
+
+// TestProviderThatIgnoresItsContextIsTold, since nothing can end it.
+func TestProviderThatIgnoresItsContextIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server, told := &model.Server{}, make(chan error, 1)
+		r, _ := adopted(t, server, server.Registrar(func(point string, call func() error) error {
+			time.Sleep(5 * time.Minute)
+			return call()
+		}))
+		r.OnEvent = func(e selfservice.Event) {
+			if e.Kind == selfservice.Failed {
+				told <- e.Err
+			}
+		}
+		start := time.Now()
+		go r.Step(t.Context())
+		assert.ErrorContains(t, <-told, "Provider.List has not returned 5s after its context ended")
+		assert.Equal(t, 35*time.Second, time.Since(start))
+		time.Sleep(10 * time.Minute)
 	})
 }

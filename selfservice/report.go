@@ -73,5 +73,5 @@ func cause(err error) string {
 	for errors.Unwrap(err) != nil {
 		err = errors.Unwrap(err)
 	}
-	return err.Error()
+	return text(err)
 }

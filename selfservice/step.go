@@ -3,6 +3,7 @@ package selfservice
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -145,9 +146,16 @@ func (r *Rotator) list(ctx context.Context, as Credential) (list []Registration,
 	return list, err
 }
 
+// graceOfCalls is how long after its deadline a call may return.
+const graceOfCalls = 5 * time.Second
+
 // call gives a call of what the caller supplied its deadline.
 func (r *Rotator) call(ctx context.Context, what string, f func(context.Context) error) (err error) {
 	defer guard(&err, what)
+	stuck := time.AfterFunc(r.Timing.callTimeout()+graceOfCalls, func() {
+		r.tell(Event{Kind: Failed, Err: fmt.Errorf("selfservice: %s has not returned %v after its context ended; nothing goes on before it does", what, graceOfCalls)})
+	})
+	defer stuck.Stop()
 	ctx, cancel := context.WithTimeout(ctx, r.Timing.callTimeout())
 	defer cancel()
 	return f(ctx)

@@ -89,6 +89,7 @@ func (r *Rotator) inspect() {
 	if !ok {
 		return
 	}
+	defer func() { _ = recover() }() // of the caller's making, too
 	files, err := store.Damaged()
 	if n := int64(len(files)); err == nil && n > r.damaged.Swap(n) {
 		r.tell(Event{Kind: Damaged, Err: fmt.Errorf("%w: %s", ErrCorrupt, strings.Join(files, ", "))})
