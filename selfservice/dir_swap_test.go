@@ -1,0 +1,50 @@
+//go:build unix
+
+package selfservice
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// TestDirFollowsNoLinkThatComesLate: the file turns into a link to the state of
+// another client, and back, while it is being read.
+func TestDirFollowsNoLinkThatComesLate(t *testing.T) {
+	d := Dir(t.TempDir())
+	require.NoError(t, os.Chmod(string(d), 0o700))
+	own, other, link := filepath.Join(string(d), "own"), filepath.Join(string(d), "other"), filepath.Join(string(d), "link")
+	require.NoError(t, os.WriteFile(own, []byte("own"), 0o600))
+	require.NoError(t, os.WriteFile(other, []byte("other"), 0o600))
+	f := opened(t, d)
+	stop, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				os.Link(own, link)
+				os.Rename(link, f.file(1))
+				os.Symlink("other", link)
+				os.Rename(link, f.file(1))
+			}
+		}
+	}()
+	reads := 0
+	for range 5000 {
+		raw, err := f.read(1)
+		if err != nil {
+			continue // there are several
+		}
+		reads++
+		require.Equal(t, "own", string(raw))
+	}
+	close(stop)
+	<-done
+	assert.NotZero(t, reads)
+}
