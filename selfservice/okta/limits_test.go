@@ -8,6 +8,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/nokkel/nokkel/assertion"
+	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/okta"
 	"github.com/nokkel/nokkel/selfservice/okta/oktatest"
@@ -100,4 +102,26 @@ func TestTooManyAtOnce(t *testing.T) {
 	require.ErrorAs(t, err, &refused)
 	assert.Equal(t, time.Second, refused.RetryAfter())
 	require.Eventually(t, func() bool { _, err := admin.Secrets(t.Context(), id); return err == nil }, 5*time.Second, 10*time.Millisecond)
+}
+
+// TestARateLimitAtTheTokenEndpoint is waited out as long as Okta says, there
+// too.
+func TestARateLimitAtTheTokenEndpoint(t *testing.T) {
+	key, secret := newKey(t), selfservice.Credential{Secret: keys.NewSecret("the-first-secret-of-the-app-1234")}
+	for _, first := range []selfservice.Credential{credential(key), secret} {
+		server := oktatest.Start(t)
+		server.Limit = 1
+		client := &okta.Client{Org: server.Org(), AppID: server.AddApp(serviceApp(key))}
+		if first.Key == nil {
+			client = &okta.Client{Org: server.Org(), AppID: server.AddApp(oktatest.App{Secret: secret.Secret}), Admin: server.Admin()}
+		}
+		client.Verify(t.Context(), first)
+		err := client.Verify(t.Context(), first)
+		require.ErrorIs(t, err, assertion.ErrRefused)
+		require.NotErrorIs(t, err, selfservice.ErrRefused)
+		var limited interface{ RetryAfter() time.Duration }
+		require.ErrorAs(t, err, &limited)
+		assert.Greater(t, limited.RetryAfter(), 45*time.Second)
+		assert.LessOrEqual(t, limited.RetryAfter(), 62*time.Second)
+	}
 }
