@@ -91,7 +91,7 @@ func (r *Rotator) register(ctx context.Context, s *state) error {
 	})
 	if err != nil {
 		// It may have been carried out, and be all that the server accepts.
-		if errors.Is(err, ErrRefused) || errors.Is(err, ErrLimit) || r.accepted(ctx, s.Pending) != nil {
+		if errors.Is(err, ErrRefused) || errors.Is(err, ErrLimit) || r.accepted(ctx, s.Pending) != nil || !errors.Is(r.accepted(ctx, s.Active), ErrRefused) {
 			return err
 		}
 		s.Pending.Registration = Registration{}
