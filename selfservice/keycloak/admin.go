@@ -2,6 +2,7 @@ package keycloak
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -21,6 +22,7 @@ import (
 
 const (
 	callTimeout = 30 * time.Second
+	makeTimeout = 2 * time.Minute // for a busy server to make an RSA key
 	maxBody     = 4 << 20
 	jsonType    = "application/json"
 )
@@ -50,6 +52,7 @@ type request struct {
 	query       url.Values
 	body        []byte
 	contentType string
+	timeout     time.Duration // zero: callTimeout
 }
 
 // call makes one call and returns the body of a 2xx answer. A token that is
@@ -59,7 +62,7 @@ func (a *Admin) call(ctx context.Context, r request) ([]byte, error) {
 	if a.Tokens == nil {
 		return nil, refuse(ErrConfig, "an Admin without Tokens")
 	}
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(r.timeout, callTimeout))
 	defer cancel()
 	token, key, err := a.Tokens.BoundToken(ctx)
 	if err != nil {

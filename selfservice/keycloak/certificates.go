@@ -57,7 +57,7 @@ func (a *Admin) GenerateKey(ctx context.Context, id string) (*keys.Key, error) {
 	var key *keys.Key
 	err = a.replaceCertificate(ctx, info, anyRSA, func() error {
 		var answer certificateAnswer
-		err := a.exchange(ctx, http.MethodPost, a.certificates(id)+"/generate", nil, &answer)
+		err := a.read(ctx, request{method: http.MethodPost, path: a.certificates(id) + "/generate", timeout: makeTimeout}, &answer)
 		if err == nil {
 			key, err = answer.key()
 		}
@@ -192,7 +192,7 @@ func (a *Admin) keystore(ctx context.Context, id, operation string, k Keystore) 
 	if err != nil {
 		return nil, err
 	}
-	return a.call(ctx, request{method: http.MethodPost, path: a.certificates(id) + operation, body: body, contentType: jsonType})
+	return a.call(ctx, request{method: http.MethodPost, path: a.certificates(id) + operation, body: body, contentType: jsonType, timeout: makeTimeout})
 }
 
 func (f Format) archive() bool { return f == FormatJKS || f == FormatPKCS12 || f == FormatBCFKS }

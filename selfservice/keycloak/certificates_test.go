@@ -3,9 +3,12 @@ package keycloak_test
 import (
 	"context"
 	"crypto/x509/pkix"
+	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/nokkel/nokkel/certs"
@@ -135,6 +138,37 @@ func TestACertificatesKeyServesFromTheFirstRequest(t *testing.T) {
 			require.NoError(t, r.Rotate(ctx))
 			_, err = tg.realm.Tokens(tg.realm.Signer(how, r), nil).Token(ctx)
 			require.NoError(t, err)
+		}
+	})
+}
+
+// TestALostReplyLosesNoKey: the key that the server made is lost with the reply,
+// and the one before goes on working.
+func TestALostReplyLosesNoKey(t *testing.T) {
+	each(t, func(tg *target) {
+		t, ctx := tg.t, tg.t.Context()
+		realm := tg.realm
+		realm.Base = roundTripper(func(r *http.Request) (*http.Response, error) {
+			resp, err := http.DefaultTransport.RoundTrip(r)
+			if err == nil && strings.Contains(r.URL.Path, "/generate") {
+				resp.Body.Close()
+				return nil, io.ErrUnexpectedEOF
+			}
+			return resp, err
+		})
+		lossy := &keycloak.Admin{Realm: realm, Tokens: tg.tokens}
+		stored, certificate := newKey(t), certified(t, keys.ES256)
+		for name, key := range map[string]*keys.Key{"jwks": stored, "certificate": certificate} {
+			id, _ := tg.client(name, nil)
+			if name == "jwks" {
+				require.NoError(t, tg.admin.SetKeys(ctx, id, set(key)))
+			} else {
+				require.NoError(t, tg.admin.Upload(ctx, id, certificateFile(key)))
+			}
+			_, err := lossy.GenerateKey(ctx, id)
+			require.ErrorIs(t, err, io.ErrUnexpectedEOF, name)
+			require.NoError(t, tg.admin.UpdateClient(ctx, id, keycloak.Change{})) // no cached one
+			assert.True(t, tg.acceptsKey(name, key), name)
 		}
 	})
 }

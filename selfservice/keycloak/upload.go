@@ -93,14 +93,12 @@ func (a *Admin) replaceCertificate(ctx context.Context, info *ClientInfo, algori
 		if err := a.update(ctx, info, Change{Attributes: map[string]string{storedCertificate: ""}}); err != nil {
 			return err
 		}
-		if err = replace(); err != nil { // an EC key, which they fail at too
-			return errors.Join(err, a.takeBack(ctx, info))
-		}
+		err = replace() // fails with an EC key too
 	}
-	if err != nil {
-		return err
+	if err == nil {
+		err = a.update(ctx, info, acting(algorithm))
 	}
-	if err := a.update(ctx, info, acting(algorithm)); err != nil {
+	if err != nil { // also where the reply was lost, and a key made by the server with it
 		return errors.Join(err, a.takeBack(ctx, info))
 	}
 	return nil
@@ -113,12 +111,22 @@ func acting(algorithm string) Change {
 	}}
 }
 
-// takeBack stores what the client's keys were; of a private key that the
-// server had made it knows the public part.
+// takeBack stores what the client's keys were, if they are not that any more; of
+// a private key that the server had made it keeps the public part.
 func (a *Admin) takeBack(ctx context.Context, info *ClientInfo) error {
-	before := map[string]string{}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout) // what failed may be that ctx has ended
+	defer cancel()
+	now, err := a.Client(ctx, info.ID)
+	if err != nil {
+		return err
+	}
+	before, changed := map[string]string{}, false
 	for _, name := range append(storedKeyAttributes(), useJWKSURL, useJWKSString, jwksString) {
 		before[name] = info.Attributes[name]
+		changed = changed || now.Attributes[name] != before[name]
+	}
+	if !changed {
+		return nil
 	}
 	return a.update(ctx, info, Change{Attributes: before})
 }
