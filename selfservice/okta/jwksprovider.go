@@ -67,6 +67,7 @@ func (p JWKS) register(ctx context.Context, a *Admin, as selfservice.Credential,
 		case as.Key != nil && k.Thumbprint() == as.Fingerprint() && k.KeyID != as.KeyID():
 			return nil, refuse(ErrKeyID, "the active key is registered as "+k.ID+" under another kid or none, and would be refused beside a second one")
 		case k.Thumbprint() == key.Thumbprint() && k.KeyID == key.KeyID() && k.Status != Active:
+			k.Status = Active
 			return k, a.ActivateKey(ctx, p.AppID, k.ID)
 		}
 	}

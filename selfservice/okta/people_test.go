@@ -287,3 +287,56 @@ func TestALockOutEndsWithAnAdministrator(t *testing.T) {
 		})
 	}
 }
+
+// TestWhatIsRegisteredAndInactiveIsActivated: somebody has turned off what was
+// about to be used. It counts towards the limit, so it is not added once more.
+func TestWhatIsRegisteredAndInactiveIsActivated(t *testing.T) {
+	server := oktatest.Start(t)
+	ctx, admin := t.Context(), server.Admin()
+	key, next := newKey(t), newKey(t)
+	first, second := keys.NewSecret("the-first-secret-of-the-app-1234"), keys.NewSecret("the-second-secret-of-the-app-123")
+	service, web := server.AddApp(serviceApp(key)), server.AddApp(oktatest.App{Secret: first})
+	added, err := admin.AddKey(ctx, service, next.PublicKey())
+	require.NoError(t, err)
+	require.NoError(t, admin.DeactivateKey(ctx, service, added.ID))
+	secret, err := admin.AddSecret(ctx, web, second)
+	require.NoError(t, err)
+	require.NoError(t, admin.DeactivateSecret(ctx, web, secret.ID))
+
+	reg, err := okta.JWKS{Client: &okta.Client{Org: server.Org(), AppID: service}}.Register(ctx, credential(key), credential(next))
+	require.NoError(t, err)
+	assert.Equal(t, added.ID, reg.ID)
+	assert.False(t, reg.Inactive)
+	assert.True(t, server.Accepts(service, next.Thumbprint()))
+	was, is := selfservice.Credential{Secret: first}, selfservice.Credential{Secret: second}
+	reg, err = okta.Secrets{Client: &okta.Client{Org: server.Org(), AppID: web, Admin: admin}}.Register(ctx, was, is)
+	require.NoError(t, err)
+	assert.Equal(t, secret.ID, reg.ID)
+	assert.False(t, reg.Inactive)
+	assert.True(t, server.Accepts(web, is.Fingerprint()))
+}
+
+// TestAnInactiveSecretGoesFirst when both places are taken by what the program
+// does not know.
+func TestAnInactiveSecretGoesFirst(t *testing.T) {
+	server := oktatest.Start(t)
+	ctx, admin := t.Context(), server.Admin()
+	first := keys.NewSecret("the-first-secret-of-the-app-1234")
+	web := server.AddApp(oktatest.App{Secret: first})
+	inactive, err := admin.GenerateSecret(ctx, web)
+	require.NoError(t, err)
+	require.NoError(t, admin.DeactivateSecret(ctx, web, inactive.ID))
+	p := okta.Secrets{
+		Client: &okta.Client{Org: server.Org(), AppID: web, Admin: admin},
+		Yield:  func(context.Context, okta.Secret) bool { return true },
+	}
+	gone := selfservice.Credential{Secret: keys.NewSecret("a-secret-that-has-been-deleted-1")}
+	next := selfservice.Credential{Secret: keys.NewSecret("the-next-secret-of-the-app-12345")}
+	_, err = p.Register(ctx, gone, next)
+	require.NoError(t, err)
+	assert.True(t, server.Accepts(web, selfservice.SecretFingerprint(first)), "the active one is left alone")
+	assert.True(t, server.Accepts(web, next.Fingerprint()))
+	deleted := server.Events(oktatest.EventDelete)
+	require.Len(t, deleted, 1)
+	assert.Equal(t, inactive.ID, deleted[0].Target)
+}

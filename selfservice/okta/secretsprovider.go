@@ -85,6 +85,7 @@ func (p Secrets) register(ctx context.Context, a *Admin, as, c selfservice.Crede
 		case s.Status == Active:
 			return s, nil
 		default:
+			s.Status = Active
 			return s, a.ActivateSecret(ctx, p.AppID, s.ID)
 		}
 	}
