@@ -36,6 +36,18 @@
 // ended at the nodes that go on accepting it ([Client.ReloadKeys]). What is
 // certain and at once where the nodes can be reached is [Realm].Nodes.
 //
+// Client policies act in every update. Those of FAPI take a method and algorithms
+// that an update does not name for theirs, so that every update here names what
+// the client has; they let a client have one signing algorithm ([JWKS].Cut); and
+// they turn on what they demand: tokens bound by DPoP ([Client].DPoP) or mutual
+// TLS, and no full scope, so that a client that manages itself needs
+// manage-clients of realm-management in its scope mappings too.
+//
+// What people do at the server is told, not undone: a client that is disabled
+// ([ErrDisabled]), gone ([ErrNotFound]) or has another method ([ErrMode], see
+// [Client].RestoreMethod). An Admin also sees why a credential is refused, and
+// makes keys anew that somebody has cleared.
+//
 // The contract was measured on live servers 26.7.4 and 26.0.8, and the tests
 // of this package run on both. Package keycloaktest is a Keycloak to test
 // against without Java.

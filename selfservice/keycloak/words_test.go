@@ -1,6 +1,7 @@
 package keycloak_test
 
 import (
+	"errors"
 	"net/http"
 	"testing"
 
@@ -115,5 +116,41 @@ func TestClearedKeysAreMadeAnew(t *testing.T) {
 			require.NoError(t, err)
 			assert.True(t, tg.acceptsKey(name, now), name)
 		}
+	})
+}
+
+// TestALockOutSaysWhatTheAdminSees, and what the server said.
+func TestALockOutSaysWhatTheAdminSees(t *testing.T) {
+	each(t, func(tg *target) {
+		t, ctx := tg.t, tg.t.Context()
+		id, _ := tg.client("app", nil)
+		key := newKey(t)
+		require.NoError(t, tg.admin.SetKeys(ctx, id, set(key)))
+		var told []error
+		r := &selfservice.Rotator{
+			Provider: keycloak.JWKS{Client: &keycloak.Client{Realm: tg.realm, ClientID: "app", Admin: tg.admin}}, Store: &selfservice.Mem{},
+			OnEvent: func(e selfservice.Event) { told = append(told, e.Err) },
+		}
+		require.NoError(t, r.Adopt(ctx, selfservice.Credential{Key: key}))
+		untilIdle(t, r)
+		tg.rest(http.MethodPut, tg.path("clients", id), map[string]any{"enabled": false, "attributes": map[string]string{}})
+		_, err := r.KeyRefused(ctx, key)
+		require.NoError(t, err)
+		for range 3 {
+			if _, err = r.Step(ctx); err != nil {
+				break
+			}
+		}
+		require.ErrorIs(t, err, keycloak.ErrDisabled, "there is no use in a new key")
+		lockedOut := errors.Join(told...)
+		require.ErrorIs(t, lockedOut, selfservice.ErrLockedOut)
+		require.ErrorIs(t, lockedOut, keycloak.ErrDisabled)
+		assert.Contains(t, lockedOut.Error(), "Invalid client or Invalid client credentials")
+
+		tg.rest(http.MethodPut, tg.path("clients", id), map[string]any{"enabled": true, "attributes": map[string]string{}})
+		untilIdle(t, r)
+		now, err := r.SigningKey(ctx)
+		require.NoError(t, err)
+		assert.True(t, tg.acceptsKey("app", now))
 	})
 }
