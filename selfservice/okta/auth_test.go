@@ -2,6 +2,7 @@ package okta_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 	"sync"
@@ -134,7 +135,10 @@ func TestATokenThatIsRefusedIsReplaced(t *testing.T) {
 		_, err = a.Keys(t.Context(), id)
 		require.NoError(t, err)
 		server.Revoke()
+		requests := 0
+		server.Inject(func(n int, _ *http.Request) *oktatest.Fault { requests = n; return nil })
 		_, err = a.Keys(t.Context(), id)
+		assert.Equal(t, 1, requests)
 		require.ErrorIs(t, err, okta.ErrUnauthorized, "an API that refuses each token must not make each call a token request")
 		require.ErrorContains(t, err, "401 invalid_token")
 	}
@@ -285,4 +289,26 @@ func TestAManagerIsNotHeldUpByItsOwnRotation(t *testing.T) {
 		require.NoError(t, err)
 		assert.GreaterOrEqual(t, st.Rotations, 28)
 	})
+}
+
+// TestARefusedManagerSaysNothingOfTheApp: its own credential is accepted all
+// the same. Of an app that manages itself it says just that.
+func TestARefusedManagerSaysNothingOfTheApp(t *testing.T) {
+	server := oktatest.Start(t)
+	org, key, wrong := server.Org(), newKey(t), newKey(t)
+	id := server.AddApp(serviceApp(key))
+	manager := &okta.Admin{Org: org, Tokens: org.Tokens(org.Signer(id, wrong), &dpop.Prover{})}
+	for _, admin := range []*okta.Admin{manager, nil} {
+		p := okta.JWKS{Client: &okta.Client{Org: org, AppID: id, Admin: admin}}
+		as := credential(key)
+		if admin == nil {
+			as = credential(wrong)
+		}
+		_, err := p.List(t.Context(), as)
+		require.ErrorIs(t, err, assertion.ErrInvalidClient)
+		assert.Equal(t, admin == nil, errors.Is(err, selfservice.ErrRefused))
+		_, err = p.Register(t.Context(), as, credential(newKey(t)))
+		assert.Equal(t, admin == nil, errors.Is(err, selfservice.ErrRefused))
+		assert.Equal(t, admin != nil, p.Independent())
+	}
 }
