@@ -10,32 +10,10 @@ import (
 	"time"
 
 	"github.com/nokkel/nokkel/assertion"
+	"github.com/nokkel/nokkel/internal/slow/slowtest"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
-
-// drip is a body of one byte after each pause, until it is closed.
-type drip struct {
-	text  string
-	pause time.Duration
-	end   chan struct{}
-}
-
-func (d *drip) Read(p []byte) (int, error) {
-	if d.text == "" {
-		return 0, io.EOF
-	}
-	select {
-	case <-d.end:
-		return 0, http.ErrBodyReadAfterClose
-	case <-time.After(d.pause):
-	}
-	n := copy(p, d.text[:1])
-	d.text = d.text[n:]
-	return n, nil
-}
-
-func (d *drip) Close() error { close(d.end); return nil }
 
 type roundTripper func(*http.Request) (*http.Response, error)
 
@@ -59,7 +37,7 @@ func TestAnAnswerThatDripsHoldsNobody(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				signer := testSigner(t)
-				body := &drip{long, c.pause, make(chan struct{})}
+				body := slowtest.NewBody(long, c.pause)
 				start := time.Now()
 				resp, err := (&assertion.Transport{Auth: signer, Endpoint: endpoint, Base: roundTripper(func(*http.Request) (*http.Response, error) {
 					return &http.Response{StatusCode: c.status, Header: http.Header{}, Body: body}, nil
@@ -68,7 +46,7 @@ func TestAnAnswerThatDripsHoldsNobody(t *testing.T) {
 				if c.body == "" {
 					require.ErrorIs(t, err, os.ErrDeadlineExceeded)
 					assert.True(t, err.(interface{ Timeout() bool }).Timeout())
-					<-body.end // it is closed
+					<-body.Closed() // it is closed
 					return
 				}
 				require.NoError(t, err)
@@ -87,7 +65,7 @@ func TestATokenThatDripsHoldsNobody(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			tokens := &assertion.TokenSource{Endpoint: endpoint, Auth: testSigner(t), Timeout: 3 * time.Second}
 			tokens.Base = roundTripper(func(*http.Request) (*http.Response, error) {
-				return &http.Response{StatusCode: status, Header: http.Header{}, Body: &drip{strings.Repeat("x", 100), time.Second, make(chan struct{})}}, nil
+				return &http.Response{StatusCode: status, Header: http.Header{}, Body: slowtest.NewBody(strings.Repeat("x", 100), time.Second)}, nil
 			})
 			start := time.Now()
 			_, err := tokens.Token(t.Context())

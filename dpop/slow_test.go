@@ -8,32 +8,10 @@ import (
 	"time"
 
 	"github.com/nokkel/nokkel/dpop"
+	"github.com/nokkel/nokkel/internal/slow/slowtest"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
-
-// drip is a body of one byte after each pause, until it is closed.
-type drip struct {
-	text  string
-	pause time.Duration
-	end   chan struct{}
-}
-
-func (d *drip) Read(p []byte) (int, error) {
-	if d.text == "" {
-		return 0, io.EOF
-	}
-	select {
-	case <-d.end:
-		return 0, http.ErrBodyReadAfterClose
-	case <-time.After(d.pause):
-	}
-	n := copy(p, d.text[:1])
-	d.text = d.text[n:]
-	return n, nil
-}
-
-func (d *drip) Close() error { close(d.end); return nil }
 
 // TestABodyThatDripsHoldsNobody: a caller without a deadline waits no longer
 // than it takes to learn what an answer means, and gets the answer whole.
@@ -65,7 +43,7 @@ func TestABodyThatDripsHoldsNobody(t *testing.T) {
 					if c.header == "-" {
 						h.Del("DPoP-Nonce")
 					}
-					return &http.Response{StatusCode: c.status, Header: h, Body: &drip{c.body, c.pause, make(chan struct{})}}, nil
+					return &http.Response{StatusCode: c.status, Header: h, Body: slowtest.NewBody(c.body, c.pause)}, nil
 				})}
 				start := time.Now()
 				resp, err := rt.RoundTrip(post(t, "https://a.example/", nil))

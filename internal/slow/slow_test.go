@@ -14,42 +14,16 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/nokkel/nokkel/internal/slow/slowtest"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
-
-// drip gives one byte after each pause; Close interrupts it.
-type drip struct {
-	text  string
-	pause time.Duration
-	end   chan struct{}
-}
-
-func newDrip(text string, pause time.Duration) *drip {
-	return &drip{text, pause, make(chan struct{})}
-}
-
-func (d *drip) Read(p []byte) (int, error) {
-	if d.text == "" {
-		return 0, io.EOF
-	}
-	select {
-	case <-d.end:
-		return 0, http.ErrBodyReadAfterClose
-	case <-time.After(d.pause):
-	}
-	n := copy(p, d.text[:1])
-	d.text = d.text[n:]
-	return n, nil
-}
-
-func (d *drip) Close() error { close(d.end); return nil }
 
 func TestHeadOfABodyThatDrips(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		text := strings.Repeat("0123456789", 10)
 		start := time.Now()
-		head, rest, err := Head(newDrip(text, 300*time.Millisecond), 1000, Wait)
+		head, rest, err := Head(slowtest.NewBody(text, 300*time.Millisecond), 1000, Wait)
 		require.ErrorIs(t, err, os.ErrDeadlineExceeded)
 		assert.True(t, os.IsTimeout(err))
 		assert.Equal(t, Wait, time.Since(start))
@@ -65,7 +39,7 @@ func TestHeadOfABodyThatDrips(t *testing.T) {
 
 func TestHeadOfABodyThatStops(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		_, rest, err := Head(newDrip("x", time.Hour), 1000, time.Second)
+		_, rest, err := Head(slowtest.NewBody("x", time.Hour), 1000, time.Second)
 		require.ErrorIs(t, err, os.ErrDeadlineExceeded)
 		time.AfterFunc(time.Second, func() { rest.Close() })
 		_, err = io.ReadAll(rest)
@@ -134,10 +108,10 @@ func TestHeadPanicsWhereItsCallerIs(t *testing.T) {
 func TestDrain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
-		body := newDrip(strings.Repeat("x", 1000), time.Minute)
+		body := slowtest.NewBody(strings.Repeat("x", 1000), time.Minute)
 		Drain(body, 1000)
 		assert.Equal(t, drainWait, time.Since(start))
-		<-body.end
+		<-body.Closed()
 		synctest.Wait() // the Read that was under way has ended: no goroutine is left
 	})
 }
