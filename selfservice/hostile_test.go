@@ -292,7 +292,7 @@ func TestCredentialRegisteredByHandEndsALockOut(t *testing.T) {
 }
 
 // wicked is an error whose every method panics.
-type wicked struct{ error }
+type wicked struct{}
 
 func (wicked) Error() string             { panic("bug") }
 func (wicked) RetryAfter() time.Duration { panic("bug") }
