@@ -12,7 +12,8 @@ import (
 // recover is called when the server refused the active credential. If that is
 // so still, it looks for one that works among those in the store: the pending
 // one first (the server replaced at once, or a reply was lost), then the old
-// ones, then the one that was given to Adopt. It tells whether it moved the
+// ones, then the one that was given to Adopt. Soon after a switch the one before
+// it goes first. It tells whether it moved the
 // state; neither moved nor an error means that the active one works after all,
 // or that another replica is at work. With none left an [Independent] provider
 // is asked for a new one.
@@ -26,14 +27,14 @@ func (r *Rotator) recover(ctx context.Context) (moved bool, err error) {
 		return false, err
 	}
 	now := time.Now().Round(0)
-	if old := s.latest(now, r.Timing.timeout()); old != nil && r.Timing.settling(r.Provider, s.Active) > 0 {
+	held := s.Claim.heldByOther(r.owner, now, r.Timing.lease())
+	if old := s.latest(now, r.Timing.timeout()); old != nil && !held && r.Timing.settling(r.Provider, s.Active) > 0 {
 		if err := r.accepted(ctx, old); err == nil {
 			return true, r.stepBack(ctx, s, old, now)
 		} else if !errors.Is(err, ErrRefused) {
 			return false, err
 		}
 	}
-	held := s.Claim.heldByOther(r.owner, now, r.Timing.lease())
 	var refusal error // of the active one
 	all := s.entries()
 	if !s.holds(r.given) {
