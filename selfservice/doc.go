@@ -18,7 +18,7 @@
 // [Rotator.RunDue].
 //
 // A [Provider] speaks to one client at one authorization server; see the
-// packages helseid, keycloak, dcr and jwksurl below this one. A [Store] keeps
+// packages helseid, okta, keycloak, dcr and jwksurl below this one. A [Store] keeps
 // the state: [Mem], [Dir], package sqlstore, or your own, checked by package
 // storetest.
 package selfservice
