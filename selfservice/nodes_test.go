@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -99,11 +100,14 @@ func TestSecretThatTheServerLostIsIssuedAgain(t *testing.T) {
 				lose = true
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()
-				go r.Run(ctx)
+				ended := make(chan error, 1)
+				go func() { ended <- r.Run(ctx) }()
 				require.NoError(t, r.Rotate(ctx))
 				assert.NotEqual(t, first.Fingerprint(), active(t, r))
 				assert.True(t, server.Accepts(active(t, r)))
 				time.Sleep(30 * day)
+				cancel()
+				<-ended
 				for _, err := range failed {
 					assert.NotContains(t, err.Error(), "panicked")
 				}
@@ -200,11 +204,11 @@ func TestRefusalSoonAfterASwitchPutsTheCredentialBack(t *testing.T) {
 func TestServerThatLosesEverySecret(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &model.Server{}
-		issued := 0
+		var issued atomic.Int64
 		r, first := adopted(t, server, server.FullIssuer(func(point string, call func() error) error {
 			err := call()
 			if point == "issue" {
-				issued++
+				issued.Add(1)
 				server.Forget()
 			}
 			return err
@@ -214,8 +218,8 @@ func TestServerThatLosesEverySecret(t *testing.T) {
 		r.Timing.MaxAge = day
 		go r.Run(ctx)
 		time.Sleep(10 * day)
-		assert.Greater(t, issued, 3)
-		assert.Less(t, issued, 150)
+		assert.Greater(t, issued.Load(), int64(3))
+		assert.Less(t, issued.Load(), int64(150))
 		st, err := r.Status(ctx)
 		require.NoError(t, err)
 		assert.LessOrEqual(t, len(st.Retiring), 4)
