@@ -105,7 +105,7 @@ func TestSecretThatTheServerLostIsIssuedAgain(t *testing.T) {
 				require.NoError(t, r.Rotate(ctx))
 				assert.NotEqual(t, first.Fingerprint(), active(t, r))
 				assert.True(t, server.Accepts(active(t, r)))
-				time.Sleep(30 * day)
+				time.Sleep(3 * day)
 				cancel()
 				<-ended
 				for _, err := range failed {

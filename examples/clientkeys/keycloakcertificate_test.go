@@ -28,7 +28,7 @@ func TestKeycloakRotateReadsThePFX(t *testing.T) {
 		old := k.certificate("mine")
 		k.must("keycloak key upload", "-y", "-p", k.path("mine_public.pem"))
 		require.True(t, k.acceptsKey(old))
-		rotate := []string{"-c", clientID, "-s", k.path("state"), "-ep", k.path("mine_private.pfx")}
+		rotate := []string{"-c", clientID, "--Propagation", "1ms", "-s", k.path("state"), "-ep", k.path("mine_private.pfx")}
 		k.write("wrong", "another-password\n")
 		for says, password := range map[string]string{
 			"--ExistingPrivateJwkPath is a keystore: missing --ExistingPrivateJwkPasswordPath or CLIENTKEYS_PASSWORD": "",
