@@ -41,7 +41,8 @@ type Timing struct {
 	// new credential, one after the other: it is active only after it has been
 	// accepted at every try for that long, and for twice as long as it, or one
 	// before it, was refused at first. Zero: what the provider says ([Propagator]), or else 10
-	// seconds; negative: the server has one node. At most PropagationTimeout.
+	// seconds; negative: the server has one node, and what was removed is not
+	// purged either ([Purger]). At most PropagationTimeout.
 	Propagation time.Duration
 
 	// PropagationTimeout is how long a new credential may be refused after its
