@@ -40,6 +40,13 @@ func (r *Rotator) glance(ctx context.Context) {
 	}
 }
 
+// recent tells whether refused requests had the store read just now.
+func (g *glances) recent() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return time.Since(g.begun) < glanceEvery
+}
+
 // readFor reads the store after that wait, for those who are there by then.
 func (r *Rotator) readFor(ctx context.Context, done chan struct{}, wait time.Duration) {
 	defer close(done)

@@ -100,3 +100,21 @@ func TestRotateJoinsTheReplicaAtWork(t *testing.T) {
 		assert.Equal(t, 1, server.Registered())
 	})
 }
+
+// TestARefusalDoesNotWaitForWhatIsKnown: two rotations within a second, in the
+// process that makes them. Who waited for the store would get a credential that
+// the next cut has ended by the time it is used.
+func TestARefusalDoesNotWaitForWhatIsKnown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &model.Server{ReplaceAtOnce: true}
+		r, _ := adopted(t, server, server.Registrar(nil))
+		for range 10 {
+			secret, start := mustSecret(t, r), time.Now()
+			require.NoError(t, r.Rotate(t.Context()))
+			other, err := r.SecretRefused(t.Context(), secret)
+			require.NoError(t, err)
+			assert.True(t, server.Accepts(selfservice.SecretFingerprint(other)))
+			assert.Zero(t, time.Since(start))
+		}
+	})
+}

@@ -50,6 +50,7 @@ type ClientInfo struct {
 	BearerOnly            bool              `json:"bearerOnly"`
 	ServiceAccount        bool              `json:"serviceAccountsEnabled"`
 	AuthorizationServices bool              `json:"authorizationServicesEnabled"`
+	FrontchannelLogout    bool              `json:"frontchannelLogout"`
 	Method                Method            `json:"clientAuthenticatorType"`
 	Attributes            map[string]string `json:"attributes"`
 	Access                map[string]bool   `json:"access"` // what the caller may do: view, configure, manage

@@ -100,8 +100,8 @@ func (a *Admin) update(ctx context.Context, info *ClientInfo, change Change) err
 
 // body says without attributes what is to change, and what the server changes
 // when it is not sent: it switches authorization services off, and before 26.1
-// the service account, whose user it deletes with all its roles. Policies of
-// FAPI replace a method that is not sent.
+// front-channel logout and the service account, whose user it deletes with all
+// its roles. Policies of FAPI replace a method that is not sent.
 func (c *ClientInfo) body(change Change) map[string]any {
 	body := map[string]any{}
 	if c.AuthorizationServices {
@@ -109,6 +109,9 @@ func (c *ClientInfo) body(change Change) map[string]any {
 	}
 	if c.ServiceAccount || change.ServiceAccount {
 		body["serviceAccountsEnabled"] = true
+	}
+	if c.FrontchannelLogout {
+		body["frontchannelLogout"] = true
 	}
 	if change.Confidential {
 		body["publicClient"], body["bearerOnly"] = false, false
