@@ -2,10 +2,10 @@ package dpop
 
 import "errors"
 
-// The rules that a request can break. Every error of this package's own is an
-// *[Error] that wraps one of them, so errors.Is(err, dpop.ErrRedirect) tells
-// what was wrong. All but [ErrBody] are found before the attempt that they
-// stop is sent.
+// The rules that a request can break at a client. Every error of this package's
+// own is an *[Error] that wraps one of them, or at a server a *[ProofError], so
+// errors.Is(err, dpop.ErrRedirect) tells what was wrong. All but [ErrBody] are
+// found before the attempt that they stop is sent.
 var (
 	ErrURL      = errors.New("not a URL that a proof can name")              // relative, not http(s), or a host that net/http would change
 	ErrInsecure = errors.New("refusing to send a proof in clear")            // http to another machine than this one
@@ -15,11 +15,21 @@ var (
 	ErrBody     = errors.New("the request body can no longer be sent again") // it outgrew the memory kept for it
 )
 
+// What can go wrong at a server whatever the proof. Nothing is let in.
+var (
+	ErrConfig        = errors.New("the verifier is not set up")              // Validate says so before the first request
+	ErrReplayFull    = errors.New("the replay cache is full")                // at its bound in total
+	ErrReplayKeyFull = errors.New("too many proofs by one key at this time") // at its bound for a key
+	ErrReplayStore   = errors.New("the replay cache failed")                 // with its own error beside it
+)
+
 // Error says which rule was broken. Its text never holds a token, a proof, a
 // URL or a key.
 type Error struct {
 	Rule   error  // one of the Err values of this package
 	Detail string // in this package's own words; may be empty
+
+	cause func() error // a store's own error: for errors.Is and errors.As, never printed
 }
 
 // Error returns "dpop: rule: detail".
@@ -30,7 +40,13 @@ func (e *Error) Error() string {
 	return "dpop: " + e.Rule.Error() + ": " + e.Detail
 }
 
-// Unwrap returns the rule.
-func (e *Error) Unwrap() error { return e.Rule }
+// Unwrap returns the rule and, under [ErrReplayStore], the store's own error.
+// That one is not in the text because nobody knows what a driver puts into it.
+func (e *Error) Unwrap() []error {
+	if e.cause == nil {
+		return []error{e.Rule}
+	}
+	return []error{e.Rule, e.cause()}
+}
 
 func refuse(rule error, detail string) error { return &Error{Rule: rule, Detail: detail} }

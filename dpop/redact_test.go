@@ -31,12 +31,32 @@ func TestNoTypeShowsASecret(t *testing.T) {
 	var e *dpop.Error
 	require.True(t, errors.As(refused, &e))
 
+	const nonceSecret = "a-secret-of-a-server-that-makes-its-nonces"
+	nonces := &dpop.Nonces{Secrets: []keys.Secret{keys.NewSecret(nonceSecret)}}
+	proof, err := dpop.Sign(t.Context(), testKey(), dpop.Proof{URL: api, AccessToken: keys.NewSecret(token), Nonce: nonces.Nonce()})
+	require.NoError(t, err)
+	memory := &dpop.Memory{}
+	verifier := &dpop.Verifier{Replay: memory, Nonces: nonces}
+	ask := dpop.Request{Method: "GET", URL: api, Proofs: []string{proof}, Token: keys.NewSecret(token), JKT: testKey().Thumbprint()}
+	checked, err := verifier.Verify(t.Context(), ask)
+	require.NoError(t, err)
+	_, replayed := verifier.Verify(t.Context(), ask)
+	require.ErrorIs(t, replayed, dpop.ErrReplayed)
+
 	keystest.PackageHides(t, map[string][]any{
+		"Checked":    {checked},
+		"Entry":      {dpop.Entry{}}, // hashes of what is no secret
+		"Memory":     {memory},
+		"Nonces":     {nonces},
+		"ProofError": {replayed},
+		"Request":    {ask},
+		"Verifier":   {verifier},
+
 		"Error":     {refused},
 		"Proof":     {&dpop.Proof{URL: api, AccessToken: keys.NewSecret(token)}},
 		"Prover":    {prover},
 		"Transport": {&dpop.Transport{Key: testKey(), Prover: prover, Base: base}},
-	}, append(keystest.Secrets(t, testKey()), []byte(token))...)
+	}, append(keystest.Secrets(t, testKey()), []byte(token), []byte(nonceSecret))...)
 }
 
 // TestLoggedWhileInUse: nonces are learned while somebody logs the client. fmt

@@ -1,0 +1,142 @@
+package dpop
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nokkel/nokkel/keys"
+)
+
+// Nonces makes the nonces of a server (RFC 9449 §8, §9) out of time and a
+// secret, so that nothing is stored: what one instance gives is taken by all
+// that have the secret, also after a restart. A nonce is good for one to two
+// steps. The zero value has a secret of its own that ends with the process,
+// which costs each client one more request then.
+type Nonces struct {
+	// Secrets are the ring that all instances share, each of at least 32 random
+	// bytes. The first one makes nonces, and those of all are taken. To change
+	// it, give the new one to all instances as the last, then as the first.
+	Secrets []keys.Secret
+
+	// Step is how often the nonce changes; zero: 5 minutes. All instances have
+	// the same.
+	Step time.Duration
+
+	start sync.Once
+	ring  atomic.Pointer[[]keys.Secret] // Secrets, or what came in their place
+	cache atomic.Pointer[nonceStep]     // the nonces of the last step that was asked for
+}
+
+// nonceStep are the nonces of a step: those that are taken, the one that is
+// given first.
+type nonceStep struct {
+	step  int64
+	ring  *[]keys.Secret
+	valid []string
+}
+
+const (
+	minNonceSecret = 32
+	defaultStep    = 5 * time.Minute
+)
+
+// Nonce returns the nonce for answers of this time.
+func (n *Nonces) Nonce() string { return n.at(time.Now()).valid[0] }
+
+// Change puts other secrets in place of the ring while requests are served.
+// It fails with [ErrConfig] and changes nothing when one is too short or there
+// is none.
+func (n *Nonces) Change(secrets ...keys.Secret) error {
+	if len(secrets) == 0 {
+		return refuse(ErrConfig, "no secret")
+	}
+	if err := checkSecrets(secrets); err != nil {
+		return err
+	}
+	n.secrets() // which Secrets does not replace any more
+	ring := slices.Clone(secrets)
+	n.ring.Store(&ring)
+	return nil
+}
+
+func (n *Nonces) validate() error {
+	if n.Step < 0 || n.Step%time.Second != 0 {
+		return refuse(ErrConfig, "Step is not in whole seconds")
+	}
+	return checkSecrets(n.Secrets)
+}
+
+func checkSecrets(secrets []keys.Secret) error {
+	for _, s := range secrets {
+		if len(s.Reveal()) < minNonceSecret {
+			return refuse(ErrConfig, "a secret of Nonces has under 32 bytes")
+		}
+	}
+	return nil
+}
+
+func (n *Nonces) check(nonce string, now time.Time) error {
+	if nonce == "" {
+		return refuseProof(ErrProofNonce, "there is none")
+	}
+	found := false
+	for _, valid := range n.at(now).valid {
+		found = same(nonce, valid) || found
+	}
+	if !found {
+		return refuseProof(ErrProofNonce, "")
+	}
+	return nil
+}
+
+// at returns the nonces of a time. The next step's are taken as well: an
+// instance whose clock is ahead gives them.
+func (n *Nonces) at(now time.Time) *nonceStep {
+	length := n.Step
+	if length <= 0 {
+		length = defaultStep
+	}
+	step, ring := now.Unix()/int64(length/time.Second), n.secrets()
+	if s := n.cache.Load(); s != nil && s.step == step && s.ring == ring {
+		return s
+	}
+	s := &nonceStep{step: step, ring: ring}
+	for _, secret := range *ring {
+		for _, at := range [...]int64{step, step - 1, step + 1} {
+			s.valid = append(s.valid, makeNonce(secret, at))
+		}
+	}
+	n.cache.Store(s)
+	return s
+}
+
+func (n *Nonces) secrets() *[]keys.Secret {
+	n.start.Do(func() {
+		ring := slices.Clone(n.Secrets)
+		if len(ring) == 0 {
+			ring = append(ring, keys.NewSecret(rand.Text()+rand.Text()))
+		}
+		n.ring.Store(&ring)
+	})
+	return n.ring.Load()
+}
+
+// Format prints a fixed text for every verb: what changes while requests are
+// served is not for fmt to walk through.
+func (n *Nonces) Format(f fmt.State, _ rune) { io.WriteString(f, "dpop.Nonces") }
+
+// makeNonce returns 128 bits of HMAC-SHA-256 over the step.
+func makeNonce(secret keys.Secret, step int64) string {
+	h := hmac.New(sha256.New, []byte(secret.Reveal()))
+	h.Write(binary.BigEndian.AppendUint64([]byte("nokkel dpop nonce "), uint64(step)))
+	return base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:16])
+}

@@ -1,0 +1,155 @@
+package dpop
+
+import (
+	"bytes"
+	"crypto/rsa"
+	"encoding/base64"
+	"slices"
+	"strings"
+
+	"github.com/nokkel/nokkel/internal/jws"
+	"github.com/nokkel/nokkel/internal/strictjson"
+	"github.com/nokkel/nokkel/keys"
+)
+
+// The bounds of a proof. They are looked at before any arithmetic: a failed
+// verification by RSA costs 0.8 ms with 4096 bits and 11 ms with 16384.
+const (
+	maxProof   = 8 << 10 // bytes; one by RSA-4096 has 2 KiB
+	maxRSABits = 4096
+)
+
+// opened is a proof whose signature is right.
+type opened struct {
+	key    *keys.PublicKey
+	claims claims
+}
+
+func oneProof(proofs []string) (string, error) {
+	switch {
+	case len(proofs) == 0 || len(proofs) == 1 && proofs[0] == "":
+		return "", refuseProof(ErrProofMissing, "")
+	case len(proofs) > 1:
+		return "", refuseProof(ErrProofMany, "")
+	case len(proofs[0]) > maxProof:
+		return "", refuseProof(ErrProofTooLarge, "over 8 KiB")
+	case strings.Contains(proofs[0], ","): // how a proxy may join two fields
+		return "", refuseProof(ErrProofMany, "")
+	}
+	return proofs[0], nil
+}
+
+// open reads a proof and verifies its signature by the key in it. What it is a
+// proof of has not been looked at.
+func (v *Verifier) open(compact string) (*opened, error) {
+	t, ok := jws.Parse(compact)
+	if !ok {
+		return nil, refuseProof(ErrProofMalformed, "not three parts of unpadded base64url")
+	}
+	h, err := readHeader(t.Header)
+	if err != nil {
+		return nil, err
+	}
+	if !slices.Contains(v.algorithms(), h.alg) {
+		return nil, refuseProof(ErrProofAlgorithm, "")
+	}
+	key, err := readKey(h.jwk, h.alg)
+	if err != nil {
+		return nil, err
+	}
+	p := &opened{key: key}
+	// Before the signature: what cannot be a proof costs no arithmetic.
+	if p.claims, err = readClaims(t.Payload); err != nil {
+		return nil, err
+	}
+	if !jws.Verify(key.Public(), h.alg, t.Signed, t.Signature) {
+		return nil, refuseProof(ErrProofSignature, "")
+	}
+	return p, nil
+}
+
+type proofHeader struct {
+	alg keys.Algorithm
+	jwk []byte
+}
+
+// readHeader reads the protected header. Members that it does not know are let
+// be (RFC 7515 §4); "jku", "x5u" and "x5c" are among them and never looked at.
+func readHeader(text []byte) (h proofHeader, err error) {
+	var typ string
+	ok := strictjson.Object(text, func(name, value []byte) bool {
+		good := true
+		switch string(name) {
+		case "typ":
+			typ, good = strictjson.Text(value)
+		case "alg":
+			var alg string
+			alg, good = strictjson.Text(value)
+			h.alg = keys.Algorithm(alg)
+		case "jwk":
+			h.jwk, good = value, value[0] == '{'
+		case "kid":
+			_, good = strictjson.Text(value)
+		case "crit", "b64":
+			err, good = refuseProof(ErrProofCritical, ""), false
+		default:
+			good = !otherSpelling(name, "typ", "alg", "jwk", "kid", "crit", "b64")
+		}
+		return good
+	})
+	switch {
+	case err != nil:
+	case !ok:
+		err = refuseProof(ErrProofMalformed, "the header is not one JSON object with each member once, in the right case and of its type")
+	case typ != "dpop+jwt":
+		err = refuseProof(ErrProofType, "")
+	case h.alg == "":
+		err = refuseProof(ErrProofAlgorithm, "there is none")
+	case h.jwk == nil:
+		err = refuseProof(ErrProofKey, "there is none")
+	}
+	return h, err
+}
+
+// otherSpelling tells a name that a parser which ignores case takes for one
+// that means something, and that we would not see.
+func otherSpelling(name []byte, known ...string) bool {
+	for _, k := range known {
+		if len(name) >= len(k) && bytes.EqualFold(name, []byte(k)) {
+			return true
+		}
+	}
+	return false
+}
+
+// readKey reads the "jwk" of a proof for use with alg.
+func readKey(jwk []byte, alg keys.Algorithm) (*keys.PublicKey, error) {
+	key, err := keys.ParsePublic(jwk, keys.Options{})
+	if err != nil {
+		return nil, &ProofError{Rule: ErrProofKey, Detail: strings.TrimPrefix(err.Error(), "keys: "), cause: err}
+	}
+	own := alg // what the JWK itself says
+	strictjson.Object(jwk, func(name, value []byte) bool {
+		if string(name) == "alg" {
+			text, _ := strictjson.Text(value)
+			own = keys.Algorithm(text)
+		}
+		return true
+	})
+	if !jws.Fits(alg, key.Public()) || own != alg && !(edwards(own) && edwards(alg)) {
+		return nil, refuseProof(ErrProofAlgorithm, "it is not one of the key in jwk")
+	}
+	if k, ok := key.Public().(*rsa.PublicKey); ok && k.N.BitLen() > maxRSABits {
+		return nil, refuseProof(ErrProofKey, "RSA over 4096 bits")
+	}
+	return key, nil
+}
+
+// edwards: one algorithm has two names (RFC 8037, RFC 9864).
+func edwards(alg keys.Algorithm) bool { return alg == keys.EdDSA || alg == keys.Ed25519 }
+
+// thumbprint returns the bytes of an RFC 7638 thumbprint.
+func thumbprint(key *keys.PublicKey) (sum [32]byte) {
+	base64.RawURLEncoding.Decode(sum[:], []byte(key.Thumbprint()))
+	return sum
+}

@@ -1,0 +1,163 @@
+package dpop
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/nokkel/nokkel/keys"
+)
+
+// Verifier decides whether a request proves possession of a key (RFC 9449
+// §4.3). It takes plain values, so any protocol that carries HTTP requests can
+// ask it. Fields are not changed after the first use; all methods may be called
+// at once.
+type Verifier struct {
+	// Replay remembers the proofs that were used. Without one every proof is
+	// refused: see [Verifier.Validate].
+	Replay Replay
+
+	// Nonces makes every proof carry a nonce of this server; nil: none is asked
+	// for, and one that a proof has is not looked at.
+	Nonces *Nonces
+
+	// Window is how old a proof may be by its "iat"; zero: 60 s. Skew is added at
+	// both ends for clocks that differ; zero: 10 s, which FAPI 2.0 demands.
+	// Servers that share a Replay have the same.
+	Window, Skew time.Duration
+
+	// Algorithms are the "alg" values that are taken; nil: all of package keys.
+	Algorithms []keys.Algorithm
+}
+
+// Request is what is known of a request. The proofs have not been looked at.
+type Request struct {
+	Method string   // as it came, with its case
+	URL    string   // as clients see it from outside, absolute; query and fragment do not count
+	Proofs []string // all values of the DPoP header field
+
+	Token  keys.Secret // the access token; empty: none, as at a token endpoint
+	JKT    string      // the thumbprint to which the token or the grant is bound ("cnf"."jkt")
+	AnyKey bool        // with a Token and no JKT: the caller compares Checked.JKT itself before it consumes
+}
+
+// Checked is a proof that is right in all but one point: whether it is used for
+// the first time.
+type Checked struct {
+	Key      *keys.PublicKey
+	JKT      string    // the key's thumbprint (RFC 7638, SHA-256, base64url)
+	ID       string    // "jti"
+	Nonce    string    // "nonce"; may be empty
+	IssuedAt time.Time // "iat"
+
+	entry Entry
+}
+
+// The defaults, and the bound of a window: what a cache must remember.
+const (
+	defaultWindow = time.Minute
+	defaultSkew   = 10 * time.Second
+	maxWindow     = time.Hour
+)
+
+func (v *Verifier) window() time.Duration { return cmp.Or(v.Window, defaultWindow) }
+func (v *Verifier) skew() time.Duration   { return cmp.Or(v.Skew, defaultSkew) }
+
+// algorithms are the "alg" values that are taken, in the order of preference.
+func (v *Verifier) algorithms() []keys.Algorithm {
+	if v.Algorithms != nil {
+		return v.Algorithms
+	}
+	return []keys.Algorithm{keys.ES256, keys.EdDSA, keys.Ed25519, keys.ES384, keys.ES512,
+		keys.PS256, keys.PS384, keys.PS512, keys.RS256, keys.RS384, keys.RS512}
+}
+
+// Validate returns an *[Error] with [ErrConfig] for a Verifier that refuses
+// every proof: one without Replay, with a Window or Skew that is negative or
+// over an hour, with an algorithm that is none, or with a secret of Nonces that
+// is too short. A server calls it before it listens.
+func (v *Verifier) Validate() error {
+	switch {
+	case v == nil || v.Replay == nil:
+		return refuse(ErrConfig, "no Replay: a proof could be used any number of times")
+	case v.Window < 0 || v.Skew < 0 || v.Window > maxWindow || v.Skew > maxWindow:
+		return refuse(ErrConfig, "Window or Skew is negative or over an hour")
+	case v.Algorithms != nil && (len(v.Algorithms) == 0 || slices.ContainsFunc(v.Algorithms, unknown)):
+		return refuse(ErrConfig, "Algorithms names none, or one that package keys has not")
+	case v.Nonces != nil:
+		return v.Nonces.validate()
+	}
+	return nil
+}
+
+func unknown(alg keys.Algorithm) bool {
+	return !slices.Contains((&Verifier{}).algorithms(), alg)
+}
+
+// Check makes every check of RFC 9449 §4.3 but that for a replay, and changes
+// nothing. It fails with a *[ProofError], or an *[Error] with [ErrConfig]. The
+// caller that takes the request calls [Verifier.Consume] after its own checks:
+// a proof that was only checked can be used again.
+func (v *Verifier) Check(ctx context.Context, r Request) (*Checked, error) {
+	if err := v.Validate(); err != nil {
+		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	compact, err := oneProof(r.Proofs)
+	if err != nil {
+		return nil, err
+	}
+	p, err := v.open(compact)
+	if err != nil {
+		return nil, err
+	}
+	return v.match(p, r)
+}
+
+// Consume spends a proof that [Verifier.Check] has returned. Exactly one call
+// for a proof returns nil; the others fail with a *[ProofError] with
+// [ErrReplayed]. A cache that is full or cannot be reached is an *[Error] with
+// [ErrReplayFull], [ErrReplayKeyFull] or [ErrReplayStore]: the request must not
+// be served.
+func (v *Verifier) Consume(ctx context.Context, c *Checked) error {
+	if err := v.Validate(); err != nil {
+		return err
+	}
+	if c == nil || c.entry.Until.IsZero() {
+		return refuse(ErrConfig, "Consume takes what Check returns")
+	}
+	late := refuseProof(ErrProofTime, "it expired before it was consumed")
+	if !time.Now().Before(c.entry.Until) {
+		return late
+	}
+	switch err := v.Replay.Insert(ctx, c.entry); {
+	case err == nil:
+		return nil
+	case errors.Is(err, ErrReplayed):
+		return refuseProof(ErrReplayed, "")
+	case errors.Is(err, ErrProofTime):
+		return late
+	case errors.Is(err, ErrReplayKeyFull):
+		return refuse(ErrReplayKeyFull, "")
+	case errors.Is(err, ErrReplayFull):
+		return refuse(ErrReplayFull, "")
+	default:
+		return &Error{Rule: ErrReplayStore, cause: func() error { return err }}
+	}
+}
+
+// Verify is [Verifier.Check] and, when that takes the proof, [Verifier.Consume].
+func (v *Verifier) Verify(ctx context.Context, r Request) (*Checked, error) {
+	c, err := v.Check(ctx, r)
+	if err == nil {
+		err = v.Consume(ctx, c)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
