@@ -75,16 +75,14 @@ func (m *Memory) insert(s *shard, id [32]byte, owner uint64, until int64, now ti
 	var g *generation
 	end := (until + generationLength - 1) / generationLength * generationLength
 	owned := 0
+	short := [16]byte(id[:])
 	for _, other := range s.live {
+		if _, there := other.ids[short]; there {
+			return ErrReplayed
+		}
 		owned += int(other.owners[owner])
 		if other.end == end {
 			g = other
-		}
-	}
-	short := [16]byte(id[:])
-	if g != nil {
-		if _, there := g.ids[short]; there {
-			return ErrReplayed
 		}
 	}
 	most := cmp.Or(m.Max, defaultMax)
