@@ -50,6 +50,7 @@ func TestNoTypeShowsASecret(t *testing.T) {
 		"Nonces":     {nonces},
 		"ProofError": {replayed},
 		"Request":    {ask},
+		"Token":      {&dpop.Token{Subject: "kari", Claims: []byte(`{}`)}}, // not the token itself
 		"Verifier":   {verifier},
 
 		"Error":     {refused},

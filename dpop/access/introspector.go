@@ -1,0 +1,174 @@
+package access
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/nokkel/nokkel/assertion"
+	"github.com/nokkel/nokkel/dpop"
+)
+
+const (
+	defaultBelieved = 30 * time.Second
+	maxActive       = 16 << 20 // bytes of answers that are kept
+	maxInactive     = 2 << 20  // bytes of refusals: apart, so that made-up tokens do not push out real ones
+	maxAsking       = 64       // requests under way
+)
+
+// Introspector knows tokens by asking their issuer (RFC 7662), as a client of
+// its own:
+//
+//	tokens := &access.Introspector{
+//		Endpoint: "https://sts.example.no/connect/introspect",
+//		Auth:     &assertion.Signer{ClientID: "my-api", Audience: "https://sts.example.no", Key: key},
+//	}
+//
+// It is safe for concurrent use; its fields must not change after the first
+// call. An answer is believed for MaxAge, but never past the token's "exp", and
+// kept by the token's hash, in 18 MiB at most; so is the answer that a token is
+// not active. However many callers bring one token, one request is made for it,
+// and at most 64 are under way for all tokens. Where the issuer cannot be
+// asked, the token is not let in ([ErrUnavailable]).
+//
+// What an answer says has the form that the claims of a JWT have for a
+// [Verifier]; unlike there only "active" has to be there.
+type Introspector struct {
+	Endpoint  string                  // the introspection endpoint's URL; see assertion.Discover
+	Auth      assertion.Authenticator // who asks
+	Issuer    string                  // that "iss" names, if it is there; empty: not looked at
+	Audiences []string                // "aud" has one of them; empty: left to the issuer (RFC 7662 §4)
+	Leeway    time.Duration           // between two clocks; zero: 10 s; at most 5 min
+	Base      http.RoundTripper       // nil: http.DefaultTransport
+	MaxAge    time.Duration           // of an answer; zero: 30 s
+	Timeout   time.Duration           // of a request; zero: 10 s
+
+	active   cache[*dpop.Token]
+	inactive cache[error]
+
+	mu     sync.Mutex // guards what follows; never held while anything waits
+	asking map[digest]*question
+}
+
+// question is a request under way for one token. What came of it may be read
+// once answered is closed.
+type question struct {
+	answered chan struct{}
+	token    *dpop.Token
+	err      error
+}
+
+// Token returns what the issuer says of a token, or an *[Error]. ctx ends the
+// caller's own wait and not the request, which others may wait for.
+func (i *Introspector) Token(ctx context.Context, token string) (*dpop.Token, error) {
+	if i.Endpoint == "" || i.Auth == nil || slices.Contains(i.Audiences, "") {
+		return nil, refuse(ErrConfig, "an Introspector needs Endpoint and Auth, and no empty Audiences")
+	}
+	if !isToken(token) {
+		return nil, refuse(ErrMalformed, "not 1 to 16384 characters of RFC 6750 section 2.1")
+	}
+	of := digestOf(token)
+	if t, err, ok := i.known(of); ok {
+		return t, err
+	}
+	q, err := i.ask(ctx, of, token)
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case <-q.answered:
+		return q.token, q.err
+	case <-ctx.Done():
+		return nil, unavailable("waiting for its answer", ctx.Err())
+	}
+}
+
+func (i *Introspector) known(of digest) (t *dpop.Token, err error, ok bool) {
+	now := time.Now()
+	if t, ok = i.active.get(of, now); ok {
+		return t, nil, true
+	}
+	err, ok = i.inactive.get(of, now)
+	return nil, err, ok
+}
+
+// ask returns the question that is under way for the token or that it starts.
+func (i *Introspector) ask(ctx context.Context, of digest, token string) (*question, error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if q := i.asking[of]; q != nil {
+		return q, nil
+	}
+	if t, err, ok := i.known(of); ok { // answered while the caller came here
+		q := &question{make(chan struct{}), t, err}
+		close(q.answered)
+		return q, nil
+	}
+	if len(i.asking) == maxAsking {
+		return nil, unavailable("too many tokens are asked for", nil)
+	}
+	if i.asking == nil {
+		i.asking = make(map[digest]*question)
+	}
+	q := &question{answered: make(chan struct{})}
+	i.asking[of] = q
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), orDefault(i.Timeout, defaultTimeout))
+	asked := time.Now()
+	// A Base that hangs does not look at ctx; nobody waits longer for it.
+	stop := context.AfterFunc(ctx, func() {
+		i.settle(of, q, asked, nil, unavailable("introspection", context.Cause(ctx)))
+	})
+	go func() {
+		err := unavailable("the Auth or the Base of an Introspector panicked", nil)
+		var t *dpop.Token
+		defer func() {
+			recover() // what it panicked with may hold anything
+			stop()
+			cancel()
+			i.settle(of, q, asked, t, err)
+		}()
+		t, err = i.introspect(ctx, token, asked)
+	}()
+	return q, nil
+}
+
+// settle keeps the answer to a question that is still open, and wakes those who
+// wait for it.
+func (i *Introspector) settle(of digest, q *question, asked time.Time, t *dpop.Token, err error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.asking[of] != q {
+		return
+	}
+	until := asked.Add(orDefault(i.MaxAge, defaultBelieved))
+	switch {
+	case err == nil:
+		if end := t.Expires.Add(leeway(i.Leeway)); !t.Expires.IsZero() && end.Before(until) {
+			until = end
+		}
+		i.active.put(of, t, len(t.Claims), until, maxActive)
+	case isInvalid(err):
+		i.inactive.put(of, err, 0, until, maxInactive)
+	}
+	delete(i.asking, of)
+	q.token, q.err = t, err
+	close(q.answered)
+}
+
+// isToken is b64token (RFC 6750 §2.1) and what some servers use beside it.
+func isToken(s string) bool {
+	for i := range len(s) {
+		if s[i] <= 0x20 || s[i] >= 0x7f {
+			return false
+		}
+	}
+	return s != "" && len(s) <= maxToken
+}
+
+// Format prints a fixed text for every verb: what changes under a lock is not
+// looked into by whoever logs the Introspector.
+func (i *Introspector) Format(f fmt.State, _ rune) { io.WriteString(f, "access.Introspector") }

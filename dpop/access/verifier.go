@@ -1,0 +1,181 @@
+package access
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nokkel/nokkel/dpop"
+	"github.com/nokkel/nokkel/internal/jws"
+	"github.com/nokkel/nokkel/keys"
+)
+
+const (
+	maxToken      = 16 << 10 // bytes; net/http takes 1 MiB of headers
+	defaultLeeway = 10 * time.Second
+	maxLeeway     = 5 * time.Minute
+	maxVerified   = 16 << 20 // bytes of verified tokens that are kept
+)
+
+// Verifier knows the JWT access tokens of one issuer (RFC 9068 §4). It is safe
+// for concurrent use; its fields must not change after the first call.
+//
+// A token is signed with an asymmetric algorithm by a key that the issuer
+// publishes, has "iss", "sub", "aud", "exp", "iat" and one of "client_id", "azp"
+// and "cid", and is bound, if at all, by "jkt" or "x5t#S256". All of that is
+// checked before a key is looked for, and no key, URL or certificate in a token
+// is ever looked at. A token without "kid" is verified when one key alone can
+// have made it. A JWK of RSA that has no "alg" verifies RS256.
+//
+// The keys are read at the jwks_uri of the issuer's metadata when the first
+// token comes, and again when a token names an unknown one, once in 10 s at
+// most. They are read anew after MaxAge, a little early and while the old ones
+// serve, so that a key that was removed is gone by then. Where they cannot be
+// read, or none is left, the old ones serve until they are MaxStale old. The
+// next attempt waits 250 ms, then twice as long each time, up to 30 s. Bodies
+// of at most 64 KiB are read, over https only (http on loopback), within
+// Timeout, and no redirect is followed.
+//
+// A token that was good is kept, by its hash, until it expires or its key is
+// gone: 16 MiB of them at most.
+type Verifier struct {
+	Issuer    string            // "iss", whose spelling counts: the keys are found by it
+	Audiences []string          // "aud" has one of them: what the issuer calls this API
+	PlainType bool              // take tokens whose "typ" is JWT, as Keycloak's, or that have none, as Okta's
+	Leeway    time.Duration     // between two clocks; zero: 10 s; at most 5 min
+	JWKSURI   string            // where the keys are; empty: where the metadata says
+	Base      http.RoundTripper // nil: http.DefaultTransport
+	MaxAge    time.Duration     // of keys; zero: 5 min
+	MaxStale  time.Duration     // of keys while no new ones can be had; zero: 1 h
+	Timeout   time.Duration     // for reading metadata and keys; zero: 10 s
+	OnError   func(error)       // told why keys could not be read, on another goroutine; nil: nobody
+
+	known    issuerKeys
+	verified cache[verified]
+}
+
+// verified is a token whose signature was good by a key.
+type verified struct {
+	token      *dpop.Token
+	thumbprint string
+}
+
+// Token returns what a token says, or an *[Error].
+func (v *Verifier) Token(ctx context.Context, token string) (*dpop.Token, error) {
+	if v.Issuer == "" || len(v.Audiences) == 0 || slices.Contains(v.Audiences, "") {
+		return nil, refuse(ErrConfig, "a Verifier needs Issuer and Audiences")
+	}
+	now := time.Now()
+	if len(token) > maxToken {
+		return nil, refuse(ErrMalformed, "over 16 KiB")
+	}
+	of := digestOf(token)
+	if known, ok := v.verified.get(of, now); ok && v.published(known.thumbprint, now) {
+		return known.token, nil
+	}
+	t, ok := jws.Parse(token)
+	if !ok {
+		return nil, refuse(ErrMalformed, "not a compact JWS")
+	}
+	h, err := v.header(t.Header)
+	if err != nil {
+		return nil, err
+	}
+	result, err := v.claims(t.Payload, h.plain, now)
+	if err != nil {
+		return nil, err
+	}
+	key, err := v.find(ctx, h)
+	if err != nil {
+		return nil, err
+	}
+	if !jws.Verify(key.Public(), h.algorithm, t.Signed, t.Signature) {
+		return nil, refuse(ErrSignature, "")
+	}
+	v.verified.put(of, verified{result, key.Thumbprint()}, len(result.Claims), result.Expires.Add(v.leeway()), maxVerified)
+	return result, nil
+}
+
+// header is what the protected header says of the key and of the type.
+type header struct {
+	algorithm keys.Algorithm
+	keyID     string
+	plain     bool // the type is that of any JWT
+}
+
+func (v *Verifier) header(text []byte) (h header, err error) {
+	c := readClaims(text)
+	if c == nil {
+		return h, refuse(ErrMalformed, "the header is not one JSON object with each member once")
+	}
+	h.algorithm, h.keyID = keys.Algorithm(c.text("alg")), c.text("kid")
+	typ := strings.ToLower(c.text("typ")) // a media type (RFC 7515 §4.1.9)
+	h.plain = typ == "" || typ == "jwt"
+	for _, name := range []string{"crit", "b64", "zip", "enc"} { // nothing of these is understood here
+		if c.has(name) {
+			c.fail(ErrMalformed, "")
+		}
+	}
+	switch {
+	case c.err != nil:
+		return h, refuse(ErrMalformed, "a member of the header is of the wrong type, or changes what the token means")
+	case strings.TrimPrefix(typ, "application/") == "at+jwt":
+	case !h.plain:
+		return h, refuse(ErrType, "typ is not at+jwt")
+	case !v.PlainType:
+		return h, refuse(ErrType, "typ is JWT or missing, and not at+jwt")
+	}
+	switch h.algorithm {
+	case keys.RS256, keys.RS384, keys.RS512, keys.PS256, keys.PS384, keys.PS512, keys.ES256, keys.ES384, keys.ES512, keys.EdDSA, keys.Ed25519:
+		return h, nil
+	}
+	return h, refuse(ErrAlgorithm, "")
+}
+
+// claims checks the payload of a token whose signature nobody has looked at
+// yet.
+func (v *Verifier) claims(payload []byte, plain bool, now time.Time) (*dpop.Token, error) {
+	c := readClaims(payload)
+	if c == nil {
+		return nil, refuse(ErrMalformed, "the payload is not one JSON object with each member once")
+	}
+	if c.need("iss", c.text("iss")) != v.Issuer {
+		c.fail(ErrIssuer, "")
+	}
+	t := c.token(payload, now, v.leeway())
+	if len(t.Audience) == 0 {
+		c.fail(ErrClaim, "aud is missing")
+	}
+	if !slices.ContainsFunc(t.Audience, func(a string) bool { return slices.Contains(v.Audiences, a) }) {
+		c.fail(ErrAudience, "")
+	}
+	for _, name := range []string{"exp", "iat"} {
+		if !c.has(name) {
+			c.fail(ErrClaim, name+" is missing")
+		}
+	}
+	c.need("sub", t.Subject)
+	c.need("client_id", t.ClientID)
+	// Keycloak's ID and refresh tokens have the header of its access tokens.
+	if typ := c.text("typ"); plain && typ != "" && typ != "Bearer" && typ != "DPoP" {
+		c.fail(ErrType, "the claim typ is neither Bearer nor DPoP")
+	}
+	return t, c.err
+}
+
+// Format prints a fixed text for every verb: what changes under a lock is not
+// looked into by whoever logs the Verifier.
+func (v *Verifier) Format(f fmt.State, _ rune) { io.WriteString(f, "access.Verifier") }
+
+func (v *Verifier) leeway() time.Duration { return leeway(v.Leeway) }
+
+func leeway(d time.Duration) time.Duration {
+	if d <= 0 {
+		return defaultLeeway
+	}
+	return min(d, maxLeeway)
+}
