@@ -14,6 +14,11 @@
 // for a key of the caller's choice, and [Sign] makes a single proof for
 // programs that do the rest themselves.
 //
+// An API puts a [Middleware] before its handlers: it knows tokens by package
+// access, verifies proofs by a [Verifier], and answers what it does not let in
+// with the challenges that such clients act on. [Middleware.Check] is the same
+// for other protocols than net/http's.
+//
 // The key of the proofs is best not the client's own: an ES256 key made for
 // the purpose is fast, and stays with its token whatever becomes of the other.
 package dpop

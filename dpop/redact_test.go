@@ -43,6 +43,10 @@ func TestNoTypeShowsASecret(t *testing.T) {
 	_, replayed := verifier.Verify(t.Context(), ask)
 	require.ErrorIs(t, replayed, dpop.ErrReplayed)
 
+	guard := &dpop.Middleware{Tokens: &issued{err: dpop.ErrInvalidToken}, Proofs: verifier, BaseURL: "https://api.example.no"}
+	verdict := guard.Check(t.Context(), []string{"DPoP " + token}, dpop.Call{Method: "GET", URL: api, Proofs: ask.Proofs})
+	require.Error(t, verdict.Err)
+
 	keystest.PackageHides(t, map[string][]any{
 		"Checked":    {checked},
 		"Entry":      {dpop.Entry{}}, // hashes of what is no secret
@@ -50,6 +54,11 @@ func TestNoTypeShowsASecret(t *testing.T) {
 		"Nonces":     {nonces},
 		"ProofError": {replayed},
 		"Request":    {ask},
+		"Mode":       {dpop.RequireDPoP},
+		"Middleware": {guard},
+		"Call":       {dpop.Call{Method: "GET", URL: api, Proofs: ask.Proofs}},
+		"Verdict":    {verdict},
+		"Counts":     {guard.Counts()},
 		"Token":      {&dpop.Token{Subject: "kari", Claims: []byte(`{}`)}}, // not the token itself
 		"Verifier":   {verifier},
 
