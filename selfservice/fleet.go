@@ -139,10 +139,10 @@ const maxAttempts = 3
 
 // client works on one client. When the server asks for patience it waits with
 // all others and tries again.
-func (p *pass) client(ctx context.Context, v *visit) (res outcome, err error) {
+func (p *pass) client(ctx context.Context, v *visit) (res ending, err error) {
 	defer guard(&err, "a step")
 	if !v.begun {
-		before, err := v.r.first(ctx)
+		before, err := v.r.read(ctx)
 		if err != nil {
 			return nothing, err
 		}
@@ -163,10 +163,10 @@ func (p *pass) client(ctx context.Context, v *visit) (res outcome, err error) {
 	}
 }
 
-type outcome int
+type ending int
 
 const (
-	nothing outcome = iota
+	nothing ending = iota
 	rotated
 	waiting
 	elsewhere
@@ -174,7 +174,7 @@ const (
 )
 
 // steps makes a client's steps until there is none to make now.
-func (p *pass) steps(ctx context.Context, v *visit) (outcome, error) {
+func (p *pass) steps(ctx context.Context, v *visit) (ending, error) {
 	r := v.r
 	for {
 		// Two switches at most: one that was under way from before, and ours.

@@ -57,5 +57,5 @@ func (r *Rotator) readFor(ctx context.Context, done chan struct{}, wait time.Dur
 	g.mu.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, glanceTimeout)
 	defer cancel()
-	r.peek(ctx)
+	r.read(ctx)
 }

@@ -11,7 +11,7 @@ import (
 // ignores it.
 //
 // Besides these two methods a provider has [Registrar] or [Issuer], and may
-// have [Switch], [Remover], [Purger], [Maker], [Adopter], [Independent] and
+// have [Switch], [Remover], [Purger], [Adopter], [Independent] and
 // [Propagator]. Every call may be repeated, and may have been carried out
 // although it failed.
 //
@@ -67,16 +67,11 @@ type Purger interface {
 	Purge(ctx context.Context, as Credential, r Registration) error
 }
 
-// Maker is a Provider with rules of its own for new credentials: a length, an
-// algorithm, a form of the kid. Without it the new one is like the old one.
-type Maker interface {
-	Make(ctx context.Context, like Credential) (Credential, error)
-}
-
-// Adopter is a Provider that knows credentials by a name of its own: Adopted
-// returns what is given to [Rotator.Adopt] in the form that the server takes,
-// such as a key under the kid by which it is found. It asks nothing of the
-// server.
+// Adopter is a Provider that takes credentials of one kind, or under a name of
+// its own: Adopted returns what is given to [Rotator.Adopt], and what is made
+// for a rotation, in the form that the server takes, such as a key under the kid
+// by which it is found. It refuses what the server can never take: a secret
+// where it wants a key. It asks nothing of the server.
 type Adopter interface {
 	Adopted(c Credential) (Credential, error)
 }
@@ -110,13 +105,12 @@ type Registration struct {
 	Created     time.Time `json:"created,omitzero"`      // zero: not told
 	Expires     time.Time `json:"expires,omitzero"`      // zero: never, or not told
 	UsableFrom  time.Time `json:"usableFrom,omitzero"`   // not before this do all servers know it; zero: at once
-	RenewAt     time.Time `json:"renewAt,omitzero"`      // when the server wants a new one; zero: the Rotator's own rule
 }
 
 // storable returns r without dates that JSON cannot hold (a server that
 // counts in milliseconds where seconds are due, say): not told.
 func (r Registration) storable() Registration {
-	for _, t := range []*time.Time{&r.Created, &r.Expires, &r.UsableFrom, &r.RenewAt} {
+	for _, t := range []*time.Time{&r.Created, &r.Expires, &r.UsableFrom} {
 		if y := t.UTC().Year(); y < 1 || y > 9998 {
 			*t = time.Time{}
 		}

@@ -23,7 +23,7 @@ type Report struct {
 // maxCauses bounds the report however creative the server's errors are.
 const maxCauses = 50
 
-func (p *pass) count(res outcome, err error) {
+func (p *pass) count(res ending, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.report.Clients++

@@ -28,8 +28,8 @@ type Rotator struct {
 	Store    Store
 	Timing   Timing
 
-	// New makes the next credential; nil: the provider's [Maker], or else one
-	// like the old one (same algorithm and size; a secret of 256 random bits).
+	// New makes the next credential; nil: one like the old one (same algorithm
+	// and size; a secret of 256 random bits).
 	New func(ctx context.Context, like Credential) (Credential, error)
 
 	// Owner names this replica, for those that die and start again: a process
@@ -116,13 +116,13 @@ func (r *Rotator) Adopt(ctx context.Context, c Credential) (err error) {
 	}
 	defer r.unlock()
 	r.given = c
-	s, err := r.load(ctx)
-	if err != nil || s.Active != nil {
+	s, err := r.read(ctx)
+	if !errors.Is(err, ErrNotAdopted) {
 		return err
 	}
-	s.Active, s.Lineage = adopt(c, time.Now().Round(0)), rand.Text()
+	s = &state{version: s.version, Active: adopt(c, time.Now().Round(0)), Lineage: rand.Text()}
 	if err = r.save(ctx, s); errors.Is(err, ErrConflict) {
-		_, err = r.first(ctx) // another replica was first
+		_, err = r.read(ctx) // another replica was first
 		return err
 	}
 	if err == nil {

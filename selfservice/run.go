@@ -46,7 +46,7 @@ func (r *Rotator) Run(ctx context.Context) error {
 func (r *Rotator) pause(ctx context.Context, d time.Duration) {
 	for start := time.Now(); ctx.Err() == nil && time.Since(start) < d; {
 		r.sleep(ctx, d-time.Since(start), nil)
-		r.peek(ctx)
+		r.read(ctx)
 	}
 }
 
@@ -56,7 +56,7 @@ func (r *Rotator) pause(ctx context.Context, d time.Duration) {
 // and after some minutes of any clock the next step finds out.
 func (r *Rotator) rest(ctx context.Context, at time.Time) {
 	seen := r.version()
-	for start := time.Now(); r.version() == seen; r.peek(ctx) {
+	for start := time.Now(); r.version() == seen; r.read(ctx) {
 		wait := maxBackoff - time.Since(start)
 		if !at.IsZero() {
 			wait = min(wait, time.Until(at))
@@ -96,7 +96,7 @@ func (r *Rotator) Rotate(ctx context.Context) error {
 	if r.Provider == nil {
 		return fmt.Errorf("%w: no Provider", ErrConfig)
 	}
-	before, err := r.first(ctx)
+	before, err := r.read(ctx)
 	if err != nil {
 		return err
 	}
@@ -129,7 +129,7 @@ func (r *Rotator) join(ctx context.Context, at time.Time) {
 		if sleep(ctx, min(pause, time.Until(at))) != nil {
 			return
 		}
-		r.peek(ctx)
+		r.read(ctx)
 	}
 }
 

@@ -5,165 +5,23 @@ import (
 	"time"
 )
 
-// state is what the store holds: every credential that the server may accept,
-// and how far each has come. Whatever happens, it is written before the thing
-// that depends on it.
-type state struct {
-	Active    *entry   // signs now
-	Pending   *entry   // will sign next
-	Retiring  []*entry // signed before; oldest first
-	Rotations int      // switches so far
-	Serial    int      // counts the saves
-	Lineage   string   // of all that began with one Adopt
-	Claim     claim
-
-	version  string // of the store; "" before the first save
-	restored bool   // from memory, see goneBack
+// claim says which replica moves the rotation on. It is no lock: a holder that
+// oversleeps finds its next save refused, and every remote step may be
+// repeated. It keeps replicas from doing the same work twice.
+type claim struct {
+	Owner string    `json:"owner,omitempty"`
+	Until time.Time `json:"until,omitzero"`
 }
 
-// entry is one credential on its way through a rotation.
-type entry struct {
-	Credential   Credential
-	Registration Registration
-	Made         time.Time      // made or adopted
-	Before       []Registration // what was registered before the server was asked to issue; Credential is still zero then
-	Registered   time.Time      // zero: the server is not known to have it
-	Lag          time.Duration  // how long after Registered it was refused still
-	Proved       time.Time      // pending: accepted at every try since; zero: not yet
-	Since        time.Time      // became active
-	Until        time.Time      // retiring: the end of the overlap
-	Off          bool           // retiring: deactivated, and the active one verified since
-	Removed      bool           // retiring: at the server, some of whose nodes may accept it still
-	Stuck        bool           // retiring: the server did not carry out what ends it
-	Checked      time.Time      // Registration was read from the server
+// heldByOther reports whether another than owner holds the claim. A claim that
+// ends later than any replica could have said comes from a clock that was
+// stepped and does not count.
+func (c claim) heldByOther(owner string, now time.Time, lease time.Duration) bool {
+	return c.Owner != "" && c.Owner != owner && now.Before(c.Until) && c.Until.Sub(now) <= 2*lease
 }
 
-// adopt is the entry of a credential that was registered by hand.
-func adopt(c Credential, now time.Time) *entry {
-	return &entry{Credential: c, Made: now, Since: now, Registered: now}
-}
-
-// promote makes the pending credential active.
-func (s *state) promote(now time.Time, overlap time.Duration) {
-	old := s.Active
-	old.Until = now.Add(overlap)
-	s.Retiring = append(s.Retiring, old)
-	s.Active, s.Pending = s.Pending, nil
-	s.Active.Since, s.Active.Before, s.Active.Proved = now, nil, time.Time{}
-	if s.Active.Registered.IsZero() {
-		s.Active.Registered = now // the reply was lost, but it works
-	}
-	s.Rotations++
-	s.Claim = claim{}
-}
-
-// abandon sets the pending credential aside.
-func (s *state) abandon(now time.Time, overlap time.Duration) {
-	s.Pending.Until, s.Pending.Before = now.Add(overlap), nil
-	s.Retiring = append(s.Retiring, s.Pending)
-	s.Pending = nil
-	s.Claim = claim{}
-}
-
-// reissue has the server make another secret than the pending one, which is
-// lost, and those in before. In case the server takes it after all it is kept
-// as an old one, unless there are some already. That the rotation began with
-// it stays: the longer it takes, the slower a secret is taken for lost.
-func (s *state) reissue(now time.Time, overlap time.Duration, before []Registration) {
-	lost, made := s.Pending, s.Pending.Made
-	if len(s.Retiring) < 3 {
-		s.abandon(now, overlap)
-	}
-	s.Pending = &entry{Made: made, Before: append(slices.Clone(before), lost.registration()), Lag: s.Active.Lag}
-	s.Claim = claim{}
-}
-
-// fallBack makes a retiring credential active again because the active one
-// has stopped working. That one is not tried again: it is retired in turn, and
-// what comes next is a new one.
-func (s *state) fallBack(old *entry, now time.Time, overlap time.Duration) {
-	s.drop(old)
-	s.Active.Until = now.Add(overlap)
-	s.Retiring = append(s.Retiring, s.Active)
-	old.Since, old.Until, old.Off, old.Removed, old.Stuck = now, time.Time{}, false, false, false
-	s.Active = old
-	s.Claim = claim{}
-}
-
-// demote makes a retiring credential active again and the active one pending: a
-// node that has not learned of it yet refused it. It keeps its registration,
-// and is to be proved once more.
-func (s *state) demote(old *entry, now time.Time) {
-	s.drop(old)
-	next := s.Active
-	next.Lag, next.Since = max(2*next.Lag, now.Sub(next.Registered).Abs(), defaultPropagation), time.Time{}
-	old.Since, old.Until, old.Off, old.Stuck = now, time.Time{}, false, false
-	s.Active, s.Pending = old, next
-	s.Claim = claim{}
-}
-
-// latest returns the credential that was active before, while the server may
-// still know it better than the active one; nil if there is none.
-func (s *state) latest(now time.Time, timeout time.Duration) *entry {
-	n := len(s.Retiring)
-	if s.Pending != nil || n == 0 || s.Retiring[n-1].Off || s.Retiring[n-1].Removed || now.Sub(s.Active.Registered).Abs() >= timeout {
-		return nil
-	}
-	return s.Retiring[n-1]
-}
-
-// drop takes a retiring credential out.
-func (s *state) drop(old *entry) {
-	s.Retiring = slices.DeleteFunc(s.Retiring, func(e *entry) bool { return e == old })
-}
-
-// earliest returns the retiring one that is over before the others, of those
-// that are stuck or of the others; nil if there is none.
-func (s *state) earliest(stuck bool) (first *entry) {
-	for _, e := range s.Retiring {
-		if e.Stuck == stuck && (first == nil || e.Until.Before(first.Until)) {
-			first = e
-		}
-	}
-	return first
-}
-
-// refresh takes over what the server says about each credential.
-func (s *state) refresh(list []Registration, now time.Time) {
-	for _, e := range s.entries() {
-		for _, r := range list {
-			if !e.Credential.IsZero() && r.Of(e.Credential) {
-				e.Registration = r
-			}
-		}
-	}
-	s.Active.Checked = now
-}
-
-// mend takes back what was written while a clock was far ahead, or an overlap
-// could last for years. It tells whether there was any. What differs by less
-// than an hour may be another replica's clock.
-func (s *state) mend(now time.Time, overlap time.Duration) (changed bool) {
-	soon := now.Add(time.Hour)
-	back := func(t *time.Time, latest, to time.Time) {
-		if t.After(latest) {
-			*t, changed = to, true
-		}
-	}
-	for _, e := range s.entries() {
-		ahead := e.Registered.Sub(now)
-		if e.Registered.After(soon) && !e.Registration.UsableFrom.IsZero() {
-			e.Registration.UsableFrom = e.Registration.UsableFrom.Add(-ahead)
-		}
-		back(&e.Made, soon, now)
-		back(&e.Since, soon, now)
-		back(&e.Proved, soon, now)
-		back(&e.Registered, soon, now)
-		back(&e.Checked, soon, time.Time{})
-		back(&e.Until, soon.Add(overlap+stuckEvery), now.Add(overlap))
-	}
-	return changed
-}
+// hold makes this replica the one that moves the rotation on.
+func (s *state) hold(now time.Time, m rules) { s.Claim = claim{m.owner, now.Add(m.lease())} }
 
 // clone returns a copy that can be changed. Credentials and the lists in
 // entries are shared; nothing changes those in place.
@@ -185,7 +43,7 @@ func (e *entry) clone() *entry {
 	return &c
 }
 
-// holds tells whether c is one of the credentials.
+// holds reports whether c is one of the credentials.
 func (s *state) holds(c Credential) bool {
 	return slices.ContainsFunc(s.entries(), func(e *entry) bool { return e.Credential.Fingerprint() == c.Fingerprint() })
 }
@@ -202,4 +60,93 @@ func (s *state) entries() []*entry {
 		all = append(all, e)
 	}
 	return all
+}
+
+// drop takes a retiring credential out.
+func (s *state) drop(old *entry) {
+	s.Retiring = slices.DeleteFunc(s.Retiring, func(e *entry) bool { return e == old })
+}
+
+// earliest returns the retiring one that is over before the others, of those
+// that are stuck or of the others; nil if there is none.
+func (s *state) earliest(stuck bool) (first *entry) {
+	for _, e := range s.Retiring {
+		if e.Stuck == stuck && (first == nil || e.Until.Before(first.Until)) {
+			first = e
+		}
+	}
+	return first
+}
+
+// registration is what the provider needs to find the credential, also when
+// the server never told of it.
+func (e *entry) registration() Registration {
+	reg := e.Registration
+	if reg.Fingerprint == "" {
+		reg.Fingerprint = e.Credential.Fingerprint()
+	}
+	if reg.KeyID == "" {
+		reg.KeyID = e.Credential.KeyID()
+	}
+	return reg
+}
+
+// keep takes in a secret that the server issued to a replica that has
+// overslept its claim: nobody else has it, and it may be the one that the server
+// accepts.
+func (s *state) keep(issued *entry, now time.Time, m rules) {
+	if s.Pending == nil || !s.Pending.Credential.IsZero() {
+		issued.Before = nil
+		s.retire(issued, now, m)
+	} else {
+		s.Pending = issued
+	}
+}
+
+// goneBack reports whether stored, which was read after s, is older: a backup,
+// a standby without the last commits, or an empty store.
+func (s *state) goneBack(stored *state) bool {
+	return stored.Active == nil || stored.Lineage != s.Lineage || stored.Serial <= s.Serial
+}
+
+// restore returns what is to be stored in place of a state that is older than s.
+// It is s, and what only the older one has is kept as old until then: the server
+// may know it.
+func (s *state) restore(older *state, until time.Time) *state {
+	c := s.clone()
+	c.version, c.Claim, c.restored = older.version, older.Claim, true
+	c.Serial, c.Rotations = max(s.Serial, older.Serial), max(s.Rotations, older.Rotations)
+	for _, e := range older.entries() {
+		if !e.Credential.IsZero() && !c.holds(e.Credential) {
+			e = e.clone()
+			e.Until, e.Before, e.Off, e.Removed, e.Stuck = until, nil, false, false, false
+			c.Retiring = append([]*entry{e}, c.Retiring...)
+		}
+	}
+	return c
+}
+
+// mend takes back what was written while a clock was far ahead, or an overlap
+// could last for years. It reports whether there was any. What differs by less
+// than an hour may be another replica's clock.
+func (s *state) mend(now time.Time, m rules) (changed bool) {
+	soon := now.Add(time.Hour)
+	back := func(t *time.Time, latest, to time.Time) {
+		if t.After(latest) {
+			*t, changed = to, true
+		}
+	}
+	for _, e := range s.entries() {
+		ahead := e.Registered.Sub(now)
+		if e.Registered.After(soon) && !e.Registration.UsableFrom.IsZero() {
+			e.Registration.UsableFrom = e.Registration.UsableFrom.Add(-ahead)
+		}
+		back(&e.Made, soon, now)
+		back(&e.Since, soon, now)
+		back(&e.Proved, soon, now)
+		back(&e.Registered, soon, now)
+		back(&e.Checked, soon, time.Time{})
+		back(&e.Until, soon.Add(m.overlap()+stuckEvery), now.Add(m.overlap()))
+	}
+	return changed
 }

@@ -68,7 +68,7 @@ func TestStateKeepsTheNameOfAnAlgorithm(t *testing.T) {
 // TestStateComesBackWhole: what a crash must not make a rotation forget.
 func TestStateComesBackWhole(t *testing.T) {
 	at := func(day int) time.Time { return time.Date(2027, 2, day, 1, 2, 3, 4, time.UTC) }
-	reg := Registration{ID: "1", KeyID: "2", Fingerprint: "3", Inactive: true, Created: at(1), Expires: at(2), UsableFrom: at(3), RenewAt: at(4)}
+	reg := Registration{ID: "1", KeyID: "2", Fingerprint: "3", Inactive: true, Created: at(1), Expires: at(2), UsableFrom: at(3)}
 	e := &entry{
 		Credential: Credential{Secret: keys.NewSecret("the secret of a client")}, Registration: reg, Before: []Registration{reg},
 		Made: at(5), Registered: at(6), Lag: time.Minute, Proved: at(11), Since: at(7), Until: at(8), Off: true, Removed: true, Stuck: true, Checked: at(9),

@@ -80,12 +80,9 @@ func (r *Rotator) Status(ctx context.Context) (Status, error) {
 	if err != nil {
 		return Status{}, err
 	}
-	if s.Active == nil {
-		return Status{}, ErrNotAdopted
-	}
 	now := time.Now().Round(0)
 	st := Status{Active: s.Active.status(), Rotations: s.Rotations, Due: r.Timing.due(s)}
-	if p := next(s, now, r.Timing, r.abilities()); p.do != idle {
+	if p := s.next(now, r.rules()); p.do != idle {
 		st.Next = now
 	} else {
 		st.Next = p.at

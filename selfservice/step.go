@@ -33,13 +33,11 @@ func (r *Rotator) step(ctx context.Context, force int) (at time.Time, err error)
 		return time.Time{}, err
 	}
 	defer r.unlock()
-	s, err := r.load(ctx)
+	s, err := r.read(ctx)
 	if err != nil {
 		return time.Time{}, err
 	}
-	if s.Active == nil {
-		return time.Time{}, ErrNotAdopted
-	}
+	s = s.clone()
 	now := time.Now().Round(0)
 	if s.restored {
 		if err := r.save(ctx, s); !errors.Is(err, ErrConflict) {
@@ -52,7 +50,7 @@ func (r *Rotator) step(ctx context.Context, force int) (at time.Time, err error)
 	}
 	at, err = r.move(ctx, s, now, force)
 	if errors.Is(err, ErrConflict) {
-		if fresh, loadErr := r.load(ctx); loadErr == nil && fresh.version == s.version {
+		if fresh, readErr := r.read(ctx); readErr == nil && fresh.version == s.version {
 			return now, err // nobody moved on: a store that breaks the law would be asked without end
 		}
 		return now, nil // another replica did; look again
@@ -60,103 +58,150 @@ func (r *Rotator) step(ctx context.Context, force int) (at time.Time, err error)
 	return at, err
 }
 
-// move makes the transition that is due.
+// rules are those of this Rotator.
+func (r *Rotator) rules() rules {
+	m := rules{Timing: r.Timing, nodes: r.Timing.nodes(r.Provider), owner: r.owner}
+	_, m.issues = r.Provider.(Issuer)
+	_, m.switches = r.Provider.(Switch)
+	_, m.removes = r.Provider.(Remover)
+	_, m.purges = r.Provider.(Purger)
+	if i, ok := r.Provider.(Independent); ok {
+		m.unassisted = i.Independent()
+	}
+	return m
+}
+
+// maxRetiring is how many old credentials are kept at a time: the stored state
+// has a limit, and so have servers.
+const maxRetiring = 50
+
+// move makes the transition that is due. A rotation that is under way goes on
+// also while the server refuses the active credential: its end may be the cure.
 func (r *Rotator) move(ctx context.Context, s *state, now time.Time, force int) (time.Time, error) {
-	held := s.Claim.heldByOther(r.owner, now, r.Timing.lease())
-	if !held && s.mend(now, r.Timing.overlap()) {
+	m := r.rules()
+	held := s.Claim.heldByOther(r.owner, now, m.lease())
+	if !held && s.mend(now, m) {
 		return now, r.save(ctx, s)
 	}
+	var lockedOut error
 	if r.reported(s.Active.Credential) {
-		if moved, err := r.recover(ctx); moved || err != nil {
+		moved, err := r.rescue(ctx)
+		if moved || err != nil && !errors.Is(err, ErrLockedOut) {
 			return now, err
 		}
+		lockedOut = err
 	}
 	if held {
 		return s.Claim.Until, nil
 	}
-	p := next(s, now, r.Timing, r.abilities())
+	p := s.next(now, m)
 	if s.Pending == nil && s.Rotations <= force {
-		p = plan{do: begin, entry: s.Active}
+		if len(s.Retiring) >= maxRetiring {
+			return now, fmt.Errorf("%w: %d old credentials are in their overlap", ErrLimit, maxRetiring)
+		}
+		p = plan{do: begin}
 	}
 	if p.do == idle {
-		return p.at, nil
+		return p.at, lockedOut
 	}
-	at, err := r.act(ctx, s, p, now)
-	if errors.Is(err, ErrRefused) {
-		if moved, err := r.recover(ctx); moved || err != nil {
+	c := r.do(ctx, s, p, m)
+	if lockedOut != nil {
+		if c.err == nil && c.save {
+			r.tell(Event{Kind: Failed, Err: lockedOut})
+			return c.at, nil
+		}
+		return c.at, lockedOut
+	}
+	if errors.Is(c.err, ErrRefused) {
+		if moved, err := r.rescue(ctx); moved || err != nil {
 			return now, err
 		}
 	}
-	return at, err
+	return c.at, c.err
 }
 
-func (r *Rotator) abilities() abilities {
-	_, issues := r.Provider.(Issuer)
-	_, switches := r.Provider.(Switch)
-	_, removes := r.Provider.(Remover)
-	return abilities{issues, switches, removes}
-}
-
-// act carries one action out, saves what it changed, and returns when to look
-// again.
-func (r *Rotator) act(ctx context.Context, s *state, p plan, now time.Time) (time.Time, error) {
+// do carries an action out and saves what has come of it. What changes
+// something at the server is done by one replica at a time.
+func (r *Rotator) do(ctx context.Context, s *state, p plan, m rules) change {
 	switch p.do {
-	case look:
-		if err := r.look(ctx, s); err != nil {
-			return now, err
+	case issue, register, turnOff, remove, purge:
+		if err := r.claim(ctx, s, m); err != nil {
+			return change{at: time.Now(), err: err}
 		}
-		return now, r.save(ctx, s)
-	case begin:
-		return now, r.begin(ctx, s, now, nil)
-	case verify:
-		return r.verify(ctx, s, now)
 	}
-	// The rest changes something at the server: one replica at a time.
-	if err := r.claim(ctx, s, now); err != nil {
-		return now, err
-	}
-	switch p.do {
-	case issue:
-		return now, r.makeRoom(ctx, s, r.issue(ctx, s))
-	case register:
-		return now, r.makeRoom(ctx, s, r.giveUp(ctx, s, now, r.register(ctx, s)))
-	case disable:
-		return now, r.disable(ctx, s, p.entry, now)
-	default:
-		return now, r.remove(ctx, s, p.entry, now)
-	}
+	return r.settle(ctx, s, p, r.act(ctx, s, p, m), m)
 }
 
-func (r *Rotator) look(ctx context.Context, s *state) error {
-	list, err := r.list(ctx, s.Active.Credential)
-	if err == nil {
-		s.refresh(list, time.Now().Round(0))
+// claim makes this replica the one that moves the rotation on, for at least
+// the calls of one step.
+func (r *Rotator) claim(ctx context.Context, s *state, m rules) error {
+	now := time.Now().Round(0)
+	if s.Claim.Owner == r.owner && s.Claim.Until.Sub(now) >= 3*m.callTimeout() {
+		return nil
 	}
-	return err
+	if s.Claim.Owner != r.owner {
+		r.fresh = "" // who held it since may have sent what this process had not
+	}
+	s.hold(now, m)
+	return r.save(ctx, s)
 }
 
-func (r *Rotator) list(ctx context.Context, as Credential) (list []Registration, err error) {
-	err = r.call(ctx, "Provider.List", func(ctx context.Context) (err error) {
-		list, err = r.Provider.List(ctx, as)
-		return err
-	})
-	for i := range list {
-		list[i] = list[i].storable()
+// settle applies an outcome, saves the state, and then tells.
+func (r *Rotator) settle(ctx context.Context, s *state, p plan, o outcome, m rules) change {
+	before := s.clone()
+	c := s.apply(p, o, time.Now().Round(0), m)
+	if !c.save {
+		return c
 	}
-	return list, err
+	if err := r.save(ctx, s); err != nil {
+		c.err = errors.Join(c.err, r.unsaved(ctx, before, s, p, m, err))
+		return c
+	}
+	r.issued = nil
+	if s.Rotations > before.Rotations {
+		r.switches.Add(1)
+	}
+	for _, e := range c.events {
+		r.tell(e)
+	}
+	return c
 }
 
-// graceOfCalls is how long after its deadline a call may return.
-const graceOfCalls = 5 * time.Second
-
-// call gives a call of what the caller supplied its deadline.
-func (r *Rotator) call(ctx context.Context, what string, f func(context.Context) error) (err error) {
-	defer guard(&err, what)
-	stuck := time.AfterFunc(r.Timing.callTimeout()+graceOfCalls, func() {
-		r.tell(Event{Kind: Failed, Err: fmt.Errorf("selfservice: %s has not returned %v after its context ended; nothing goes on before it does", what, graceOfCalls)})
-	})
-	defer stuck.Stop()
-	ctx, cancel := context.WithTimeout(ctx, r.Timing.callTimeout())
-	defer cancel()
-	return f(ctx)
+// rescue finds a credential that works when the server has refused the active
+// one. It reports whether that has moved the state; neither moved nor an error
+// means that the active one works after all, or that another replica is at
+// work.
+func (r *Rotator) rescue(ctx context.Context) (moved bool, err error) {
+	s, err := r.read(ctx) // anew: another replica may have moved on during the calls
+	if err != nil {
+		return false, err
+	}
+	s = s.clone()
+	m, o := r.rules(), outcome{result: refused, began: time.Now().Round(0)}
+	held := s.Claim.heldByOther(r.owner, o.began, m.lease())
+	for _, e := range s.candidates(o.began, m, r.given, held) {
+		err := r.accepted(ctx, e)
+		if err == nil {
+			o.result, o.works, o.err = done, e, nil
+			break
+		}
+		if !errors.Is(err, ErrRefused) {
+			return false, err // the network, say: nothing is known, nothing is changed
+		}
+		if o.err == nil || e == s.Active {
+			o.err = err
+		}
+	}
+	if o.result == refused {
+		if held {
+			return false, nil
+		}
+		if m.unassisted && !m.issues && s.Pending == nil {
+			if o.credential, err = r.make(ctx, s); err != nil {
+				return false, err
+			}
+		}
+	}
+	c := r.settle(ctx, s, plan{do: rescue}, o, m)
+	return c.save, c.err
 }

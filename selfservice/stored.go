@@ -1,138 +1,156 @@
 package selfservice
 
 import (
-	"context"
+	"encoding/json"
 	"fmt"
-	"strings"
 	"time"
+
+	"github.com/nokkel/nokkel/keys"
 )
 
-// serving returns what is served now; a caller that comes before Run did has
-// the store read.
-func (r *Rotator) serving(ctx context.Context) (*state, error) {
-	if s := r.current.Load(); s != nil {
-		return s, nil
-	}
-	return r.first(ctx)
+const (
+	stateFormat = 1
+	maxState    = 1 << 20
+)
+
+// entryJSON is entry as it is stored; the only place where private parts leave
+// the memory.
+type entryJSON struct {
+	JWK          json.RawMessage `json:"jwk,omitempty"`
+	Secret       string          `json:"secret,omitempty"`
+	Registration Registration    `json:"registration,omitzero"`
+	Made         time.Time       `json:"made,omitzero"`
+	Issuing      bool            `json:"issuing,omitempty"`
+	Before       []Registration  `json:"before,omitempty"`
+	Registered   time.Time       `json:"registered,omitzero"`
+	Lag          time.Duration   `json:"lag,omitempty"` // nanoseconds
+	Proved       time.Time       `json:"proved,omitzero"`
+	Since        time.Time       `json:"since,omitzero"`
+	Until        time.Time       `json:"until,omitzero"`
+	Off          bool            `json:"off,omitempty"`
+	Removed      bool            `json:"removed,omitempty"`
+	Stuck        bool            `json:"stuck,omitempty"`
+	Checked      time.Time       `json:"checked,omitzero"`
 }
 
-// first reads the store. It does not wait for a step that is under way.
-func (r *Rotator) first(ctx context.Context) (*state, error) {
-	s, err := r.peek(ctx)
-	if err == nil && s.Active == nil {
-		err = ErrNotAdopted
+func (e *entry) stored() (*entryJSON, error) {
+	if e == nil {
+		return nil, nil
 	}
-	return s, err
+	s := &entryJSON{
+		Secret: e.Credential.Secret.Reveal(), Registration: e.Registration, Made: e.Made, Before: e.Before,
+		Issuing: e.Credential.IsZero(), Registered: e.Registered, Lag: e.Lag, Proved: e.Proved, Since: e.Since, Until: e.Until, Off: e.Off,
+		Removed: e.Removed, Stuck: e.Stuck, Checked: e.Checked,
+	}
+	if e.Credential.Key != nil {
+		jwk, err := e.Credential.Key.PrivateJWK()
+		if err != nil {
+			return nil, fmt.Errorf("selfservice: this key cannot be stored: %w", err)
+		}
+		s.JWK = jwk
+	}
+	return s, nil
 }
 
-// load returns a copy of what the store holds, which the step may change.
-func (r *Rotator) load(ctx context.Context) (*state, error) {
-	s, err := r.peek(ctx)
-	if err != nil {
+func (s *entryJSON) entry() (*entry, error) {
+	if s == nil {
+		return nil, nil
+	}
+	e := &entry{
+		Credential:   Credential{Secret: keys.NewSecret(s.Secret)},
+		Registration: s.Registration, Made: s.Made, Before: s.Before, Registered: s.Registered,
+		Lag: s.Lag, Proved: s.Proved, Since: s.Since, Until: s.Until, Off: s.Off, Removed: s.Removed, Stuck: s.Stuck, Checked: s.Checked,
+	}
+	if s.JWK != nil {
+		key, err := keys.Parse(s.JWK, keys.Options{Algorithm: written(s.JWK)})
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrCorrupt, err)
+		}
+		e.Credential.Key = key
+	}
+	if !s.Issuing && e.Credential.check() != nil {
+		return nil, fmt.Errorf("%w: an entry without a credential", ErrCorrupt)
+	}
+	return e, nil
+}
+
+// written returns the "alg" of a JWK as it was written: package keys would read
+// the name Ed25519, under which a key signs when its owner chose so, as EdDSA.
+func written(jwk []byte) keys.Algorithm {
+	var m struct {
+		Algorithm keys.Algorithm `json:"alg"`
+	}
+	json.Unmarshal(jwk, &m) // what is no JWK is refused elsewhere
+	return m.Algorithm
+}
+
+type stateJSON struct {
+	Format    int          `json:"format"`
+	Active    *entryJSON   `json:"active,omitempty"`
+	Pending   *entryJSON   `json:"pending,omitempty"`
+	Retiring  []*entryJSON `json:"retiring,omitempty"`
+	Rotations int          `json:"rotations"`
+	Serial    int          `json:"serial,omitempty"`
+	Lineage   string       `json:"lineage,omitempty"`
+	Claim     claim        `json:"claim,omitzero"`
+}
+
+// encode returns the blob.
+func (s *state) encode() ([]byte, error) {
+	j := stateJSON{Format: stateFormat, Rotations: s.Rotations, Serial: s.Serial, Lineage: s.Lineage, Claim: s.Claim}
+	var err error
+	if j.Active, err = s.Active.stored(); err != nil {
 		return nil, err
 	}
-	return s.clone(), nil
-}
-
-// peek reads the store and serves what it holds from now on, unless something
-// newer is served already.
-func (r *Rotator) peek(ctx context.Context) (*state, error) {
-	before := r.current.Load()
-	s, err := r.read(ctx)
-	if err != nil || s == before {
-		return s, err
-	}
-	back := before != nil && before.version != s.version && before.goneBack(s)
-	if back {
-		s = before.restore(s, time.Now().Round(0).Add(r.Timing.overlap()))
-	}
-	if s.Active != nil && r.current.CompareAndSwap(before, s) {
-		r.inspect()
-		if back {
-			r.tell(Event{Kind: Damaged, Err: fmt.Errorf("%w: it is older than what this process has read or written, which is written back", ErrCorrupt)})
-		}
-	}
-	return s, err
-}
-
-// goneBack reports whether stored, which was read after s, is older: a backup,
-// a standby without the last commits, or an empty store.
-func (s *state) goneBack(stored *state) bool {
-	return stored.Active == nil || stored.Lineage != s.Lineage || stored.Serial <= s.Serial
-}
-
-// restore returns what is to be stored in place of a state that is older than s.
-// It is s, and what only the older one has is kept as old until then: the server
-// may know it.
-func (s *state) restore(older *state, until time.Time) *state {
-	c := s.clone()
-	c.version, c.Claim, c.restored = older.version, older.Claim, true
-	c.Serial, c.Rotations = max(s.Serial, older.Serial), max(s.Rotations, older.Rotations)
-	for _, e := range older.entries() {
-		if !e.Credential.IsZero() && !c.holds(e.Credential) {
-			e = e.clone()
-			e.Until, e.Before, e.Off, e.Removed, e.Stuck = until, nil, false, false, false
-			c.Retiring = append([]*entry{e}, c.Retiring...)
-		}
-	}
-	return c
-}
-
-// damaged is a Store that can go on with an older version when the newest one
-// cannot be read, such as [Dir]. It names what it left behind.
-type damaged interface{ Damaged() ([]string, error) }
-
-// inspect tells when the store has gone back to an older version: once for
-// each time, since what is damaged stays there.
-func (r *Rotator) inspect() {
-	store, ok := r.Store.(damaged)
-	if !ok {
-		return
-	}
-	defer func() { _ = recover() }() // of the caller's making, too
-	files, err := store.Damaged()
-	if n := int64(len(files)); err == nil && n > r.damaged.Swap(n) {
-		r.tell(Event{Kind: Damaged, Err: fmt.Errorf("%w: %s", ErrCorrupt, strings.Join(files, ", "))})
-	}
-}
-
-// read reads the store. What has not changed is not parsed again: checking a
-// private key costs more than a signature.
-func (r *Rotator) read(ctx context.Context) (s *state, err error) {
-	defer guard(&err, "Store.Load")
-	if err := ctx.Err(); err != nil {
+	if j.Pending, err = s.Pending.stored(); err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, r.Timing.callTimeout())
-	defer cancel()
-	blob, version, err := r.Store.Load(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("selfservice: reading the store: %w", err)
+	for _, e := range s.Retiring {
+		r, err := e.stored()
+		if err != nil {
+			return nil, err
+		}
+		j.Retiring = append(j.Retiring, r)
 	}
-	if s := r.current.Load(); s != nil && s.version == version {
-		return s, nil
+	blob, err := json.Marshal(j)
+	if err == nil && len(blob) > maxState {
+		err = fmt.Errorf("selfservice: a state of %d bytes is too large to be read again", len(blob))
 	}
-	return decode(blob, version)
+	return blob, err
 }
 
-// save writes the state and only then serves it.
-func (r *Rotator) save(ctx context.Context, s *state) (err error) {
-	defer guard(&err, "Store.Save")
-	next := s.clone()
-	next.Serial++
-	next.restored = false
-	blob, err := next.encode()
-	if err != nil {
-		return err
+// decode reads a blob. Its errors never hold any of it.
+func decode(blob []byte, version string) (*state, error) {
+	if version == "" {
+		return &state{}, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, r.Timing.callTimeout())
-	defer cancel()
-	version, err := r.Store.Save(ctx, blob, s.version)
-	if err != nil {
-		return fmt.Errorf("selfservice: writing the store: %w", err)
+	var j stateJSON
+	if len(blob) > maxState || json.Unmarshal(blob, &j) != nil {
+		return nil, ErrCorrupt
 	}
-	next.version = version
-	s.Serial, s.version, s.restored = next.Serial, version, false
-	r.current.Store(next)
-	return nil
+	if j.Format != stateFormat || j.Active == nil {
+		return nil, fmt.Errorf("%w: format %d", ErrCorrupt, j.Format)
+	}
+	s := &state{Rotations: j.Rotations, Serial: j.Serial, Lineage: j.Lineage, Claim: j.Claim, version: version}
+	var err error
+	if s.Active, err = j.Active.entry(); err != nil {
+		return nil, err
+	}
+	if s.Pending, err = j.Pending.entry(); err != nil {
+		return nil, err
+	}
+	for _, r := range j.Retiring {
+		e, err := r.entry()
+		if err != nil {
+			return nil, err
+		}
+		if e == nil || e.Credential.IsZero() {
+			return nil, ErrCorrupt
+		}
+		s.Retiring = append(s.Retiring, e)
+	}
+	if s.Active.Credential.IsZero() {
+		return nil, ErrCorrupt
+	}
+	return s, nil
 }

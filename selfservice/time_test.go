@@ -150,8 +150,9 @@ func TestPauseBetweenRotations(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				server := &model.Server{}
 				r, _ := adopted(t, server, odd{server.Registrar(nil), func(reg *selfservice.Registration) {
-					reg.RenewAt, reg.Expires = time.Now(), time.Now().Add(test.life)
+					reg.Expires = time.Now().Add(test.life)
 				}})
+				r.Timing.RenewBefore = test.life - time.Millisecond
 				require.NoError(t, r.Rotate(t.Context()))
 				st, err := r.Status(t.Context())
 				require.NoError(t, err)

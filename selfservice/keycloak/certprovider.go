@@ -27,24 +27,25 @@ type CertificateCut struct {
 
 var (
 	_ selfservice.Registrar = CertificateCut{}
-	_ selfservice.Maker     = CertificateCut{}
 	_ selfservice.Adopter   = CertificateCut{}
 )
 
 // Propagation returns zero: there is no old key to wait with.
 func (p CertificateCut) Propagation() time.Duration { return 0 }
 
-// Adopted returns the key under the kid that Keycloak finds it by.
+// Adopted returns the key under the kid that Keycloak finds it by. A secret is
+// refused ([ErrConfig]).
 func (p CertificateCut) Adopted(c selfservice.Credential) (selfservice.Credential, error) {
 	if c.Key == nil {
-		return c, nil
+		return c, refuse(ErrConfig, "a secret, and certificates need a key")
 	}
 	key, err := CertificateKey(c.Key)
 	return selfservice.Credential{Key: key}, err
 }
 
 // Make returns a key like the old one with a self-signed certificate of the
-// same subject, or of the client's id.
+// same subject, or of the client's id. It is for the New of a Rotator whose
+// program needs the certificate too; the store then keeps it.
 func (p CertificateCut) Make(ctx context.Context, like selfservice.Credential) (selfservice.Credential, error) {
 	old, err := like.SigningKey(ctx)
 	if err != nil {
@@ -90,21 +91,34 @@ func (p CertificateCut) List(ctx context.Context, as selfservice.Credential) ([]
 	}}, nil
 }
 
-// Register replaces the certificate.
+// Register replaces the certificate. A key that has none gets a self-signed one
+// of the subject of the one before, or of the client's id.
 func (p CertificateCut) Register(ctx context.Context, as, c selfservice.Credential) (selfservice.Registration, error) {
 	key, err := c.SigningKey(ctx)
 	if err != nil {
 		return selfservice.Registration{}, err
 	}
-	chain := key.Certificates()
-	if len(chain) == 0 {
-		return selfservice.Registration{}, refuse(ErrConfig, "a key without a certificate")
-	}
 	a, info, err := p.manage(ctx, as, MethodSignedJWT)
-	if err == nil {
-		err = a.storeCertificate(ctx, info, chain[0], string(key.Algorithm())) // with its method
+	if err == nil && len(key.Certificates()) == 0 {
+		key, err = p.certify(ctx, a, info, key)
 	}
+	if err != nil {
+		return selfservice.Registration{}, p.verdict(err)
+	}
+	certificate := key.Certificates()[0]
 	return selfservice.Registration{
-		KeyID: key.KeyID(), Fingerprint: key.Thumbprint(), Created: chain[0].NotBefore, Expires: chain[0].NotAfter,
-	}, p.verdict(err)
+		KeyID: key.KeyID(), Fingerprint: key.Thumbprint(), Created: certificate.NotBefore, Expires: certificate.NotAfter,
+	}, p.verdict(a.storeCertificate(ctx, info, certificate, string(key.Algorithm()))) // with its method
+}
+
+func (p CertificateCut) certify(ctx context.Context, a *Admin, info *ClientInfo, key *keys.Key) (*keys.Key, error) {
+	subject := pkix.Name{CommonName: p.ClientID}
+	stored, err := a.StoredKey(ctx, info.ID)
+	if err != nil {
+		return nil, err
+	}
+	if stored.Certificate != nil {
+		subject = stored.Certificate.Subject
+	}
+	return certs.SelfSign(ctx, key, certs.Template{Subject: subject, Months: p.Months})
 }

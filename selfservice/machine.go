@@ -1,0 +1,251 @@
+package selfservice
+
+import (
+	"errors"
+	"time"
+)
+
+// This file is the rotation: its states, which action is due (next), and what
+// follows from each outcome of an action (apply, whose cases are written out in
+// transition.go). Neither does any I/O, and nothing else changes a state.
+// act.go carries the actions out, step.go saves what they changed.
+//
+//	            begin             issue, register           prove, over a time
+//	 (active) ---------> pending -----------------> registered --------------+
+//	               made, or wanted                       |  ^                |
+//	               from the server              refused: |  | refused soon   |
+//	                                           try again +--+ after a switch |
+//	                                                        |                v
+//	                  remove, purge     turnOff             |  the overlap  active
+//	 (gone) <------------------------ off <-------- retiring <----- old one --+
+//	                                   |               |
+//	                                   +-- refused: ---+--> active again (rescue)
+//
+// Every change is saved before the next action, so that a process that dies
+// goes on from here. The rules behind the transitions:
+//
+//   - A credential is saved before anything that depends on it leaves the process.
+//   - A lost reply is resolved by reading: register looks first, issue is told
+//     what was there before.
+//   - What the server may accept stays in the state until it has been removed
+//     there; what it refuses is set aside, not thrown away.
+//   - Nothing is turned off or removed before its overlap is over and the
+//     active credential has been accepted once more.
+
+// state is what the store holds: every credential that the server may accept,
+// and how far each has come.
+type state struct {
+	Active    *entry   // signs now
+	Pending   *entry   // will sign next
+	Retiring  []*entry // signed before; oldest first
+	Rotations int      // switches so far
+	Serial    int      // counts the saves
+	Lineage   string   // of all that began with one Adopt
+	Claim     claim
+
+	version  string // of the store; "" before the first save
+	restored bool   // from memory, see goneBack
+}
+
+// entry is one credential on its way through a rotation.
+type entry struct {
+	Credential   Credential
+	Registration Registration
+	Made         time.Time      // made or adopted
+	Before       []Registration // what was registered before the server was asked to issue; Credential is still zero then
+	Registered   time.Time      // zero: the server is not known to have it
+	Lag          time.Duration  // how long after Registered it was refused still
+	Proved       time.Time      // pending: accepted at every try since; zero: not yet
+	Since        time.Time      // became active
+	Until        time.Time      // retiring: the end of the overlap
+	Off          bool           // retiring: deactivated, and the active one verified since
+	Removed      bool           // retiring: at the server, some of whose nodes may accept it still
+	Stuck        bool           // retiring: the server did not carry out what ends it
+	Checked      time.Time      // Registration was read from the server
+}
+
+// rules are what decides besides the state: the caller's Timing and what the
+// provider can do.
+type rules struct {
+	Timing
+	nodes                                         time.Duration // see Timing.nodes
+	issues, switches, removes, purges, unassisted bool          // unassisted: Independent
+	owner                                         string        // of this replica
+}
+
+// action is one move of a rotation.
+type action int
+
+const (
+	idle     action = iota // nothing to do before plan.at
+	look                   // read what the server says of the credentials
+	begin                  // make a new credential, or note what the server has before it makes one
+	issue                  // have the server make it
+	register               // register the pending one
+	prove                  // get a token with the pending one
+	turnOff                // deactivate a retiring one
+	remove                 // delete a retiring one at the server
+	purge                  // end what nodes have kept of a removed one
+	rescue                 // the active one is refused: find one that is accepted
+)
+
+// plan is what to do now, or until when to do nothing. Entry is the retiring
+// credential that the action is about.
+type plan struct {
+	do    action
+	entry *entry
+	at    time.Time // idle: zero for never
+}
+
+// next decides what a rotation does at now. What is over is cleared away
+// first: a server with room for two credentials has none for a third. What
+// could not be cleared away before comes last, or it would keep the rotation
+// from its turn until the active credential expires.
+func (s *state) next(now time.Time, m rules) plan {
+	if p := s.tidy(now, m, false); p.do != idle {
+		return p
+	}
+	p := s.advance(now, m)
+	if p.do != idle {
+		return p
+	}
+	if stuck := s.tidy(now, m, true); stuck.do != idle {
+		return stuck
+	}
+	for _, e := range s.Retiring {
+		p.sooner(e.Until)
+	}
+	return p
+}
+
+// tidy clears away one that is over, of those that are stuck or of the others.
+func (s *state) tidy(now time.Time, m rules, stuck bool) plan {
+	e := s.earliest(stuck)
+	switch {
+	case e == nil || now.Before(e.Until):
+		return plan{}
+	case e.Removed:
+		return plan{do: purge, entry: e}
+	case (m.switches || m.removes) && e.Registration.ID == "" && e.Checked.IsZero():
+		return plan{do: look, entry: e} // it is turned off and removed under the name that the server has for it
+	case m.switches && !e.Off:
+		return plan{do: turnOff, entry: e}
+	}
+	return plan{do: remove, entry: e}
+}
+
+// advance is what is to be done for the next credential.
+func (s *state) advance(now time.Time, m rules) plan {
+	if p := s.Pending; p != nil {
+		switch {
+		case p.Credential.IsZero():
+			return plan{do: issue}
+		case p.Registered.IsZero():
+			return plan{do: register}
+		case now.Before(p.Registration.UsableFrom):
+			return plan{at: p.Registration.UsableFrom}
+		}
+		return plan{do: prove}
+	}
+	// Before the look: a list that cannot be read must not keep a credential
+	// until it expires.
+	due := m.due(s)
+	if !due.IsZero() && !now.Before(due) {
+		return plan{do: begin}
+	}
+	looked := s.Active.Checked.Add(m.checkEvery())
+	if s.Active.Checked.IsZero() || !now.Before(looked) {
+		return plan{do: look}
+	}
+	wake := plan{at: looked}
+	if !due.IsZero() {
+		wake.sooner(due)
+	}
+	return wake
+}
+
+// sooner makes the plan end at t if it would end later.
+func (p *plan) sooner(t time.Time) {
+	if p.at.IsZero() || t.Before(p.at) {
+		p.at = t
+	}
+}
+
+// result is what became of an action.
+type result int
+
+const (
+	failed    result = iota // nothing is known, or nothing was done
+	done                    // prove and rescue: there is one that the server accepts
+	full                    // issue, register: the server has no room
+	refused                 // prove: not accepted, or not yet; rescue: none is
+	forgotten               // prove: refused, and not among what the server lists
+	alone                   // prove: accepted, and the active one is refused
+	needed                  // turnOff: the active one does not work without it; it is on again, and works
+	unable                  // turnOff, remove, purge: the server did not carry it out
+)
+
+// outcome is what an action has found out.
+type outcome struct {
+	result
+	err          error          // why it is not done
+	began        time.Time      // before the first call
+	credential   Credential     // begin, issue, rescue: the new one
+	registration Registration   // issue, register: of the new one
+	list         []Registration // look, begin, prove: what the server lists
+	lag          time.Duration  // prove: how long after its registration this process has seen it refused
+	works        *entry         // rescue: the one that is accepted
+}
+
+// change is what an outcome has done to the state.
+type change struct {
+	save   bool      // the state has changed
+	at     time.Time // when to look again
+	err    error     // what the step returns
+	events []Event   // to be told once it is saved
+}
+
+func (c *change) tell(kind Kind, about Credential, err error) {
+	c.events = append(c.events, Event{Kind: kind, Credential: about.Fingerprint(), Err: err})
+}
+
+// apply does to the state what follows from the outcome of p.
+func (s *state) apply(p plan, o outcome, now time.Time, m rules) change {
+	c := change{at: now, err: o.err}
+	switch {
+	case p.do == look && o.result == done:
+		s.refresh(o.list, now)
+		c.save = true
+	case p.do == look && errors.Is(o.err, ErrRefused) && p.entry != nil:
+		p.entry.Checked, c.save = now, true // not to be listed: whatever follows begins with a token, and ends a refusal
+		c.err = nil
+	case p.do == begin && o.result == done:
+		s.start(&c, o.credential, o.list, now, m)
+	case (p.do == issue || p.do == register) && o.result == done:
+		s.registered(&c, o, now, m)
+	case (p.do == issue || p.do == register) && o.result == full:
+		// One that could not be cleared away goes before everything else again.
+		if stuck := s.earliest(true); stuck != nil {
+			stuck.Stuck, c.save = false, true
+		}
+	case p.do == register: // failed
+		s.giveUp(&c, now, m)
+	case p.do == prove:
+		s.proved(&c, o, now, m)
+	case p.do == turnOff && o.result == done:
+		p.entry.Off, c.save = true, true
+		c.tell(Disabled, p.entry.Credential, nil)
+	case p.do == turnOff && o.result == needed:
+		s.fallBack(&c, p.entry, now, m)
+	case p.do == remove && o.result == done && m.purges && m.nodes > 0:
+		p.entry.Removed, p.entry.Stuck, p.entry.Until = true, false, now.Add(m.nodes)
+		c.save = true
+	case (p.do == remove || p.do == purge) && o.result == done:
+		s.forget(&c, p.entry)
+	case o.result == unable:
+		s.postpone(&c, p.entry, now)
+	case p.do == rescue:
+		s.rescued(&c, o, now, m)
+	}
+	return c
+}
