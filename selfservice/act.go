@@ -20,8 +20,9 @@ func (r *Rotator) act(ctx context.Context, s *state, p plan, m rules) outcome {
 	switch p.do {
 	case look:
 		o.list, o.err = r.list(ctx, s.Active.Credential)
-		if o.finish(failed); o.result == failed && p.entry != nil {
-			o.result = unable
+		o.finish(failed)
+		if p.entry != nil {
+			o.finish(unable)
 		}
 	case begin:
 		if m.issues {
@@ -53,13 +54,15 @@ func (r *Rotator) act(ctx context.Context, s *state, p plan, m rules) outcome {
 
 // finish says that it is done, or what an error means.
 func (o *outcome) finish(otherwise result) {
-	switch {
-	case o.err == nil:
+	if o.result = otherwise; o.err == nil {
 		o.result = done
-	case errors.Is(o.err, ErrLimit):
+	}
+}
+
+// taken is finish for what needs room at the server.
+func (o *outcome) taken() {
+	if o.finish(failed); errors.Is(o.err, ErrLimit) {
 		o.result = full
-	default:
-		o.result = otherwise
 	}
 }
 
@@ -123,7 +126,7 @@ func makeLike(_ context.Context, like Credential) (Credential, error) {
 // issue has the server make the new credential. What it made although the
 // reply was lost, the provider finds by reading.
 func (r *Rotator) issue(ctx context.Context, s *state, o *outcome) {
-	defer o.finish(failed)
+	defer o.taken()
 	if i := r.issued; i != nil && i.Made.Equal(s.Pending.Made) && s.isNew(i.Credential) == nil {
 		o.credential, o.registration = i.Credential, i.Registration // it could not be saved
 		return
@@ -154,7 +157,7 @@ func (r *Rotator) issue(ctx context.Context, s *state, o *outcome) {
 // or a crash is harmless. A failure is no proof that nothing was done: it may
 // have been carried out, and be all that the server accepts.
 func (r *Rotator) register(ctx context.Context, s *state, o *outcome) {
-	defer o.finish(failed)
+	defer o.taken()
 	c := s.Pending.Credential
 	if r.fresh != c.Fingerprint() {
 		var listed bool
