@@ -35,7 +35,6 @@ func (x *connection) at() *helseid.Client {
 // helseidClient is the system HelseID.
 type helseidClient struct {
 	connection
-	asItIs
 }
 
 func (h *helseidClient) client() string { return h.clientID }

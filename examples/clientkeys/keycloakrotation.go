@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"github.com/nokkel/nokkel/certs"
-	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/keycloak"
 )
@@ -34,7 +32,6 @@ needs the role manage-clients.` + aboutAdmin
 // keycloakClient is the system Keycloak, for keys in a JWKS and for secrets.
 type keycloakClient struct {
 	managed
-	asItIs
 	cut bool
 }
 
@@ -70,11 +67,6 @@ func (k *keycloakCertificate) declare(o *options) {
 }
 
 func (k *keycloakCertificate) kinds() kinds { return keysOnly }
-
-// adapt gives the key the kid by which Keycloak finds a certificate.
-func (k *keycloakCertificate) adapt(key *keys.Key) (*keys.Key, error) {
-	return key.With(keys.Options{KeyID: certs.KeyID(key.PublicKey())})
-}
 
 func (k *keycloakCertificate) provider(bool) (selfservice.Provider, error) {
 	client, err := k.rotated()

@@ -23,7 +23,6 @@ manages itself, which needs the role of a super administrator.` + aboutOktaAdmin
 // secrets.
 type oktaClient struct {
 	oktaApp
-	asItIs
 	clientID, tokenURL, scopes string
 	makeRoom                   bool
 }

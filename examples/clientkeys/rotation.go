@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/keycloak"
 )
 
 // state holds the options that say where a rotation is kept, and its pace.
@@ -57,13 +58,13 @@ func (r *rotation) start(ctx context.Context, c *console) (*selfservice.Rotator,
 	}
 	ofKeys := before.Active.KeyID != ""
 	rotator := r.rotator()
-	if rotator.Provider, err = r.system.provider(ofKeys); err != nil {
+	if err := r.equip(rotator, ofKeys); err != nil {
 		return nil, before, err
 	}
 	if r.existing.isZero() {
 		return rotator, before, nil
 	}
-	credential, err := r.given(c)
+	credential, err := r.existing.credential(c)
 	if err != nil || ofKeys != (credential.Key != nil) { // the file may be gone, and is not needed
 		c.tell("Note: the state directory has a key already; the given one is not used.")
 		return rotator, before, nil
@@ -72,26 +73,31 @@ func (r *rotation) start(ctx context.Context, c *console) (*selfservice.Rotator,
 	return rotator, before, rotator.Adopt(ctx, credential)
 }
 
-// given is the existing credential, as the system wants it.
-func (r *rotation) given(c *console) (selfservice.Credential, error) {
-	credential, err := r.existing.credential(c)
-	if err == nil && credential.Key != nil {
-		credential.Key, err = r.system.adapt(credential.Key)
+// equip gives a rotator its provider.
+func (r *rotation) equip(rotator *selfservice.Rotator, ofKeys bool) (err error) {
+	rotator.Provider, err = r.system.provider(ofKeys)
+	if certificates, ok := rotator.Provider.(keycloak.CertificateCut); ok {
+		rotator.New = certificates.Make // so that state export has the certificate
 	}
-	return credential, err
+	return err
 }
 
 // adopt puts the existing credential into an empty state directory, once the
 // server has shown that it accepts it.
 func (r *rotation) adopt(ctx context.Context, c *console) (*selfservice.Rotator, selfservice.Status, error) {
 	var none selfservice.Status
-	credential, err := r.given(c)
+	credential, err := r.existing.credential(c)
 	if err != nil {
 		return nil, none, fmt.Errorf("the state directory holds no key yet: %w", err)
 	}
 	rotator := r.rotator()
-	if rotator.Provider, err = r.system.provider(credential.Key != nil); err != nil {
+	if err := r.equip(rotator, credential.Key != nil); err != nil {
 		return nil, none, err
+	}
+	if adopter, ok := rotator.Provider.(selfservice.Adopter); ok {
+		if credential, err = adopter.Adopted(credential); err != nil {
+			return nil, none, err
+		}
 	}
 	if err := rotator.Provider.Verify(ctx, credential); err != nil {
 		return nil, none, fmt.Errorf("the credential of %s was not adopted: %w", r.existing.option(), err)

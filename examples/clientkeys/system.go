@@ -4,7 +4,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
 )
 
@@ -20,17 +19,9 @@ type system interface {
 	// kinds are the credentials that a rotation may start from.
 	kinds() kinds
 
-	// adapt returns the existing key as the server knows it.
-	adapt(key *keys.Key) (*keys.Key, error)
-
 	// provider makes the provider of a rotation, of keys or else of secrets.
 	provider(ofKeys bool) (selfservice.Provider, error)
 }
-
-// asItIs is the method adapt of most systems.
-type asItIs struct{}
-
-func (asItIs) adapt(key *keys.Key) (*keys.Key, error) { return key, nil }
 
 // rotating returns the commands that rotate what the words name; about is
 // what is particular to that.
