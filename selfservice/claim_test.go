@@ -86,7 +86,7 @@ func TestReplicaThatOversleepsItsLeaseChangesNothing(t *testing.T) {
 			assert.Equal(t, second, active(t, r))
 			secret, err := r.ClientSecret(t.Context())
 			require.NoError(t, err)
-			assert.Equal(t, second, selfservice.SecretFingerprint(secret))
+			assert.Equal(t, second, selfservice.Credential{Secret: secret}.Fingerprint())
 		}
 	})
 }

@@ -26,7 +26,11 @@ func (c Credential) Fingerprint() string {
 	if c.Key != nil {
 		return c.Key.Thumbprint()
 	}
-	return SecretFingerprint(c.Secret)
+	if c.Secret.IsZero() {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(c.Secret.Reveal()))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
 // KeyID returns the key's "kid"; empty for a secret.
@@ -53,16 +57,6 @@ func (c Credential) ClientSecret(context.Context) (keys.Secret, error) {
 		return keys.Secret{}, errors.New("selfservice: the credential is a key, not a secret")
 	}
 	return c.Secret, nil
-}
-
-// SecretFingerprint returns base64url(SHA-256) of a secret, for providers that
-// list secrets in clear.
-func SecretFingerprint(s keys.Secret) string {
-	if s.IsZero() {
-		return ""
-	}
-	sum := sha256.Sum256([]byte(s.Reveal()))
-	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
 func (c Credential) check() error {

@@ -37,7 +37,7 @@ func lockOut(t *testing.T, server *model.Server, provider selfservice.Provider, 
 	} else {
 		secret, err := r.ClientSecret(ctx)
 		require.NoError(t, err)
-		server.Expire(selfservice.SecretFingerprint(secret), time.Now())
+		server.Expire(selfservice.Credential{Secret: secret}.Fingerprint(), time.Now())
 		_, err = r.SecretRefused(ctx, secret)
 		require.NoError(t, err)
 	}
@@ -109,7 +109,7 @@ func TestALostSecretIsMadeAnew(t *testing.T) {
 		r, _ := lockOut(t, server, server.FullIssuer(nil), first, func() {})
 		secret, err := r.ClientSecret(t.Context())
 		require.NoError(t, err)
-		assert.True(t, server.Accepts(selfservice.SecretFingerprint(secret)))
+		assert.True(t, server.Accepts(selfservice.Credential{Secret: secret}.Fingerprint()))
 	})
 }
 

@@ -239,7 +239,7 @@ func (s *scheduler) request(ctx context.Context, r *selfservice.Rotator) {
 		return // just started: nothing was read yet
 	}
 	s.requests++
-	if s.server.Accepts(selfservice.SecretFingerprint(secret)) {
+	if s.server.Accepts(selfservice.Credential{Secret: secret}.Fingerprint()) {
 		return
 	}
 	if !s.server.ReplaceAtOnce {
@@ -249,7 +249,7 @@ func (s *scheduler) request(ctx context.Context, r *selfservice.Rotator) {
 	s.refused++
 	go func() { // waits for the store, as one of the calls that are scheduled
 		other, err := r.SecretRefused(ctx, secret)
-		if err == nil && ctx.Err() == nil && !s.server.Accepts(selfservice.SecretFingerprint(other)) {
+		if err == nil && ctx.Err() == nil && !s.server.Accepts(selfservice.Credential{Secret: other}.Fingerprint()) {
 			s.t.Errorf("seed %d: a request was refused, and what it got instead as well", s.seed)
 		}
 	}()

@@ -93,7 +93,7 @@ func TestStoreThatGoesBack(t *testing.T) {
 					})
 					for range 24 * 60 {
 						for _, r := range replicas {
-							require.True(t, server.Accepts(selfservice.SecretFingerprint(mustSecret(t, r))))
+							require.True(t, server.Accepts(selfservice.Credential{Secret: mustSecret(t, r)}.Fingerprint()))
 						}
 						time.Sleep(time.Minute)
 					}

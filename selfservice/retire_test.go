@@ -298,7 +298,7 @@ func TestRefusalWhileTheStoreIsDown(t *testing.T) {
 		r.Store = brokenStore{}
 		pending, err := r.SecretRefused(t.Context(), first.Secret)
 		require.NoError(t, err)
-		assert.True(t, server.Accepts(selfservice.SecretFingerprint(pending)))
+		assert.True(t, server.Accepts(selfservice.Credential{Secret: pending}.Fingerprint()))
 	})
 }
 

@@ -52,7 +52,7 @@ func TestServedFromMemoryWhileTheStoreCannotBeWritten(t *testing.T) {
 				go r.Rotate(ctx)
 				time.Sleep(10 * time.Second)
 				for range 7200 { // a caller that never says that it was refused
-					require.True(t, server.Accepts(selfservice.SecretFingerprint(mustSecret(t, r))))
+					require.True(t, server.Accepts(selfservice.Credential{Secret: mustSecret(t, r)}.Fingerprint()))
 					time.Sleep(time.Second)
 				}
 				assert.Equal(t, 1, server.Registered())
@@ -60,7 +60,7 @@ func TestServedFromMemoryWhileTheStoreCannotBeWritten(t *testing.T) {
 				time.Sleep(time.Hour)
 				assert.True(t, server.Accepts(active(t, r)), "and saved in the end")
 				again := &selfservice.Rotator{Store: store}
-				assert.True(t, server.Accepts(selfservice.SecretFingerprint(mustSecret(t, again))))
+				assert.True(t, server.Accepts(selfservice.Credential{Secret: mustSecret(t, again)}.Fingerprint()))
 				assert.Equal(t, 1, server.Registered())
 			})
 		})

@@ -59,7 +59,7 @@ func TestAdoptedIsToldByTheOneWhoDid(t *testing.T) {
 		r := &selfservice.Rotator{Store: &late{Store: store}, OnEvent: func(e selfservice.Event) { told = append(told, e.Credential) }}
 		require.NoError(t, r.Adopt(t.Context(), selfservice.Credential{Secret: keys.NewSecret(secret)}))
 	}
-	assert.Equal(t, []string{selfservice.SecretFingerprint(keys.NewSecret("of the first replica"))}, told)
+	assert.Equal(t, []string{selfservice.Credential{Secret: keys.NewSecret("of the first replica")}.Fingerprint()}, told)
 }
 
 // late is a store in which somebody saves between our first Load and Save.

@@ -86,7 +86,7 @@ func (w *weather) stored() map[string]bool {
 	_ = json.Unmarshal(blob, &state)
 	all := map[string]bool{}
 	for _, e := range append(state.Retiring, state.Active, state.Pending) {
-		all[selfservice.SecretFingerprint(keys.NewSecret(e.Secret))] = true
+		all[selfservice.Credential{Secret: keys.NewSecret(e.Secret)}.Fingerprint()] = true
 	}
 	return all
 }
@@ -159,11 +159,11 @@ func (w *weather) use(ctx context.Context, r *selfservice.Rotator) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	node := w.rng.IntN(3)
-	if w.accepts(selfservice.SecretFingerprint(secret), node) {
+	if w.accepts(selfservice.Credential{Secret: secret}.Fingerprint(), node) {
 		return
 	}
 	w.pass(func() { secret, _ = r.SecretRefused(ctx, secret) })
-	if !w.accepts(selfservice.SecretFingerprint(secret), node) && ctx.Err() == nil && w.fair {
+	if !w.accepts(selfservice.Credential{Secret: secret}.Fingerprint(), node) && ctx.Err() == nil && w.fair {
 		w.find("a request fails")
 	}
 }

@@ -72,7 +72,7 @@ func TestKeycloakRotateOfASecret(t *testing.T) {
 		assert.True(t, k.acceptsSecret(next))
 		assert.True(t, k.acceptsSecret(k.secret), "inside the overlap")
 		r = invoke(t, "", "state", "show", "-s", k.path("state"))
-		assert.Contains(t, r.stdout, "Active: "+selfservice.SecretFingerprint(next)+" made")
+		assert.Contains(t, r.stdout, "Active: "+selfservice.Credential{Secret: next}.Fingerprint()+" made")
 		r = invoke(t, "", "state", "export", "-s", k.path("state"), "-p", k.path("new.pem"), "-f", "pem")
 		assert.Equal(t, 1, r.code)
 		assert.Contains(t, r.stderr, "the rotation is of a client secret")

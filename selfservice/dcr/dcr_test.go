@@ -234,7 +234,7 @@ func TestSecretFollowsTheServersExpiry(t *testing.T) {
 			}
 			secret, err := r.ClientSecret(t.Context())
 			require.NoError(t, err)
-			require.True(t, s.accepts(selfservice.SecretFingerprint(secret)))
+			require.True(t, s.accepts(selfservice.Credential{Secret: secret}.Fingerprint()))
 		}
 		assert.GreaterOrEqual(t, s.made, 2)
 	})

@@ -146,7 +146,7 @@ func (m Metadata) drop(thumbprint string) (bool, error) {
 
 // credential returns the client secret, and what the server tells of it.
 func (a answer) credential() (selfservice.Credential, selfservice.Registration) {
-	reg := selfservice.Registration{Fingerprint: selfservice.SecretFingerprint(a.secret)}
+	reg := selfservice.Registration{Fingerprint: selfservice.Credential{Secret: a.secret}.Fingerprint()}
 	if at := a.number("client_secret_expires_at"); at > 0 { // zero: never, RFC 7591 §3.2.1
 		reg.Expires = time.Unix(at, 0)
 	}

@@ -217,7 +217,7 @@ func (s *server) accepts(fingerprint string) bool {
 		return true
 	}
 	for _, secret := range append([]string{s.secret}, s.older...) {
-		if strings.EqualFold(selfservice.SecretFingerprint(keys.NewSecret(secret)), fingerprint) {
+		if strings.EqualFold(selfservice.Credential{Secret: keys.NewSecret(secret)}.Fingerprint(), fingerprint) {
 			return s.acceptsSecret(secret)
 		}
 	}

@@ -53,7 +53,7 @@ func (p Secret) List(ctx context.Context, as selfservice.Credential) ([]selfserv
 	if !rotated.IsZero() {
 		t := info.SecretTimes()
 		list = append(list, selfservice.Registration{
-			Fingerprint: selfservice.SecretFingerprint(rotated), Created: t.RotatedCreated, Expires: t.RotatedExpires,
+			Fingerprint: selfservice.Credential{Secret: rotated}.Fingerprint(), Created: t.RotatedCreated, Expires: t.RotatedExpires,
 			Inactive: !t.RotatedExpires.IsZero() && time.Now().After(t.RotatedExpires), // it is shown on after its end
 		})
 	}
@@ -62,7 +62,7 @@ func (p Secret) List(ctx context.Context, as selfservice.Credential) ([]selfserv
 
 func (c *ClientInfo) registration(main keys.Secret) selfservice.Registration {
 	t := c.SecretTimes()
-	return selfservice.Registration{Fingerprint: selfservice.SecretFingerprint(main), Created: t.Created, Expires: t.Expires}
+	return selfservice.Registration{Fingerprint: selfservice.Credential{Secret: main}.Fingerprint(), Created: t.Created, Expires: t.Expires}
 }
 
 // Issue has a new secret made, or finds the one that was made when the reply
@@ -87,7 +87,9 @@ func (p Secret) issue(ctx context.Context, as selfservice.Credential, before []s
 	if err != nil {
 		return keys.Secret{}, nil, err
 	}
-	known := func(r selfservice.Registration) bool { return r.Fingerprint == selfservice.SecretFingerprint(main) }
+	known := func(r selfservice.Registration) bool {
+		return r.Fingerprint == selfservice.Credential{Secret: main}.Fingerprint()
+	}
 	if !main.IsZero() && !slices.ContainsFunc(before, known) {
 		return main, info, nil
 	}
@@ -129,7 +131,7 @@ func (p Secret) Remove(ctx context.Context, as selfservice.Credential, r selfser
 		return p.verdict(err)
 	}
 	rotated, err := a.RotatedSecret(ctx, info.ID)
-	if err == nil && selfservice.SecretFingerprint(rotated) == r.Fingerprint {
+	if err == nil && (selfservice.Credential{Secret: rotated}).Fingerprint() == r.Fingerprint {
 		err = a.InvalidateRotatedSecret(ctx, info.ID)
 	}
 	return p.verdict(err)

@@ -28,7 +28,7 @@ func TestTheSixSecretCalls(t *testing.T) {
 		require.Len(t, list, 1)
 		first := list[0]
 		assert.True(t, first.Value.Equal(value))
-		assert.True(t, first.Is(selfservice.SecretFingerprint(value)))
+		assert.True(t, first.Is(selfservice.Credential{Secret: value}.Fingerprint()))
 		assert.False(t, first.Created.IsZero())
 		assert.Equal(t, okta.Active, first.Status)
 

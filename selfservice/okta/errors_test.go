@@ -66,10 +66,10 @@ func TestCapturedValues(t *testing.T) {
 		"D0HxBn1FtTXeYC4cSBwWL_sPMztMT2t6Ei9n1QjO": "tI4z6TbSw5YYd8RtcClaEw",
 		"7U_MTFeIoRVHtPTcb4MY0gESLLisXfNRbbob1Quo": "cfQjsGNDYEn5e3rqJME_jQ",
 	} {
-		fingerprint := selfservice.SecretFingerprint(keys.NewSecret(value))
+		fingerprint := selfservice.Credential{Secret: keys.NewSecret(value)}.Fingerprint()
 		hidden := &Secret{Hash: hash}
 		assert.True(t, hidden.Is(fingerprint))
-		assert.False(t, hidden.Is(selfservice.SecretFingerprint(keys.NewSecret(value+"x"))))
+		assert.False(t, hidden.Is(selfservice.Credential{Secret: keys.NewSecret(value + "x")}.Fingerprint()))
 		assert.False(t, hidden.Is(""))
 		var s Secret
 		require.NoError(t, json.Unmarshal([]byte(`{"id":"ocs14j4d1kdTKN9fg0h8","created":"2022-01-10T22:33:19.000Z","status":"ACTIVE","client_secret":"`+value+`","secret_hash":"`+hash+`"}`), &s))

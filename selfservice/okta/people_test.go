@@ -62,7 +62,7 @@ func TestAThirdSecretWaitsForRoom(t *testing.T) {
 				var asked []string
 				p.Yield = func(_ context.Context, s okta.Secret) bool {
 					asked = append(asked, s.ID)
-					return s.Is(selfservice.SecretFingerprint(byHand))
+					return s.Is(selfservice.Credential{Secret: byHand}.Fingerprint())
 				}
 				r.Provider = p
 				require.NoError(t, r.Rotate(t.Context()))
@@ -89,7 +89,7 @@ func TestAThirdSecretWaitsForRoom(t *testing.T) {
 			err := r.Rotate(t.Context())
 			require.ErrorIs(t, err, okta.ErrFull)
 			require.ErrorContains(t, err, "stays")
-			assert.True(t, server.Accepts(p.AppID, selfservice.SecretFingerprint(byHand)), "it was activated again")
+			assert.True(t, server.Accepts(p.AppID, selfservice.Credential{Secret: byHand}.Fingerprint()), "it was activated again")
 			assert.Empty(t, server.Events(oktatest.EventDelete))
 		})
 	})
@@ -334,7 +334,7 @@ func TestAnInactiveSecretGoesFirst(t *testing.T) {
 	next := selfservice.Credential{Secret: keys.NewSecret("the-next-secret-of-the-app-12345")}
 	_, err = p.Register(ctx, gone, next)
 	require.NoError(t, err)
-	assert.True(t, server.Accepts(web, selfservice.SecretFingerprint(first)), "the active one is left alone")
+	assert.True(t, server.Accepts(web, selfservice.Credential{Secret: first}.Fingerprint()), "the active one is left alone")
 	assert.True(t, server.Accepts(web, next.Fingerprint()))
 	deleted := server.Events(oktatest.EventDelete)
 	require.Len(t, deleted, 1)

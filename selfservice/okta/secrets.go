@@ -37,7 +37,7 @@ type Secret struct {
 
 // Fingerprint returns that of the value, as selfservice.Credential gives it;
 // empty when the value is not shown.
-func (s *Secret) Fingerprint() string { return selfservice.SecretFingerprint(s.Value) }
+func (s *Secret) Fingerprint() string { return selfservice.Credential{Secret: s.Value}.Fingerprint() }
 
 // Is reports whether the secret has a fingerprint as selfservice.Credential
 // gives it. It goes by the hash when the value is not shown.
@@ -165,7 +165,7 @@ func (a *Admin) addSecret(ctx context.Context, appID string, list []Secret, valu
 
 // registered returns the secret of that value if it is there and active.
 func registered(list []Secret, value keys.Secret) (*Secret, error) {
-	fingerprint := selfservice.SecretFingerprint(value)
+	fingerprint := selfservice.Credential{Secret: value}.Fingerprint()
 	for i := range list {
 		switch s := &list[i]; {
 		case !s.Is(fingerprint):

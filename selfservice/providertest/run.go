@@ -251,7 +251,7 @@ func (r *run) finish(ctx context.Context) {
 		if key, err := served.SigningKey(ctx); err != nil || key.Thumbprint() != st.Active.Fingerprint {
 			r.t.Errorf("another key is served than the active one: %v", err)
 		}
-	} else if secret, err := served.ClientSecret(ctx); err != nil || selfservice.SecretFingerprint(secret) != st.Active.Fingerprint {
+	} else if secret, err := served.ClientSecret(ctx); err != nil || (selfservice.Credential{Secret: secret}).Fingerprint() != st.Active.Fingerprint {
 		r.t.Errorf("another secret is served than the active one: %v", err)
 	}
 }

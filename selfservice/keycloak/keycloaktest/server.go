@@ -116,7 +116,7 @@ func (s *Server) AcceptsAt(node int, realm, clientID, fingerprint string) bool {
 	c := s.realms[realm].byClientID(clientID)
 	if c.method == "client-secret" {
 		return !s.mainExpired(c) && s.acceptsSecret(c, func(secret string) bool {
-			return selfservice.SecretFingerprint(keys.NewSecret(secret)) == fingerprint
+			return selfservice.Credential{Secret: keys.NewSecret(secret)}.Fingerprint() == fingerprint
 		})
 	}
 	has := func(list []jose.JSONWebKey) bool {

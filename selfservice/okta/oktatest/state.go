@@ -224,7 +224,7 @@ func (s *Server) accepts(a *app, node int, fingerprint string) bool {
 	v := s.known(a, node)
 	if usesSecret(v.method) {
 		return slices.ContainsFunc(v.secrets, func(c credential) bool {
-			return c.active && selfservice.SecretFingerprint(keys.NewSecret(c.value)) == fingerprint
+			return c.active && selfservice.Credential{Secret: keys.NewSecret(c.value)}.Fingerprint() == fingerprint
 		})
 	}
 	return slices.ContainsFunc(s.signing(a, v, node, ""), func(k signingKey) bool { return k.thumbprint() == fingerprint })
