@@ -1,0 +1,106 @@
+// Forwardauth decides for a proxy whether a request may go to an API that knows
+// nothing of tokens. nginx's auth_request, Traefik's ForwardAuth and Caddy's
+// forward_auth ask it about each:
+//
+//	forwardauth -issuer https://sts.example.no -audience nhn:patients \
+//	    -url https://api.example.no -proxy 127.0.0.1/32
+//
+// It answers with 200, X-Client-Id, X-Subject and X-Scope for the proxy to hand
+// on, or with the status and the challenges for the client; testdata has an
+// nginx.conf and a Caddyfile. Which request it is about says the proxy alone.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/nokkel/nokkel/dpop"
+	"github.com/nokkel/nokkel/dpop/access"
+)
+
+// gate is what stands before the API.
+type gate struct {
+	guard     *dpop.Middleware
+	proxy     netip.Prefix // whose word counts
+	forwarded bool         // it sends X-Forwarded-Method and -Uri; else X-Original-Method and -URI
+	scopes    []string
+}
+
+func main() {
+	issuer := flag.String("issuer", "", "issuer of the access tokens")
+	audience := flag.String("audience", "", "what it calls the API")
+	base := flag.String("url", "", "where clients find the API")
+	scopes := flag.String("scope", "", "scopes that a token must have, separated by spaces")
+	proxy := flag.String("proxy", "127.0.0.1/32", "addresses that may ask")
+	forwarded := flag.Bool("x-forwarded", false, "the proxy sends X-Forwarded-Method and X-Forwarded-Uri, as Traefik and Caddy do")
+	listen := flag.String("listen", "localhost:8082", "address to serve on")
+	flag.Parse()
+	guard := &dpop.Middleware{
+		Tokens:  &access.Verifier{Issuer: *issuer, Audiences: []string{*audience}},
+		Proofs:  &dpop.Verifier{Replay: &dpop.Memory{}, Nonces: &dpop.Nonces{}},
+		BaseURL: *base,
+		OnError: func(_ context.Context, err error) {
+			slog.Info("refused", "error", err) // holds no token and no proof
+		},
+	}
+	prefix, err := netip.ParsePrefix(*proxy)
+	if err == nil {
+		err = guard.Validate()
+	}
+	if err == nil {
+		g := &gate{guard, prefix, *forwarded, strings.Fields(*scopes)}
+		err = (&http.Server{Addr: *listen, Handler: g, ReadHeaderTimeout: 10 * time.Second}).ListenAndServe()
+	}
+	fmt.Fprintln(os.Stderr, "forwardauth:", err)
+	os.Exit(1)
+}
+
+// ServeHTTP answers the proxy.
+func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil || !g.proxy.Contains(peer.Addr().Unmap()) {
+		http.Error(w, "only the proxy may ask", http.StatusForbidden)
+		return
+	}
+	method, uri := g.original(r.Header)
+	if method == "" || !strings.HasPrefix(uri, "/") {
+		http.Error(w, "the proxy does not say what it asks about", http.StatusBadRequest)
+		return
+	}
+	verdict := g.guard.Check(r.Context(), r.Header.Values("Authorization"), dpop.Call{
+		Method: method,
+		URL:    strings.TrimSuffix(g.guard.BaseURL, "/") + uri,
+		Proofs: r.Header.Values("DPoP"),
+		Scopes: g.scopes,
+	})
+	for name, values := range verdict.Header {
+		w.Header()[name] = values
+	}
+	if verdict.Err == nil {
+		w.Header().Set("X-Client-Id", verdict.Token.ClientID)
+		w.Header().Set("X-Subject", verdict.Token.Subject)
+		w.Header().Set("X-Scope", strings.Join(verdict.Token.Scopes, " "))
+	}
+	w.WriteHeader(verdict.Status)
+}
+
+// original returns the method and the request target that the proxy asks about.
+// Those of the other kind are not looked at: it hands on what its client wrote.
+func (g *gate) original(h http.Header) (method, uri string) {
+	names := [2]string{"X-Original-Method", "X-Original-Uri"}
+	if g.forwarded {
+		names = [2]string{"X-Forwarded-Method", "X-Forwarded-Uri"}
+	}
+	methods, uris := h.Values(names[0]), h.Values(names[1])
+	if len(methods) != 1 || len(uris) != 1 {
+		return "", ""
+	}
+	return methods[0], uris[0]
+}

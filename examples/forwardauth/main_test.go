@@ -1,0 +1,191 @@
+package main
+
+import (
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nokkel/nokkel/dpop"
+	"github.com/nokkel/nokkel/dpop/access"
+	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/keys/keystest"
+	"github.com/nokkel/nokkel/selfservice/helseid"
+	"github.com/nokkel/nokkel/selfservice/helseid/helseidtest"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// world is an issuer, a client of it, and a gate that is not asked yet.
+type world struct {
+	gate   *gate
+	client *http.Client
+	server *httptest.Server // of the gate
+}
+
+func newWorld(t *testing.T, forwarded bool) *world {
+	t.Helper()
+	issuer := helseidtest.New()
+	t.Cleanup(issuer.Close)
+	key := keystest.Key(t, keys.ES256)
+	issuer.AddClient("my-client", key.PublicKey())
+	tokens := (&helseid.Client{Environment: issuer.Environment(), ClientID: "my-client", Scopes: []string{"nhn:patients/read"}}).Tokens(key)
+	w := &world{client: &http.Client{Transport: &dpop.Transport{Tokens: tokens}}}
+	w.gate = &gate{
+		guard: &dpop.Middleware{
+			Tokens: &access.Verifier{Issuer: issuer.URL(), Audiences: []string{"nhn:patients"}},
+			Proofs: &dpop.Verifier{Replay: &dpop.Memory{}, Nonces: &dpop.Nonces{}},
+		},
+		proxy: netip.MustParsePrefix("127.0.0.1/32"), forwarded: forwarded, scopes: []string{"nhn:patients/read"},
+	}
+	w.server = httptest.NewServer(w.gate)
+	t.Cleanup(w.server.Close)
+	return w
+}
+
+// proxy is one of another maker that asks the gate: the real thing.
+type proxy struct {
+	name      string
+	program   string
+	config    string
+	forwarded bool
+	args      func(config, dir string) []string
+}
+
+// TestBehindRealProxies: this module's client reaches an API that knows nothing
+// of tokens through nginx and Caddy, and others do not.
+func TestBehindRealProxies(t *testing.T) {
+	for _, p := range []proxy{
+		{"nginx", "/usr/sbin/nginx", "nginx.conf", false, func(config, dir string) []string { return []string{"-c", config, "-p", dir, "-e", "stderr"} }},
+		{"Caddy", "caddy", "Caddyfile", true, func(config, _ string) []string { return []string{"run", "--config", config, "--adapter", "caddyfile"} }},
+	} {
+		t.Run(p.name, func(t *testing.T) {
+			w := newWorld(t, p.forwarded)
+			api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				assert.Empty(t, r.Header.Get("Authorization"))
+				io.WriteString(w, r.Method+" "+r.RequestURI+" "+r.Header.Get("X-Client-Id"))
+			}))
+			defer api.Close()
+			w.gate.guard.BaseURL = p.start(t, w.server.URL, api.URL)
+
+			for _, path := range []string{"/patients", "/patients?name=%7Ekari", "/a%2Fb", "/"} {
+				for _, method := range []string{http.MethodGet, http.MethodPost} {
+					req, err := http.NewRequestWithContext(t.Context(), method, w.gate.guard.BaseURL+path, nil)
+					require.NoError(t, err)
+					req.Header.Set("X-Client-Id", "admin") // not the client's to say
+					resp, err := w.client.Do(req)
+					require.NoError(t, err)
+					body, err := io.ReadAll(resp.Body)
+					resp.Body.Close()
+					require.NoError(t, err)
+					assert.Equal(t, "200 OK", resp.Status, path)
+					assert.Equal(t, method+" "+path+" my-client", string(body))
+				}
+			}
+			assert.Equal(t, dpop.Counts{Passed: 8, Refused: 1}, w.gate.guard.Counts(), "one for the nonce")
+
+			resp, err := http.Get(w.gate.guard.BaseURL + "/patients")
+			require.NoError(t, err)
+			resp.Body.Close()
+			assert.Equal(t, http.StatusUnauthorized, resp.StatusCode)
+			assert.Contains(t, resp.Header.Get("WWW-Authenticate"), "DPoP algs=")
+			assert.NotEmpty(t, resp.Header.Get("DPoP-Nonce"))
+			assert.Equal(t, "no-store", resp.Header.Get("Cache-Control"))
+
+			// What a client says of another request is not believed.
+			spoof := http.Header{"X-Original-Uri": {"/open"}, "X-Original-Method": {"GET"}, "X-Forwarded-Uri": {"/open"}, "X-Forwarded-Method": {"GET"}}
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodDelete, w.gate.guard.BaseURL+"/patients", nil)
+			require.NoError(t, err)
+			req.Header = spoof
+			resp, err = w.client.Do(req)
+			require.NoError(t, err)
+			body, err := io.ReadAll(resp.Body)
+			resp.Body.Close()
+			require.NoError(t, err)
+			assert.Equal(t, "DELETE /patients my-client", string(body), "the proof names DELETE /patients")
+		})
+	}
+}
+
+// start runs the proxy on a port of loopback until the test ends.
+func (p *proxy) start(t *testing.T, auth, api string) (url string) {
+	t.Helper()
+	program, err := exec.LookPath(p.program)
+	if err != nil {
+		if os.Getenv("NOKKEL_LIVE") == "1" {
+			t.Fatalf("NOKKEL_LIVE=1, but %s is not installed", p.name)
+		}
+		t.Skipf("%s is not installed, see .ci/install", p.name)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	address := listener.Addr().String()
+	require.NoError(t, listener.Close())
+	_, port, err := net.SplitHostPort(address)
+	require.NoError(t, err)
+	text, err := os.ReadFile(filepath.Join("testdata", p.config))
+	require.NoError(t, err)
+	dir := t.TempDir()
+	config := filepath.Join(dir, p.config)
+	require.NoError(t, os.WriteFile(config, []byte(strings.NewReplacer("PORT", port, "AUTH", auth, "API", api, "RUN", dir).Replace(string(text))), 0o600))
+
+	var said strings.Builder
+	cmd := exec.Command(program, p.args(config, dir)...)
+	cmd.Env = append(os.Environ(), "HOME="+dir, "XDG_CONFIG_HOME="+dir, "XDG_DATA_HOME="+dir)
+	cmd.Stderr = &said
+	require.NoError(t, cmd.Start())
+	t.Cleanup(func() {
+		cmd.Process.Signal(os.Interrupt)
+		cmd.Wait()
+		if t.Failed() {
+			t.Logf("%s says:\n%s", p.name, said.String())
+		}
+	})
+	require.Eventually(t, func() bool {
+		conn, err := net.Dial("tcp", address)
+		if err == nil {
+			conn.Close()
+		}
+		return err == nil
+	}, 30*time.Second, 20*time.Millisecond, "%s did not start", p.name)
+	return "http://" + address
+}
+
+// TestOnlyTheProxyIsHeard: by its address, and by the headers of its kind.
+func TestOnlyTheProxyIsHeard(t *testing.T) {
+	for name, c := range map[string]struct {
+		forwarded bool
+		peer      string
+		header    http.Header
+		status    int
+	}{
+		"nginx":                    {false, "127.0.0.1:1", http.Header{"X-Original-Method": {"GET"}, "X-Original-Uri": {"/x"}}, 401},
+		"Traefik":                  {true, "127.0.0.1:1", http.Header{"X-Forwarded-Method": {"GET"}, "X-Forwarded-Uri": {"/x"}}, 401},
+		"another peer":             {false, "127.0.0.2:1", http.Header{"X-Original-Method": {"GET"}, "X-Original-Uri": {"/x"}}, 403},
+		"a peer without address":   {false, "@", http.Header{"X-Original-Method": {"GET"}, "X-Original-Uri": {"/x"}}, 403},
+		"the other kind":           {false, "127.0.0.1:1", http.Header{"X-Forwarded-Method": {"GET"}, "X-Forwarded-Uri": {"/x"}}, 400},
+		"the other kind, reversed": {true, "127.0.0.1:1", http.Header{"X-Original-Method": {"GET"}, "X-Original-Uri": {"/x"}}, 400},
+		"two URIs":                 {false, "127.0.0.1:1", http.Header{"X-Original-Method": {"GET"}, "X-Original-Uri": {"/x", "/y"}}, 400},
+		"two methods":              {false, "127.0.0.1:1", http.Header{"X-Original-Method": {"GET", "GET"}, "X-Original-Uri": {"/x"}}, 400},
+		"a URL of another host":    {false, "127.0.0.1:1", http.Header{"X-Original-Method": {"GET"}, "X-Original-Uri": {"https://evil.example/x"}}, 400},
+		"nothing":                  {false, "127.0.0.1:1", nil, 400},
+	} {
+		w := newWorld(t, c.forwarded)
+		w.gate.guard.BaseURL = "https://api.example.no"
+		r := httptest.NewRequest("GET", "/auth", nil)
+		r.RemoteAddr = c.peer
+		if c.header != nil {
+			r.Header = c.header
+		}
+		recorder := httptest.NewRecorder()
+		w.gate.ServeHTTP(recorder, r)
+		assert.Equal(t, c.status, recorder.Code, name)
+	}
+}
