@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"io"
 	"mime"
 	"net/http"
 	"net/url"
@@ -109,7 +108,26 @@ func (e *serverError) rewrite(resp *http.Response, body []byte, sent redact.Valu
 	resp.Header.Del("Content-Encoding")
 	resp.Header.Del("Content-Length")
 	resp.Status = strconv.Itoa(e.status) + " " + http.StatusText(e.status) // servers may write anything there
-	resp.Body, resp.ContentLength, resp.Trailer = io.NopCloser(bytes.NewReader(body)), int64(len(body)), nil
+	resp.Body, resp.ContentLength, resp.Trailer = &errorBody{*bytes.NewReader(body), e}, int64(len(body)), nil
+}
+
+// errorBody is the body of an answer that is an error.
+type errorBody struct {
+	bytes.Reader
+	e *serverError
+}
+
+func (*errorBody) Close() error { return nil }
+
+// ErrorOf returns the error that an answer of a [Transport] is, in the way in
+// which a [TokenSource] has it: its rule is [ErrInvalidClient] if it was the
+// client's credential that the server refused, and [ErrRefused] if not. It
+// returns nil for any other answer, and for one whose Body has been replaced.
+func ErrorOf(resp *http.Response) *Error {
+	if body, ok := resp.Body.(*errorBody); ok {
+		return body.e.refusal(resp)
+	}
+	return nil
 }
 
 // registered reports whether code is one of the OAuth extensions error

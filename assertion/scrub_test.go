@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -94,4 +95,39 @@ func (o *once) Read([]byte) (int, error) {
 	err := o.err
 	o.err = io.EOF
 	return 0, err
+}
+
+// TestErrorOf an answer of a Transport is the error that a TokenSource has of it.
+func TestErrorOf(t *testing.T) {
+	for how, refusal := range refusals {
+		for method, auth := range methods {
+			if refusal.methods != nil && !slices.Contains(refusal.methods, method) {
+				continue
+			}
+			source := &replica{now: credentialPair(t, "the secret of the client, long enough"), next: credentialPair(t, "one that is not asked for at all")}
+			server := func() *strictServer {
+				return &strictServer{t: t, takes: source.next, refuses: refusal.refuses, seen: map[string]bool{}}
+			}
+			fixed := &replica{now: source.now, next: source.now}
+			_, err := (&assertion.TokenSource{Endpoint: endpoint, Auth: auth(fixed), Base: server()}).Token(t.Context())
+			var want *assertion.Error
+			require.ErrorAs(t, err, &want, how)
+			require.ErrorIs(t, err, assertion.ErrInvalidClient, how)
+			resp, err := (&assertion.Transport{Auth: auth(fixed), Endpoint: endpoint, Base: server()}).RoundTrip(formPost(t, endpoint, "grant_type=client_credentials"))
+			require.NoError(t, err)
+			_, err = io.Copy(io.Discard, resp.Body)
+			require.NoError(t, err)
+			got := assertion.ErrorOf(resp)
+			require.NotNil(t, got, how)
+			assert.Equal(t, want.Rule, got.Rule, how)
+			assert.Equal(t, want.Status, got.Status)
+			assert.Equal(t, want.Code, got.Code)
+			assert.Equal(t, want.Description, got.Description)
+		}
+	}
+	tr := &assertion.Transport{Auth: testSigner(t), Endpoint: endpoint, Base: answering(200, `{"active":false}`)}
+	resp, err := tr.RoundTrip(formPost(t, endpoint, "token=none"))
+	require.NoError(t, err)
+	assert.Nil(t, assertion.ErrorOf(resp))
+	assert.Nil(t, assertion.ErrorOf(&http.Response{StatusCode: 400, Body: http.NoBody}), "an answer that is not a Transport's")
 }

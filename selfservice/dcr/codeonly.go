@@ -53,13 +53,13 @@ func (v PushedRequest) Verify(ctx context.Context, a Attempt) error {
 	var answer struct {
 		RequestURI string `json:"request_uri"`
 	}
+	refused := assertion.ErrorOf(got.Response)
 	switch {
-	case got.StatusCode == http.StatusUnauthorized:
-		e := refusedClient(got)
-		e.Rule = assertion.ErrInvalidClient // Keycloak says invalid_request with it
-		return e
-	case got.StatusCode != http.StatusCreated && got.StatusCode != http.StatusOK:
-		return refusedClient(got)
+	case refused != nil && refused.Status == http.StatusUnauthorized:
+		refused.Rule = assertion.ErrInvalidClient // whatever the code
+		return refused
+	case refused != nil:
+		return refused
 	case json.Unmarshal(got.text, &answer) != nil || answer.RequestURI == "":
 		return &Error{Rule: ErrMalformed, Detail: "no request_uri", Status: got.StatusCode}
 	}
@@ -94,7 +94,6 @@ func (v UnknownCode) Verify(ctx context.Context, a Attempt) error {
 	switch err = v.ask(ctx, a, other); {
 	case err == nil:
 		return refuse(ErrInconclusive, "invalid_grant")
-	// Ory Hydra says invalid_request to an assertion by a key that it does not know.
 	case errors.As(err, &refused) && refused.Status < 500 && refused.Status != http.StatusTooManyRequests:
 		a.selective.Store(true)
 		return nil
@@ -111,8 +110,11 @@ func (v UnknownCode) ask(ctx context.Context, a Attempt, auth assertion.Authenti
 	if err != nil {
 		return err
 	}
-	refused := refusedClient(got)
-	if got.StatusCode == http.StatusBadRequest && refused.Code == "invalid_grant" {
+	refused := assertion.ErrorOf(got.Response)
+	switch {
+	case refused == nil:
+		return &Error{Rule: ErrMalformed, Detail: "no error to a code that is made up", Status: got.StatusCode}
+	case refused.Status == http.StatusBadRequest && refused.Code == "invalid_grant":
 		return nil
 	}
 	return refused
@@ -131,15 +133,4 @@ func (a Attempt) post(ctx context.Context, auth assertion.Authenticator, endpoin
 	var sent redact.Values
 	sent.AddForm(form) // the Transport takes out what it sends itself
 	return exchange(&assertion.Transport{Auth: auth, Endpoint: endpoint, Base: a.Base}, req, sent, "the form")
-}
-
-// refusedClient is the error of an answer that is no success, as package
-// assertion has it for tokens.
-func refusedClient(got reply) *assertion.Error {
-	own := refusal(got.Response, got.text, got.sent)
-	e := &assertion.Error{Rule: assertion.ErrRefused, Status: own.Status, Code: own.Code, RetryAfter: own.RetryAfter}
-	if own.Code == "invalid_client" || own.Code == "unauthorized_client" && own.Status == http.StatusUnauthorized {
-		e.Rule = assertion.ErrInvalidClient
-	}
-	return e
 }

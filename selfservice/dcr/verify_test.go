@@ -1,14 +1,18 @@
 package dcr_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"net/url"
 	"testing"
 	"testing/synctest"
 
 	"github.com/nokkel/nokkel/assertion"
+	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/dcr"
 	"github.com/nokkel/nokkel/selfservice/providertest"
@@ -145,5 +149,49 @@ func TestVerifyIsTheCallers(t *testing.T) {
 		got := c.Keys().Verify(t.Context(), known)
 		require.ErrorIs(t, got, err)
 		assert.Equal(t, refused, errors.Is(got, selfservice.ErrRefused))
+	}
+}
+
+// TestARefusalIsWhatItIsForATokenToo: some servers refuse a credential in words
+// of their own.
+func TestARefusalIsWhatItIsForATokenToo(t *testing.T) {
+	secret := selfservice.Credential{Secret: keys.NewSecret("a secret that is long enough for HS256")}
+	byHMAC := func(c *dcr.Client) selfservice.Provider {
+		return c.Secret(func(clientID string, c selfservice.Credential) assertion.Authenticator {
+			return &assertion.Signer{ClientID: clientID, Audience: issuer, Secret: c}
+		})
+	}
+	key := selfservice.Credential{Key: newKey(t)}
+	for name, c := range map[string]struct {
+		status            int
+		code, description string
+		cred              selfservice.Credential
+		provider          func(*dcr.Client) selfservice.Provider
+		refused           bool
+	}{
+		"Ory Hydra, an unknown kid":         {400, "invalid_request", "The JSON Web Token uses signing key with kid '" + key.KeyID() + "', which could not be found.", key, (*dcr.Client).Keys, true},
+		"another invalid request":           {400, "invalid_request", "No redirect_uri.", key, (*dcr.Client).Keys, false},
+		"Keycloak, client_secret_jwt":       {400, "unauthorized_client", "Client authentication with client secret signed JWT failed", secret, byHMAC, true},
+		"a key's client without that grant": {400, "unauthorized_client", "", key, (*dcr.Client).Keys, false},
+		"Keycloak, a secret":                {401, "unauthorized_client", "", secret, func(c *dcr.Client) selfservice.Provider { return c.Secret(post) }, true},
+		"by the RFC":                        {401, "invalid_client", "", key, (*dcr.Client).Keys, true},
+	} {
+		for hook, verify := range map[string]func(context.Context, dcr.Attempt) error{
+			"ClientCredentials": dcr.ClientCredentials{}.Verify, "PushedRequest": dcr.PushedRequest{}.Verify, "UnknownCode": dcr.UnknownCode{}.Verify,
+		} {
+			s := newServer(withKey(key.Key.PublicKey()))
+			client := client(t, s)
+			client.Verify = verify
+			client.Base = roundTripper(func(r *http.Request) (*http.Response, error) {
+				if r.URL.Path != "/token" && r.URL.Path != "/par" {
+					return providertest.Handler(s).RoundTrip(r)
+				}
+				body, _ := json.Marshal(map[string]string{"error": c.code, "error_description": c.description})
+				return &http.Response{StatusCode: c.status, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(bytes.NewReader(body))}, nil
+			})
+			err := c.provider(client).Verify(t.Context(), c.cred)
+			require.Error(t, err)
+			assert.Equal(t, c.refused, errors.Is(err, selfservice.ErrRefused), "%s, %s: %v", name, hook, err)
+		}
 	}
 }

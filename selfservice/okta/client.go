@@ -97,7 +97,7 @@ func (c *Client) tokens(endpoint string, cred selfservice.Credential, scopes []s
 		prover = nil
 	}
 	s := c.Org.tokens(endpoint, c.authenticator(endpoint, cred), prover, scopes)
-	s.Base = alone{s.Base}
+	s.Base = rest.Apart(s.Base)
 	return s
 }
 

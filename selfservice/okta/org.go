@@ -91,12 +91,3 @@ func (o Org) transport() http.RoundTripper {
 	}
 	return limits{o.Base}
 }
-
-// alone sends each request over a connection that nothing else uses.
-type alone struct{ base http.RoundTripper }
-
-func (t alone) RoundTrip(req *http.Request) (*http.Response, error) {
-	r := req.WithContext(req.Context()) // a copy
-	r.Close = true
-	return t.base.RoundTrip(r)
-}

@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/nokkel/nokkel/assertion"
-	"github.com/nokkel/nokkel/internal/redact"
 	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/internal/rest"
 )
@@ -56,33 +55,24 @@ func (c *Client) introspect(ctx context.Context, endpoint string, cred selfservi
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.Header.Set("Accept", "application/json")
-	transport := &assertion.Transport{Auth: c.authenticator(endpoint, cred), Endpoint: endpoint, Base: alone{c.Org.transport()}}
+	transport := &assertion.Transport{Auth: c.authenticator(endpoint, cred), Endpoint: endpoint, Base: rest.Apart(c.Org.transport())}
 	resp, err := transport.RoundTrip(req)
 	if err != nil {
 		return wrap(err)
 	}
 	defer resp.Body.Close()
+	if refused := assertion.ErrorOf(resp); refused != nil {
+		return refused
+	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody))
 	if err != nil {
 		return wrap(err)
 	}
 	var answer struct {
-		Active      *bool  `json:"active"` // RFC 7662 §2.2
-		Code        string `json:"error"`
-		Description string `json:"error_description"`
+		Active *bool `json:"active"` // RFC 7662 §2.2
 	}
-	malformed := json.Unmarshal(body, &answer) != nil || answer.Active == nil
-	refused := &assertion.Error{
-		Rule: assertion.ErrRefused, Status: resp.StatusCode, RetryAfter: rest.RetryAfter(resp.Header),
-		Code: redact.Line(answer.Code, redact.MaxText), Description: redact.Line(answer.Description, redact.MaxText),
+	if json.Unmarshal(body, &answer) != nil || answer.Active == nil {
+		return &assertion.Error{Rule: assertion.ErrMalformed, Status: resp.StatusCode}
 	}
-	switch {
-	case resp.StatusCode == http.StatusOK && !malformed:
-		return nil
-	case resp.StatusCode == http.StatusOK:
-		refused.Rule = assertion.ErrMalformed
-	case answer.Code == "invalid_client":
-		refused.Rule = assertion.ErrInvalidClient
-	}
-	return refused
+	return nil
 }
