@@ -123,3 +123,23 @@ func sendRotation(t *testing.T, server *helseidtest.Server, vendor *helseid.Clie
 	}
 	return requests
 }
+
+// TestVerifyMeetsOneNodeAfterAnother behind a balancer that gives connections
+// to nodes, of which one alone knows the key.
+func TestVerifyMeetsOneNodeAfterAnother(t *testing.T) {
+	server, client, key := setup(t)
+	server.Nodes, server.Lag, server.ByConnection = 5, time.Hour, true
+	next := newKey(t)
+	_, err := client.UpdateClientSecret(t.Context(), key, next.PublicKey())
+	require.NoError(t, err)
+	accepted := 0
+	for range 2 * server.Nodes {
+		err := client.Verify(t.Context(), selfservice.Credential{Key: next})
+		if err == nil {
+			accepted++
+		} else {
+			require.ErrorIs(t, err, selfservice.ErrRefused)
+		}
+	}
+	assert.Equal(t, 2, accepted)
+}

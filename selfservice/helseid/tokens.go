@@ -2,12 +2,14 @@ package helseid
 
 import (
 	"context"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
 
 	"github.com/nokkel/nokkel/assertion"
 	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/selfservice/internal/rest"
 )
 
 // maxKeys bounds the keys whose tokens are kept. A rotation has three in hand:
@@ -67,16 +69,25 @@ func (t *selfServiceTokens) front(e keyTokens) *assertion.TokenSource {
 }
 
 // VerifyKey gets a fresh token with exactly this key, which proves that
-// HelseID accepts it now. The token is kept for calls of the self-service API
+// HelseID accepts it now: one of its nodes, which another call may find to be
+// another, over a connection of its own. The token is kept for calls of the self-service API
 // as that key. A key that is not, not yet or no longer accepted gives an
 // *assertion.Error with the code "invalid_client".
 func (c *Client) VerifyKey(ctx context.Context, key *keys.Key) error {
 	source := c.source(key, []string{SelfServiceScope}, nil)
+	source.Prover = apart{source.Prover}
 	if _, err := source.Token(ctx); err != nil {
 		return err
 	}
 	c.tokens.put(key, source)
 	return nil
+}
+
+// apart is a Prover whose requests have a connection of their own each.
+type apart struct{ assertion.Prover }
+
+func (p apart) Bind(base http.RoundTripper, key *keys.Key) http.RoundTripper {
+	return rest.Apart(p.Prover.Bind(base, key))
 }
 
 // RejectedScopes returns the scopes that HelseID left out of a token because

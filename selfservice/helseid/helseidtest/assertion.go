@@ -14,9 +14,9 @@ const (
 )
 
 // authenticate checks the client assertion (RFC 7523 §3) and returns the
-// claims that it gives to a token, and its own jti. A client_id beside it may
-// be left out (RFC 7521 §4.2).
-func (s *Server) authenticate(form url.Values) (claims, Refusal) {
+// claims that it gives to a token, and its own jti, as one of the nodes knows
+// the client. A client_id beside it may be left out (RFC 7521 §4.2).
+func (s *Server) authenticate(form url.Values, node int) (claims, Refusal) {
 	t, ok := parseJWS(form.Get("client_assertion"))
 	if !ok || form.Get("client_assertion_type") != assertionType {
 		return claims{}, AssertionMalformed
@@ -45,7 +45,7 @@ func (s *Server) authenticate(form url.Values) (claims, Refusal) {
 	if id == "" {
 		id = c.Sub
 	}
-	key := s.client(id).key(t.header.Kid, s.later())
+	key := s.client(id).key(t.header.Kid, s.later(), s.behind(node))
 	if key == nil {
 		return claims{}, AssertionKey
 	}

@@ -20,12 +20,21 @@ type registered struct {
 	origin   string    // "Gui" or "Api"
 	accepted time.Time // from when on
 	expires  time.Time // zero: never
-	replaced time.Time // zero: not
+	replaced time.Time // or removed; zero: not
 }
 
-func (k registered) live(now time.Time) bool {
-	return (k.expires.IsZero() || now.Before(k.expires)) && (k.replaced.IsZero() || now.Before(k.replaced))
+// live tells whether the key is registered, which a node learns so much later.
+func (k registered) live(now time.Time, behind time.Duration) bool {
+	return (k.expires.IsZero() || now.Before(k.expires)) && (k.replaced.IsZero() || now.Add(-behind).Before(k.replaced))
 }
+
+// taken tells whether such a node takes assertions by the key.
+func (k registered) taken(now time.Time, behind time.Duration) bool {
+	return k.live(now, behind) && !now.Add(-behind).Before(k.accepted)
+}
+
+// behind is how much later than the first one a node learns of a change.
+func (s *Server) behind(node int) time.Duration { return time.Duration(node) * s.Lag }
 
 // AddClient registers a client with a key, as a person would in the portal:
 // without an expiration, of origin Gui. A client that exists gets one more key.
@@ -44,10 +53,15 @@ func (s *Server) AddClient(id string, key *keys.PublicKey) {
 
 // RemoveKey takes a key away from a client, as a person would in the portal.
 func (s *Server) RemoveKey(id string, key *keys.PublicKey) {
+	now := s.later()
 	if c := s.client(id); c != nil {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		c.keys = slices.DeleteFunc(c.keys, func(k registered) bool { return k.thumbprint == key.Thumbprint() })
+		for i, k := range c.keys {
+			if k.thumbprint == key.Thumbprint() && k.live(now, 0) {
+				c.keys[i].replaced = now
+			}
+		}
 	}
 }
 
@@ -62,12 +76,15 @@ func (s *Server) Keys(id string) []helseid.ClientSecret {
 }
 
 // Accepts tells whether the client would get a token with the key of that
-// RFC 7638 thumbprint now.
+// RFC 7638 thumbprint now, whichever node it meets.
 func (s *Server) Accepts(id, thumbprint string) bool {
-	now := s.later()
-	return slices.ContainsFunc(s.client(id).live(now), func(k registered) bool {
-		return k.thumbprint == thumbprint && !now.Before(k.accepted)
-	})
+	c, now := s.client(id), s.later()
+	for node := range max(s.Nodes, 1) {
+		if c.find(now, s.behind(node), func(k registered) bool { return k.thumbprint == thumbprint }) == nil {
+			return false
+		}
+	}
+	return true
 }
 
 // RejectScopes makes the tokens that are asked for on behalf of an
@@ -97,9 +114,19 @@ func (s *Server) client(id string) *client {
 
 // key returns the key that the client may sign with under this kid; nil when
 // there is none.
-func (c *client) key(kid string, now time.Time) *publicKey {
-	for _, k := range c.live(now) {
-		if k.kid == kid && !now.Before(k.accepted) {
+func (c *client) key(kid string, now time.Time, behind time.Duration) *publicKey {
+	return c.find(now, behind, func(k registered) bool { return k.kid == kid })
+}
+
+// find returns the key of that kind that a node takes.
+func (c *client) find(now time.Time, behind time.Duration, is func(registered) bool) *publicKey {
+	if c == nil {
+		return nil
+	}
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	for _, k := range c.keys {
+		if is(k) && k.taken(now, behind) {
 			return k.publicKey
 		}
 	}
@@ -113,7 +140,7 @@ func (c *client) live(now time.Time) []registered {
 	}
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	return slices.DeleteFunc(slices.Clone(c.keys), func(k registered) bool { return !k.live(now) })
+	return slices.DeleteFunc(slices.Clone(c.keys), func(k registered) bool { return !k.live(now, 0) })
 }
 
 // add registers a key over the self-service API, under the server's rules.
@@ -125,9 +152,10 @@ func (c *client) add(s *Server, key *publicKey) (registered, Refusal) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.keys = slices.DeleteFunc(c.keys, func(k registered) bool { return !k.live(now) })
+	last := s.behind(max(s.Nodes-1, 0))
+	c.keys = slices.DeleteFunc(c.keys, func(k registered) bool { return !k.live(now, last) })
 	for _, other := range c.keys {
-		if other.thumbprint == key.thumbprint || other.kid == key.kid {
+		if other.live(now, 0) && (other.thumbprint == key.thumbprint || other.kid == key.kid) {
 			return registered{}, KeyDuplicate
 		}
 	}

@@ -3,9 +3,9 @@ package helseidtest
 import (
 	"encoding/json"
 	"net/http"
-	"net/http/httptest"
-	"sync/atomic"
 	"time"
+
+	"github.com/nokkel/nokkel/selfservice/internal/fake"
 )
 
 // Fault is what goes wrong with one request.
@@ -27,15 +27,10 @@ type Fault struct {
 // that as one more request.
 func (s *Server) Inject(f func(n int, r *http.Request) *Fault) {
 	if f == nil {
-		s.faults.Store(nil)
+		s.faults.Inject(nil)
 		return
 	}
-	s.faults.Store(&injection{f: f})
-}
-
-type injection struct {
-	n atomic.Int64
-	f func(n int, r *http.Request) *Fault
+	s.faults.Inject(func(n int, r *http.Request) *fake.Fault { return (*fake.Fault)(f(n, r)) })
 }
 
 // Nth returns a function for [Server.Inject] that makes one request fail.
@@ -72,37 +67,10 @@ func (s *Server) faulty(next http.Handler) http.Handler {
 		if s.Skew != 0 {
 			w.Header().Set("Date", s.now().UTC().Format(http.TimeFormat))
 		}
-		if i := s.faults.Load(); i != nil {
-			if f := i.f(int(i.n.Add(1)), r); f != nil {
-				s.counters.faults.Add(1)
-				if f.apply(w, r, next) {
-					return
-				}
-			}
+		f := s.faults.Of(r)
+		if f != nil {
+			s.counters.faults.Add(1)
 		}
-		next.ServeHTTP(w, r)
+		f.Serve(w, r, next)
 	})
-}
-
-// apply returns false when the request is to be answered truly.
-func (f *Fault) apply(w http.ResponseWriter, r *http.Request, next http.Handler) bool {
-	select {
-	case <-time.After(f.Delay):
-	case <-r.Context().Done():
-	}
-	if f.Execute {
-		next.ServeHTTP(httptest.NewRecorder(), r)
-	}
-	if f.Cut || f.Execute && f.Status == 0 {
-		panic(http.ErrAbortHandler)
-	}
-	if f.Status == 0 {
-		return false
-	}
-	for name, values := range f.Header {
-		w.Header()[name] = values
-	}
-	w.WriteHeader(f.Status)
-	w.Write([]byte(f.Body))
-	return true
 }

@@ -8,7 +8,8 @@
 //
 // It refuses whatever the real one is known to refuse, and says which rule was
 // broken: in the answer, and in [Server.Counts]. Its fields choose how it
-// treats keys, and let in clients that are less careful than this module's;
+// treats keys, have several nodes learn of them one after the other, and let in
+// clients that are less careful than this module's;
 // [Server.Inject] makes single requests fail, before or after they are carried
 // out.
 //
@@ -32,6 +33,7 @@ import (
 
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice/helseid"
+	"github.com/nokkel/nokkel/selfservice/internal/fake"
 )
 
 // Replacement says what the registration of a key does to the client's
@@ -48,6 +50,15 @@ const (
 // Server is a running fake. Set its fields before the first request; its
 // methods may be called at any time and from many goroutines.
 type Server struct {
+	// Nodes is how many nodes the token endpoint has; zero: one. The first knows
+	// of a change at once (but for Propagation), each further one learns of it
+	// Lag later than the one before. Requests go to them in turn, or with
+	// ByConnection those of one connection to one node, and the next connection
+	// to the next. The self-service API lists a key at once.
+	Nodes        int
+	Lag          time.Duration
+	ByConnection bool
+
 	Validity      time.Duration // of a registered key; zero: 90 days, negative: for ever
 	Propagation   time.Duration // a registered key is listed at once but accepted only after this
 	Replace       Replacement
@@ -74,7 +85,8 @@ type Server struct {
 	issuer   *issuer
 	asserted *spent // the jti of assertions
 	proven   *spent // the jti of proofs
-	faults   atomic.Pointer[injection]
+	faults   fake.Faults
+	balancer fake.Balancer
 	counters counters
 	rejected sync.Map // organisation number → scopes that it has not signed for
 }

@@ -55,7 +55,7 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request) {
 		s.refuseToken(w, "unsupported_grant_type", RequestGrant)
 		return
 	}
-	who, refusal := s.authenticate(r.PostForm)
+	who, refusal := s.authenticate(r.PostForm, s.balancer.Node(r, s.Nodes, s.ByConnection))
 	if refusal == RequestDetails {
 		s.refuseToken(w, "invalid_request", refusal)
 		return

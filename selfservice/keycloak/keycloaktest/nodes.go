@@ -6,7 +6,7 @@ import (
 )
 
 // Node returns the way to one of the server's [Server.Nodes], 0 being the
-// first, past the balancer that gives each request to the next.
+// first, past the balancer.
 func (s *Server) Node(n int) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), nodeKey{}, n)))
@@ -29,8 +29,7 @@ func (s *Server) arrive(r *http.Request) {
 		s.node = n
 		return
 	}
-	s.node = s.turn % s.nodes()
-	s.turn++
+	s.node = s.balancer.Node(r, s.Nodes, s.ByConnection)
 }
 
 // told calls drop for the node that answers and for those that it reaches: a

@@ -32,6 +32,7 @@ import (
 	"github.com/nokkel/nokkel/assertion"
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/internal/fake"
 	"github.com/nokkel/nokkel/selfservice/keycloak"
 )
 
@@ -48,10 +49,15 @@ const (
 type Server struct {
 	URL string // what it takes for its own address, in audiences and proofs
 
-	// Nodes is how many nodes the server has, each with a cache of keys that
-	// the others' updates do not reach; zero: one. They take turns, request by
-	// request; [Server.Node] is the way to one of them.
-	Nodes int
+	// Nodes is how many nodes the server has; zero: one. All know of a change
+	// at once, but each has a cache of keys that the others' updates do not
+	// reach: it learns of a new key when it meets one that it does not know, if
+	// it has loaded the client's keys more than 10 s ago. Requests go to the
+	// nodes in turn, or with ByConnection those of one connection to one node,
+	// and the next connection to the next. [Server.Node] is the way to one of
+	// them.
+	Nodes        int
+	ByConnection bool
 
 	// Fetch is how JWKS URLs are fetched; nil: http.DefaultTransport.
 	Fetch http.RoundTripper
@@ -64,10 +70,10 @@ type Server struct {
 	spent  map[string]time.Time // jti of assertions and proofs, until when
 	swept  time.Time
 
-	turn    int          // requests so far
-	node    int          // that answers now
-	heeds   map[int]bool // the nodes that heed the others' updates of keys
-	changes []func()     // that take the last ones back
+	balancer fake.Balancer
+	node     int          // that answers now
+	heeds    map[int]bool // the nodes that heed the others' updates of keys
+	changes  []func()     // that take the last ones back
 }
 
 // New returns a server at that address with the realm master in it. Another

@@ -36,8 +36,7 @@ func invalidClient(description string) *problem { return &problem{"invalid_clien
 // authenticate finds the app that a form was sent by, as the node whose turn
 // it is knows it.
 func (s *Server) authenticate(r *http.Request) (*app, *problem) {
-	node := s.turn % s.nodes()
-	s.turn++
+	node := s.balancer.Node(r, s.Nodes, s.ByConnection)
 	if r.PostForm.Has("client_assertion") {
 		return s.byAssertion(r, node)
 	}

@@ -2,9 +2,9 @@ package oktatest
 
 import (
 	"net/http"
-	"net/http/httptest"
-	"sync/atomic"
 	"time"
+
+	"github.com/nokkel/nokkel/selfservice/internal/fake"
 )
 
 // Fault is what goes wrong with one request.
@@ -26,36 +26,8 @@ type Fault struct {
 // that as one more request.
 func (s *Server) Inject(f func(n int, r *http.Request) *Fault) {
 	if f == nil {
-		s.faults.Store(nil)
+		s.faults.Inject(nil)
 		return
 	}
-	s.faults.Store(&injection{f: f})
-}
-
-type injection struct {
-	n atomic.Int64
-	f func(n int, r *http.Request) *Fault
-}
-
-// apply returns false when the request is to be answered truly.
-func (f *Fault) apply(w http.ResponseWriter, r *http.Request, next http.Handler) bool {
-	select {
-	case <-time.After(f.Delay):
-	case <-r.Context().Done():
-	}
-	if f.Execute {
-		next.ServeHTTP(httptest.NewRecorder(), r)
-	}
-	if f.Cut || f.Execute && f.Status == 0 {
-		panic(http.ErrAbortHandler)
-	}
-	if f.Status == 0 {
-		return false
-	}
-	for name, values := range f.Header {
-		w.Header()[name] = values
-	}
-	w.WriteHeader(f.Status)
-	w.Write([]byte(f.Body))
-	return true
+	s.faults.Inject(func(n int, r *http.Request) *fake.Fault { return (*fake.Fault)(f(n, r)) })
 }

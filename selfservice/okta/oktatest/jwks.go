@@ -10,9 +10,9 @@ import (
 	"github.com/nokkel/nokkel/selfservice/okta"
 )
 
-func listKeys(s *Server, a *app, w http.ResponseWriter, _ *http.Request) {
+func listKeys(s *Server, a *app, w http.ResponseWriter, r *http.Request) {
 	list := []map[string]any{}
-	for _, c := range s.read(a).keys {
+	for _, c := range s.read(a, r).keys {
 		list = append(list, s.show(a, c, true))
 	}
 	var shape any = map[string]any{"keys": list}

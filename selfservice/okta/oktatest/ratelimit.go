@@ -65,11 +65,6 @@ func (s *Server) under(next http.HandlerFunc) http.HandlerFunc {
 			s.tooMany(w)
 			return
 		}
-		if i := s.faults.Load(); i != nil {
-			if f := i.f(int(i.n.Add(1)), r); f != nil && f.apply(w, r, next) {
-				return
-			}
-		}
-		next(w, r)
+		s.faults.Of(r).Serve(w, r, next)
 	}
 }

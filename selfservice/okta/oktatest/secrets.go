@@ -10,9 +10,9 @@ import (
 	"github.com/nokkel/nokkel/selfservice/okta"
 )
 
-func listSecrets(s *Server, a *app, w http.ResponseWriter, _ *http.Request) {
+func listSecrets(s *Server, a *app, w http.ResponseWriter, r *http.Request) {
 	list := []map[string]any{}
-	for _, c := range s.read(a).secrets {
+	for _, c := range s.read(a, r).secrets {
 		list = append(list, s.show(a, c, true))
 	}
 	s.list(w, list, list)

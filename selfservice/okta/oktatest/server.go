@@ -10,7 +10,7 @@
 // active is not deleted, and the only active credential not deactivated; each
 // assertion and each proof is good for one request, for the URL that was
 // called; tokens are bound to a DPoP key, by way of a nonce. [Server.Nodes]
-// makes it several servers that learn of a change one after the other,
+// makes it several nodes that learn of a change one after the other,
 // [Server.Inject] loses replies, and [Server.Events] is its System Log. Where
 // Okta's documentation leaves open what happens, [Doubts] lets a test choose.
 //
@@ -27,6 +27,7 @@ import (
 	"time"
 
 	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/selfservice/internal/fake"
 	"github.com/nokkel/nokkel/selfservice/okta"
 )
 
@@ -38,11 +39,13 @@ const APIToken = "00oktatest-api-token"
 type Server struct {
 	URL string // what it takes for its own address, in audiences and proofs
 
-	// Nodes is how many servers answer where an app proves itself, in turn;
-	// zero: 1. The first knows of a change at once, each further one learns of
-	// it Lag later than the one before.
-	Nodes int
-	Lag   time.Duration
+	// Nodes is how many nodes answer where an app proves itself; zero: one. The
+	// first knows of a change at once, each further one learns of it Lag later
+	// than the one before. Requests go to them in turn, or with ByConnection
+	// those of one connection to one node, and the next connection to the next.
+	Nodes        int
+	Lag          time.Duration
+	ByConnection bool
 
 	// Limit is how many requests a minute each bucket takes: the credentials
 	// and lists of apps, single apps, token requests; zero: any number.
@@ -62,13 +65,13 @@ type Server struct {
 	Doubts Doubts
 
 	mux      http.ServeMux
-	faults   atomic.Pointer[injection]
+	faults   fake.Faults
+	balancer fake.Balancer
 	underWay atomic.Int64
 
 	mu      sync.Mutex // held for a whole request
 	apps    *apps
 	made    int // IDs
-	turn    int // of the nodes
 	tokens  map[hash]*token
 	spent   map[string]time.Time // jti of assertions and proofs, until when
 	swept   time.Time

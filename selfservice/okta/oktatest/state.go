@@ -3,12 +3,14 @@ package oktatest
 import (
 	"crypto/rand"
 	"encoding/json"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/internal/fake"
 	"github.com/nokkel/nokkel/selfservice/okta"
 )
 
@@ -52,7 +54,7 @@ type app struct {
 	keys     []credential
 	scopes   []string
 	role     Role
-	history  []view // oldest first; the last one is now
+	history  fake.History[view]
 	cache    map[int]*fetched
 
 	caller caller // of the request that is answered
@@ -69,7 +71,6 @@ type credential struct {
 
 // view is what is proved against.
 type view struct {
-	at      time.Time
 	method  okta.Method
 	secrets []credential
 	keys    []credential
@@ -104,31 +105,20 @@ func usesSecret(m okta.Method) bool {
 
 // changed lets the nodes learn of what the app is now.
 func (s *Server) changed(a *app) {
-	now := time.Now()
-	a.history = append(a.history, view{now, a.method(), slices.Clone(a.secrets), slices.Clone(a.keys), a.url()})
-	for len(a.history) > 1 && now.Sub(a.history[1].at) > time.Duration(s.Nodes)*s.Lag {
-		a.history = a.history[1:]
-	}
+	a.history.Add(time.Now(), view{a.method(), slices.Clone(a.secrets), slices.Clone(a.keys), a.url()}, time.Duration(s.Nodes)*s.Lag)
 }
 
 // known is the app as a node knows it.
 func (s *Server) known(a *app, node int) view {
-	latest := time.Now().Add(-time.Duration(node) * s.Lag)
-	for _, v := range slices.Backward(a.history) {
-		if !v.at.After(latest) {
-			return v
-		}
-	}
-	return a.history[0]
+	return a.history.At(time.Now().Add(-time.Duration(node) * s.Lag))
 }
 
 // read is the app as a reader sees it.
-func (s *Server) read(a *app) view {
+func (s *Server) read(a *app, r *http.Request) view {
 	if !s.Doubts.StaleReads {
 		return s.known(a, 0)
 	}
-	s.turn++
-	return s.known(a, s.turn%s.nodes())
+	return s.known(a, s.balancer.Node(r, s.Nodes, s.ByConnection))
 }
 
 func (s *Server) nodes() int { return max(s.Nodes, 1) }
@@ -191,7 +181,6 @@ func (s *Server) AddApp(in App) string {
 	}
 	s.apps.all = append(s.apps.all, a)
 	s.changed(a)
-	a.history[0].at = time.Time{}
 	return a.id
 }
 
