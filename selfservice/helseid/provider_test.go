@@ -24,8 +24,8 @@ func TestRotation(t *testing.T) {
 		"overlap":                        func(*helseidtest.Server) {},
 		"replace at once":                func(s *helseidtest.Server) { s.Replace = helseidtest.AtOnce },
 		"replace later":                  func(s *helseidtest.Server) { s.Replace, s.ReplaceAfter = helseidtest.Later, 5*time.Minute },
-		"propagation":                    func(s *helseidtest.Server) { s.Propagation = time.Minute },
-		"replace at once, slowly":        func(s *helseidtest.Server) { s.Replace, s.Propagation = helseidtest.AtOnce, time.Minute },
+		"propagation":                    func(s *helseidtest.Server) { s.Propagation = 20 * time.Second },
+		"replace at once, slowly":        func(s *helseidtest.Server) { s.Replace, s.Propagation = helseidtest.AtOnce, 20 * time.Second },
 		"nonces at the self-service API": func(s *helseidtest.Server) { s.NonceAtAPI = true },
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -7,7 +7,9 @@ import (
 	"io"
 	"net/http"
 	"runtime"
+	"strconv"
 	"sync"
+	"time"
 
 	"github.com/nokkel/nokkel/selfservice"
 )
@@ -25,29 +27,34 @@ const (
 	CrashAfter  Fault = "crash after"
 )
 
+// busy answers every request in place of the server, with 503.
+const busy Fault = "busy"
+
 var errInjected = errors.New("providertest: injected fault")
 
 // IO counts the points at which a rotation touches the world and makes a
 // fault at one of them. A provider under test sends every request through
 // [IO.Do] or [IO.Transport].
 type IO struct {
-	mu     sync.Mutex
-	points []string
-	at     int // the point of the fault; 0: none
-	fault  Fault
-	after  func(point string) // checks what must hold at every instant
+	mu      sync.Mutex
+	points  []point
+	at      int // the point of the fault; 0: none, everyPoint
+	fault   Fault
+	version func() string      // of what is stored; nil: nothing is
+	after   func(point string) // checks what must hold at every instant
 }
+
+// point is one call.
+type point struct {
+	name    string
+	version string // of what was stored then
+}
+
+const everyPoint = -1
 
 // Do makes one call. Point names it in reports.
 func (o *IO) Do(point string, call func() error) error {
-	o.mu.Lock()
-	o.points = append(o.points, point)
-	fault := None
-	if len(o.points) == o.at {
-		fault = o.fault
-	}
-	o.mu.Unlock()
-
+	fault := o.enter(point)
 	switch fault {
 	case ErrorBefore:
 		return errInjected
@@ -67,6 +74,21 @@ func (o *IO) Do(point string, call func() error) error {
 	return err
 }
 
+// enter returns the fault of the next point.
+func (o *IO) enter(name string) Fault {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	p := point{name: name}
+	if o.version != nil {
+		p.version = o.version()
+	}
+	o.points = append(o.points, p)
+	if o.at == len(o.points) || o.at == everyPoint {
+		return o.fault
+	}
+	return None
+}
+
 // Transport returns a RoundTripper whose every request is a point of its own.
 func (o *IO) Transport(base http.RoundTripper) http.RoundTripper {
 	return transport{o, base}
@@ -78,6 +100,10 @@ type transport struct {
 }
 
 func (t transport) RoundTrip(req *http.Request) (resp *http.Response, err error) {
+	if t.io.at == everyPoint && t.io.fault == busy {
+		t.io.enter(req.Method + " " + req.URL.Path)
+		return unavailable(req), nil
+	}
 	doErr := t.io.Do(req.Method+" "+req.URL.Path, func() error {
 		resp, err = t.base.RoundTrip(req)
 		return nil
@@ -89,6 +115,19 @@ func (t transport) RoundTrip(req *http.Request) (resp *http.Response, err error)
 		return nil, doErr
 	}
 	return resp, err
+}
+
+// retryAfter is how long a busy server asks to wait.
+const retryAfter = 7 * time.Second
+
+func unavailable(req *http.Request) *http.Response {
+	if req.Body != nil {
+		req.Body.Close()
+	}
+	return &http.Response{
+		StatusCode: http.StatusServiceUnavailable, Request: req, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: http.Header{"Retry-After": {strconv.Itoa(int(retryAfter.Seconds()))}}, Body: http.NoBody,
+	}
 }
 
 // Handler returns a RoundTripper that calls h in this goroutine: a server

@@ -1,7 +1,9 @@
-// Package providertest checks a selfservice.Provider: it makes whole rotations
-// with it and, at every point where one touches the store or the server, lets
-// the call fail, loses its reply or kills the process. Whatever happens, the
-// client must not be locked out and the next start must finish the rotation.
+// Package providertest checks a selfservice.Provider. First it makes each call
+// that the provider has and looks whether it does what package selfservice says
+// of it; a failure names the call and the rule. Then it makes whole rotations
+// and, at every point where one touches the store or the server, lets the call
+// fail, loses its reply or kills the process. Whatever happens, the client must
+// not be locked out and the next start must finish the rotation.
 //
 //	providertest.Run(t, func(t *testing.T) *providertest.Target { … })
 //
@@ -10,14 +12,9 @@
 package providertest
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"slices"
-	"sync"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"github.com/nokkel/nokkel/selfservice"
 )
@@ -32,8 +29,16 @@ type Target struct {
 	First selfservice.Credential
 
 	// Accepts is the server's own view: whether the credential of that
-	// fingerprint would get a token now.
+	// fingerprint would get a token now, whichever node it meets.
 	Accepts func(fingerprint string) bool
+
+	// Nodes is how many nodes the server has that learn of a change one after
+	// the other; zero: one. With more of them a caller asks a replica of the
+	// Rotator for a credential all the time, and must not be refused with it
+	// once, unless the server is AtOnce or ServerMade: then nothing is accepted
+	// by all nodes while they learn. A point gets one fault then: the first
+	// point the first one, the second the second, and so on in turn.
+	Nodes int
 
 	// Knows is Accepts at a server that takes its time to learn of a new
 	// credential: registered, if not yet accepted. Nil: Accepts.
@@ -65,20 +70,40 @@ type Target struct {
 	Store selfservice.Store // nil: a selfservice.Mem
 }
 
-// Run makes the rotation once without a fault and once for each fault at each
-// point. It runs in a testing/synctest bubble, so waiting takes no time;
-// servers are reached by [Handler].
+// Run checks the provider's calls, and makes the rotation once without a fault
+// and once for each fault at each point. Of a request that is repeated while
+// nothing else is saved, by a rotation that waits for the server, the first two
+// and the last one are taken. It runs in a testing/synctest bubble, so waiting
+// takes no time; servers are reached by [Handler].
 func Run(t *testing.T, start func(t *testing.T) *Target) {
 	t.Helper()
-	var points []string
-	synctest.Test(t, func(t *testing.T) { points = rotation(t, start(t), 0, None) })
+	var points []point
+	turns := false
+	synctest.Test(t, func(t *testing.T) {
+		for _, broken := range breaches(t.Context(), start(t)) {
+			t.Error(broken)
+		}
+	})
 	if t.Failed() {
 		return
 	}
-	runs := 0
-	for i := range points {
-		for _, fault := range []Fault{ErrorBefore, ErrorAfter, CrashBefore, CrashAfter} {
-			ok := t.Run(fmt.Sprintf("%d %s %s", i+1, points[i], fault), func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		target := start(t)
+		turns = target.Nodes > 1
+		points = rotation(t, target, 0, None)
+	})
+	if t.Failed() {
+		return
+	}
+	faults := []Fault{ErrorBefore, ErrorAfter, CrashBefore, CrashAfter}
+	chosen, runs := distinct(points), 0
+	for turn, i := range chosen {
+		these := faults
+		if turns {
+			these = faults[turn%len(faults):][:1]
+		}
+		for _, fault := range these {
+			ok := t.Run(fmt.Sprintf("%d %s %s", i+1, points[i].name, fault), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) { rotation(t, start(t), i+1, fault) })
 			})
 			runs++
@@ -87,171 +112,20 @@ func Run(t *testing.T, start func(t *testing.T) *Target) {
 			}
 		}
 	}
-	t.Logf("%d points x 4 faults: %d rotations, each finished and never locked out", len(points), runs)
+	t.Logf("faults at %d of %d points: %d rotations, each finished and never locked out", len(chosen), len(points), runs)
 }
 
-// run is one rotation under observation.
-type run struct {
-	t      *testing.T
-	target *Target
-	io     *IO
-	raw    selfservice.Store
-
-	mu    sync.Mutex
-	dark  bool   // no stored credential is accepted at this instant
-	since string // the point after which that began
-}
-
-// rotation adopts, rotates and retires, with the fault at that point, and
-// returns the points that it touched.
-func rotation(t *testing.T, target *Target, at int, fault Fault) []string {
-	t.Helper()
-	raw := target.Store
-	if raw == nil {
-		raw = &selfservice.Mem{}
+// distinct leaves out points that are like others: the same call while the
+// same was stored, but for the first two and the last one.
+func distinct(points []point) (chosen []int) {
+	count, seen := map[point]int{}, map[point]int{}
+	for _, p := range points {
+		count[p]++
 	}
-	r := &run{t: t, target: target, raw: raw, io: &IO{at: at, fault: fault}}
-	if target.Knows == nil {
-		target.Knows = target.Accepts
-	}
-	ctx := context.Background()
-	first := r.rotator()
-	first.Store = raw
-	if err := first.Adopt(ctx, target.First); err != nil {
-		t.Fatalf("adopt: %v", err)
-	}
-	r.io.after = r.observe
-
-	for starts := 0; ; starts++ {
-		if starts > 5 {
-			t.Fatal("the rotation does not end")
-		}
-		if r.process() {
-			break
+	for i, p := range points {
+		if seen[p]++; seen[p] <= 2 || seen[p] == count[p] {
+			chosen = append(chosen, i)
 		}
 	}
-	r.io.mu.Lock()
-	points := r.io.points
-	r.io.at = 0
-	r.io.mu.Unlock()
-	r.finish(ctx)
-	return points
-}
-
-func (r *run) rotator() *selfservice.Rotator {
-	timing := r.target.Timing
-	if timing.Overlap == 0 {
-		timing.Overlap = 10 * time.Minute
-	}
-	if timing.Propagation == 0 {
-		timing.Propagation = 500 * time.Millisecond // more than one try, and not many
-	}
-	return &selfservice.Rotator{Provider: r.target.Provider(r.io), Store: r.io.Store(r.raw), Timing: timing}
-}
-
-// process is the life of one process: it rotates until all is retired, or is
-// killed. It tells whether it came to the end.
-func (r *run) process() (ended bool) {
-	done := make(chan struct{})
-	go func() {
-		defer close(done) // also at a Goexit
-		ctx := context.Background()
-		rotator := r.rotator()
-		for failures := 0; failures < 100; {
-			st, err := rotator.Status(ctx)
-			if err == nil && st.Rotations > 0 && st.Pending == nil && len(st.Retiring) == 0 {
-				ended = true
-				return
-			}
-			var next time.Time
-			if err == nil && st.Rotations == 0 {
-				err = rotator.Rotate(ctx)
-			} else if err == nil {
-				next, err = rotator.Step(ctx)
-			}
-			if err != nil {
-				failures++
-				if !errors.Is(err, errInjected) && failures > 90 {
-					r.t.Logf("step: %v", err)
-				}
-				time.Sleep(10 * time.Second)
-				continue
-			}
-			time.Sleep(time.Until(next))
-		}
-	}()
-	<-done
-	return ended
-}
-
-// observe checks after every call that a stored credential is accepted by the
-// server.
-func (r *run) observe(point string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	stored := r.stored()
-	lit := slices.ContainsFunc(stored, r.target.Knows)
-	if lit && !r.target.AtOnce && !r.target.ServerMade && !r.target.Accepts(stored[0]) {
-		r.t.Errorf("after %q the active credential is not accepted by the server", point)
-	}
-	switch {
-	case lit:
-		r.dark = false
-	case !r.target.ServerMade:
-		r.t.Errorf("after %q no stored credential is accepted by the server: locked out", point)
-	case !r.dark:
-		r.dark, r.since = true, point
-	}
-}
-
-// stored returns the fingerprints of all stored credentials, the active one
-// first.
-func (r *run) stored() []string {
-	st, err := (&selfservice.Rotator{Store: r.raw}).Status(context.Background())
-	if err != nil {
-		r.t.Errorf("reading the store: %v", err)
-		return nil
-	}
-	all := []string{st.Active.Fingerprint}
-	if st.Pending != nil {
-		all = append(all, st.Pending.Fingerprint)
-	}
-	for _, c := range st.Retiring {
-		all = append(all, c.Fingerprint)
-	}
-	return all
-}
-
-// finish checks the end state, which is the same whatever happened.
-func (r *run) finish(ctx context.Context) {
-	st, err := (&selfservice.Rotator{Store: r.raw}).Status(ctx)
-	if err != nil {
-		r.t.Fatalf("status: %v", err)
-	}
-	first := r.target.First.Fingerprint()
-	switch {
-	case st.Rotations != 1:
-		r.t.Errorf("%d rotations, want 1", st.Rotations)
-	case st.Active.Fingerprint == first:
-		r.t.Error("the first credential is still active")
-	case st.Pending != nil || len(st.Retiring) > 0:
-		r.t.Error("the rotation is not finished")
-	case !r.target.Accepts(st.Active.Fingerprint):
-		r.t.Error("the active credential is not accepted")
-	case r.target.Gone && r.target.Accepts(first):
-		r.t.Error("the retired credential is still accepted")
-	case r.dark:
-		r.t.Errorf("locked out since %q", r.since)
-	}
-	if r.target.Registered != nil && r.target.Registered() != 1 {
-		r.t.Errorf("%d credentials were registered, want 1", r.target.Registered())
-	}
-	served := &selfservice.Rotator{Store: r.raw}
-	if r.target.First.Key != nil {
-		if key, err := served.SigningKey(ctx); err != nil || key.Thumbprint() != st.Active.Fingerprint {
-			r.t.Errorf("another key is served than the active one: %v", err)
-		}
-	} else if secret, err := served.ClientSecret(ctx); err != nil || (selfservice.Credential{Secret: secret}).Fingerprint() != st.Active.Fingerprint {
-		r.t.Errorf("another secret is served than the active one: %v", err)
-	}
+	return chosen
 }

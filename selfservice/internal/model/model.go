@@ -189,7 +189,10 @@ func (r row) registration(s *Server) selfservice.Registration {
 	return reg
 }
 
-func (s *Server) verify(_ context.Context, c selfservice.Credential) error {
+func (s *Server) verify(ctx context.Context, c selfservice.Credential) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.verified++
@@ -260,6 +263,9 @@ func (s *Server) set(reg selfservice.Registration, off bool) error {
 			s.rows[i].off = off
 			return nil
 		}
+	}
+	if off {
+		return nil // it is gone
 	}
 	return errors.New("model: no such credential")
 }
