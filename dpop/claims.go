@@ -101,7 +101,7 @@ func (v *Verifier) match(p *opened, r Request) (*Checked, error) {
 			return nil, err
 		}
 	}
-	owner := thumbprint(p.key)
+	owner := thumbprint(jkt)
 	return &Checked{
 		Key: p.key, JKT: jkt, ID: c.jti, Nonce: c.nonce, IssuedAt: issued,
 		entry: Entry{ID: entryID(owner, c.jti), Owner: owner, Until: until},

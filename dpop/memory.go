@@ -16,7 +16,7 @@ import (
 // The zero value is ready, and it is safe for concurrent use.
 type Memory struct {
 	Max    int // proofs at a time, in all; zero: 1,000,000, which take 100 MB at most
-	MaxKey int // proofs at a time by one key; zero: a hundredth of Max
+	MaxKey int // proofs at a time by one key; zero: a tenth of Max
 
 	init   sync.Once
 	seed   maphash.Seed
@@ -86,7 +86,7 @@ func (m *Memory) insert(s *shard, id [32]byte, owner uint64, until int64, now ti
 		}
 	}
 	most := cmp.Or(m.Max, defaultMax)
-	if owned >= cmp.Or(m.MaxKey, max(most/100, 1)) {
+	if owned >= cmp.Or(m.MaxKey, max(most/10, 1)) {
 		return ErrReplayKeyFull
 	}
 	if m.total.Add(1) > int64(most) {

@@ -76,12 +76,12 @@ type proofHeader struct {
 // readHeader reads the protected header. Members that it does not know are let
 // be (RFC 7515 §4); "jku", "x5u" and "x5c" are among them and never looked at.
 func readHeader(text []byte) (h proofHeader, err error) {
-	var typ string
+	var typ []byte
 	ok := strictjson.Object(text, func(name, value []byte) bool {
 		good := true
 		switch string(name) {
 		case "typ":
-			typ, good = strictjson.Text(value)
+			typ, good = strictjson.Bytes(value)
 		case "alg":
 			var alg string
 			alg, good = strictjson.Text(value)
@@ -89,7 +89,7 @@ func readHeader(text []byte) (h proofHeader, err error) {
 		case "jwk":
 			h.jwk, good = value, value[0] == '{'
 		case "kid":
-			_, good = strictjson.Text(value)
+			_, good = strictjson.Bytes(value)
 		case "crit", "b64":
 			err, good = refuseProof(ErrProofCritical, ""), false
 		default:
@@ -101,7 +101,7 @@ func readHeader(text []byte) (h proofHeader, err error) {
 	case err != nil:
 	case !ok:
 		err = refuseProof(ErrProofMalformed, "the header is not one JSON object with each member once, in the right case and of its type")
-	case typ != "dpop+jwt":
+	case string(typ) != "dpop+jwt":
 		err = refuseProof(ErrProofType, "")
 	case h.alg == "":
 		err = refuseProof(ErrProofAlgorithm, "there is none")
@@ -128,28 +128,30 @@ func readKey(jwk []byte, alg keys.Algorithm) (*keys.PublicKey, error) {
 	if err != nil {
 		return nil, &ProofError{Rule: ErrProofKey, Detail: strings.TrimPrefix(err.Error(), "keys: "), cause: err}
 	}
-	own := alg // what the JWK itself says
-	strictjson.Object(jwk, func(name, value []byte) bool {
-		if string(name) == "alg" {
-			text, _ := strictjson.Text(value)
-			own = keys.Algorithm(text)
-		}
-		return true
-	})
-	if !jws.Fits(alg, key.Public()) || own != alg && !(edwards(own) && edwards(alg)) {
+	modulus, isRSA := key.Public().(*rsa.PublicKey)
+	if !jws.Fits(alg, key.Public()) || isRSA && !named(jwk, alg) {
 		return nil, refuseProof(ErrProofAlgorithm, "it is not one of the key in jwk")
 	}
-	if k, ok := key.Public().(*rsa.PublicKey); ok && k.N.BitLen() > maxRSABits {
+	if isRSA && modulus.N.BitLen() > maxRSABits {
 		return nil, refuseProof(ErrProofKey, "RSA over 4096 bits")
 	}
 	return key, nil
 }
 
-// edwards: one algorithm has two names (RFC 8037, RFC 9864).
-func edwards(alg keys.Algorithm) bool { return alg == keys.EdDSA || alg == keys.Ed25519 }
+// named reports whether an RSA key leaves open what it is for, or is for alg. A
+// key of another kind has one algorithm only, as package keys has seen.
+func named(jwk []byte, alg keys.Algorithm) bool {
+	return strictjson.Object(jwk, func(name, value []byte) bool {
+		if string(name) != "alg" {
+			return true
+		}
+		own, _ := strictjson.Bytes(value)
+		return string(own) == string(alg)
+	})
+}
 
 // thumbprint returns the bytes of an RFC 7638 thumbprint.
-func thumbprint(key *keys.PublicKey) (sum [32]byte) {
-	base64.RawURLEncoding.Decode(sum[:], []byte(key.Thumbprint()))
+func thumbprint(jkt string) (sum [32]byte) {
+	base64.RawURLEncoding.Decode(sum[:], []byte(jkt))
 	return sum
 }

@@ -130,17 +130,17 @@ func (v *Verifier) Consume(ctx context.Context, c *Checked) error {
 	if c == nil || c.entry.Until.IsZero() {
 		return refuse(ErrConfig, "Consume takes what Check returns")
 	}
-	late := refuseProof(ErrProofTime, "it expired before it was consumed")
-	if !time.Now().Before(c.entry.Until) {
-		return late
+	err := ErrProofTime
+	if time.Now().Before(c.entry.Until) {
+		err = v.Replay.Insert(ctx, c.entry)
 	}
-	switch err := v.Replay.Insert(ctx, c.entry); {
+	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, ErrReplayed):
 		return refuseProof(ErrReplayed, "")
 	case errors.Is(err, ErrProofTime):
-		return late
+		return refuseProof(ErrProofTime, "it expired before it was consumed")
 	case errors.Is(err, ErrReplayKeyFull):
 		return refuse(ErrReplayKeyFull, "")
 	case errors.Is(err, ErrReplayFull):

@@ -1,51 +1,91 @@
 package keys
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"slices"
 	"strings"
+
+	"github.com/nokkel/nokkel/internal/strictjson"
 )
 
 // members are the members of one JWK. The first rule that is broken stays in
 // err; what is read after that is empty.
 type members struct {
-	raw map[string][]byte
+	raw [memberNames][]byte // by slot
 	err error
 }
 
-// readMembers reads a JWK strictly; a value's type is checked when it is used.
-func readMembers(data []byte) *members {
-	raw, ok := jsonObject(data)
-	m := &members{raw: raw}
-	if !ok {
-		m.fail(ErrMalformed, "not one JSON object with each member once, in the right case")
-		return m
-	}
-	for _, value := range raw {
-		if !strictValue(value, maxNesting) {
-			m.fail(ErrMalformed, "null, NUL, broken UTF-8, a member twice or too deep nesting inside the JWK")
-		}
-	}
-	return m
-}
+// The members that mean something here, private and symmetric ones first
+// (RFC 7517 §4, RFC 7518 §6).
+const (
+	privateNames = 8
+	memberNames  = 21
+)
 
-// otherSpelling tells a name that a parser which ignores case (Go's and many
-// others) takes for one that means something, and that we would not see.
-func otherSpelling(name string) bool {
-	known := names()
-	return !slices.Contains(known[:], name) &&
-		slices.ContainsFunc(known[:], func(k string) bool { return strings.EqualFold(name, k) })
-}
-
-// names are the members that mean something here, private and symmetric ones
-// first (RFC 7517 §4, RFC 7518 §6).
-func names() [21]string {
+func names() [memberNames]string {
 	return [...]string{"d", "p", "q", "dp", "dq", "qi", "oth", "k",
 		"kty", "use", "key_ops", "alg", "kid", "x5c", "x5t#S256", "crv", "x", "y", "n", "e", "keys"}
 }
 
-const privateNames = 8
+// slot returns where a name is in names, -1 when it is not. It is asked some
+// thirty times for a key, which a search would show.
+func slot(name string) int {
+	switch name {
+	case "d":
+		return 0
+	case "p":
+		return 1
+	case "q":
+		return 2
+	case "dp":
+		return 3
+	case "dq":
+		return 4
+	case "qi":
+		return 5
+	case "oth":
+		return 6
+	case "k":
+		return 7
+	case "kty":
+		return 8
+	case "use":
+		return 9
+	case "key_ops":
+		return 10
+	case "alg":
+		return 11
+	case "kid":
+		return 12
+	case "x5c":
+		return 13
+	case "x5t#S256":
+		return 14
+	case "crv":
+		return 15
+	case "x":
+		return 16
+	case "y":
+		return 17
+	case "n":
+		return 18
+	case "e":
+		return 19
+	case "keys":
+		return 20
+	}
+	return -1
+}
+
+// otherSpelling tells a name that a parser which ignores case (Go's and many
+// others) takes for one that means something, and that we would not see. The
+// name is not one of names itself.
+func otherSpelling(name string) bool {
+	known := names()
+	return slices.ContainsFunc(known[:], func(k string) bool { return strings.EqualFold(name, k) })
+}
 
 func (m *members) fail(rule error, detail string) {
 	if m.err == nil {
@@ -53,7 +93,9 @@ func (m *members) fail(rule error, detail string) {
 	}
 }
 
-func (m *members) has(name string) bool { return m.raw[name] != nil }
+func (m *members) get(name string) []byte { return m.raw[slot(name)] }
+
+func (m *members) has(name string) bool { return m.get(name) != nil }
 
 // hasPrivate reports whether a private or symmetric member is there, well
 // formed or not.
@@ -68,19 +110,22 @@ func (m *members) hasPrivate() bool {
 // writes an empty one into every key, public ones too.
 func (m *members) hasMorePrimes() bool {
 	var primes []json.RawMessage
-	return m.has("oth") && (json.Unmarshal(m.raw["oth"], &primes) != nil || len(primes) > 0)
+	return m.has("oth") && (json.Unmarshal(m.get("oth"), &primes) != nil || len(primes) > 0)
 }
 
 // text returns a string member, "" when it is absent.
-func (m *members) text(name string) string {
-	if m.err != nil || !m.has(name) {
-		return ""
+func (m *members) text(name string) string { return string(m.bytes(name)) }
+
+func (m *members) bytes(name string) []byte {
+	value := m.get(name)
+	if m.err != nil || value == nil {
+		return nil
 	}
-	s, ok := jsonText(m.raw[name])
+	text, ok := strictjson.Bytes(value)
 	if !ok {
 		m.fail(ErrMalformed, name+" is not a string")
 	}
-	return s
+	return text
 }
 
 // list returns an array of strings, nil when it is absent or empty.
@@ -89,7 +134,7 @@ func (m *members) list(name string) []string {
 		return nil
 	}
 	var l []string
-	if json.Unmarshal(m.raw[name], &l) != nil {
+	if json.Unmarshal(m.get(name), &l) != nil {
 		m.fail(ErrMalformed, name+" is not an array of strings")
 	}
 	return l
@@ -99,12 +144,12 @@ func (m *members) list(name string) []string {
 // Padding, line ends, the standard alphabet and non-zero tail bits are
 // refused, so that one value has one spelling.
 func (m *members) octets(name string) []byte {
-	s := m.text(name)
+	text := m.bytes(name)
 	enc := base64.RawURLEncoding
-	b, err := enc.DecodeString(s) // skips line ends and tail bits; Strict() copies its tables
-	if err == nil && enc.EncodedLen(len(b)) == len(s) {
+	b, err := enc.AppendDecode(nil, text) // skips line ends and tail bits; Strict() copies its tables
+	if err == nil && enc.EncodedLen(len(b)) == len(text) {
 		var tail [4]byte
-		if end := enc.AppendEncode(tail[:0], b[len(b)-len(b)%3:]); strings.HasSuffix(s, string(end)) {
+		if end := enc.AppendEncode(tail[:0], b[len(b)-len(b)%3:]); bytes.HasSuffix(text, end) {
 			return b
 		}
 	}

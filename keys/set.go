@@ -81,7 +81,7 @@ func parseSetKey(data []byte, o Options) (*Key, error) {
 // bad key does not cost the others.
 func splitSet(data []byte) ([]json.RawMessage, error) {
 	var raws []json.RawMessage
-	set, ok := jsonObject(data)
+	set, ok := setObject(data)
 	if !ok || set["keys"] == nil || json.Unmarshal(set["keys"], &raws) != nil || raws == nil {
 		return nil, refuse(ErrMalformed, "not a JWKS: one JSON object with an array of keys")
 	}

@@ -3,118 +3,65 @@ package keys
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"strings"
+
+	"github.com/nokkel/nokkel/internal/strictjson"
 )
 
-// maxNesting bounds the depth of values inside a JWK; "oth" needs three.
-const maxNesting = 8
+// readMembers reads a JWK strictly: encoding/json takes the last of two equal
+// names and repairs broken text, where another parser may have seen another
+// key in the same bytes. null is refused as well, for it has no meaning in a
+// JWK. A value's type is checked when it is used.
+func readMembers(data []byte) *members {
+	m := &members{}
+	if !strictjson.ObjectWithoutNull(data, func(name, value []byte) bool {
+		i := slot(string(name))
+		if i >= 0 {
+			m.raw[i] = value
+		}
+		return i >= 0 || !otherSpelling(string(name))
+	}) {
+		m.fail(ErrMalformed, "not one JSON object with each member once, in the right case, without null, NUL, broken UTF-8 and deep nesting")
+		m.readLaxly(data)
+	}
+	return m
+}
 
-// jsonObject splits one JSON object into its members. encoding/json takes the
-// last of two equal names and repairs broken text; here both are refused,
-// since another parser may have seen another key in the same bytes.
-func jsonObject(data []byte) (map[string][]byte, bool) {
-	if data = trimJSON(data, ""); !json.Valid(data) || data[0] != '{' {
+// readLaxly shows what is in a malformed JWK: a private member counts there too.
+func (m *members) readLaxly(data []byte) {
+	var object map[string]json.RawMessage
+	json.Unmarshal(data, &object)
+	for name, value := range object {
+		if i := slot(name); i >= 0 {
+			m.raw[i] = value
+		}
+	}
+}
+
+// setObject splits the outer object of a JWKS, each member once. What is in the
+// values has not been looked at.
+func setObject(data []byte) (map[string]json.RawMessage, bool) {
+	object := make(map[string]json.RawMessage)
+	d := json.NewDecoder(bytes.NewReader(data))
+	if start, err := d.Token(); err != nil || start != json.Delim('{') {
 		return nil, false
 	}
-	object := make(map[string][]byte)
-	ok := walk(data, func(name string, value []byte) bool {
-		_, twice := object[name]
+	for d.More() {
+		token, err := d.Token()
+		name, ok := token.(string)
+		var value json.RawMessage
+		if err != nil || !ok || d.Decode(&value) != nil {
+			return nil, false
+		}
+		if object[name] != nil || slot(name) < 0 && otherSpelling(name) || strings.ContainsAny(name, "\x00\ufffd") {
+			return nil, false
+		}
 		object[name] = value
-		return !twice && !otherSpelling(name)
-	})
-	return object, ok
-}
-
-// strictValue applies the rules of jsonObject to a value at every depth. null
-// is refused as well: it has no meaning in a JWK.
-func strictValue(value []byte, depth int) bool {
-	switch value[0] {
-	case 'n':
-		return false
-	case '"':
-		_, ok := jsonText(value)
-		return ok
-	case '[':
-		return depth > 0 && walk(value, func(_ string, v []byte) bool { return strictValue(v, depth-1) })
-	case '{':
-		names := make(map[string]bool)
-		return depth > 0 && walk(value, func(name string, v []byte) bool {
-			twice := names[name]
-			names[name] = true
-			return !twice && strictValue(v, depth-1)
-		})
 	}
-	return true
-}
-
-// walk calls f with each member of an object or element of an array, until
-// one is refused. The text has passed json.Valid, which makes this short.
-func walk(container []byte, f func(name string, value []byte) bool) bool {
-	for rest := container[1 : len(container)-1]; ; {
-		rest = trimJSON(rest, ",")
-		if len(rest) == 0 {
-			return true
-		}
-		var name string
-		var value []byte
-		if container[0] == '{' {
-			value, rest = firstValue(rest)
-			ok := false
-			if name, ok = jsonText(value); !ok {
-				return false
-			}
-			rest = trimJSON(rest, ":")
-		}
-		value, rest = firstValue(rest)
-		if !f(name, value) {
-			return false
-		}
+	if end, err := d.Token(); err != nil || end != json.Delim('}') {
+		return nil, false
 	}
-}
-
-func trimJSON(b []byte, separator string) []byte { return bytes.Trim(b, " \t\r\n"+separator) }
-
-// firstValue cuts the value that b begins with.
-func firstValue(b []byte) (value, rest []byte) {
-	depth := 0
-	for i := 0; i < len(b); i++ {
-		switch b[i] {
-		case '"':
-			for i++; b[i] != '"'; i++ {
-				if b[i] == '\\' {
-					i++
-				}
-			}
-		case '{', '[':
-			depth++
-			continue
-		case '}', ']':
-			depth--
-		case ',', ':', ' ', '\t', '\r', '\n':
-			if depth == 0 {
-				return b[:i], b[i:] // a number, true, false or null ends before
-			}
-			continue
-		default:
-			continue
-		}
-		if depth == 0 {
-			return b[:i+1], b[i+1:]
-		}
-	}
-	return b, nil
-}
-
-// jsonText returns what a JSON string says. It refuses NUL, and U+FFFD: what
-// encoding/json makes of half a surrogate pair.
-func jsonText(value []byte) (s string, ok bool) {
-	if len(value) < 2 || value[0] != '"' {
-		return "", false
-	}
-	if bytes.IndexByte(value, '\\') < 0 {
-		s = string(value[1 : len(value)-1])
-	} else if json.Unmarshal(value, &s) != nil {
-		return "", false
-	}
-	return s, !strings.ContainsAny(s, "\x00\ufffd")
+	_, err := d.Token()
+	return object, err == io.EOF
 }

@@ -77,6 +77,7 @@ func FuzzNormalise(f *testing.F) {
 	f.Fuzz(func(t *testing.T, raw string) {
 		got, ok := normalise(raw)
 		if !ok {
+			require.False(t, plain(raw))
 			require.False(t, Matches(raw, raw))
 			return
 		}

@@ -10,39 +10,55 @@ import (
 	"unicode/utf8"
 )
 
-// MaxDepth is how deep values may lie inside each other.
-const MaxDepth = 16
+// MaxDepth is how deep values may lie inside each other, the object counted.
+const MaxDepth = 9
 
 // Object calls f with each member of the one JSON object that data is, until f
 // refuses one. A name is given as it reads, a value as it is written, and what
 // comes after it has not been looked at. It reports whether all of data is well
 // formed and f refused nothing.
 func Object(data []byte, f func(name, value []byte) bool) bool {
-	s := scanner{data: data}
+	return read(scanner{data: data}, f)
+}
+
+// ObjectWithoutNull is [Object] where null means nothing, and is refused.
+func ObjectWithoutNull(data []byte, f func(name, value []byte) bool) bool {
+	return read(scanner{data: data, noNull: true}, f)
+}
+
+func read(s scanner, f func(name, value []byte) bool) bool {
 	s.space()
 	if s.peek() != '{' || !s.object(MaxDepth, f) {
 		return false
 	}
 	s.space()
-	return s.pos == len(data)
+	return s.pos == len(s.data)
 }
 
 // Text returns what a string value says; value has come from [Object]. Another
 // kind of value is not ok.
 func Text(value []byte) (text string, ok bool) {
+	b, ok := Bytes(value)
+	return string(b), ok
+}
+
+// Bytes is [Text] in bytes, which may be those of value.
+func Bytes(value []byte) (text []byte, ok bool) {
 	if len(value) < 2 || value[0] != '"' {
-		return "", false
+		return nil, false
 	}
 	if bytes.IndexByte(value, '\\') < 0 {
-		return string(value[1 : len(value)-1]), true
+		return value[1 : len(value)-1], true
 	}
-	err := json.Unmarshal(value, &text)
-	return text, err == nil
+	var decoded string
+	err := json.Unmarshal(value, &decoded)
+	return []byte(decoded), err == nil
 }
 
 type scanner struct {
-	data []byte
-	pos  int
+	data   []byte
+	pos    int
+	noNull bool
 }
 
 // peek returns the next byte, 0 at the end: no token begins with that.
@@ -86,13 +102,15 @@ func (s *scanner) value(depth int) bool {
 	case c == '-' || c >= '0' && c <= '9':
 		return s.number()
 	}
-	for _, word := range [...]string{"true", "false", "null"} {
-		if bytes.HasPrefix(s.data[s.pos:], []byte(word)) {
-			s.pos += len(word)
-			return true
-		}
+	return s.word("true") || s.word("false") || !s.noNull && s.word("null")
+}
+
+func (s *scanner) word(text string) bool {
+	if !bytes.HasPrefix(s.data[s.pos:], []byte(text)) {
+		return false
 	}
-	return false
+	s.pos += len(text)
+	return true
 }
 
 func (s *scanner) object(depth int, f func(name, value []byte) bool) bool {
@@ -107,11 +125,10 @@ func (s *scanner) object(depth int, f func(name, value []byte) bool) bool {
 		}
 		name := s.data[start+1 : s.pos-1]
 		if bytes.IndexByte(name, '\\') >= 0 {
-			text, ok := Text(s.data[start:s.pos])
-			if !ok {
+			var ok bool
+			if name, ok = Bytes(s.data[start:s.pos]); !ok {
 				return false
 			}
-			name = []byte(text)
 		}
 		if !seen.add(name) || !s.take(':') {
 			return false

@@ -10,24 +10,24 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func read(text string) (members map[string]string, ok bool) {
-	members = make(map[string]string)
+func members(text string) (m map[string]string, ok bool) {
+	m = make(map[string]string)
 	ok = Object([]byte(text), func(name, value []byte) bool {
-		members[string(name)] = string(value)
+		m[string(name)] = string(value)
 		return true
 	})
-	return members, ok
+	return m, ok
 }
 
 func TestObject(t *testing.T) {
-	members, ok := read(" {\n\t\"a\" : 1 , \"b\\u0063\":\"x\\n\", \"d\":[ 1, {\"e\":null} ],\"f\":{},\"g\":[],\"h\":-0.5e+10,\"i\":true,\"\":false } \r\n")
+	got, ok := members(" {\n\t\"a\" : 1 , \"b\\u0063\":\"x\\n\", \"d\":[ 1, {\"e\":null} ],\"f\":{},\"g\":[],\"h\":-0.5e+10,\"i\":true,\"\":false } \r\n")
 	require.True(t, ok)
 	assert.Equal(t, map[string]string{
 		"a": "1", "bc": `"x\n"`, "d": `[ 1, {"e":null} ]`, "f": "{}", "g": "[]", "h": "-0.5e+10", "i": "true", "": "false",
-	}, members)
-	members, ok = read("{ }")
+	}, got)
+	got, ok = members("{ }")
 	assert.True(t, ok)
-	assert.Empty(t, members)
+	assert.Empty(t, got)
 }
 
 func TestObjectStopsWhereFRefuses(t *testing.T) {
@@ -99,11 +99,20 @@ func TestRefused(t *testing.T) {
 		"too deep":                  `{"a":` + strings.Repeat("[", MaxDepth) + strings.Repeat("]", MaxDepth) + `}`,
 		"much too deep":             `{"a":` + strings.Repeat(`{"a":`, 100000),
 	} {
-		_, ok := read(text)
+		_, ok := members(text)
 		assert.False(t, ok, name)
 	}
-	_, ok := read(`{"a":` + strings.Repeat("[", MaxDepth-1) + strings.Repeat("]", MaxDepth-1) + `}`)
+	_, ok := members(`{"a":` + strings.Repeat("[", MaxDepth-1) + strings.Repeat("]", MaxDepth-1) + `}`)
 	assert.True(t, ok, "as deep as may be")
+}
+
+func TestObjectWithoutNull(t *testing.T) {
+	take := func(_, _ []byte) bool { return true }
+	for _, text := range []string{`{"a":null}`, `{"a":[null]}`, `{"a":{"b":null}}`} {
+		assert.True(t, Object([]byte(text), take), text)
+		assert.False(t, ObjectWithoutNull([]byte(text), take), text)
+	}
+	assert.True(t, ObjectWithoutNull([]byte(`{"null":"null","a":[true,false,0]}`), take))
 }
 
 func TestText(t *testing.T) {
@@ -124,15 +133,15 @@ func FuzzObject(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		members, ok := read(text)
+		got, ok := members(text)
 		if !ok {
 			return
 		}
 		require.True(t, json.Valid([]byte(text)))
 		var theirs map[string]json.RawMessage
 		require.NoError(t, json.Unmarshal([]byte(text), &theirs))
-		require.Len(t, theirs, len(members))
-		for name, value := range members {
+		require.Len(t, theirs, len(got))
+		for name, value := range got {
 			require.Equal(t, string(theirs[name]), value)
 			if value[0] == '"' {
 				ours, ok := Text([]byte(value))

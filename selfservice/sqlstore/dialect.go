@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/nokkel/nokkel/internal/sqlname"
 	"github.com/nokkel/nokkel/selfservice"
 )
 
@@ -68,20 +69,8 @@ func (t Table) check() error {
 	if t.Name == "" {
 		return nil
 	}
-	parts := strings.Split(t.Name, ".")
-	for _, part := range parts {
-		if len(parts) > 2 || !identifier(part) {
-			return fmt.Errorf("%w: sqlstore: %q is no table name of lower-case letters, digits and _, 1 to 63 of them", selfservice.ErrConfig, t.Name)
-		}
+	if !sqlname.Valid(t.Name) {
+		return fmt.Errorf("%w: sqlstore: %q is no table name of lower-case letters, digits and _, 1 to 63 of them", selfservice.ErrConfig, t.Name)
 	}
 	return nil
-}
-
-func identifier(s string) bool {
-	for i, c := range []byte(s) {
-		if !(c >= 'a' && c <= 'z' || c == '_' || i > 0 && c >= '0' && c <= '9') {
-			return false
-		}
-	}
-	return s != "" && len(s) <= 63
 }
