@@ -25,6 +25,7 @@ const (
 // Event is one step of a rotation. It holds no secret.
 type Event struct {
 	Kind       Kind
+	Client     string // Rotator.Name
 	Time       time.Time
 	Credential string // fingerprint of the credential it is about; empty for most failures
 	Err        error  // of Failed, RolledBack and Damaged
@@ -34,7 +35,7 @@ type Event struct {
 // rotation; what it panics with may hold anything, so it is not told.
 func (r *Rotator) tell(e Event) {
 	defer func() { _ = recover() }()
-	e.Time = time.Now()
+	e.Client, e.Time = r.Name, time.Now()
 	if r.OnEvent != nil {
 		defer r.OnEvent(e) // also if the log panics
 	}
@@ -43,6 +44,9 @@ func (r *Rotator) tell(e Event) {
 	}
 	level := slog.LevelInfo
 	attrs := []slog.Attr{slog.String("credential", e.Credential)}
+	if e.Client != "" {
+		attrs = append(attrs, slog.String("client", e.Client))
+	}
 	if e.Err != nil {
 		level = slog.LevelWarn
 		attrs = append(attrs, slog.String("error", e.Err.Error()))

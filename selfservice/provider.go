@@ -11,8 +11,8 @@ import (
 // ignores it.
 //
 // Besides these two methods a provider has [Registrar] or [Issuer], and may
-// have [Switch], [Remover], [Purger], [Adopter], [Independent] and
-// [Propagator]. Every call may be repeated, and may have been carried out
+// have [Switch], [Remover], [Purger], [Adopter], [Independent],
+// [Propagator], [Expirer] and [Checker]. Every call may be repeated, and may have been carried out
 // although it failed.
 //
 // Errors: one that errors.Is [ErrRefused] when the server does not accept the
@@ -94,6 +94,19 @@ type Independent interface {
 // Timing.Propagation overrides it.
 type Propagator interface {
 	Propagation() time.Duration
+}
+
+// Expirer is a Provider whose server ends credentials by their age and tells
+// when: [Rotator.Ready] then takes one without an expiry for a fault.
+type Expirer interface {
+	Expires() bool
+}
+
+// Checker is a Provider that can find out, without changing anything, whether
+// a rotation would work: that the client, or its administrator, has the rights,
+// and that there can be a credential beside the active one. See [Rotator.Check].
+type Checker interface {
+	Check(ctx context.Context, as Credential) error
 }
 
 // Registration is a credential as the server sees it.

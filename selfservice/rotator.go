@@ -27,6 +27,7 @@ type Rotator struct {
 	Provider Provider
 	Store    Store
 	Timing   Timing
+	Name     string // of the client, in events, logs and Status; may be empty
 
 	// New makes the next credential; nil: one like the old one (same algorithm
 	// and size; a secret of 256 random bits).

@@ -2,11 +2,13 @@ package selfservice
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
 // Status is where a rotation stands. It holds no secret.
 type Status struct {
+	Client    string             `json:"client,omitempty"` // Rotator.Name
 	Active    CredentialStatus   `json:"active"`
 	Pending   *CredentialStatus  `json:"pending,omitempty"` // nil: no rotation is under way
 	Retiring  []CredentialStatus `json:"retiring,omitempty"`
@@ -27,6 +29,7 @@ type record struct {
 	success, failure time.Time
 	failures         int
 	cause            string
+	lockedOut        bool // at the last failure
 }
 
 // text is that of an error of the caller's, which may panic.
@@ -47,9 +50,9 @@ func (r *Rotator) note(err error) {
 		next := &record{success: now}
 		switch {
 		case err != nil && old != nil:
-			next = &record{success: old.success, failure: now, failures: old.failures + 1, cause: text(err)}
+			next = &record{success: old.success, failure: now, failures: old.failures + 1, cause: text(err), lockedOut: errors.Is(err, ErrLockedOut)}
 		case err != nil:
-			next = &record{failure: now, failures: 1, cause: text(err)}
+			next = &record{failure: now, failures: 1, cause: text(err), lockedOut: errors.Is(err, ErrLockedOut)}
 		case old != nil:
 			next.failure = old.failure
 		}
@@ -81,7 +84,7 @@ func (r *Rotator) Status(ctx context.Context) (Status, error) {
 		return Status{}, err
 	}
 	now := time.Now().Round(0)
-	st := Status{Active: s.Active.status(), Rotations: s.Rotations, Due: r.Timing.due(s)}
+	st := Status{Client: r.Name, Active: s.Active.status(), Rotations: s.Rotations, Due: r.Timing.due(s)}
 	if p := s.next(now, r.rules()); p.do != idle {
 		st.Next = now
 	} else {

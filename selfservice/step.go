@@ -1,6 +1,7 @@
 package selfservice
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,9 +21,10 @@ const notForced = -1
 // step is Step. It also starts a rotation that is not due if no more than
 // force have been made.
 func (r *Rotator) step(ctx context.Context, force int) (at time.Time, err error) {
+	var lockedOut error // told, but the rotation goes on
 	defer func() {
 		if ctx.Err() == nil {
-			r.note(err)
+			r.note(cmp.Or(err, lockedOut))
 		}
 	}()
 	defer guard(&err, "a step")
@@ -48,7 +50,7 @@ func (r *Rotator) step(ctx context.Context, force int) (at time.Time, err error)
 	if r.Provider == nil {
 		return time.Time{}, nil // following only
 	}
-	at, err = r.move(ctx, s, now, force)
+	at, lockedOut, err = r.move(ctx, s, now, force)
 	if errors.Is(err, ErrConflict) {
 		if fresh, readErr := r.read(ctx); readErr == nil && fresh.version == s.version {
 			return now, err // nobody moved on: a store that breaks the law would be asked without end
@@ -77,47 +79,45 @@ const maxRetiring = 50
 
 // move makes the transition that is due. A rotation that is under way goes on
 // also while the server refuses the active credential: its end may be the cure.
-func (r *Rotator) move(ctx context.Context, s *state, now time.Time, force int) (time.Time, error) {
+// That is told then, and no error of the step.
+func (r *Rotator) move(ctx context.Context, s *state, now time.Time, force int) (at time.Time, lockedOut, err error) {
 	m := r.rules()
 	held := s.Claim.heldByOther(r.owner, now, m.lease())
 	if !held && s.mend(now, m) {
-		return now, r.save(ctx, s)
+		return now, nil, r.save(ctx, s)
 	}
-	var lockedOut error
 	if r.reported(s.Active.Credential) {
 		moved, err := r.rescue(ctx)
 		if moved || err != nil && !errors.Is(err, ErrLockedOut) {
-			return now, err
+			return now, nil, err
 		}
 		lockedOut = err
 	}
 	if held {
-		return s.Claim.Until, nil
+		return s.Claim.Until, nil, nil
 	}
 	p := s.next(now, m)
 	if s.Pending == nil && s.Rotations <= force {
 		if len(s.Retiring) >= maxRetiring {
-			return now, fmt.Errorf("%w: %d old credentials are in their overlap", ErrLimit, maxRetiring)
+			return now, nil, fmt.Errorf("%w: %d old ones are in their overlap", ErrLimit, maxRetiring)
 		}
 		p = plan{do: begin}
 	}
 	if p.do == idle {
-		return p.at, lockedOut
+		return p.at, nil, lockedOut
 	}
 	c := r.do(ctx, s, p, m)
-	if lockedOut != nil {
-		if c.err == nil && c.save {
-			r.tell(Event{Kind: Failed, Err: lockedOut})
-			return c.at, nil
-		}
-		return c.at, lockedOut
-	}
-	if errors.Is(c.err, ErrRefused) {
+	switch {
+	case lockedOut != nil && c.err == nil:
+		r.tell(Event{Kind: Failed, Err: lockedOut})
+	case lockedOut != nil:
+		return c.at, nil, lockedOut
+	case errors.Is(c.err, ErrRefused):
 		if moved, err := r.rescue(ctx); moved || err != nil {
-			return now, err
+			return now, nil, err
 		}
 	}
-	return c.at, c.err
+	return c.at, lockedOut, c.err
 }
 
 // do carries an action out and saves what has come of it. What changes

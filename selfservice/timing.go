@@ -52,7 +52,9 @@ type Timing struct {
 	PropagationTimeout time.Duration
 
 	// CallTimeout is the limit of each call to the provider, the store and New;
-	// zero: 30 seconds.
+	// zero: 30 seconds, or Overlap if that is less, but no less than 5 seconds.
+	// Not longer than Overlap: a replica that waits for the store would go on
+	// with a credential that is gone.
 	CallTimeout time.Duration
 
 	// Lease is how long a replica that died may hold up the others; zero: 4
@@ -68,6 +70,7 @@ const (
 	defaultPropagation = 10 * time.Second
 	defaultGiveUp      = 5 * time.Minute
 	defaultCallTimeout = 30 * time.Second
+	minCallTimeout     = 5 * time.Second
 	maxDuration        = 50 * 365 * 24 * time.Hour // four of them do not overflow
 )
 
@@ -78,12 +81,15 @@ func or(d, fallback time.Duration) time.Duration {
 	return d
 }
 
-func (t Timing) overlap() time.Duration     { return or(t.Overlap, defaultOverlap) }
-func (t Timing) reread() time.Duration      { return or(t.Reread, min(defaultReread, t.overlap()/4)) }
-func (t Timing) checkEvery() time.Duration  { return or(t.CheckEvery, defaultCheckEvery) }
-func (t Timing) timeout() time.Duration     { return or(t.PropagationTimeout, defaultGiveUp) }
-func (t Timing) callTimeout() time.Duration { return or(t.CallTimeout, defaultCallTimeout) }
-func (t Timing) lease() time.Duration       { return or(t.Lease, 4*t.callTimeout()) }
+func (t Timing) overlap() time.Duration    { return or(t.Overlap, defaultOverlap) }
+func (t Timing) reread() time.Duration     { return or(t.Reread, min(defaultReread, t.overlap()/4)) }
+func (t Timing) checkEvery() time.Duration { return or(t.CheckEvery, defaultCheckEvery) }
+func (t Timing) timeout() time.Duration    { return or(t.PropagationTimeout, defaultGiveUp) }
+func (t Timing) lease() time.Duration      { return or(t.Lease, 4*t.callTimeout()) }
+
+func (t Timing) callTimeout() time.Duration {
+	return or(t.CallTimeout, min(defaultCallTimeout, max(t.overlap(), minCallTimeout)))
+}
 
 // nodes is how long the nodes of the server may take to learn of a change; at
 // most zero where they take no time.
@@ -118,6 +124,8 @@ func (t Timing) check() error {
 		return fmt.Errorf("%w: Reread %v or CheckEvery %v is less than a millisecond", ErrConfig, t.reread(), t.checkEvery())
 	case t.overlap() < 2*t.reread():
 		return fmt.Errorf("%w: Overlap %v is shorter than twice Reread %v: a replica could sign with a credential that is gone", ErrConfig, t.overlap(), t.reread())
+	case t.CallTimeout > t.overlap():
+		return fmt.Errorf("%w: CallTimeout %v is longer than Overlap %v: a replica could sign with a credential that is gone", ErrConfig, t.CallTimeout, t.overlap())
 	case t.lease() < 4*t.callTimeout():
 		return fmt.Errorf("%w: Lease %v is shorter than 4 times CallTimeout %v: a replica could lose its claim in the middle of a step", ErrConfig, t.lease(), t.callTimeout())
 	case t.MaxAge > 0 && t.MaxAge <= t.overlap():

@@ -26,8 +26,8 @@ const (
 )
 
 var timing = selfservice.Timing{
-	MaxAge: 800 * time.Millisecond, Overlap: 400 * time.Millisecond, Reread: 100 * time.Millisecond,
-	CallTimeout: 500 * time.Millisecond, Lease: 2 * time.Second, Propagation: -1,
+	MaxAge: 2 * time.Second, Overlap: time.Second, Reread: 100 * time.Millisecond,
+	CallTimeout: time.Second, Lease: 4 * time.Second, Propagation: -1,
 }
 
 // replica is what a process is told.

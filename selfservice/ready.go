@@ -1,0 +1,99 @@
+package selfservice
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Ready returns nil while the client can authenticate and its rotation keeps
+// up: it is what a readiness probe or an alert asks. It reads the store and
+// asks nothing of the server. Its errors are
+//
+//   - [ErrNotAdopted]: there is no credential;
+//   - [ErrLockedOut]: the server refused all of them at the last step;
+//   - [ErrOverdue]: the active one has expired, or should have been replaced a
+//     day ago, or half-way between then and its expiry; or the server, which
+//     tells the expiry ([Expirer]), has told none of this one.
+//
+// A store that cannot be read is an error only as long as it has never been:
+// what is in memory serves.
+func (r *Rotator) Ready(ctx context.Context) error {
+	if err := r.check(); err != nil {
+		return err
+	}
+	s, err := r.read(ctx)
+	if err != nil {
+		if s = r.current.Load(); s == nil {
+			return err
+		}
+	}
+	if n := r.record.Load(); n != nil && n.lockedOut {
+		return fmt.Errorf("%w at the last step: %s", ErrLockedOut, n.cause)
+	}
+	now, due, expires := time.Now(), r.Timing.due(s), s.Active.Registration.Expires
+	switch e, ok := r.Provider.(Expirer); {
+	case !expires.IsZero() && !now.Before(expires):
+		return fmt.Errorf("%w: it expired at %s", ErrOverdue, expires.UTC().Format(time.RFC3339))
+	case expires.IsZero() && ok && e.Expires():
+		return fmt.Errorf("%w, or its expiry is not known", ErrOverdue)
+	case !due.IsZero() && now.Sub(due) > late(due, expires):
+		return fmt.Errorf("%w: it was due at %s", ErrOverdue, due.UTC().Format(time.RFC3339))
+	}
+	return nil
+}
+
+// late is how long after it was due a rotation must have been made: programs
+// that are run from cron make it at night.
+func late(due, expires time.Time) time.Duration {
+	if expires.IsZero() {
+		return 24 * time.Hour
+	}
+	return min(24*time.Hour, expires.Sub(due)/2)
+}
+
+// Check finds out whether a rotation would work: that the store can be read
+// and written, that the server accepts the active credential and lists it, and
+// what else the provider can find out ([Checker]). It changes nothing but the
+// version of what is stored. A deployment calls it before it lets Run begin. The
+// error joins all that it has found; a clock that is off is named by the
+// server's refusal.
+func (r *Rotator) Check(ctx context.Context) (err error) {
+	defer guard(&err, "the provider")
+	if err := r.check(); err != nil {
+		return err
+	}
+	if err := r.lock(ctx); err != nil {
+		return err
+	}
+	defer r.unlock()
+	s, err := r.read(ctx)
+	if err != nil {
+		return err
+	}
+	s = s.clone()
+	var found []error
+	if err := r.save(ctx, s); err != nil && !errors.Is(err, ErrConflict) { // with a conflict another replica has just written it
+		found = append(found, err)
+	}
+	if r.Provider == nil {
+		return errors.Join(found...) // follows
+	}
+	if err := r.accepted(ctx, s.Active); err != nil {
+		return errors.Join(append(found, fmt.Errorf("selfservice: the active credential: %w", err))...)
+	}
+	list, err := r.list(ctx, s.Active.Credential)
+	of := func(reg Registration) bool { return reg.Of(s.Active.Credential) }
+	switch {
+	case err != nil:
+		found = append(found, fmt.Errorf("selfservice: listing what is registered: %w", err))
+	case len(list) > 0 && !slices.ContainsFunc(list, of):
+		found = append(found, errors.New("selfservice: the active credential is accepted, but not among those that the server lists"))
+	}
+	if c, ok := r.Provider.(Checker); ok {
+		found = append(found, r.call(ctx, "Checker.Check", func(ctx context.Context) error { return c.Check(ctx, s.Active.Credential) }))
+	}
+	return errors.Join(found...)
+}

@@ -1,0 +1,164 @@
+package selfservice_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/internal/model"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// telling is a provider whose server tells expiries, and that can check.
+type telling struct {
+	selfservice.Provider
+	selfservice.Registrar
+	check error
+}
+
+func (telling) Expires() bool                                         { return true }
+func (p telling) Check(context.Context, selfservice.Credential) error { return p.check }
+
+func TestReady(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &model.Server{Validity: 30 * day}
+		r, first := adopted(t, server, server.Registrar(nil))
+		ctx := t.Context()
+		require.NoError(t, r.Ready(ctx), "before the first step nothing is known against it")
+		require.NoError(t, r.Rotate(ctx))
+		require.NoError(t, r.Ready(ctx))
+		time.Sleep(20 * day) // due since a day at most
+		require.NoError(t, r.Ready(ctx))
+		time.Sleep(2 * day)
+		require.ErrorIs(t, r.Ready(ctx), selfservice.ErrOverdue)
+		require.Contains(t, r.Ready(ctx).Error(), "due at")
+		time.Sleep(9 * day)
+		require.ErrorIs(t, r.Ready(ctx), selfservice.ErrOverdue)
+		require.Contains(t, r.Ready(ctx).Error(), "expired at")
+		_, err := r.RunDue(ctx)
+		require.ErrorIs(t, err, selfservice.ErrLockedOut)
+		require.ErrorIs(t, r.Ready(ctx), selfservice.ErrLockedOut)
+		server.Adopt(first)
+		server.Expire(active(t, r), time.Time{})
+		_, err = r.RunDue(ctx)
+		require.NoError(t, err)
+		require.NoError(t, r.Ready(ctx))
+
+		empty := &selfservice.Rotator{Store: &selfservice.Mem{}}
+		require.ErrorIs(t, empty.Ready(ctx), selfservice.ErrNotAdopted)
+		require.ErrorIs(t, empty.Check(ctx), selfservice.ErrNotAdopted)
+	})
+}
+
+func TestReadyWantsTheExpiryThatTheServerTells(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &model.Server{Validity: 30 * day}
+		p := server.Registrar(nil)
+		r, _ := adopted(t, server, telling{Provider: p, Registrar: p.(selfservice.Registrar)})
+		require.ErrorIs(t, r.Ready(t.Context()), selfservice.ErrOverdue)
+		require.NoError(t, r.Rotate(t.Context()))
+		require.NoError(t, r.Ready(t.Context()))
+	})
+}
+
+func TestReadyWhileTheStoreIsDown(t *testing.T) {
+	server := &model.Server{}
+	r, _ := adopted(t, server, server.Registrar(nil))
+	store := &counted{Store: r.Store}
+	r = &selfservice.Rotator{Store: store, Provider: r.Provider}
+	require.NoError(t, r.Ready(t.Context()))
+	store.hangs.Store(true)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+	defer cancel()
+	require.NoError(t, r.Ready(ctx))
+	fresh := &selfservice.Rotator{Store: store, Provider: r.Provider}
+	require.ErrorIs(t, fresh.Ready(ctx), context.DeadlineExceeded)
+}
+
+func TestCheck(t *testing.T) {
+	server := &model.Server{}
+	r, first := adopted(t, server, server.Registrar(nil))
+	require.NoError(t, r.Check(t.Context()))
+	assert.Equal(t, first.Fingerprint(), active(t, r))
+	assert.Equal(t, 0, server.Registered())
+
+	full := &readOnly{Store: r.Store}
+	full.on.Store(true)
+	down := &selfservice.Rotator{Store: full, Provider: r.Provider}
+	require.ErrorContains(t, down.Check(t.Context()), "the disk is full")
+
+	stranger := selfservice.Credential{Secret: keys.NewSecret("registered nowhere")}
+	unknown := &selfservice.Rotator{Store: &selfservice.Mem{}, Provider: r.Provider}
+	require.NoError(t, unknown.Adopt(t.Context(), stranger))
+	require.ErrorIs(t, unknown.Check(t.Context()), selfservice.ErrRefused)
+
+	rights := errors.New("the service account lacks the role manage-clients")
+	p := r.Provider
+	poor := &selfservice.Rotator{Store: r.Store, Provider: telling{p, p.(selfservice.Registrar), rights}}
+	require.ErrorIs(t, poor.Check(t.Context()), rights)
+
+	broken := &selfservice.Rotator{Store: r.Store, Provider: server.Registrar(func(point string, call func() error) error {
+		if point == "list" {
+			return errors.New("403")
+		}
+		return call()
+	})}
+	require.ErrorContains(t, broken.Check(t.Context()), "listing what is registered: 403")
+}
+
+// TestARotationGoesOnWhileRequestsAreRefused: its end is the cure, here at a
+// server that ends the old credential before its nodes know the new one.
+func TestARotationGoesOnWhileRequestsAreRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const propagation = 3 * time.Minute
+		server := &model.Server{ReplaceAtOnce: true, Propagation: propagation}
+		r, first := adopted(t, server, server.Registrar(nil))
+		var lockedOut int
+		r = &selfservice.Rotator{Store: r.Store, Provider: r.Provider, OnEvent: func(e selfservice.Event) {
+			if errors.Is(e.Err, selfservice.ErrLockedOut) {
+				lockedOut++
+			}
+		}}
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		go r.Run(ctx)
+		var requests sync.WaitGroup
+		defer requests.Wait()
+		defer cancel()
+		requests.Go(func() {
+			for ctx.Err() == nil {
+				_, err := r.SecretRefused(t.Context(), first.Secret)
+				assert.NoError(t, err)
+				time.Sleep(100 * time.Millisecond)
+			}
+		})
+		start := time.Now()
+		require.NoError(t, r.Rotate(ctx))
+		assert.Less(t, time.Since(start), propagation+20*time.Second, "it is tried on as if nothing was")
+		assert.True(t, server.Accepts(active(t, r)))
+		assert.Positive(t, lockedOut, "and yet it is told")
+		require.NoError(t, r.Ready(ctx))
+	})
+}
+
+// TestEventsNameTheClient, and so do the logs and the status.
+func TestEventsNameTheClient(t *testing.T) {
+	server := &model.Server{}
+	var events []selfservice.Event
+	r, _ := adopted(t, server, server.Registrar(nil))
+	r = &selfservice.Rotator{Name: "patients", Store: r.Store, Provider: r.Provider, Timing: oneNode, OnEvent: func(e selfservice.Event) { events = append(events, e) }}
+	require.NoError(t, r.Rotate(t.Context()))
+	require.NotEmpty(t, events)
+	for _, e := range events {
+		assert.Equal(t, "patients", e.Client)
+	}
+	st, err := r.Status(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, "patients", st.Client)
+}
