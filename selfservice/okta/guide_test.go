@@ -189,6 +189,8 @@ func TestTheOldOneIsActiveAgainWhenTheNewOneFailsAlone(t *testing.T) {
 				require.NoError(t, err)
 				require.NotEqual(t, c.first.Fingerprint(), st.Active.Fingerprint)
 				time.Sleep(time.Hour + time.Second)
+				_, err = r.Step(t.Context()) // finds its id
+				require.NoError(t, err)
 				_, err = r.Step(t.Context())
 				t.Logf("events: %v, error: %v", told, err)
 				st, err = r.Status(t.Context())
