@@ -1,0 +1,125 @@
+// Package redisreplay is a replay cache in Redis, for resource servers of many
+// processes and machines:
+//
+//	client := redis.NewClient(options) // any client
+//	cache := &redisreplay.Cache{Do: func(ctx context.Context, args ...any) (any, error) {
+//		return client.Do(ctx, args...).Result()
+//	}}
+//	if err := cache.Check(ctx); err != nil {
+//		return err
+//	}
+//	verifier := &dpop.Verifier{Replay: cache}
+//
+// It imports no client. The server is Redis 6.2 or newer, or Valkey, alone or a
+// cluster: the proofs by a key are under one name. Time is that of the server.
+//
+// What Redis forgets can be used again. It must not evict (maxmemory-policy
+// noeviction, see [Cache.Check]), and a replica that takes over, or a server
+// that starts from its disk, lacks the last proofs: for as long as a proof
+// lives those may come back. Package sqlreplay has no such gap.
+package redisreplay
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha1"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/nokkel/nokkel/dpop"
+)
+
+// Cache keeps the spent proofs of each key in a sorted set that ends with the
+// last of them. Fields are not changed after the first use; all methods may be
+// called at once.
+type Cache struct {
+	// Do sends one command and returns its reply: integers as int64, as the
+	// clients do. The arguments are strings and ints.
+	Do func(ctx context.Context, args ...any) (any, error)
+
+	Prefix string // of all names; empty: "nokkel:replay:"
+	MaxKey int    // proofs at a time by one key; zero: 10,000, some 125 a second
+}
+
+const defaultMaxKey = 10_000
+
+// script takes the ID, its end in milliseconds and the bound. Redis runs it as
+// one step. ZADD is the first that writes: after a write Redis does not stop a
+// script that runs out of memory.
+const script = `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+if now >= tonumber(ARGV[2]) then return 1 end
+if redis.call('ZSCORE', KEYS[1], ARGV[1]) then return 2 end
+if redis.call('ZCOUNT', KEYS[1], now, '+inf') >= tonumber(ARGV[3]) then return 3 end
+redis.call('ZADD', KEYS[1], ARGV[2], ARGV[1])
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
+if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[2]) - now then
+	redis.call('PEXPIREAT', KEYS[1], ARGV[2])
+end
+return 0`
+
+// Insert implements [dpop.Replay]. What it returns but for the errors of
+// package dpop is the client's. Redis that is out of memory is
+// dpop.ErrReplayFull.
+func (c *Cache) Insert(ctx context.Context, e dpop.Entry) error {
+	if c.Do == nil || c.MaxKey < 0 {
+		return fmt.Errorf("redisreplay: %w: Cache needs Do, and MaxKey is not negative", dpop.ErrConfig)
+	}
+	until := e.Until.UnixMilli()
+	if e.Until.Nanosecond()%1_000_000 > 0 {
+		until++
+	}
+	args := []any{
+		1, cmp.Or(c.Prefix, "nokkel:replay:") + base64.RawURLEncoding.EncodeToString(e.Owner[:]),
+		string(e.ID[:]), strconv.FormatInt(until, 10), cmp.Or(c.MaxKey, defaultMaxKey),
+	}
+	sum := sha1.Sum([]byte(script)) // Redis's name for it
+	reply, err := c.Do(ctx, append([]any{"EVALSHA", hex.EncodeToString(sum[:])}, args...)...)
+	if err != nil && strings.HasPrefix(err.Error(), "NOSCRIPT") {
+		reply, err = c.Do(ctx, append([]any{"EVAL", script}, args...)...)
+	}
+	switch {
+	case err != nil && strings.HasPrefix(err.Error(), "OOM"):
+		return dpop.ErrReplayFull
+	case err != nil:
+		return err
+	}
+	switch reply {
+	case int64(0):
+		return nil
+	case int64(1):
+		return dpop.ErrProofTime
+	case int64(2):
+		return dpop.ErrReplayed
+	case int64(3):
+		return dpop.ErrReplayKeyFull
+	}
+	return fmt.Errorf("redisreplay: %w: Do returned a %T for an integer", dpop.ErrConfig, reply)
+}
+
+// Check returns dpop.ErrConfig for a server that may evict what it holds. Call
+// it at start. It needs the right to call INFO.
+func (c *Cache) Check(ctx context.Context) error {
+	if c.Do == nil {
+		return fmt.Errorf("redisreplay: %w: Cache needs Do", dpop.ErrConfig)
+	}
+	reply, err := c.Do(ctx, "INFO", "memory")
+	if err != nil {
+		return err
+	}
+	info := ""
+	switch r := reply.(type) {
+	case string:
+		info = r
+	case []byte:
+		info = string(r)
+	}
+	if !strings.Contains(info, "maxmemory_policy:noeviction\r\n") {
+		return fmt.Errorf("redisreplay: %w: maxmemory-policy is not noeviction, so spent proofs may be forgotten", dpop.ErrConfig)
+	}
+	return nil
+}

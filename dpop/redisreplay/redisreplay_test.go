@@ -1,0 +1,67 @@
+package redisreplay_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/nokkel/nokkel/dpop"
+	"github.com/nokkel/nokkel/dpop/redisreplay"
+	"github.com/nokkel/nokkel/dpop/replaytest"
+	"github.com/nokkel/nokkel/keys/keystest"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// The law runs on a live server in internal/redistest, which has the clients.
+
+func TestReplies(t *testing.T) {
+	down := errors.New("dial tcp: refused")
+	for name, c := range map[string]struct {
+		reply any
+		err   error
+		want  error
+	}{
+		"taken":           {int64(0), nil, nil},
+		"late":            {int64(1), nil, dpop.ErrProofTime},
+		"replayed":        {int64(2), nil, dpop.ErrReplayed},
+		"by a greedy key": {int64(3), nil, dpop.ErrReplayKeyFull},
+		"out of memory":   {nil, errors.New("OOM command not allowed when used memory > 'maxmemory'."), dpop.ErrReplayFull},
+		"down":            {nil, down, down},
+		"no reply":        {nil, nil, dpop.ErrConfig},
+		"a string":        {"0", nil, dpop.ErrConfig},
+		"another integer": {int64(4), nil, dpop.ErrConfig},
+		"another type":    {0, nil, dpop.ErrConfig},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cache := &redisreplay.Cache{Do: func(context.Context, ...any) (any, error) { return c.reply, c.err }}
+			require.ErrorIs(t, cache.Insert(t.Context(), replaytest.NewEntry(time.Minute)), c.want)
+		})
+	}
+}
+
+func TestScriptIsSentWhereItIsNotKnown(t *testing.T) {
+	var sent []any
+	cache := &redisreplay.Cache{Do: func(_ context.Context, args ...any) (any, error) {
+		sent = append(sent, args[0])
+		if args[0] == "EVALSHA" {
+			return nil, errors.New("NOSCRIPT No matching script. Please use EVAL.")
+		}
+		return int64(0), nil
+	}}
+	require.NoError(t, cache.Insert(t.Context(), replaytest.NewEntry(time.Minute)))
+	assert.Equal(t, []any{"EVALSHA", "EVAL"}, sent)
+}
+
+func TestConfiguration(t *testing.T) {
+	never := func(context.Context, ...any) (any, error) { panic("sent") }
+	e := replaytest.NewEntry(time.Minute)
+	require.ErrorIs(t, (&redisreplay.Cache{}).Insert(t.Context(), e), dpop.ErrConfig)
+	require.ErrorIs(t, (&redisreplay.Cache{}).Check(t.Context()), dpop.ErrConfig)
+	require.ErrorIs(t, (&redisreplay.Cache{Do: never, MaxKey: -1}).Insert(t.Context(), e), dpop.ErrConfig)
+}
+
+func TestNoTypeShowsASecret(t *testing.T) {
+	keystest.PackageHides(t, map[string][]any{"Cache": {&redisreplay.Cache{}}})
+}
