@@ -80,9 +80,9 @@ func (m *Middleware) Counts() Counts {
 	return Counts{m.counts[0].Load(), m.counts[1].Load(), m.counts[2].Load()}
 }
 
-// Validate returns an *[Error] with [ErrConfig] for a Middleware that lets
-// nobody in: without Tokens or Proofs, with Proofs that [Verifier.Validate]
-// refuses, or without one of BaseURL and Hosts. A BaseURL is absolute, https (or
+// Validate returns an error with [ErrConfig] for a Middleware that lets nobody
+// in: without Tokens or Proofs, with such that their own Validate refuses, or
+// without one of BaseURL and Hosts. A BaseURL is absolute, https (or
 // http on loopback), and has neither user, query nor fragment. A server calls it
 // before it listens.
 func (m *Middleware) Validate() error {
@@ -104,6 +104,11 @@ func (m *Middleware) validate() error {
 	for _, host := range m.Hosts {
 		if checkHost(host) != nil { // as it would be in a URL
 			return refuse(ErrConfig, "Hosts has what is not the name of a host")
+		}
+	}
+	if tokens, ok := m.Tokens.(interface{ Validate() error }); ok {
+		if err := tokens.Validate(); err != nil {
+			return err
 		}
 	}
 	return m.Proofs.Validate()

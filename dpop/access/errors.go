@@ -24,7 +24,7 @@ var (
 )
 
 // What is not the token's fault. Errors with one of these do not wrap
-// dpop.ErrInvalidToken.
+// dpop.ErrInvalidToken; those with ErrConfig wrap dpop.ErrConfig.
 var (
 	ErrConfig      = errors.New("incomplete configuration")
 	ErrUnavailable = errors.New("the issuer cannot be asked now")
@@ -50,13 +50,15 @@ func (e *Error) Error() string {
 	return text
 }
 
-// Unwrap returns the rule, and dpop.ErrInvalidToken or the cause.
+// Unwrap returns the rule, and what package dpop calls it or the cause.
 func (e *Error) Unwrap() []error {
 	switch {
 	case e.cause != nil:
 		return []error{e.Rule, e.cause}
-	case e.Rule == ErrConfig || e.Rule == ErrUnavailable:
+	case e.Rule == ErrUnavailable:
 		return []error{e.Rule}
+	case e.Rule == ErrConfig:
+		return []error{e.Rule, dpop.ErrConfig}
 	}
 	return []error{e.Rule, dpop.ErrInvalidToken}
 }

@@ -16,6 +16,12 @@ func AssertBounded(t *testing.T, i *Introspector) {
 	assert.Empty(t, i.asking)
 }
 
+// Forget makes the next token be verified.
+func (v *Verifier) Forget() {
+	v.verified.entries, v.verified.size = nil, 0
+	v.verified.recent.Init()
+}
+
 func TestCache(t *testing.T) {
 	var c cache[int]
 	now := time.Now()

@@ -62,11 +62,20 @@ type question struct {
 	err      error
 }
 
+// Validate returns an *[Error] with [ErrConfig] for an Introspector that knows no
+// token: without Endpoint or Auth, or with an empty one in Audiences.
+func (i *Introspector) Validate() error {
+	if i.Endpoint == "" || i.Auth == nil || slices.Contains(i.Audiences, "") {
+		return refuse(ErrConfig, "an Introspector needs Endpoint and Auth, and no empty one of Audiences")
+	}
+	return nil
+}
+
 // Token returns what the issuer says of a token, or an *[Error]. ctx ends the
 // caller's own wait and not the request, which others may wait for.
 func (i *Introspector) Token(ctx context.Context, token string) (*dpop.Token, error) {
-	if i.Endpoint == "" || i.Auth == nil || slices.Contains(i.Audiences, "") {
-		return nil, refuse(ErrConfig, "an Introspector needs Endpoint and Auth, and no empty Audiences")
+	if err := i.Validate(); err != nil {
+		return nil, err
 	}
 	if !isToken(token) {
 		return nil, refuse(ErrMalformed, "not 1 to 16384 characters of RFC 6750 section 2.1")

@@ -64,10 +64,19 @@ type verified struct {
 	thumbprint string
 }
 
+// Validate returns an *[Error] with [ErrConfig] for a Verifier that knows no
+// token: without Issuer or Audiences, or with an empty one.
+func (v *Verifier) Validate() error {
+	if v.Issuer == "" || len(v.Audiences) == 0 || slices.Contains(v.Audiences, "") {
+		return refuse(ErrConfig, "a Verifier needs Issuer and Audiences")
+	}
+	return nil
+}
+
 // Token returns what a token says, or an *[Error].
 func (v *Verifier) Token(ctx context.Context, token string) (*dpop.Token, error) {
-	if v.Issuer == "" || len(v.Audiences) == 0 || slices.Contains(v.Audiences, "") {
-		return nil, refuse(ErrConfig, "a Verifier needs Issuer and Audiences")
+	if err := v.Validate(); err != nil {
+		return nil, err
 	}
 	now := time.Now()
 	if len(token) > maxToken {

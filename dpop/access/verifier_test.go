@@ -292,6 +292,8 @@ func TestVerifierConfig(t *testing.T) {
 	for _, v := range []*access.Verifier{{}, {Issuer: issuer}, {Audiences: []string{"a"}}, {Issuer: issuer, Audiences: []string{""}}} {
 		err := check(t.Context(), v, "x")
 		require.ErrorIs(t, err, access.ErrConfig)
+		require.ErrorIs(t, (&dpop.Middleware{Tokens: v, Proofs: &dpop.Verifier{Replay: &dpop.Memory{}}, BaseURL: audience}).Validate(), access.ErrConfig)
+		require.ErrorIs(t, err, dpop.ErrConfig)
 		assert.NotErrorIs(t, err, dpop.ErrInvalidToken)
 	}
 	assert.Equal(t, "access.Verifier access.Introspector", fmt.Sprintf("%+v %+v", &access.Verifier{}, &access.Introspector{}))

@@ -1,0 +1,119 @@
+// Api is an API that is protected by DPoP (RFC 9449). It answers with what the
+// access token says of its caller.
+//
+//	api -issuer https://sts.example.no -audience nhn:patients -scope nhn:patients/read \
+//	    -url https://api.example.no
+//
+// Tokens are JWTs (RFC 9068). With -client and -key the issuer is asked about
+// each instead (RFC 7662), for which that client must be allowed to. Processes
+// that serve the same URL have the same NONCE_SECRETS, the newest first, and the
+// PostgreSQL at the same DATABASE_URL, where each proof is spent for all.
+package main
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"flag"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	_ "github.com/jackc/pgx/v5/stdlib"
+	"github.com/nokkel/nokkel/assertion"
+	"github.com/nokkel/nokkel/dpop"
+	"github.com/nokkel/nokkel/dpop/access"
+	"github.com/nokkel/nokkel/dpop/sqlreplay"
+	"github.com/nokkel/nokkel/keys"
+)
+
+type config struct {
+	issuer, audience, scopes, url, listen, client, key string
+	plain                                              bool
+}
+
+func main() {
+	var c config
+	flag.StringVar(&c.issuer, "issuer", "", "issuer of the access tokens")
+	flag.StringVar(&c.audience, "audience", "", "what it calls this API")
+	flag.StringVar(&c.scopes, "scope", "", "scopes that a token must have, separated by spaces")
+	flag.StringVar(&c.url, "url", "", "where clients find the API (default: the address that it listens on)")
+	flag.StringVar(&c.listen, "listen", "localhost:8081", "address to serve on")
+	flag.BoolVar(&c.plain, "plain-type", false, "take tokens whose typ is JWT, as Keycloak's")
+	flag.StringVar(&c.client, "client", "", "client id for introspection")
+	flag.StringVar(&c.key, "key", "", "file of that client's private key")
+	flag.CommandLine.SetOutput(io.Discard) // what it says of a slip repeats what was typed, and that may be a key
+	flag.Usage = func() { flag.CommandLine.SetOutput(os.Stderr); flag.PrintDefaults() }
+	flag.Parse()
+	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
+	log.Error("api failed", "error", c.serve(context.Background(), log))
+	os.Exit(1)
+}
+
+func (c config) serve(ctx context.Context, log *slog.Logger) error {
+	tokens, err := c.tokens(ctx)
+	if err != nil {
+		return err
+	}
+	var replay dpop.Replay = &dpop.Memory{}
+	if address := os.Getenv("DATABASE_URL"); address != "" {
+		db, err := sql.Open("pgx", address)
+		if err != nil {
+			return err
+		}
+		table := &sqlreplay.Table{DB: db}
+		if err := table.Create(ctx); err != nil {
+			return err
+		}
+		replay = table
+	}
+	listener, err := net.Listen("tcp", c.listen)
+	if err != nil {
+		return err
+	}
+	nonces := &dpop.Nonces{}
+	for secret := range strings.FieldsSeq(os.Getenv("NONCE_SECRETS")) {
+		nonces.Secrets = append(nonces.Secrets, keys.NewSecret(secret))
+	}
+	guard := &dpop.Middleware{
+		Tokens:  tokens,
+		Proofs:  &dpop.Verifier{Replay: replay, Nonces: nonces},
+		BaseURL: cmp.Or(c.url, "http://"+listener.Addr().String()),
+		OnError: func(_ context.Context, err error) { log.Info("refused", "error", err) }, // holds no token and no proof
+	}
+	if err := guard.Validate(); err != nil {
+		return err
+	}
+	server := &http.Server{Handler: guard.Handler(http.HandlerFunc(whoami), strings.Fields(c.scopes)...), ReadHeaderTimeout: 10 * time.Second}
+	log.Info("serving", "address", listener.Addr().String())
+	return server.Serve(listener)
+}
+
+// whoami is the API.
+func whoami(w http.ResponseWriter, r *http.Request) {
+	token := dpop.TokenFrom(r.Context())
+	w.Header().Set("Content-Type", "application/json")
+	json.NewEncoder(w).Encode(map[string]any{"client": token.ClientID, "subject": token.Subject, "scopes": token.Scopes})
+}
+
+func (c config) tokens(ctx context.Context) (dpop.Tokens, error) {
+	if c.key == "" {
+		return &access.Verifier{Issuer: c.issuer, Audiences: []string{c.audience}, PlainType: c.plain}, nil
+	}
+	key, err := keys.ReadFile(c.key)
+	if err != nil {
+		return nil, errors.New("the file of -key holds no key that can be read") // a path may be the key itself
+	}
+	server, err := assertion.Discover(ctx, nil, c.issuer)
+	if err != nil {
+		return nil, err
+	}
+	auth := &assertion.Signer{ClientID: c.client, Audience: c.issuer, Key: key}
+	return &access.Introspector{Endpoint: server.IntrospectionEndpoint, Auth: auth, Issuer: c.issuer}, nil
+}

@@ -1,0 +1,317 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/nokkel/nokkel/dpop"
+	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/keys/keystest"
+	"github.com/nokkel/nokkel/selfservice/helseid"
+	"github.com/nokkel/nokkel/selfservice/helseid/helseidtest"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// asProgram makes the test binary be the API, so that the test runs it as a
+// process without a build of its own.
+const asProgram = "API_TEST_AS_PROGRAM"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) == "1" {
+		main()
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+var serving = regexp.MustCompile(`msg=serving address=(\S+)`)
+
+// start runs a program that logs where it serves, until the test ends.
+func start(t *testing.T, cmd *exec.Cmd) (url string) {
+	t.Helper()
+	stderr, err := cmd.StderrPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	lines, log := bufio.NewScanner(stderr), new(strings.Builder)
+	end := make(chan struct{})
+	t.Cleanup(func() {
+		cmd.Process.Kill()
+		<-end
+		cmd.Wait()
+		if t.Failed() {
+			t.Logf("%s", log)
+		}
+	})
+	for url == "" && lines.Scan() {
+		log.WriteString(lines.Text() + "\n")
+		if m := serving.FindStringSubmatch(lines.Text()); m != nil {
+			url = "http://" + m[1]
+		}
+	}
+	go func() {
+		defer close(end)
+		for lines.Scan() {
+			log.WriteString(lines.Text() + "\n")
+		}
+	}()
+	require.NotEmpty(t, url, "it did not start")
+	return url
+}
+
+func startAPI(t *testing.T, issuer *helseidtest.Server, args ...string) (url string) {
+	t.Helper()
+	return startAPIOn(t, "", issuer, args...)
+}
+
+// startAPIOn starts it with a database.
+func startAPIOn(t *testing.T, database string, issuer *helseidtest.Server, args ...string) (url string) {
+	t.Helper()
+	args = append([]string{"-issuer", issuer.URL(), "-audience", "nhn:patients", "-scope", "nhn:patients/read", "-listen", "127.0.0.1:0"}, args...)
+	cmd := exec.Command(os.Args[0], args...)
+	cmd.Env = append(os.Environ(), asProgram+"=1", "NONCE_SECRETS="+strings.Repeat("x", 32), "DATABASE_URL="+database)
+	return start(t, cmd)
+}
+
+// newClient registers a client whose key is in the file.
+func newClient(t *testing.T, issuer *helseidtest.Server) (key *keys.Key, file string) {
+	t.Helper()
+	key = keystest.Key(t, keys.ES256)
+	issuer.AddClient("my-service", key.PublicKey())
+	private, err := key.PrivateJWK()
+	require.NoError(t, err)
+	file = filepath.Join(t.TempDir(), "client_private.json")
+	require.NoError(t, keys.WriteFile(file, private, false))
+	return key, file
+}
+
+func TestAPI(t *testing.T) {
+	issuer := helseidtest.New()
+	defer issuer.Close()
+	key, _ := newClient(t, issuer)
+	url := startAPI(t, issuer)
+	call := func(scopes ...string) (int, string, http.Header) {
+		tokens := (&helseid.Client{Environment: issuer.Environment(), ClientID: "my-service", Scopes: scopes}).Tokens(key)
+		resp, err := (&http.Client{Transport: &dpop.Transport{Tokens: tokens}}).Get(url + "/patients?name=kari")
+		require.NoError(t, err)
+		defer resp.Body.Close()
+		body, err := io.ReadAll(resp.Body)
+		require.NoError(t, err)
+		return resp.StatusCode, string(body), resp.Header
+	}
+	status, body, _ := call("nhn:patients/read", "nhn:patients/write")
+	require.Equal(t, http.StatusOK, status)
+	var who struct {
+		Client, Subject string
+		Scopes          []string
+	}
+	require.NoError(t, json.Unmarshal([]byte(body), &who))
+	assert.Equal(t, []any{"my-service", []string{"nhn:patients/read", "nhn:patients/write"}}, []any{who.Client, who.Scopes})
+
+	status, _, header := call("nhn:patients/write")
+	assert.Equal(t, http.StatusForbidden, status)
+	assert.Contains(t, header.Get("WWW-Authenticate"), `scope="nhn:patients/read"`)
+	status, _, header = call("nhn:others/read")
+	assert.Equal(t, http.StatusUnauthorized, status)
+	assert.Contains(t, header.Get("WWW-Authenticate"), `error="invalid_token"`)
+}
+
+// TestServiceCallsTheAPI: the two examples together, each as its own process.
+func TestServiceCallsTheAPI(t *testing.T) {
+	issuer := helseidtest.New()
+	defer issuer.Close()
+	_, file := newClient(t, issuer)
+	api := startAPI(t, issuer)
+	dir := t.TempDir()
+	service := filepath.Join(dir, "service")
+	out, err := exec.Command("go", "build", "-o", service, "../service").CombinedOutput()
+	require.NoError(t, err, string(out))
+	url := start(t, exec.Command(service, "-client", "my-service", "-authority", issuer.URL(), "-base", issuer.URL(),
+		"-scope", "nhn:patients/read", "-key", file, "-state", filepath.Join(dir, "state"), "-api", api+"/patients", "-listen", "127.0.0.1:0"))
+	for range 3 {
+		resp, err := http.Get(url)
+		require.NoError(t, err)
+		body, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		require.NoError(t, err)
+		assert.Equal(t, "200 OK\n", string(body))
+	}
+}
+
+const outside = "https://api.example.no"
+
+// caller makes proofs for outside, whichever process they are sent to.
+type caller struct {
+	token string
+	key   *keys.Key
+}
+
+func newCaller(t *testing.T, issuer *helseidtest.Server) caller {
+	t.Helper()
+	key, _ := newClient(t, issuer)
+	tokens := (&helseid.Client{Environment: issuer.Environment(), ClientID: "my-service", Scopes: []string{"nhn:patients/read"}}).Tokens(key)
+	token, bound, err := tokens.BoundToken(t.Context())
+	require.NoError(t, err)
+	return caller{token, bound}
+}
+
+func (c caller) proof(t *testing.T, nonce string) string {
+	t.Helper()
+	proof, err := dpop.Sign(t.Context(), c.key, dpop.Proof{URL: outside + "/patients", AccessToken: keys.NewSecret(c.token), Nonce: nonce})
+	require.NoError(t, err)
+	return proof
+}
+
+func (c caller) send(t *testing.T, url, proof string) (status int, header http.Header) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+"/patients", nil)
+	require.NoError(t, err)
+	req.Header = http.Header{"Authorization": {"DPoP " + c.token}, "Dpop": {proof}}
+	resp, err := http.DefaultClient.Do(req)
+	require.NoError(t, err)
+	resp.Body.Close()
+	return resp.StatusCode, resp.Header
+}
+
+// TestNoncesOfOneAreTakenByTheOther: two processes with the same secrets.
+func TestNoncesOfOneAreTakenByTheOther(t *testing.T) {
+	issuer := helseidtest.New()
+	defer issuer.Close()
+	c := newCaller(t, issuer)
+	one, two := startAPI(t, issuer, "-url", outside), startAPI(t, issuer, "-url", outside)
+	status, header := c.send(t, one, c.proof(t, ""))
+	require.Equal(t, http.StatusUnauthorized, status)
+	require.Contains(t, header.Get("WWW-Authenticate"), `error="use_dpop_nonce"`)
+	status, _ = c.send(t, two, c.proof(t, header.Get("DPoP-Nonce")))
+	assert.Equal(t, http.StatusOK, status)
+	status, _ = c.send(t, two, c.proof(t, strings.Repeat("A", 22)))
+	assert.Equal(t, http.StatusUnauthorized, status)
+}
+
+// TestTwoProcessesBehindOneDatabase: a proof opens one of them, once, whichever
+// it is, and of many at once exactly one; without the database nobody gets in.
+func TestTwoProcessesBehindOneDatabase(t *testing.T) {
+	address := os.Getenv("NOKKEL_POSTGRES")
+	if address == "" && os.Getenv("NOKKEL_LIVE") == "1" {
+		t.Fatal("NOKKEL_LIVE=1, but NOKKEL_POSTGRES names no server")
+	}
+	if address == "" {
+		t.Skip("NOKKEL_POSTGRES names no server, see .ci/postgres")
+	}
+	issuer := helseidtest.New()
+	defer issuer.Close()
+	c := newCaller(t, issuer)
+	wire := relay(t, address)
+	apis := []string{
+		startAPIOn(t, address, issuer, "-url", outside),
+		startAPIOn(t, wire.address, issuer, "-url", outside),
+	}
+	_, header := c.send(t, apis[0], c.proof(t, ""))
+	nonce := header.Get("DPoP-Nonce")
+	for first := range apis {
+		proof := c.proof(t, nonce)
+		status, _ := c.send(t, apis[first], proof)
+		require.Equal(t, http.StatusOK, status)
+		for _, url := range apis {
+			status, header := c.send(t, url, proof)
+			assert.Equal(t, http.StatusUnauthorized, status)
+			assert.Contains(t, header.Get("WWW-Authenticate"), `error="invalid_dpop_proof", error_description="this proof has been used before"`)
+		}
+	}
+
+	proof := c.proof(t, nonce)
+	var passed, refused atomic.Int32
+	var all sync.WaitGroup
+	for i := range 40 {
+		all.Go(func() {
+			switch status, _ := c.send(t, apis[i%2], proof); status {
+			case http.StatusOK:
+				passed.Add(1)
+			case http.StatusUnauthorized:
+				refused.Add(1)
+			}
+		})
+	}
+	all.Wait()
+	assert.Equal(t, []int32{1, 39}, []int32{passed.Load(), refused.Load()})
+
+	wire.cut()
+	status, header := c.send(t, apis[1], c.proof(t, nonce))
+	assert.Equal(t, http.StatusServiceUnavailable, status)
+	assert.Empty(t, header.Get("WWW-Authenticate"))
+	status, _ = c.send(t, apis[0], c.proof(t, nonce))
+	assert.Equal(t, http.StatusOK, status, "the other has its database still")
+}
+
+// wire leads to a database until it is cut.
+type wire struct {
+	address string
+	cut     func()
+}
+
+func relay(t *testing.T, dsn string) *wire {
+	t.Helper()
+	to, err := url.Parse(dsn)
+	require.NoError(t, err)
+	target := to.Host
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	to.Host = listener.Addr().String()
+	var mu sync.Mutex
+	var ends []net.Conn
+	go func() {
+		for {
+			near, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			far, err := net.Dial("tcp", target)
+			if err != nil {
+				near.Close()
+				continue
+			}
+			mu.Lock()
+			ends = append(ends, near, far)
+			mu.Unlock()
+			go io.Copy(near, far)
+			go io.Copy(far, near)
+		}
+	}()
+	cut := sync.OnceFunc(func() {
+		listener.Close()
+		mu.Lock()
+		defer mu.Unlock()
+		for _, c := range ends {
+			c.Close()
+		}
+	})
+	t.Cleanup(cut)
+	return &wire{to.String(), cut}
+}
+
+// TestASlipShowsNoKey: of a key that lands in the wrong argument; and what is
+// missing is said before anybody calls.
+func TestASlipShowsNoKey(t *testing.T) {
+	const key = "-----BEGIN PRIVATE KEY-----\nMIGHAgEAMBMGByqGSM49AgEGCCqGSM49\n-----END PRIVATE KEY-----"
+	for _, args := range [][]string{{"-key=", key}, {"-key", key}, {"-" + key}, {key}, {"-keys=" + key}, {"-audience", "a"}, {"-issuer", "https://as.example.no"}} {
+		cmd := exec.CommandContext(t.Context(), os.Args[0], append([]string{"-listen", "127.0.0.1:0"}, args...)...)
+		cmd.Env = append(os.Environ(), asProgram+"=1")
+		said, err := cmd.CombinedOutput()
+		require.Error(t, err)
+		assert.Regexp(t, "api failed|issuer of the access tokens", string(said))
+		assert.NotContains(t, string(said), "MIGH")
+		assert.NotContains(t, string(said), "BEGIN")
+	}
+}

@@ -1,0 +1,234 @@
+package interop_test
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/rand"
+	"encoding/json"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/nokkel/nokkel/assertion"
+	"github.com/nokkel/nokkel/dpop"
+	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/selfservice/helseid/helseidtest"
+	"github.com/nokkel/nokkel/selfservice/keycloak"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// authority is an authorization server that knows the client "stranger" by its
+// key, and what examples/api has to be told of it.
+type authority struct {
+	issuer, scope, audience string
+	key                     *keys.Key
+	args                    []string
+}
+
+// TestClientsCallTheAPI: tokens of others' authorization servers, brought by
+// others' clients and by this module's, open examples/api.
+func TestClientsCallTheAPI(t *testing.T) {
+	binary := filepath.Join(t.TempDir(), "api")
+	out, err := exec.Command("go", "build", "-o", binary, "../../examples/api").CombinedOutput()
+	require.NoError(t, err, string(out))
+	for name, set := range map[string]func(*testing.T) authority{
+		"HelseID":                   helseIDAuthority,
+		"Keycloak":                  func(t *testing.T) authority { return keycloakAuthority(t, false) },
+		"Keycloak, typ JWT":         func(t *testing.T) authority { return keycloakAuthority(t, true) },
+		"oidc-provider, introspect": oidcAuthority,
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := set(t)
+			args := append([]string{"-issuer", a.issuer, "-audience", a.audience, "-scope", a.scope, "-listen", "127.0.0.1:0"}, a.args...)
+			url := serve(t, exec.Command(binary, args...))
+			private, err := a.key.PrivateJWK()
+			require.NoError(t, err)
+			work := task{a.issuer, "stranger", private, a.scope, []call{{"GET", url + "/patients?name=%7Ekari", ""}, {"POST", url + "/a%2fb", "{}"}}}
+			for _, client := range []program{oauth4webapi(), openidClient(), requestsOAuth2()} {
+				t.Run(client.name, func(t *testing.T) {
+					var r result
+					complaint, ok := client.run(t, work, &r)
+					require.True(t, ok, complaint)
+					require.Len(t, r.Answers, 2)
+					for _, answer := range r.Answers {
+						assert.Equal(t, 200, answer.Status, answer.Body)
+						assert.Contains(t, answer.Body, `"client":"stranger"`)
+					}
+				})
+			}
+			t.Run("nokkel", func(t *testing.T) {
+				server, err := assertion.Discover(t.Context(), nil, a.issuer)
+				require.NoError(t, err)
+				prover := &dpop.Prover{}
+				tokens := &assertion.TokenSource{
+					Endpoint: server.TokenEndpoint, Scopes: strings.Fields(a.scope), Prover: prover,
+					Auth: &assertion.Signer{ClientID: "stranger", Audience: a.issuer, Key: a.key},
+				}
+				refusedWithoutAProof(t, tokens, url)
+				api := &http.Client{Transport: &dpop.Transport{Tokens: tokens, Prover: prover}}
+				req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+"/patients", nil)
+				require.NoError(t, err)
+				status, body := do(t, api, req)
+				assert.Equal(t, 200, status, body)
+			})
+		})
+	}
+}
+
+// refusedWithoutAProof: a bound token opens nothing as a bearer token.
+func refusedWithoutAProof(t *testing.T, tokens *assertion.TokenSource, url string) {
+	token, err := tokens.Token(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, "DPoP", token.Type)
+	for _, scheme := range []string{"Bearer ", "DPoP "} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+		require.NoError(t, err)
+		req.Header.Set("Authorization", scheme+token.AccessToken.Reveal())
+		status, _ := do(t, http.DefaultClient, req)
+		assert.Equal(t, 401, status, scheme)
+	}
+}
+
+// serve runs examples/api until the test ends and returns its URL.
+func serve(t *testing.T, cmd *exec.Cmd) (url string) {
+	t.Helper()
+	stderr, err := cmd.StderrPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	var log strings.Builder
+	end := make(chan struct{})
+	t.Cleanup(func() {
+		cmd.Process.Kill()
+		<-end
+		cmd.Wait()
+		if t.Failed() {
+			t.Log(log.String())
+		}
+	})
+	lines := bufio.NewScanner(stderr)
+	for url == "" && lines.Scan() {
+		log.WriteString(lines.Text() + "\n")
+		if m := serving.FindStringSubmatch(lines.Text()); m != nil {
+			url = "http://" + m[1]
+		}
+	}
+	go func() {
+		defer close(end)
+		for lines.Scan() {
+			log.WriteString(lines.Text() + "\n")
+		}
+	}()
+	require.NotEmpty(t, url, "the API did not start")
+	return url
+}
+
+var serving = regexp.MustCompile(`msg=serving address=(\S+)`)
+
+func helseIDAuthority(t *testing.T) authority {
+	server := helseidtest.New()
+	t.Cleanup(server.Close)
+	server.PlainType, server.WithoutNotBefore = true, true // see TestClientsDriveHelseID
+	key, _ := newKey(t)
+	server.AddClient("stranger", key.PublicKey())
+	return authority{server.URL(), "nhn:patients/read", "nhn:patients", key, nil}
+}
+
+// keycloakAuthority makes a realm of a live Keycloak, whose access tokens have
+// the typ of any JWT unless a client is told otherwise.
+func keycloakAuthority(t *testing.T, plain bool) authority {
+	address := os.Getenv("KEYCLOAK_URL")
+	if address == "" {
+		missing(t, "Keycloak", os.ErrNotExist)
+	}
+	admin := (&keycloak.Realm{Server: address, Name: "master"}).Tokens(&assertion.Basic{
+		ClientID: os.Getenv("KEYCLOAK_ADMIN_CLIENT_ID"), Secret: keys.NewSecret(os.Getenv("KEYCLOAK_ADMIN_CLIENT_SECRET")),
+	}, nil)
+	rest := func(method, path string, body any) {
+		token, err := admin.Token(t.Context())
+		require.NoError(t, err)
+		text, err := json.Marshal(body)
+		require.NoError(t, err)
+		req, err := http.NewRequest(method, address+path, bytes.NewReader(text))
+		require.NoError(t, err)
+		req.Header = http.Header{"Authorization": {"Bearer " + token.AccessToken.Reveal()}, "Content-Type": {"application/json"}}
+		status, answer := do(t, http.DefaultClient, req)
+		require.Less(t, status, 300, answer)
+	}
+	realm := "interop-" + strings.ToLower(rand.Text()[:8])
+	key, _ := newKey(t)
+	jwks, err := keys.Set{Keys: []*keys.PublicKey{key.PublicKey()}}.MarshalJSON()
+	require.NoError(t, err)
+	attributes := map[string]string{
+		"use.jwks.string": "true", "jwks.string": string(jwks), "token.endpoint.auth.signing.alg": "ES256", "dpop.bound.access.tokens": "true",
+	}
+	a := authority{address + "/realms/" + realm, "openid", "https://api.example.no", key, nil}
+	if plain {
+		a.args = []string{"-plain-type"}
+	} else {
+		attributes["access.token.header.type.rfc9068"] = "true"
+	}
+	rest(http.MethodPost, "/admin/realms", map[string]any{"realm": realm, "enabled": true, "sslRequired": "none", "clients": []any{map[string]any{
+		"clientId": "stranger", "serviceAccountsEnabled": true, "clientAuthenticatorType": "client-jwt", "attributes": attributes,
+		"protocolMappers": []any{map[string]any{
+			"name": "api", "protocol": "openid-connect", "protocolMapper": "oidc-audience-mapper",
+			"config": map[string]string{"included.custom.audience": a.audience, "access.token.claim": "true"},
+		}},
+	}}})
+	t.Cleanup(func() {
+		req, err := http.NewRequest(http.MethodDelete, address+"/admin/realms/"+realm, nil)
+		require.NoError(t, err)
+		resp, err := (&http.Client{Transport: bearer{admin}}).Do(req)
+		require.NoError(t, err)
+		resp.Body.Close()
+	})
+	return a
+}
+
+// bearer sends requests with the token of a source, also when a test has ended.
+type bearer struct{ tokens *assertion.TokenSource }
+
+func (b bearer) RoundTrip(r *http.Request) (*http.Response, error) {
+	token, err := b.tokens.Token(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	r = r.Clone(r.Context())
+	r.Header.Set("Authorization", "Bearer "+token.AccessToken.Reveal())
+	return http.DefaultTransport.RoundTrip(r)
+}
+
+// oidcAuthority runs node's oidc-provider, whose access tokens mean nothing to
+// anybody else: the API asks about them as a client of its own.
+func oidcAuthority(t *testing.T) authority {
+	node, err := exec.LookPath("node")
+	if err != nil {
+		missing(t, "node", err)
+	}
+	cache, err := os.UserCacheDir()
+	require.NoError(t, err)
+	modules := filepath.Join(cache, "nokkel", "oidc-provider")
+	if _, err := os.Stat(filepath.Join(modules, "node_modules")); err != nil {
+		missing(t, "oidc-provider", err)
+	}
+	key, _ := newKey(t)
+	own, private := newKey(t)
+	file := filepath.Join(t.TempDir(), "api.json")
+	require.NoError(t, keys.WriteFile(file, private, false))
+	client := func(id string, key *keys.Key, bound bool) map[string]any {
+		return map[string]any{
+			"client_id": id, "token_endpoint_auth_method": "private_key_jwt", "token_endpoint_auth_signing_alg": "ES256",
+			"jwks": keys.Set{Keys: []*keys.PublicKey{key.PublicKey()}}, "dpop_bound_access_tokens": bound,
+			"grant_types": []string{"client_credentials"}, "response_types": []string{}, "redirect_uris": []string{},
+		}
+	}
+	server := program{"oidc-provider", func(*testing.T) *exec.Cmd {
+		return exec.Command(node, filepath.Join("..", "..", "assertion", "testdata", "oidcprovider", "provider.js"), modules)
+	}}
+	issuer := server.start(t, []any{client("stranger", key, true), client("my-api", own, false)})
+	return authority{issuer, "patients", "", key, []string{"-client", "my-api", "-key", file}}
+}
