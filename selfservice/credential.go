@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"unicode/utf8"
 
 	"github.com/nokkel/nokkel/keys"
@@ -45,7 +46,7 @@ func (c Credential) KeyID() string {
 // changes.
 func (c Credential) SigningKey(context.Context) (*keys.Key, error) {
 	if c.Key == nil {
-		return nil, errors.New("selfservice: the credential is a secret, not a key")
+		return nil, fmt.Errorf("%w: the credential is a secret, not a key", ErrConfig)
 	}
 	return c.Key, nil
 }
@@ -54,9 +55,23 @@ func (c Credential) SigningKey(context.Context) (*keys.Key, error) {
 // never changes.
 func (c Credential) ClientSecret(context.Context) (keys.Secret, error) {
 	if c.Secret.IsZero() {
-		return keys.Secret{}, errors.New("selfservice: the credential is a key, not a secret")
+		return keys.Secret{}, fmt.Errorf("%w: the credential is a key, not a secret", ErrConfig)
 	}
 	return c.Secret, nil
+}
+
+// OnlyKeys is the Adopted of an [Adopter] whose server takes keys alone: it
+// refuses a secret ([ErrConfig]).
+func OnlyKeys(c Credential) (Credential, error) {
+	_, err := c.SigningKey(context.Background())
+	return c, err
+}
+
+// OnlySecrets is the Adopted of an [Adopter] whose server takes secrets alone:
+// it refuses a key ([ErrConfig]).
+func OnlySecrets(c Credential) (Credential, error) {
+	_, err := c.ClientSecret(context.Background())
+	return c, err
 }
 
 func (c Credential) check() error {

@@ -31,6 +31,10 @@ func (c *Client) Secret(method func(clientID string, secret selfservice.Credenti
 
 type keyProvider struct{ c *Client }
 
+func (keyProvider) Adopted(c selfservice.Credential) (selfservice.Credential, error) {
+	return selfservice.OnlyKeys(c)
+}
+
 func (p keyProvider) Verify(ctx context.Context, cred selfservice.Credential) error {
 	return p.c.verify(ctx, cred, func(clientID, audience string, cred selfservice.Credential) assertion.Authenticator {
 		return &assertion.Signer{ClientID: clientID, Audience: audience, Key: cred}
@@ -82,6 +86,10 @@ func (p purgedKeys) Purge(ctx context.Context, as selfservice.Credential, _ self
 type secretProvider struct {
 	c      *Client
 	method func(string, selfservice.Credential) assertion.Authenticator
+}
+
+func (secretProvider) Adopted(c selfservice.Credential) (selfservice.Credential, error) {
+	return selfservice.OnlySecrets(c)
 }
 
 func (p secretProvider) Verify(ctx context.Context, cred selfservice.Credential) error {

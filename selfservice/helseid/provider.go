@@ -16,6 +16,14 @@ var (
 	_ selfservice.Registrar = (*Client)(nil)
 )
 
+// Adopted refuses what is no key.
+func (*Client) Adopted(c selfservice.Credential) (selfservice.Credential, error) {
+	return selfservice.OnlyKeys(c)
+}
+
+// Expires returns true: HelseID tells when a key ends.
+func (*Client) Expires() bool { return true }
+
 // Verify is [Client.VerifyKey] for a Rotator.
 func (c *Client) Verify(ctx context.Context, cred selfservice.Credential) error {
 	key, err := cred.SigningKey(ctx)

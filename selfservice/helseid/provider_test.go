@@ -25,7 +25,7 @@ func TestRotation(t *testing.T) {
 		"replace at once":                func(s *helseidtest.Server) { s.Replace = helseidtest.AtOnce },
 		"replace later":                  func(s *helseidtest.Server) { s.Replace, s.ReplaceAfter = helseidtest.Later, 5*time.Minute },
 		"propagation":                    func(s *helseidtest.Server) { s.Propagation = 20 * time.Second },
-		"replace at once, slowly":        func(s *helseidtest.Server) { s.Replace, s.Propagation = helseidtest.AtOnce, 20 * time.Second },
+		"replace at once, slowly":        func(s *helseidtest.Server) { s.Replace, s.Propagation = helseidtest.AtOnce, 20*time.Second },
 		"nonces at the self-service API": func(s *helseidtest.Server) { s.NonceAtAPI = true },
 	} {
 		t.Run(name, func(t *testing.T) {

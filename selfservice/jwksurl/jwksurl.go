@@ -74,6 +74,11 @@ func (p *Provider) settling() time.Duration {
 	return age + margin
 }
 
+// Adopted refuses what is no key.
+func (*Provider) Adopted(c selfservice.Credential) (selfservice.Credential, error) {
+	return selfservice.OnlyKeys(c)
+}
+
 // Verify gets a token with the key. A key that the server does not know is
 // selfservice.ErrRefused.
 func (p *Provider) Verify(ctx context.Context, c selfservice.Credential) error {

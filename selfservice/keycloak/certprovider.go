@@ -33,14 +33,23 @@ var (
 // Propagation returns zero: there is no old key to wait with.
 func (p CertificateCut) Propagation() time.Duration { return 0 }
 
+// Expires returns true: a certificate has a date.
+func (p CertificateCut) Expires() bool { return true }
+
+// Check is that of [JWKS].
+func (p CertificateCut) Check(ctx context.Context, as selfservice.Credential) error {
+	_, err := p.check(ctx, as, MethodSignedJWT)
+	return err
+}
+
 // Adopted returns the key under the kid that Keycloak finds it by. A secret is
-// refused ([ErrConfig]).
+// refused.
 func (p CertificateCut) Adopted(c selfservice.Credential) (selfservice.Credential, error) {
-	if c.Key == nil {
-		return c, refuse(ErrConfig, "a secret, and certificates need a key")
+	c, err := selfservice.OnlyKeys(c)
+	if err == nil {
+		c.Key, err = CertificateKey(c.Key)
 	}
-	key, err := CertificateKey(c.Key)
-	return selfservice.Credential{Key: key}, err
+	return c, err
 }
 
 // Make returns a key like the old one with a self-signed certificate of the

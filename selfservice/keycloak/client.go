@@ -113,6 +113,16 @@ func (c *Client) manage(ctx context.Context, as selfservice.Credential, methods 
 	return a, info, err
 }
 
+// check finds out, by an update that changes nothing of the client, whether a
+// rotation may change it.
+func (c *Client) check(ctx context.Context, as selfservice.Credential, methods ...Method) (*ClientInfo, error) {
+	a, info, err := c.manage(ctx, as, methods...)
+	if err == nil {
+		info, err = a.touch(ctx, info.ID)
+	}
+	return info, c.verdict(err)
+}
+
 // restore sets the client's method back, if that is allowed.
 func (c *Client) restore(ctx context.Context, a *Admin, info *ClientInfo, methods ...Method) error {
 	if slices.Contains(methods, info.Method) {

@@ -28,8 +28,19 @@ var (
 	_ selfservice.Purger    = JWKS{}
 )
 
+// Adopted refuses what is no key.
+func (JWKS) Adopted(c selfservice.Credential) (selfservice.Credential, error) {
+	return selfservice.OnlyKeys(c)
+}
+
 // Propagation returns 12 s: so long may a node of the server refuse a new key.
 func (p JWKS) Propagation() time.Duration { return lag }
+
+// Check finds out whether the client, or its Admin, may change it.
+func (p JWKS) Check(ctx context.Context, as selfservice.Credential) error {
+	_, err := p.check(ctx, as, MethodSignedJWT)
+	return err
+}
 
 // List returns the stored keys.
 func (p JWKS) List(ctx context.Context, as selfservice.Credential) ([]selfservice.Registration, error) {

@@ -29,6 +29,11 @@ var (
 	_ selfservice.Remover = Secret{}
 )
 
+// Adopted refuses what is no secret.
+func (Secret) Adopted(c selfservice.Credential) (selfservice.Credential, error) {
+	return selfservice.OnlySecrets(c)
+}
+
 // Propagation returns zero: every node knows a new secret at once.
 func (p Secret) Propagation() time.Duration { return 0 }
 
@@ -63,6 +68,11 @@ func (p Secret) List(ctx context.Context, as selfservice.Credential) ([]selfserv
 func (c *ClientInfo) registration(main keys.Secret) selfservice.Registration {
 	t := c.SecretTimes()
 	return selfservice.Registration{Fingerprint: selfservice.Credential{Secret: main}.Fingerprint(), Created: t.Created, Expires: t.Expires}
+}
+
+// Check is that of [OwnSecret]; an Admin needs no policy.
+func (p Secret) Check(ctx context.Context, as selfservice.Credential) error {
+	return OwnSecret{Client: p.Client, Cut: p.Admin != nil}.Check(ctx, as)
 }
 
 // Issue has a new secret made, or finds the one that was made when the reply
@@ -155,6 +165,11 @@ var (
 	_ selfservice.Remover   = OwnSecret{}
 )
 
+// Adopted refuses what is no secret.
+func (OwnSecret) Adopted(c selfservice.Credential) (selfservice.Credential, error) {
+	return selfservice.OnlySecrets(c)
+}
+
 // Propagation is that of [Secret].
 func (p OwnSecret) Propagation() time.Duration { return 0 }
 
@@ -170,6 +185,18 @@ func (p OwnSecret) overlap() time.Duration {
 		return 48 * time.Hour
 	}
 	return p.Overlap
+}
+
+// Check finds out whether the client, or its Admin, may change it, and, unless
+// Cut is set, whether a rotation policy lets the old secret live on
+// ([ErrNoOverlap]). Under a policy it starts the clock of a secret that has no
+// expiry yet, as every update does.
+func (p OwnSecret) Check(ctx context.Context, as selfservice.Credential) error {
+	info, err := p.check(ctx, as, secretMethods()...)
+	if err == nil && !p.Cut && info.SecretTimes().Expires.IsZero() {
+		err = refuse(ErrNoOverlap, "no rotation policy applies")
+	}
+	return err
 }
 
 // List is that of [Secret].

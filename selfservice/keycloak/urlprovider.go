@@ -30,6 +30,11 @@ var (
 	_ selfservice.Purger    = JWKSURL{}
 )
 
+// Adopted refuses what is no key.
+func (JWKSURL) Adopted(c selfservice.Credential) (selfservice.Credential, error) {
+	return selfservice.OnlyKeys(c)
+}
+
 // Propagation returns 12 s: so long may a node of the server keep from fetching
 // the keys again.
 func (p JWKSURL) Propagation() time.Duration { return lag }

@@ -23,6 +23,11 @@ var (
 	_ selfservice.Propagator  = JWKS{}
 )
 
+// Adopted refuses what is no key.
+func (JWKS) Adopted(c selfservice.Credential) (selfservice.Credential, error) {
+	return selfservice.OnlyKeys(c)
+}
+
 // List returns the stored keys that sign.
 func (p JWKS) List(ctx context.Context, as selfservice.Credential) ([]selfservice.Registration, error) {
 	all, err := p.admin(as).Keys(ctx, p.AppID)

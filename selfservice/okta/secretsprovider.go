@@ -35,6 +35,11 @@ var (
 	_ selfservice.Propagator  = Secrets{}
 )
 
+// Adopted refuses what is no secret.
+func (Secrets) Adopted(c selfservice.Credential) (selfservice.Credential, error) {
+	return selfservice.OnlySecrets(c)
+}
+
 // List returns the registered secrets.
 func (p Secrets) List(ctx context.Context, as selfservice.Credential) ([]selfservice.Registration, error) {
 	all, err := p.admin(as).Secrets(ctx, p.AppID)

@@ -35,6 +35,11 @@ var (
 
 const defaultCached = time.Hour
 
+// Adopted refuses what is no key.
+func (JWKSURL) Adopted(c selfservice.Credential) (selfservice.Credential, error) {
+	return selfservice.OnlyKeys(c)
+}
+
 // List returns nothing: the server keeps no list of its own.
 func (p JWKSURL) List(context.Context, selfservice.Credential) ([]selfservice.Registration, error) {
 	return nil, nil

@@ -1,0 +1,59 @@
+package keycloak_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/keycloak"
+)
+
+// TestCheckFindsOutBeforeTheFirstRotation what would stop it, and changes
+// nothing.
+func TestCheckFindsOutBeforeTheFirstRotation(t *testing.T) {
+	each(t, func(tg *target) {
+		t, ctx := tg.t, tg.t.Context()
+		id, secret := tg.client("app", nil)
+		client := &keycloak.Client{Realm: tg.realm, ClientID: "app"}
+		check := func(p selfservice.Provider, c selfservice.Credential) error {
+			r := &selfservice.Rotator{Provider: p, Store: &selfservice.Mem{}}
+			require.NoError(t, r.Adopt(ctx, c))
+			return r.Check(ctx)
+		}
+		bySecret := selfservice.Credential{Secret: secret}
+		require.ErrorIs(t, check(keycloak.OwnSecret{Client: client, Cut: true}, bySecret), keycloak.ErrForbidden, "its service account has no role")
+		tg.grant("app", "manage-clients")
+		require.NoError(t, check(keycloak.OwnSecret{Client: client, Cut: true}, bySecret))
+		require.ErrorIs(t, check(keycloak.OwnSecret{Client: client}, bySecret), keycloak.ErrNoOverlap)
+		require.ErrorIs(t, check(keycloak.Secret{Client: client}, bySecret), keycloak.ErrNoOverlap)
+		byAdmin := &keycloak.Client{Realm: tg.realm, ClientID: "app", Admin: tg.admin}
+		require.NoError(t, check(keycloak.Secret{Client: byAdmin}, bySecret))
+		require.True(t, tg.acceptsSecret("app", secret))
+
+		key := newKey(t)
+		require.Error(t, check(keycloak.JWKS{Client: byAdmin}, selfservice.Credential{Key: key}), "it is not registered")
+		require.NoError(t, tg.admin.SetKeys(ctx, id, set(key)))
+		require.NoError(t, check(keycloak.JWKS{Client: byAdmin}, selfservice.Credential{Key: key}))
+		require.NoError(t, check(keycloak.JWKS{Client: client}, selfservice.Credential{Key: key}))
+	})
+}
+
+// TestAdoptRefusesTheWrongKind before anything is stored.
+func TestAdoptRefusesTheWrongKind(t *testing.T) {
+	client := &keycloak.Client{Realm: keycloak.Realm{Server: "https://keycloak.example", Name: "a"}, ClientID: "app"}
+	secret, key := selfservice.Credential{Secret: keys.NewSecret("a secret that is long enough for it")}, selfservice.Credential{Key: newKey(t)}
+	for _, row := range []struct {
+		provider     selfservice.Provider
+		takes, wrong selfservice.Credential
+	}{
+		{keycloak.JWKS{Client: client}, key, secret}, {keycloak.JWKSURL{Client: client}, key, secret}, {keycloak.CertificateCut{Client: client}, key, secret},
+		{keycloak.Secret{Client: client}, secret, key}, {keycloak.OwnSecret{Client: client}, secret, key},
+	} {
+		r := &selfservice.Rotator{Provider: row.provider, Store: &selfservice.Mem{}}
+		require.ErrorIs(t, r.Adopt(t.Context(), row.wrong), selfservice.ErrConfig, "%T", row.provider)
+		require.ErrorIs(t, r.Ready(t.Context()), selfservice.ErrNotAdopted, "%T", row.provider)
+		require.NoError(t, r.Adopt(t.Context(), row.takes), "%T", row.provider)
+	}
+}
