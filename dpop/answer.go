@@ -12,7 +12,7 @@ import (
 // error of its Tokens, or [ErrInvalidToken], says what is wrong with the token.
 var (
 	ErrUnauthenticated = errors.New("no access token of a scheme that is taken here")
-	ErrAmbiguous       = errors.New("the request is malformed")           // invalid_request: two of a header, two methods, no token behind its scheme
+	ErrRequest         = errors.New("the request is malformed")           // invalid_request: two of a header, two methods, no token behind its scheme
 	ErrScope           = errors.New("the access token lacks a scope")     // insufficient_scope
 	ErrHost            = errors.New("the request is for another host")    // than one of Hosts
 	ErrForwarded       = errors.New("what a trusted proxy says is wrong") // two values of a header, or no scheme and host
@@ -34,7 +34,7 @@ func refusedAs(err error) (status int, code string) {
 		return http.StatusUnauthorized, ""
 	case errors.Is(err, ErrScope):
 		return http.StatusForbidden, errorInsufficientScope
-	case errors.Is(err, ErrAmbiguous), errors.Is(err, ErrForwarded):
+	case errors.Is(err, ErrRequest), errors.Is(err, ErrForwarded):
 		return http.StatusBadRequest, errorInvalidRequest
 	case errors.Is(err, ErrHost):
 		return http.StatusMisdirectedRequest, ""

@@ -35,7 +35,7 @@ type Verdict struct {
 // Check decides about a call, by all values of its Authorization header field,
 // and spends its proof when it is let in. Cheap checks come first: the proof is verified before anybody is asked about the
 // token, and spent after all other checks (RFC 9449 §11.1). Err is a
-// *[ProofError], an *[Error] with [ErrUnauthenticated], [ErrAmbiguous],
+// *[ProofError], an *[Error] with [ErrUnauthenticated], [ErrRequest],
 // [ErrInvalidToken], [ErrScope], [ErrConfig] or one of a replay cache, or what
 // Tokens gave.
 func (m *Middleware) Check(ctx context.Context, authorization []string, c Call) Verdict {
@@ -71,7 +71,7 @@ func credentials(values []string) (scheme, token string, err error) {
 		return "", "", refuse(ErrUnauthenticated, "no Authorization")
 	case 1:
 	default:
-		return "", "", refuse(ErrAmbiguous, "more than one Authorization")
+		return "", "", refuse(ErrRequest, "more than one Authorization")
 	}
 	word, rest, _ := strings.Cut(values[0], " ")
 	for _, known := range [...]string{schemeDPoP, schemeBearer} {
@@ -84,9 +84,9 @@ func credentials(values []string) (scheme, token string, err error) {
 	case scheme == "":
 		return "", "", refuse(ErrUnauthenticated, "another scheme than DPoP and Bearer")
 	case token == "":
-		return scheme, "", refuse(ErrAmbiguous, "an Authorization without a token")
+		return scheme, "", refuse(ErrRequest, "an Authorization without a token")
 	case !isAccessToken(token):
-		return scheme, "", refuse(ErrAmbiguous, "what follows the scheme is not one token of at most 16 KiB")
+		return scheme, "", refuse(ErrRequest, "what follows the scheme is not one token of at most 16 KiB")
 	}
 	return scheme, token, nil
 }
@@ -131,7 +131,7 @@ func (m *Middleware) checkDPoP(ctx context.Context, c Call, token string) (*Toke
 func (m *Middleware) checkBearer(ctx context.Context, c Call, token string) (*Token, error) {
 	switch {
 	case len(c.Proofs) > 0:
-		return nil, refuse(ErrAmbiguous, "a proof with a bearer token")
+		return nil, refuse(ErrRequest, "a proof with a bearer token")
 	case m.Mode == RequireDPoP:
 		return nil, refuse(ErrUnauthenticated, "a bearer token, and DPoP is required")
 	}

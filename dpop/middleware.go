@@ -125,7 +125,9 @@ func isBase(raw string) bool {
 // RFC 6750 §3, 403 for scopes that are missing, 400 or 421 for a request that is
 // wrong in itself, 429 for too many proofs of one key, and 503 where nobody can
 // tell. Each answer has the nonce for the next request, where there are nonces,
-// and is not to be stored then; next may say otherwise in its Cache-Control.
+// and is not to be stored then; next may say otherwise in its Cache-Control. A
+// handler for CORS goes outside: preflight requests have no token, and a script
+// reads WWW-Authenticate and DPoP-Nonce only where that one exposes them.
 func (m *Middleware) Handler(next http.Handler, scopes ...string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		verdict := m.checkRequest(r, scopes)
