@@ -2,30 +2,41 @@ package selfservice
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"runtime"
-	"sync"
 	"time"
 )
 
-// Fleet rotates many clients of one authorization server from one process:
-// those of a vendor with thousands of customers, say. Any number of processes
-// may work on the same fleet over shared stores; a client that another one is
-// busy with is left to it.
+// Fleet rotates many clients from one process: those of a vendor with
+// thousands of customers, say. Any number of processes may work on the same
+// fleet over shared stores; a client that another one is busy with is left to
+// it.
+//
+// When a server asks a client for patience (Retry-After), its other clients
+// wait, too, until the time is over or one of them is answered all the same;
+// see [Located]. For a server that answers nobody for an hour, and in Run for
+// the time between two passes if that is shorter, the rest of its clients are
+// left to another pass.
 type Fleet struct {
 	// Rotators gives the clients, one at a time and anew for each pass, so
 	// that they need not all be in memory. A Rotator that is given again in
 	// the next pass keeps what it learned.
 	Rotators iter.Seq[*Rotator]
 
+	// Agenda tells RotateDue and Run which clients are due, and Rotator makes
+	// the Rotator of one of them by its name. The cost of a pass then grows with
+	// what is due and not with what there is. Nil: they look at all Rotators.
+	Agenda  Agenda
+	Rotator func(name string) *Rotator
+
 	// Concurrency is how many clients are worked on at once; zero: 4 for each
 	// processor.
 	Concurrency int
 
 	// Interval is the least time between the starts of two clients, to stay
-	// under a server's rate limit; zero: none. When the server says how long
-	// to wait (Retry-After), the whole fleet waits.
+	// under a server's rate limit; zero: none.
 	Interval time.Duration
 
 	// OnProgress is told after each client, one call at a time; may be nil.
@@ -34,41 +45,77 @@ type Fleet struct {
 
 // RotateDue makes one pass: every client whose next step is due makes its
 // steps until there is none to make now. It returns an error only when ctx
-// ends, or [ErrConfig] without Rotators; what fails for a client is in the
-// report.
+// ends, when the Agenda cannot be read, or [ErrConfig] without Rotators or
+// Agenda; what fails for a client is in the report.
 func (f *Fleet) RotateDue(ctx context.Context) (Report, error) {
-	return f.pass(ctx, time.Time{})
+	return f.rotateDue(ctx, longest)
 }
 
-// RotateOlder is RotateDue, but also replaces every credential that was made
-// or adopted before than: after a leak, say. Several processes that are given
-// the same time share the work, and a pass that was broken off goes on.
-// A time that lies ahead is taken for now. Clients whose server takes longer
-// than a minute to accept a new credential are left Waiting, for another pass.
+// RotateOlder is RotateDue for all Rotators, whatever the Agenda says. It also
+// replaces every credential that was made or adopted before than: after a leak,
+// say. Several processes that are given the same time share the work, and a
+// pass that was broken off goes on. A time that lies ahead is taken for now.
+// Clients whose server takes longer than a minute to accept a new credential
+// are left Waiting, for another pass.
 func (f *Fleet) RotateOlder(ctx context.Context, than time.Time) (Report, error) {
-	return f.pass(ctx, than)
+	started := time.Now()
+	if than.After(started) {
+		than = started // nothing that is made from now on would ever be new enough
+	}
+	if f.Rotators == nil {
+		return Report{}, fmt.Errorf("%w: a Fleet without Rotators", ErrConfig)
+	}
+	return f.pass(ctx, &pass{older: than, limit: longest, source: all(f.Rotators)})
 }
 
 // Run makes a pass every so often until ctx ends, and returns its error then.
-// Each pass is reported to done, which may be nil.
+// Each pass is reported to done, which may be nil. An Agenda that cannot be
+// read ends the pass, is one of the report's causes, and is read again by the
+// next.
 func (f *Fleet) Run(ctx context.Context, every time.Duration, done func(Report)) error {
 	if every <= 0 {
 		return fmt.Errorf("%w: passes without a pause", ErrConfig)
 	}
 	for {
-		report, err := f.RotateDue(ctx)
-		if err != nil {
+		report, err := f.rotateDue(ctx, min(every, longest))
+		if ctx.Err() != nil || errors.Is(err, ErrConfig) {
 			return err
 		}
 		if done != nil {
 			done(report)
 		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(spread(every)):
+		if err := sleep(ctx, spread(every)); err != nil {
+			return err
 		}
 	}
+}
+
+// longest is how long a pass waits for a server that asks for patience.
+const longest = time.Hour
+
+func (f *Fleet) rotateDue(ctx context.Context, limit time.Duration) (Report, error) {
+	p := &pass{limit: limit}
+	switch {
+	case f.Agenda != nil && f.Rotator != nil:
+		p.source = &listed{fleet: f, started: time.Now()}
+	case f.Agenda != nil || f.Rotators == nil:
+		return Report{}, fmt.Errorf("%w: a Fleet without Rotators, or an Agenda without Rotator", ErrConfig)
+	default:
+		p.source = all(f.Rotators)
+	}
+	return f.pass(ctx, p)
+}
+
+func (f *Fleet) pass(ctx context.Context, p *pass) (Report, error) {
+	p.fleet, p.started = f, time.Now()
+	p.report.Causes = map[string]int{}
+	p.servers, p.holding = map[string]*server{}, map[*server]bool{}
+	p.run(ctx)
+	if err := p.source.failed(); err != nil && ctx.Err() == nil {
+		p.cause(err)
+		return p.snapshot(), err
+	}
+	return p.snapshot(), ctx.Err()
 }
 
 func (f *Fleet) concurrency() int {
@@ -77,140 +124,6 @@ func (f *Fleet) concurrency() int {
 	}
 	return 4 * runtime.GOMAXPROCS(0)
 }
-
-func (f *Fleet) pass(ctx context.Context, older time.Time) (Report, error) {
-	if f.Rotators == nil {
-		return Report{}, fmt.Errorf("%w: a Fleet without Rotators", ErrConfig)
-	}
-	started := time.Now()
-	if older.After(started) {
-		older = started // nothing that is made from now on would ever be new enough
-	}
-	p := &pass{fleet: f, older: older, started: started, report: Report{Causes: map[string]int{}}}
-	p.run(ctx)
-	return p.snapshot(), ctx.Err()
-}
-
-// pass is one pass over the fleet.
-type pass struct {
-	fleet   *Fleet
-	older   time.Time
-	started time.Time
-
-	mu     sync.Mutex
-	report Report
-	clear  time.Time // nobody starts before this
-}
-
-// pace waits for the next start.
-func (p *pass) pace(ctx context.Context) error { return p.wait(ctx, p.fleet.Interval) }
-
-// wait returns when somebody may start, and lets the next one do so after that
-// interval.
-func (p *pass) wait(ctx context.Context, interval time.Duration) error {
-	for {
-		p.mu.Lock()
-		wait := time.Until(p.clear)
-		if wait <= 0 && interval > 0 {
-			p.clear = time.Now().Add(interval)
-		}
-		p.mu.Unlock()
-		if wait <= 0 {
-			return ctx.Err()
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(wait):
-		}
-	}
-}
-
-// hold makes the whole fleet wait.
-func (p *pass) hold(d time.Duration) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if until := time.Now().Add(d); until.After(p.clear) {
-		p.clear = until
-	}
-}
-
-const maxAttempts = 3
-
-// client works on one client. When the server asks for patience it waits with
-// all others and tries again.
-func (p *pass) client(ctx context.Context, v *visit) (res ending, err error) {
-	defer guard(&err, "a step")
-	if !v.begun {
-		before, err := v.r.read(ctx)
-		if err != nil {
-			return nothing, err
-		}
-		v.begun, v.rotations, v.own, v.left = true, before.Rotations, v.r.switches.Load(), patience
-	} else if err := p.wait(ctx, 0); err != nil {
-		return nothing, err
-	}
-	for {
-		res, err = p.steps(ctx, v)
-		wait := retryAfter(err)
-		if wait <= 0 {
-			return res, err
-		}
-		p.hold(wait)
-		if v.attempts++; v.attempts >= maxAttempts || p.pace(ctx) != nil {
-			return res, err
-		}
-	}
-}
-
-type ending int
-
-const (
-	nothing ending = iota
-	rotated
-	waiting
-	elsewhere
-	later // at visit.at, in this pass
-)
-
-// steps makes a client's steps until there is none to make now.
-func (p *pass) steps(ctx context.Context, v *visit) (ending, error) {
-	r := v.r
-	for {
-		// Two switches at most: one that was under way from before, and ours.
-		force, s := notForced, r.current.Load()
-		if made := r.switches.Load() - v.own; s.Active.Made.Before(p.older) && made < 2 {
-			force = s.Rotations
-		}
-		at, err := r.step(ctx, force)
-		if err != nil {
-			return nothing, err
-		}
-		s = r.current.Load()
-		wait := time.Until(at)
-		switch {
-		case s.Claim.heldByOther(r.owner, time.Now(), r.Timing.lease()):
-			return elsewhere, nil
-		case !at.IsZero() && wait <= 0:
-		case s.Pending != nil && !at.IsZero() && wait < v.left: // the server is about to accept it
-			v.left -= wait
-			v.at = at
-			return later, nil
-		case r.switches.Load() > v.own:
-			return rotated, nil
-		case s.Rotations > v.rotations:
-			return elsewhere, nil
-		case s.Pending != nil:
-			return waiting, nil
-		default:
-			return nothing, nil
-		}
-	}
-}
-
-// patience is how long a pass comes back to a client whose new credential the
-// server does not accept yet.
-const patience = time.Minute
 
 func sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -128,34 +127,6 @@ func TestFleetsShareTheWork(t *testing.T) {
 		for _, m := range all {
 			assert.Equal(t, 1, m.server.Registered(), "one registration, whoever made it")
 		}
-	})
-}
-
-func TestFleetWaitsWhenTheServerSaysSo(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		all := members(t, 20)
-		var calls, early atomic.Int32
-		var until atomic.Int64
-		for _, m := range all {
-			m.io = func(_ string, call func() error) error {
-				if time.Now().UnixNano() < until.Load() {
-					early.Add(1)
-				}
-				if calls.Add(1) == 10 {
-					until.Store(time.Now().Add(30 * time.Minute).UnixNano())
-					return slowDown{}
-				}
-				return call()
-			}
-		}
-		f := fleet(all)
-		f.Concurrency = 1
-		start := time.Now()
-		report, err := f.RotateOlder(t.Context(), time.Now())
-		require.NoError(t, err)
-		assert.Equal(t, 20, report.Rotated)
-		assert.LessOrEqual(t, early.Load(), int32(1), "calls before the server's time was up, but for a proof whether it registered all the same")
-		assert.GreaterOrEqual(t, time.Since(start), 30*time.Minute)
 	})
 }
 

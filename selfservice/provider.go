@@ -12,8 +12,8 @@ import (
 //
 // Besides these two methods a provider has [Registrar] or [Issuer], and may
 // have [Switch], [Remover], [Purger], [Adopter], [Independent],
-// [Propagator], [Expirer] and [Checker]. Every call may be repeated, and may have been carried out
-// although it failed.
+// [Propagator], [Expirer], [Checker] and [Located]. Every call may be repeated,
+// and may have been carried out although it failed.
 //
 // Errors: one that errors.Is [ErrRefused] when the server does not accept the
 // credential that the call was made with; [ErrLimit] when there is no room for

@@ -30,11 +30,7 @@ func (p *pass) count(res ending, err error) {
 	switch {
 	case err != nil:
 		p.report.Failed++
-		c := cause(err)
-		if _, known := p.report.Causes[c]; !known && len(p.report.Causes) >= maxCauses {
-			c = "other"
-		}
-		p.report.Causes[c]++
+		p.cause(err)
 	case res == rotated:
 		p.report.Rotated++
 	case res == waiting:
@@ -49,6 +45,15 @@ func (p *pass) count(res ending, err error) {
 		p.report.Elapsed = time.Since(p.started)
 		p.fleet.OnProgress(p.report.clone())
 	}
+}
+
+// cause counts an error by its kind.
+func (p *pass) cause(err error) {
+	c := cause(err)
+	if _, known := p.report.Causes[c]; !known && len(p.report.Causes) >= maxCauses {
+		c = "other"
+	}
+	p.report.Causes[c]++
 }
 
 func (p *pass) snapshot() Report {

@@ -71,6 +71,9 @@ func (p keyProvider) Remove(ctx context.Context, _ selfservice.Credential, r sel
 	return verdict(err)
 }
 
+// Server is the issuer, see selfservice.Located.
+func (p keyProvider) Server() string { return p.c.Issuer }
+
 // Independent: the registration access token is all that is needed.
 func (p keyProvider) Independent() bool { return true }
 
@@ -97,6 +100,9 @@ func (p secretProvider) Verify(ctx context.Context, cred selfservice.Credential)
 		return p.method(clientID, cred)
 	})
 }
+
+// Server is the issuer, see selfservice.Located.
+func (p secretProvider) Server() string { return p.c.Issuer }
 
 func (p secretProvider) List(ctx context.Context, _ selfservice.Credential) ([]selfservice.Registration, error) {
 	a, err := p.c.ask(ctx)

@@ -14,6 +14,7 @@ import (
 var (
 	_ selfservice.Provider  = (*Client)(nil)
 	_ selfservice.Registrar = (*Client)(nil)
+	_ selfservice.Located   = (*Client)(nil)
 )
 
 // Adopted refuses what is no key.
@@ -23,6 +24,9 @@ func (*Client) Adopted(c selfservice.Credential) (selfservice.Credential, error)
 
 // Expires returns true: HelseID tells when a key ends.
 func (*Client) Expires() bool { return true }
+
+// Server is the authority, see [selfservice.Located].
+func (c *Client) Server() string { return c.Environment.Authority }
 
 // Verify is [Client.VerifyKey] for a Rotator.
 func (c *Client) Verify(ctx context.Context, cred selfservice.Credential) error {

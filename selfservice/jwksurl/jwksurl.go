@@ -92,6 +92,10 @@ func (p *Provider) Verify(ctx context.Context, c selfservice.Credential) error {
 	return rest.Verdict(p.Token(ctx, key))
 }
 
+// Server is the URL, see selfservice.Located: what a Provider waits for is that
+// its own keys are published.
+func (p *Provider) Server() string { return p.URL }
+
 // List returns nothing: the server keeps no list of its own.
 func (p *Provider) List(context.Context, selfservice.Credential) ([]selfservice.Registration, error) {
 	return nil, nil

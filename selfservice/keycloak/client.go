@@ -99,6 +99,9 @@ func (c *Client) admin(as selfservice.Credential) *Admin {
 // Independent reports whether an Admin manages the client, who can end a lock-out.
 func (c *Client) Independent() bool { return c.Admin != nil }
 
+// Server is the realm's, see selfservice.Located.
+func (c *Client) Server() string { return c.Realm.Server }
+
 // manage returns who manages the client, and the client, if it is one that
 // authenticates in one of these ways.
 func (c *Client) manage(ctx context.Context, as selfservice.Credential, methods ...Method) (*Admin, *ClientInfo, error) {

@@ -130,6 +130,9 @@ func (c *Client) keep(cred selfservice.Credential, tokens *assertion.TokenSource
 // Independent reports whether an Admin manages the app, who can end a lock-out.
 func (c *Client) Independent() bool { return c.Admin != nil }
 
+// Server is the org, see selfservice.Located: its rate limits are for all apps.
+func (c *Client) Server() string { return c.Org.URL }
+
 // Propagation returns Propagates, for a Rotator.
 func (c *Client) Propagation() time.Duration {
 	if c.Propagates == 0 {

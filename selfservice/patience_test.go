@@ -1,0 +1,252 @@
+package selfservice_test
+
+import (
+	"context"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/internal/model"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// asks is a server's or a client's trouble: every call until then is refused,
+// with the time to wait for.
+type asks struct {
+	wait  time.Duration
+	until atomic.Int64
+	calls atomic.Int32 // that were refused
+}
+
+func (a *asks) begin() { a.until.Store(time.Now().Add(a.wait).UnixNano()) }
+
+func (a *asks) io(_ string, call func() error) error {
+	if time.Now().UnixNano() < a.until.Load() {
+		a.calls.Add(1)
+		return &selfservice.CallError{Wait: a.wait}
+	}
+	return call()
+}
+
+// always is a client that is never answered.
+func always(wait time.Duration) model.IO {
+	return func(string, func() error) error { return &selfservice.CallError{Wait: wait} }
+}
+
+// located is a provider that tells its server.
+type located struct {
+	registrar
+	name string
+}
+
+type registrar interface {
+	selfservice.Provider
+	selfservice.Registrar
+}
+
+func (l located) Server() string { return l.name }
+
+// at is a fleet whose clients are at several servers.
+func at(all []*member, server func(i int) string) *selfservice.Fleet {
+	return &selfservice.Fleet{Rotators: func(yield func(*selfservice.Rotator) bool) {
+		for i, m := range all {
+			r := m.rotator()
+			r.Provider = located{r.Provider.(registrar), server(i)}
+			if !yield(r) {
+				return
+			}
+		}
+	}}
+}
+
+// after tells how long each of the clients without trouble had to wait for its
+// registration.
+func after(t *testing.T, all []*member, f *selfservice.Fleet) (times []time.Duration, report selfservice.Report) {
+	t.Helper()
+	times = make([]time.Duration, len(all))
+	start := time.Now()
+	for i, m := range all {
+		if m.io == nil {
+			m.io = func(point string, call func() error) error {
+				if point == "register" {
+					times[i] = time.Since(start)
+				}
+				return call()
+			}
+		}
+	}
+	report, err := f.RotateOlder(t.Context(), time.Now())
+	require.NoError(t, err)
+	return times, report
+}
+
+// TestFleetGoesOnWithThoseWhoAreAnswered: twenty clients that are asked to wait
+// for an hour, wherever they stand, do not have a thousand others wait.
+func TestFleetGoesOnWithThoseWhoAreAnswered(t *testing.T) {
+	for name, sick := range map[string]func(i int) bool{
+		"first":     func(i int) bool { return i < 20 },
+		"last":      func(i int) bool { return i >= 1000 },
+		"scattered": func(i int) bool { return i%51 == 7 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				all := members(t, 1020)
+				var wait []*member
+				for i, m := range all {
+					if sick(i) {
+						m.io = always(time.Hour)
+						wait = append(wait, m)
+					}
+				}
+				require.Len(t, wait, 20)
+				f := fleet(all)
+				f.Concurrency = 8
+				times, report := after(t, all, f)
+				assert.Equal(t, 1000, report.Rotated)
+				assert.Equal(t, 20, report.Failed)
+				assert.Less(t, slices.Max(times), 5*time.Minute)
+				assert.Less(t, report.Elapsed, 2*time.Hour, "an hour of patience for those who are asked for it")
+			})
+		})
+	}
+}
+
+// TestFleetWaitsForAServer has a whole server ask for half an hour: all wait for
+// it, but for a scout now and then.
+func TestFleetWaitsForAServer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		all := members(t, 200)
+		trouble := &asks{wait: 30 * time.Minute}
+		trouble.begin()
+		for _, m := range all {
+			m.io = trouble.io
+		}
+		f := fleet(all)
+		f.Concurrency = 4
+		_, report := after(t, all, f)
+		assert.Equal(t, 200, report.Rotated, "%v", report.Causes)
+		assert.GreaterOrEqual(t, report.Elapsed, 30*time.Minute)
+		assert.Less(t, report.Elapsed, 70*time.Minute)
+		assert.LessOrEqual(t, trouble.calls.Load(), int32(2*(4+1+30*60/15)), "one client every 15 s, and what it takes to know that nothing was registered")
+	})
+}
+
+// TestFleetKeepsToARateLimit: nobody asks before a wait of a minute is over.
+func TestFleetKeepsToARateLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		all := members(t, 100)
+		limit := &asks{wait: time.Minute}
+		var calls, closed int
+		for _, m := range all {
+			m.io = func(point string, call func() error) error {
+				if calls++; calls%50 == 0 {
+					limit.begin()
+					closed++
+				}
+				return limit.io(point, call)
+			}
+		}
+		f := fleet(all)
+		f.Concurrency = 1
+		_, report := after(t, all, f)
+		assert.Equal(t, 100, report.Rotated, "%v", report.Causes)
+		assert.Greater(t, closed, 4)
+		assert.LessOrEqual(t, int(limit.calls.Load()), 2*closed, "the one, and a proof whether it registered all the same")
+		assert.GreaterOrEqual(t, report.Elapsed, time.Duration(closed)*time.Minute)
+	})
+}
+
+// TestFleetHoldsOneServer: the clients of another one do not wait, whatever
+// asks for patience there.
+func TestFleetHoldsOneServer(t *testing.T) {
+	for _, wait := range []time.Duration{time.Minute, time.Hour} {
+		synctest.Test(t, func(t *testing.T) {
+			all := members(t, 100)
+			for i, m := range all {
+				if i < 50 {
+					m.io = always(wait)
+				}
+			}
+			f := at(all, func(i int) string { return []string{"https://a.example", "https://b.example"}[i/50] })
+			f.Concurrency = 4
+			times, report := after(t, all, f)
+			assert.Equal(t, 50, report.Rotated)
+			assert.Equal(t, 50, report.Failed)
+			assert.Less(t, slices.Max(times), 30*time.Second)
+			assert.LessOrEqual(t, report.Elapsed, 2*time.Hour+5*time.Minute)
+		})
+	}
+}
+
+// TestFleetGivesUpAServer that answers nobody for an hour, and asks it little
+// until then.
+func TestFleetGivesUpAServer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		all := members(t, 1000)
+		down := &asks{wait: time.Hour}
+		for _, m := range all {
+			m.io = func(point string, call func() error) error {
+				down.begin()
+				return down.io(point, call)
+			}
+		}
+		f := fleet(all)
+		f.Concurrency = 4
+		report, err := f.RotateOlder(t.Context(), time.Now())
+		require.NoError(t, err)
+		assert.Equal(t, 1000, report.Failed)
+		assert.Less(t, report.Elapsed, 2*time.Hour+time.Minute)
+		assert.Less(t, down.calls.Load(), int32(800))
+	})
+}
+
+// TestFleetRunIsNotHeldUp: the next pass of a Run comes in time.
+func TestFleetRunIsNotHeldUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		all := members(t, 100)
+		for _, m := range all[:20] {
+			m.io = always(time.Hour)
+		}
+		time.Sleep(100 * day) // all are due
+		passes := 0
+		start := time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		err := fleet(all).Run(ctx, 5*time.Minute, func(r selfservice.Report) {
+			if passes++; passes == 1 {
+				assert.Equal(t, 80, r.Rotated)
+				assert.Less(t, time.Since(start), 10*time.Minute)
+			}
+			assert.Equal(t, 20, r.Failed)
+		})
+		require.ErrorIs(t, err, ctx.Err())
+		assert.GreaterOrEqual(t, passes, 5)
+	})
+}
+
+// TestFleetWithAProviderWhoseServerPanics takes it for one that does not tell.
+func TestFleetWithAProviderWhoseServerPanics(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		all := members(t, 3)
+		f := &selfservice.Fleet{Rotators: func(yield func(*selfservice.Rotator) bool) {
+			for _, m := range all {
+				r := m.rotator()
+				r.Provider = panickingServer{located{r.Provider.(registrar), ""}}
+				if !yield(r) {
+					return
+				}
+			}
+		}}
+		report, err := f.RotateOlder(t.Context(), time.Now())
+		require.NoError(t, err)
+		assert.Equal(t, 3, report.Rotated)
+	})
+}
+
+type panickingServer struct{ located }
+
+func (panickingServer) Server() string { panic("a bug in the caller's program") }
