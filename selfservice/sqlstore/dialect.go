@@ -23,17 +23,29 @@ const (
 // there is one, and insert a row (name, version, state) unless the name is
 // there. In all statements {table} stands for the name, ? for a parameter and
 // {blob} for the parameter that is the blob. Names compare and sort by their bytes.
-func (d Dialect) create() string {
+func (d Dialect) create(scheduled bool) string {
 	const create = "CREATE TABLE IF NOT EXISTS {table} "
+	due := ""
+	if scheduled {
+		due = ", due bigint NOT NULL DEFAULT 0, UNIQUE (due, name)"
+	}
 	switch d {
 	case PostgreSQL:
-		return create + `(name text COLLATE "C" PRIMARY KEY, version bigint NOT NULL, state bytea NOT NULL)`
+		return create + `(name text COLLATE "C" PRIMARY KEY, version bigint NOT NULL, state bytea NOT NULL` + due + `)`
 	case SQLite:
-		return create + `(name text NOT NULL PRIMARY KEY, version integer NOT NULL, state blob NOT NULL)`
+		return create + `(name text NOT NULL PRIMARY KEY, version integer NOT NULL, state blob NOT NULL` + due + `)`
 	default:
 		// A varbinary does not take "a" and "a " for the same.
-		return create + `(name varbinary(255) NOT NULL PRIMARY KEY, version bigint NOT NULL, state longblob NOT NULL) ENGINE = InnoDB`
+		return create + `(name varbinary(255) NOT NULL PRIMARY KEY, version bigint NOT NULL, state longblob NOT NULL` + due + `) ENGINE = InnoDB`
 	}
+}
+
+// schedule is what a table gets that was made without Scheduled.
+func (d Dialect) schedule() []string {
+	if d == SQLite {
+		return []string{"ALTER TABLE {table} ADD COLUMN due bigint NOT NULL DEFAULT 0", "CREATE UNIQUE INDEX {index} ON {base} (due, name)"}
+	}
+	return []string{"ALTER TABLE {table} ADD COLUMN due bigint NOT NULL DEFAULT 0, ADD UNIQUE (due, name)"}
 }
 
 func (d Dialect) insert() string {
@@ -47,7 +59,9 @@ func (d Dialect) insert() string {
 
 // sql puts the table's name and the dialect's parameters into a statement.
 func (t Table) sql(statement string) string {
-	statement = strings.ReplaceAll(statement, "{table}", cmp.Or(t.Name, "nokkel_state"))
+	name := cmp.Or(t.Name, "nokkel_state")
+	base := name[strings.IndexByte(name, '.')+1:]
+	statement = strings.NewReplacer("{table}", name, "{base}", base, "{index}", name+"_due").Replace(statement)
 	if t.Dialect != PostgreSQL {
 		return strings.ReplaceAll(statement, "{blob}", "?")
 	}

@@ -7,8 +7,15 @@
 //	}
 //	rotator := &selfservice.Rotator{Provider: client, Store: table.Store("my-client")}
 //
-// It works on database/sql and imports no driver. Every call is one statement
-// in a transaction of its own, and nothing is retried. A Save is as durable as
+// Where there are many of them, a Table that is Scheduled also tells a
+// selfservice.Fleet which are due, so that it need not read them all:
+//
+//	fleet := &selfservice.Fleet{Agenda: table.Agenda(""), Rotator: func(name string) *selfservice.Rotator {
+//		return &selfservice.Rotator{Provider: clients.For(name), Store: table.Store(name)}
+//	}}
+//
+// It works on database/sql and imports no driver. Every Load and Save is one
+// statement in a transaction of its own, and nothing is retried. A Save is as durable as
 // the database makes a commit: leave synchronous_commit (PostgreSQL),
 // synchronous (SQLite) and innodb_flush_log_at_trx_commit (MySQL) at their
 // defaults. SQLite needs a busy_timeout in its DSN when several connections
@@ -44,11 +51,19 @@ type Table struct {
 	DB      *sql.DB
 	Dialect Dialect
 	Name    string // lower-case letters, digits and _, with "schema." before it if wanted; empty: nokkel_state
+
+	// Scheduled is set where the table also says when each state is due, for
+	// [Table.Agenda]: it has one more column and an index. All programs that
+	// save to the table then set it; what another one saves is looked at up to
+	// a day late.
+	Scheduled bool
 }
 
 // Create makes the table unless there is one, also when several processes try
-// at the same time. Where the program may not create tables, somebody else
-// runs [Table.Schema] before; Create then only checks that the table is there.
+// at the same time. To a table that was made without Scheduled it adds what is
+// missing then; programs that do not set it go on with the table. Where the
+// program may not create tables, somebody else runs [Table.Schema] or
+// [Table.Migration] before; Create then only checks that the table is there.
 func (t Table) Create(ctx context.Context) error {
 	schema, err := t.Schema()
 	if err != nil {
@@ -57,11 +72,36 @@ func (t Table) Create(ctx context.Context) error {
 	_, createErr := t.DB.ExecContext(ctx, schema)
 	// PostgreSQL fails one of two that create at once, and fails without the
 	// right to create even if there is nothing to do: what counts is the table.
-	_, err = t.DB.ExecContext(ctx, t.sql("SELECT name, version, state FROM {table} WHERE 1 = 0"))
-	if err != nil {
+	if err := t.probe(ctx, "name, version, state"); err != nil {
 		return failed("creating the table", errors.Join(createErr, err))
 	}
+	for try := 0; t.Scheduled && t.probe(ctx, "due") != nil; try++ {
+		err := t.migrate(ctx)
+		if err != nil && try == 3 { // before that, another process may have been at it
+			return failed("adding to the table", err)
+		}
+	}
 	return nil
+}
+
+// probe fails if the table lacks a column.
+func (t Table) probe(ctx context.Context, columns string) error {
+	_, err := t.DB.ExecContext(ctx, t.sql("SELECT "+columns+" FROM {table} WHERE 1 = 0"))
+	return err
+}
+
+func (t Table) migrate(ctx context.Context) error {
+	tx, err := t.DB.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	for _, statement := range t.Dialect.schedule() {
+		if _, err := tx.ExecContext(ctx, t.sql(statement)); err != nil {
+			return err
+		}
+	}
+	return tx.Commit()
 }
 
 // Schema returns the statement that makes the table. A Table that is not
@@ -70,7 +110,20 @@ func (t Table) Schema() (string, error) {
 	if err := t.check(); err != nil {
 		return "", err
 	}
-	return t.sql(t.Dialect.create()), nil
+	return t.sql(t.Dialect.create(t.Scheduled)), nil
+}
+
+// Migration returns the statements that make a Scheduled table of one that is
+// not, for one transaction.
+func (t Table) Migration() ([]string, error) {
+	if err := t.check(); err != nil {
+		return nil, err
+	}
+	var statements []string
+	for _, s := range t.Dialect.schedule() {
+		statements = append(statements, t.sql(s))
+	}
+	return statements, nil
 }
 
 // Names returns the names that start with prefix and hold something, in the
@@ -126,9 +179,12 @@ func (r row) Load(ctx context.Context) ([]byte, string, error) {
 	return blob, strconv.FormatInt(version, 10), nil
 }
 
-// serializationFailure is how PostgreSQL says at the higher isolation levels
-// that another one has changed the row meanwhile.
-const serializationFailure = "40001"
+// raced tells whether PostgreSQL says, as it does at the higher isolation
+// levels, that another one has changed the row meanwhile.
+func raced(err error) bool {
+	var pg interface{ SQLState() string }
+	return errors.As(err, &pg) && pg.SQLState() == "40001" // serialization_failure
+}
 
 const maxStep = 1 << 32 // enough for a save every second of 60 years
 
@@ -153,14 +209,17 @@ func (r row) Save(ctx context.Context, blob []byte, version string) (string, err
 	// After a backup, or a standby that lacks the last commits, has taken over,
 	// counting by one would come to versions that have been there already.
 	next := old + 1 + rand.Int64N(maxStep)
-	return r.exec(ctx, next, "UPDATE {table} SET version = ?, state = {blob} WHERE name = ? AND version = ?", next, blob, r.name, old)
+	due := ""
+	if r.table.Scheduled {
+		due = ", due = CASE WHEN due < 0 THEN due ELSE 0 END" // at once, unless it is taken
+	}
+	return r.exec(ctx, next, "UPDATE {table} SET version = ?, state = {blob}"+due+" WHERE name = ? AND version = ?", next, blob, r.name, old)
 }
 
 // exec runs a statement that changes the row to the version next, or no row.
 func (r row) exec(ctx context.Context, next int64, statement string, args ...any) (string, error) {
 	result, err := r.table.DB.ExecContext(ctx, r.table.sql(statement), args...)
-	var pg interface{ SQLState() string }
-	if errors.As(err, &pg) && pg.SQLState() == serializationFailure {
+	if raced(err) {
 		return "", selfservice.ErrConflict
 	}
 	if err != nil {

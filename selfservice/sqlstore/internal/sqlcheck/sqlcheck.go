@@ -51,6 +51,19 @@ func Run(t *testing.T, dialect sqlstore.Dialect, driver, dsn string) {
 	t.Run("a version does not come back with a row that was deleted", c.deleted)
 	t.Run("a version does not come back with a backup", c.restored)
 	t.Run("a call that waits heeds its context", c.waits)
+	t.Run("agenda", func(t *testing.T) {
+		storetest.RunAgenda(t, func(t *testing.T) (selfservice.Agenda, func(string) selfservice.Store) {
+			table := c.createScheduled(t)
+			return table.Agenda(""), table.Store
+		})
+	})
+	t.Run("a scheduled table is a store like another", func(t *testing.T) {
+		storetest.Run(t, func(t *testing.T) selfservice.Store { return c.createScheduled(t).Store("client") })
+	})
+	t.Run("an agenda has the names of its prefix", c.prefix)
+	t.Run("a lease far ahead does not count", c.leaseAhead)
+	t.Run("a table of before becomes a scheduled one", c.migrates)
+	t.Run("several add to the table at once", c.migratesAtOnce)
 }
 
 type check struct {

@@ -1,0 +1,120 @@
+package sqlcheck
+
+import (
+	"crypto/rand"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/sqlstore"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func (c check) createScheduled(t *testing.T) sqlstore.Table {
+	t.Helper()
+	table := c.table(t, "nokkel_"+strings.ToLower(rand.Text()))
+	table.Scheduled = true
+	c.drop(t, table)
+	require.NoError(t, table.Create(t.Context()))
+	return table
+}
+
+func (c check) prefix(t *testing.T) {
+	table := c.createScheduled(t)
+	for _, name := range []string{"a/1", "b/1", "b/2", "c/1"} {
+		_, err := table.Store(name).Save(t.Context(), []byte("x"), "")
+		require.NoError(t, err)
+	}
+	names, err := table.Agenda("b/").Due(t.Context(), time.Now(), time.Hour, 10)
+	require.NoError(t, err)
+	assert.ElementsMatch(t, []string{"b/1", "b/2"}, names)
+	for _, bad := range []func() error{
+		func() error { _, err := table.Agenda("").Due(t.Context(), time.Now(), time.Hour, 0); return err },
+		func() error { _, err := table.Agenda("").Due(t.Context(), time.Now(), 0, 1); return err },
+		func() error { _, err := table.Agenda("").Due(t.Context(), time.Now(), 25*time.Hour, 1); return err },
+		func() error { _, err := table.Agenda("\x00").Due(t.Context(), time.Now(), time.Hour, 1); return err },
+		func() error { return table.Agenda("").Postpone(t.Context(), "", "1", time.Now()) },
+	} {
+		require.ErrorIs(t, bad(), selfservice.ErrConfig)
+	}
+	table.Scheduled = false
+	_, err = table.Agenda("").Due(t.Context(), time.Now(), time.Hour, 1)
+	require.ErrorIs(t, err, selfservice.ErrConfig)
+}
+
+// leaseAhead has a process whose clock was years ahead take a name.
+func (c check) leaseAhead(t *testing.T) {
+	table := c.createScheduled(t)
+	_, err := table.Store("client").Save(t.Context(), []byte("x"), "")
+	require.NoError(t, err)
+	_, err = table.DB.ExecContext(t.Context(), fmt.Sprintf("UPDATE %s SET due = %d", table.Name, -time.Now().AddDate(10, 0, 0).UnixMilli()))
+	require.NoError(t, err)
+	names, err := table.Agenda("").Due(t.Context(), time.Now(), time.Hour, 10)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"client"}, names)
+}
+
+// The statements with which tables were made before there was an Agenda.
+func before(d sqlstore.Dialect, table string) string {
+	return map[sqlstore.Dialect]string{
+		sqlstore.PostgreSQL: "CREATE TABLE IF NOT EXISTS " + table + ` (name text COLLATE "C" PRIMARY KEY, version bigint NOT NULL, state bytea NOT NULL)`,
+		sqlstore.SQLite:     "CREATE TABLE IF NOT EXISTS " + table + ` (name text NOT NULL PRIMARY KEY, version integer NOT NULL, state blob NOT NULL)`,
+		sqlstore.MySQL:      "CREATE TABLE IF NOT EXISTS " + table + ` (name varbinary(255) NOT NULL PRIMARY KEY, version bigint NOT NULL, state longblob NOT NULL) ENGINE = InnoDB`,
+	}[d]
+}
+
+// migrates adds to a table that is in use by a program that does not know of
+// it, and goes on using it.
+func (c check) migrates(t *testing.T) {
+	old := c.table(t, "nokkel_"+strings.ToLower(rand.Text()))
+	c.drop(t, old)
+	_, err := old.DB.ExecContext(t.Context(), before(c.dialect, old.Name))
+	require.NoError(t, err)
+	require.NoError(t, old.Create(t.Context()))
+	version, err := old.Store("client").Save(t.Context(), []byte("one"), "")
+	require.NoError(t, err)
+
+	scheduled := old
+	scheduled.Scheduled = true
+	for range 2 {
+		require.NoError(t, scheduled.Create(t.Context()))
+		require.NoError(t, old.Create(t.Context()))
+	}
+	blob, same, err := scheduled.Store("client").Load(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, "one", string(blob))
+	assert.Equal(t, version, same)
+	version, err = old.Store("client").Save(t.Context(), []byte("two"), version)
+	require.NoError(t, err)
+	_, err = old.Store("another").Save(t.Context(), []byte("one"), "")
+	require.NoError(t, err)
+	agenda := scheduled.Agenda("")
+	names, err := agenda.Due(t.Context(), time.Now(), time.Hour, 10)
+	require.NoError(t, err)
+	assert.ElementsMatch(t, []string{"another", "client"}, names, "due, as long as nobody knows better")
+	require.NoError(t, agenda.Postpone(t.Context(), "client", version, time.Now().Add(time.Hour)))
+	version, err = scheduled.Store("client").Save(t.Context(), []byte("three"), version)
+	require.NoError(t, err)
+	names, err = agenda.Due(t.Context(), time.Now(), time.Hour, 10)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"client"}, names)
+}
+
+func (c check) migratesAtOnce(t *testing.T) {
+	table := c.create(t)
+	table.Scheduled = true
+	var all sync.WaitGroup
+	for range 6 {
+		own := c.table(t, table.Name)
+		own.Scheduled = true
+		all.Go(func() { assert.NoError(t, own.Create(t.Context())) })
+	}
+	all.Wait()
+	names, err := table.Agenda("").Due(t.Context(), time.Now(), time.Hour, 1)
+	require.NoError(t, err)
+	assert.Empty(t, names)
+}
