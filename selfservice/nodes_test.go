@@ -219,7 +219,7 @@ func TestServerThatLosesEverySecret(t *testing.T) {
 		go r.Run(ctx)
 		time.Sleep(10 * day)
 		assert.Greater(t, issued.Load(), int64(3))
-		assert.Less(t, issued.Load(), int64(150))
+		assert.Less(t, issued.Load(), int64(300)) // some 25 a day, most of them in its first hour
 		st, err := r.Status(ctx)
 		require.NoError(t, err)
 		assert.LessOrEqual(t, len(st.Retiring), 4)
