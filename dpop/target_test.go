@@ -10,7 +10,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/base64"
-	"fmt"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
@@ -218,36 +217,3 @@ func FuzzAuthorization(f *testing.F) {
 		}
 	})
 }
-
-// How does a program that is no net/http server ask, a gRPC interceptor say?
-// Metadata has the header fields in lower case; the URL is made of the method's
-// full name, since gRPC is POST to it.
-func ExampleMiddleware_Check() {
-	guard := &dpop.Middleware{
-		Tokens:  nobody{}, // an access.Verifier
-		Proofs:  &dpop.Verifier{Replay: &dpop.Memory{}},
-		BaseURL: "https://api.example.no",
-	}
-	interceptor := func(ctx context.Context, metadata map[string][]string, fullMethod string) (context.Context, http.Header, error) {
-		verdict := guard.Check(ctx, metadata["authorization"], dpop.Call{
-			Method: http.MethodPost,
-			URL:    guard.BaseURL + fullMethod,
-			Proofs: metadata["dpop"],
-			Scopes: []string{"patients/read"},
-		})
-		if verdict.Err != nil {
-			return nil, verdict.Header, verdict.Err // codes.Unauthenticated, with the header as metadata
-		}
-		return dpop.WithToken(ctx, verdict.Token), verdict.Header, nil
-	}
-	_, header, err := interceptor(context.Background(), map[string][]string{}, "/no.example.Patients/List")
-	fmt.Println(err)
-	fmt.Println(header.Get("WWW-Authenticate"))
-	// Output:
-	// dpop: no access token of a scheme that is taken here: no Authorization
-	// DPoP algs="ES256 EdDSA Ed25519 ES384 ES512 PS256 PS384 PS512 RS256 RS384 RS512"
-}
-
-type nobody struct{}
-
-func (nobody) Token(context.Context, string) (*dpop.Token, error) { return nil, dpop.ErrInvalidToken }
