@@ -22,11 +22,7 @@ func ExampleGenerate() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	private, err := key.PrivateJWK()
-	if err != nil {
-		log.Fatal(err)
-	}
-	if err := keys.WriteFile(name, private, false); err != nil {
+	if err := key.WriteFile(name); err != nil {
 		log.Fatal(err) // keys.ErrExists: there is one already
 	}
 

@@ -24,3 +24,13 @@ func WriteFile(name string, content []byte, replace bool) error {
 	}
 	return nil
 }
+
+// WriteFile writes the private JWK ([Key.PrivateJWK]) to a new file, as the
+// function [WriteFile] does without replace. [ReadFile] reads it.
+func (k *Key) WriteFile(name string) error {
+	jwk, err := k.PrivateJWK()
+	if err != nil {
+		return err
+	}
+	return WriteFile(name, jwk, false)
+}

@@ -90,10 +90,8 @@ func newClient(t *testing.T, issuer *helseidtest.Server) (key *keys.Key, file st
 	t.Helper()
 	key = keystest.Key(t, keys.ES256)
 	issuer.AddClient("my-service", key.PublicKey())
-	private, err := key.PrivateJWK()
-	require.NoError(t, err)
 	file = filepath.Join(t.TempDir(), "client_private.json")
-	require.NoError(t, keys.WriteFile(file, private, false))
+	require.NoError(t, key.WriteFile(file))
 	return key, file
 }
 

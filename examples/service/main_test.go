@@ -107,10 +107,8 @@ func TestNoRequestFailsWhileKeysRotate(t *testing.T) {
 	dir := t.TempDir()
 	key := keystest.Key(t, keys.ES256)
 	server.AddClient("my-service", key.PublicKey())
-	private, err := key.PrivateJWK()
-	require.NoError(t, err)
 	file, state := filepath.Join(dir, "client_private.json"), filepath.Join(dir, "state")
-	require.NoError(t, keys.WriteFile(file, private, false))
+	require.NoError(t, key.WriteFile(file))
 	p := start(t, server, "-key", file, "-state", state, "-max-age", "500ms", "-overlap", "200ms", "-propagation", "1ms")
 
 	var requests, failures atomic.Int64

@@ -13,13 +13,14 @@ import (
 
 	"github.com/nokkel/nokkel/assertion"
 	"github.com/nokkel/nokkel/dpop"
+	"github.com/nokkel/nokkel/dpop/access"
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/helseid"
 )
 
 // The functions below hold the README's programs, so that they compile.
-var _ = []any{getToken, registerKey, rotateKey}
+var _ = []any{getToken, registerKey, rotateKey, protect}
 
 func TestREADMECompiles(t *testing.T) {
 	readme, err := os.ReadFile("../../README.md")
@@ -27,7 +28,7 @@ func TestREADMECompiles(t *testing.T) {
 	source, err := os.ReadFile("readme_test.go")
 	require.NoError(t, err)
 	programs := regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(string(readme), -1)
-	require.Len(t, programs, 3)
+	require.Len(t, programs, 4)
 	for _, p := range programs {
 		indented := "\t" + strings.ReplaceAll(strings.TrimSpace(p[1]), "\n", "\n\t")
 		indented = strings.ReplaceAll(indented, "\n\t\n", "\n\n")
@@ -54,18 +55,12 @@ func getToken(id string, scopes []string) error {
 func registerKey(ctx context.Context, id string, key *keys.Key) error {
 	client := &helseid.Client{Environment: helseid.Production, ClientID: id}
 	next, err := keys.Generate(keys.ES256)
-	if err != nil {
-		return err
-	}
-	secret, err := next.PrivateJWK()
 	if err == nil {
-		err = keys.WriteFile("next_private.json", secret, false) // saved before the server hears of it
+		err = next.WriteFile("next_private.json") // saved before the server hears of it
 	}
-	if err != nil {
-		return err
+	if err == nil {
+		_, err = client.UpdateClientSecret(ctx, key, next.PublicKey()) // and returns when it expires
 	}
-	expires, err := client.UpdateClientSecret(ctx, key, next.PublicKey())
-	_ = expires
 	return err
 }
 
@@ -80,6 +75,19 @@ func rotateKey(ctx context.Context, id string, scopes []string, key *keys.Key) e
 	api := client.HTTPClient(rotator)
 	resp, err := api.Get("https://api.example.no/patients")
 	return closed(resp, err)
+}
+
+func protect(mux *http.ServeMux, patients http.Handler) error {
+	guard := &dpop.Middleware{
+		Tokens:  &access.Verifier{Issuer: "https://sts.example.no", Audiences: []string{"nhn:patients"}},
+		Proofs:  &dpop.Verifier{Replay: &dpop.Memory{}, Nonces: &dpop.Nonces{}},
+		BaseURL: "https://api.example.no",
+	}
+	if err := guard.Validate(); err != nil {
+		return err
+	}
+	mux.Handle("GET /patients", guard.Handler(patients, "nhn:patients/read"))
+	return nil
 }
 
 func closed(resp *http.Response, err error) error {
