@@ -172,8 +172,8 @@ func TestWhatIsOverIsDeleted(t *testing.T) {
 			require.NoError(t, table.Insert(t.Context(), replaytest.NewEntry(until)))
 		}
 	}
-	fill(time.Second + 500*time.Millisecond)
-	time.Sleep(2 * time.Second)
+	fill(3 * time.Second)
+	time.Sleep(3500 * time.Millisecond)
 	fill(time.Minute)
 	var rows int
 	require.NoError(t, table.DB.QueryRow("SELECT count(*) FROM "+table.Name).Scan(&rows))

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/nokkel/nokkel/dpop"
 	"github.com/nokkel/nokkel/keys"
@@ -30,7 +31,8 @@ func TestVerifierTakesProofsOfOthers(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			v := &dpop.Verifier{Replay: &dpop.Memory{}, Nonces: &dpop.Nonces{}}
+			// All are made before the first is verified, on a machine that may be slow.
+			v := &dpop.Verifier{Replay: &dpop.Memory{}, Nonces: &dpop.Nonces{Step: time.Hour}, Window: time.Hour}
 			const origin, token = "https://api.example.no", "Kz~8mXK1EalYznwH-LC-1fBAo.4Ljp~zsPE_NeO.gxU"
 			var urls []string
 			for _, path := range []string{"/", "/patients", "/patients/", "/patients?name=%7Ekari&x", "/%7Ekari", "/caf%c3%a9", "/a%2Fb", "/a//b", "/a;v=1", "/a%20b", "/(a)"} {
@@ -46,22 +48,24 @@ func TestVerifierTakesProofsOfOthers(t *testing.T) {
 			for _, p := range made.Proofs {
 				name := p.Maker + " " + p.Alg
 				r := dpop.Request{Method: "PUT", URL: p.URL, Proofs: []string{p.Proof}, Token: keys.NewSecret(token), JKT: p.JKT}
-				for rule, change := range map[error]func(*dpop.Request){
+				wrong := map[error]func(*dpop.Request){
 					dpop.ErrProofMethod:    func(r *dpop.Request) { r.Method = "GET" },
 					dpop.ErrProofURL:       func(r *dpop.Request) { r.URL = "https://api.example.com/" },
 					dpop.ErrProofToken:     func(r *dpop.Request) { r.Token = keys.NewSecret("another") },
 					dpop.ErrProofBinding:   func(r *dpop.Request) { r.JKT = "another" },
 					dpop.ErrProofSignature: func(r *dpop.Request) { r.Proofs = []string{otherSignature(p.Proof)} },
-				} {
-					wrong := r
-					change(&wrong)
-					_, err := v.Verify(t.Context(), wrong)
-					require.ErrorIs(t, err, rule, name)
 				}
-				_, err := (&dpop.Verifier{Replay: v.Replay, Nonces: &dpop.Nonces{}}).Verify(t.Context(), r)
-				require.ErrorIs(t, err, dpop.ErrProofNonce, name)
-
-				_, err = v.Verify(t.Context(), r)
+				if taken[name] == 0 {
+					for rule, change := range wrong {
+						changed := r
+						change(&changed)
+						_, err := v.Verify(t.Context(), changed)
+						require.ErrorIs(t, err, rule, name)
+					}
+					_, err := (&dpop.Verifier{Replay: v.Replay, Nonces: &dpop.Nonces{}, Window: v.Window}).Verify(t.Context(), r)
+					require.ErrorIs(t, err, dpop.ErrProofNonce, name)
+				}
+				_, err := v.Verify(t.Context(), r)
 				require.NoError(t, err, "%s for %s", name, p.URL)
 				_, err = v.Verify(t.Context(), r)
 				require.ErrorIs(t, err, dpop.ErrReplayed, name)
