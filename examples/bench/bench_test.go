@@ -5,7 +5,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+	"time"
 
+	"github.com/nokkel/nokkel/dpop"
+	"github.com/nokkel/nokkel/keys"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -41,10 +44,46 @@ func TestCheatsAreSeen(t *testing.T) {
 	}
 }
 
+// TestVerifiersRefuse: each contender makes the checks that it is measured with.
+func TestVerifiersRefuse(t *testing.T) {
+	key, err := keys.Generate(keys.ES256)
+	require.NoError(t, err)
+	other, err := keys.Generate(keys.ES256)
+	require.NoError(t, err)
+	nonces := &dpop.Nonces{}
+	verifiers, err := proofVerifiers(nonces)
+	require.NoError(t, err)
+	require.Len(t, verifiers, 5)
+	proof := func(key *keys.Key, change func(*dpop.Proof)) string {
+		p := dpop.Proof{URL: resource, AccessToken: keys.NewSecret(accessToken), Nonce: nonces.Nonce()}
+		change(&p)
+		signed, err := dpop.Sign(t.Context(), key, p)
+		require.NoError(t, err)
+		return signed
+	}
+	good := proof(key, func(*dpop.Proof) {})
+	for i, v := range verifiers {
+		got, err := v.verify(i, good, key.Thumbprint())
+		require.NoError(t, err, v.name)
+		assert.Equal(t, key.Thumbprint(), got.thumbprint, v.name)
+		for rule, wrong := range map[string]string{
+			"signature": good[:len(good)-86] + proof(key, func(*dpop.Proof) {})[len(good)-86:],
+			"htm":       proof(key, func(p *dpop.Proof) { p.Method = "PUT" }),
+			"htu":       proof(key, func(p *dpop.Proof) { p.URL += "/1" }),
+			"ath":       proof(key, func(p *dpop.Proof) { p.AccessToken = keys.NewSecret("x") }),
+			"iat":       proof(key, func(p *dpop.Proof) { p.IssuedAt = time.Now().Add(-2 * time.Hour) }),
+			"key":       proof(other, func(*dpop.Proof) {}),
+		} {
+			_, err := v.verify(1, wrong, key.Thumbprint())
+			assert.Error(t, err, "%s: %s", v.name, rule)
+		}
+	}
+}
+
 func TestRunPrintsATable(t *testing.T) {
 	var out bytes.Buffer
 	require.NoError(t, run(&out, 1, 1))
-	for _, want := range []string{"DPoP proof, ES256", "client assertion, PS256", "x raw", "golang-jwt v5"} {
+	for _, want := range []string{"DPoP proof, ES256", "DPoP proof verified, ES256", "client assertion, PS256", "x raw", "golang-jwt v5"} {
 		assert.Contains(t, out.String(), want)
 	}
 }

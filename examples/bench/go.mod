@@ -3,6 +3,7 @@ module github.com/nokkel/nokkel/examples/bench
 go 1.26.0
 
 require (
+	github.com/auth0/go-jwt-middleware/v3 v3.2.0
 	github.com/go-jose/go-jose/v4 v4.1.9
 	github.com/golang-jwt/jwt/v5 v5.3.1
 	github.com/lestrrat-go/jwx/v3 v3.4.0

@@ -1,5 +1,6 @@
 // Bench measures what nokkel does for every request, side by side with other
-// Go libraries and with nothing but the standard library's signature.
+// Go libraries and with nothing but the standard library's signature, or its
+// verification.
 //
 //	go run . -rounds 1000 -cpu 1
 //

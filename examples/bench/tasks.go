@@ -25,7 +25,8 @@ type contender struct {
 	make func() (product, error)
 }
 
-// product is what was made: a token, or a public JWK and its thumbprint.
+// product is what was made: a token, or a public JWK and its thumbprint; of a
+// proof that was verified the "jti" in place of a token, and the thumbprint.
 type product struct {
 	token      string
 	jwk        []byte
@@ -63,7 +64,11 @@ func allTasks() ([]task, error) {
 	if err != nil {
 		return nil, err
 	}
-	tasks := []task{proof}
+	verified, err := verifyTask(ec)
+	if err != nil {
+		return nil, err
+	}
+	tasks := []task{proof, verified}
 	for _, of := range []struct {
 		alg    keys.Algorithm
 		signer crypto.Signer
