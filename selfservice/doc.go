@@ -13,6 +13,16 @@
 //	}
 //	go rotator.Run(ctx)
 //
+// A credential's way, with what is saved at each arrow:
+//
+//	made -> registered -> proved by real tokens, over a time -> active
+//	                                                              |
+//	gone <- removed <- turned off, the new one proved alone <- retiring
+//
+// What the server refuses soon after the switch goes back to be proved once
+// more; what it refuses later is replaced by one that it accepts, from the store
+// or, where a provider can make one, from the server.
+//
 // The Rotator is a keys.Source (and keys.SecretSource): whatever signs with it
 // uses the credential of the moment. Programs that rather run from cron call
 // [Rotator.RunDue].

@@ -157,7 +157,9 @@ func (r *Rotator) settle(ctx context.Context, s *state, p plan, o outcome, m rul
 		c.err = errors.Join(c.err, r.unsaved(ctx, before, s, p, m, err))
 		return c
 	}
-	r.issued = nil
+	if p.do == issue {
+		r.issued = nil
+	}
 	if s.Rotations > before.Rotations {
 		r.switches.Add(1)
 	}
