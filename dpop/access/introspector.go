@@ -35,6 +35,8 @@ const (
 // and at most 64 are under way for all tokens. Where the issuer cannot be
 // asked, the token is not let in ([ErrUnavailable]).
 //
+// Keycloak calls a token inactive to a client whose id is not in its "aud".
+//
 // What an answer says has the form that the claims of a JWT have for a
 // [Verifier]; unlike there only "active" has to be there.
 type Introspector struct {

@@ -2,9 +2,6 @@ package interop_test
 
 import (
 	"bufio"
-	"bytes"
-	"crypto/rand"
-	"encoding/json"
 	"net/http"
 	"os"
 	"os/exec"
@@ -17,7 +14,6 @@ import (
 	"github.com/nokkel/nokkel/dpop"
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice/helseid/helseidtest"
-	"github.com/nokkel/nokkel/selfservice/keycloak"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -38,8 +34,9 @@ func TestClientsCallTheAPI(t *testing.T) {
 	require.NoError(t, err, string(out))
 	for name, set := range map[string]func(*testing.T) authority{
 		"HelseID":                   helseIDAuthority,
-		"Keycloak":                  func(t *testing.T) authority { return keycloakAuthority(t, false) },
-		"Keycloak, typ JWT":         func(t *testing.T) authority { return keycloakAuthority(t, true) },
+		"Keycloak":                  keycloakAuthority,
+		"Keycloak, typ JWT":         keycloakPlainAuthority,
+		"Keycloak, introspect":      keycloakIntrospected,
 		"oidc-provider, introspect": oidcAuthority,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -136,70 +133,6 @@ func helseIDAuthority(t *testing.T) authority {
 	key, _ := newKey(t)
 	server.AddClient("stranger", key.PublicKey())
 	return authority{server.URL(), "nhn:patients/read", "nhn:patients", key, nil}
-}
-
-// keycloakAuthority makes a realm of a live Keycloak, whose access tokens have
-// the typ of any JWT unless a client is told otherwise.
-func keycloakAuthority(t *testing.T, plain bool) authority {
-	address := os.Getenv("KEYCLOAK_URL")
-	if address == "" {
-		missing(t, "Keycloak", os.ErrNotExist)
-	}
-	admin := (&keycloak.Realm{Server: address, Name: "master"}).Tokens(&assertion.Basic{
-		ClientID: os.Getenv("KEYCLOAK_ADMIN_CLIENT_ID"), Secret: keys.NewSecret(os.Getenv("KEYCLOAK_ADMIN_CLIENT_SECRET")),
-	}, nil)
-	rest := func(method, path string, body any) {
-		token, err := admin.Token(t.Context())
-		require.NoError(t, err)
-		text, err := json.Marshal(body)
-		require.NoError(t, err)
-		req, err := http.NewRequest(method, address+path, bytes.NewReader(text))
-		require.NoError(t, err)
-		req.Header = http.Header{"Authorization": {"Bearer " + token.AccessToken.Reveal()}, "Content-Type": {"application/json"}}
-		status, answer := do(t, http.DefaultClient, req)
-		require.Less(t, status, 300, answer)
-	}
-	realm := "interop-" + strings.ToLower(rand.Text()[:8])
-	key, _ := newKey(t)
-	jwks, err := keys.Set{Keys: []*keys.PublicKey{key.PublicKey()}}.MarshalJSON()
-	require.NoError(t, err)
-	attributes := map[string]string{
-		"use.jwks.string": "true", "jwks.string": string(jwks), "token.endpoint.auth.signing.alg": "ES256", "dpop.bound.access.tokens": "true",
-	}
-	a := authority{address + "/realms/" + realm, "openid", "https://api.example.no", key, nil}
-	if plain {
-		a.args = []string{"-plain-type"}
-	} else {
-		attributes["access.token.header.type.rfc9068"] = "true"
-	}
-	rest(http.MethodPost, "/admin/realms", map[string]any{"realm": realm, "enabled": true, "sslRequired": "none", "clients": []any{map[string]any{
-		"clientId": "stranger", "serviceAccountsEnabled": true, "clientAuthenticatorType": "client-jwt", "attributes": attributes,
-		"protocolMappers": []any{map[string]any{
-			"name": "api", "protocol": "openid-connect", "protocolMapper": "oidc-audience-mapper",
-			"config": map[string]string{"included.custom.audience": a.audience, "access.token.claim": "true"},
-		}},
-	}}})
-	t.Cleanup(func() {
-		req, err := http.NewRequest(http.MethodDelete, address+"/admin/realms/"+realm, nil)
-		require.NoError(t, err)
-		resp, err := (&http.Client{Transport: bearer{admin}}).Do(req)
-		require.NoError(t, err)
-		resp.Body.Close()
-	})
-	return a
-}
-
-// bearer sends requests with the token of a source, also when a test has ended.
-type bearer struct{ tokens *assertion.TokenSource }
-
-func (b bearer) RoundTrip(r *http.Request) (*http.Response, error) {
-	token, err := b.tokens.Token(r.Context())
-	if err != nil {
-		return nil, err
-	}
-	r = r.Clone(r.Context())
-	r.Header.Set("Authorization", "Bearer "+token.AccessToken.Reveal())
-	return http.DefaultTransport.RoundTrip(r)
 }
 
 // oidcAuthority runs node's oidc-provider, whose access tokens mean nothing to
