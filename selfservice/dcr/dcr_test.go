@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -48,36 +49,48 @@ func client(t *testing.T, s *server) *dcr.Client {
 	return c
 }
 
+// TestEveryFaultAtEveryPoint rotates with a fault at each point, on one node
+// and on five, of which the last learns of a change 8 s after the first.
 func TestEveryFaultAtEveryPoint(t *testing.T) {
 	key := newKey(t)
+	run := func(name string, nodes int, start func(t *testing.T) (*server, *providertest.Target)) {
+		t.Run(fmt.Sprint(name, ", nodes: ", nodes), func(t *testing.T) {
+			providertest.Run(t, func(t *testing.T) *providertest.Target {
+				s, target := start(t)
+				s.nodes, s.lag = nodes, 2*time.Second
+				target.Nodes, target.Accepts = nodes, s.accepts
+				target.Knows = func(fingerprint string) bool { return s.acceptsAt(0, fingerprint) }
+				return target
+			})
+		})
+	}
 	target := func(t *testing.T, s *server, first selfservice.Credential, provider func(*dcr.Client) selfservice.Provider) *providertest.Target {
 		registration := &selfservice.Mem{}
 		require.NoError(t, (&dcr.Client{Store: registration}).Adopt(t.Context(), s.registration()))
 		return &providertest.Target{
-			First: first, Accepts: s.accepts,
+			First: first,
 			Provider: func(io *providertest.IO) selfservice.Provider {
 				return provider(&dcr.Client{Store: io.Store(registration), Issuer: issuer, Base: io.Transport(providertest.Handler(s)), Recover: s.recover})
 			},
 		}
 	}
-	t.Run("keys", func(t *testing.T) {
-		providertest.Run(t, func(t *testing.T) *providertest.Target {
-			target := target(t, newServer(withKey(key.PublicKey())), selfservice.Credential{Key: key}, (*dcr.Client).Keys)
+	for _, nodes := range []int{1, 5} {
+		run("keys", nodes, func(t *testing.T) (*server, *providertest.Target) {
+			s := newServer(withKey(key.PublicKey()))
+			target := target(t, s, selfservice.Credential{Key: key}, (*dcr.Client).Keys)
 			target.Gone = true
-			return target
+			return s, target
 		})
-	})
-	for name, overlap := range map[string]bool{"secret, overlap": true, "secret, at once": false} {
-		t.Run(name, func(t *testing.T) {
-			providertest.Run(t, func(t *testing.T) *providertest.Target {
+		for name, overlap := range map[string]bool{"secret, overlap": true, "secret, at once": false} {
+			run(name, nodes, func(t *testing.T) (*server, *providertest.Target) {
 				s := newServer(map[string]any{"client_name": "App"})
 				s.rotatesSecret, s.overlap, s.expires = 24*time.Hour, overlap, time.Now().Add(time.Hour)
 				target := target(t, s, selfservice.Credential{Secret: keys.NewSecret(s.secret)}, func(c *dcr.Client) selfservice.Provider { return c.Secret(post) })
 				target.ServerMade = !overlap
 				target.Registered = func() int { return s.made }
-				return target
+				return s, target
 			})
-		})
+		}
 	}
 }
 

@@ -6,7 +6,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"net/http"
-	"strings"
+	"slices"
 	"sync"
 	"time"
 
@@ -14,6 +14,7 @@ import (
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/dcr"
+	"github.com/nokkel/nokkel/selfservice/internal/fake"
 )
 
 const issuer = "http://127.0.0.1"
@@ -30,6 +31,11 @@ type server struct {
 	codeOnly      bool          // the client may use the authorization-code grant alone
 	grantFirst    bool          // it looks at the code before it looks at the client
 	uri           string        // "registration_client_uri" of its answers; empty: its own
+	nodes         int           // of the endpoints that authenticate the client; zero: one
+	lag           time.Duration // how much later each node learns of a change than the one before
+
+	balancer fake.Balancer
+	history  fake.History[credentials]
 
 	mu       sync.Mutex
 	metadata map[string]any
@@ -41,6 +47,13 @@ type server struct {
 	seen     map[string]bool
 	refused  int // log-ins
 	puts     int
+}
+
+// credentials are what the client may prove itself with.
+type credentials struct {
+	set    jose.JSONWebKeySet
+	secret string
+	older  []string
 }
 
 func newServer(metadata map[string]any) *server {
@@ -64,6 +77,7 @@ func (s *server) recover(context.Context) (keys.Secret, error) {
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.changed()
 	w.Header().Set("Content-Type", "application/json")
 	switch r.URL.Path {
 	case "/.well-known/openid-configuration":
@@ -102,6 +116,7 @@ func (s *server) manage(w http.ResponseWriter, r *http.Request) {
 			s.secret, s.expires = rand.Text(), time.Now().Add(100*24*time.Hour)
 			s.made++
 		}
+		s.changed()
 	}
 	answer := map[string]any{
 		"registration_access_token": s.access, "registration_client_uri": cmp.Or(s.uri, issuer+"/register/app"),
@@ -131,11 +146,17 @@ func (s *server) takes(m map[string]any) bool {
 	return m["client_id"] == "app" && m["client_name"] == s.metadata["client_name"] && !(set && uri)
 }
 
-// set is the stored JWKS, as go-jose reads it.
-func (s *server) set() (set jose.JSONWebKeySet) {
+// changed lets the nodes learn of what there is now.
+func (s *server) changed() {
+	now := credentials{secret: s.secret, older: s.older}
 	b, _ := json.Marshal(s.metadata["jwks"])
-	json.Unmarshal(b, &set)
-	return set
+	json.Unmarshal(b, &now.set) // as go-jose reads it
+	s.history.Add(time.Now(), now, time.Duration(s.nodes)*s.lag)
+}
+
+// known is what a node knows.
+func (s *server) known(node int) credentials {
+	return s.history.At(time.Now().Add(-time.Duration(node) * s.lag))
 }
 
 func (s *server) token(w http.ResponseWriter, r *http.Request) {
@@ -178,17 +199,17 @@ func fails(w http.ResponseWriter, status int, code string) {
 }
 
 func (s *server) authenticates(r *http.Request) (ok bool) {
+	known := s.known(s.balancer.Node(r, s.nodes, false))
 	assertion := r.PostForm.Get("client_assertion")
 	if assertion == "" {
-		return s.acceptsSecret(r.PostForm.Get("client_secret"))
+		return s.acceptsSecret(known, r.PostForm.Get("client_secret"))
 	}
 	jws, err := jose.ParseSignedCompact(assertion, []jose.SignatureAlgorithm{jose.ES256})
 	if err != nil || s.seen[assertion] {
 		return false
 	}
 	s.seen[assertion] = true
-	set := s.set()
-	for _, k := range set.Key(jws.Signatures[0].Header.KeyID) {
+	for _, k := range known.set.Key(jws.Signatures[0].Header.KeyID) {
 		claims, err := jws.Verify(k)
 		var c struct{ Aud string }
 		ok = ok || err == nil && json.Unmarshal(claims, &c) == nil && (s.audience == "" || c.Aud == s.audience)
@@ -196,32 +217,32 @@ func (s *server) authenticates(r *http.Request) (ok bool) {
 	return ok
 }
 
-func (s *server) acceptsSecret(secret string) bool {
-	if secret == s.secret {
-		return true
-	}
-	for _, o := range s.older {
-		if s.overlap && o == secret {
-			return true
-		}
-	}
-	return false
+func (s *server) acceptsSecret(known credentials, secret string) bool {
+	return secret == known.secret || s.overlap && slices.Contains(known.older, secret)
 }
 
-// accepts is the truth about a credential of that fingerprint.
+// accepts is the truth about a credential of that fingerprint, whichever node
+// it meets.
 func (s *server) accepts(fingerprint string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	set := s.set()
-	if len(set.Key(fingerprint)) > 0 {
-		return true
-	}
-	for _, secret := range append([]string{s.secret}, s.older...) {
-		if strings.EqualFold(selfservice.Credential{Secret: keys.NewSecret(secret)}.Fingerprint(), fingerprint) {
-			return s.acceptsSecret(secret)
+	for node := range max(s.nodes, 1) {
+		if !s.acceptsAt(node, fingerprint) {
+			return false
 		}
 	}
-	return false
+	return true
+}
+
+func (s *server) acceptsAt(node int, fingerprint string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.changed()
+	known := s.known(node)
+	if len(known.set.Key(fingerprint)) > 0 {
+		return true
+	}
+	return slices.ContainsFunc(append([]string{known.secret}, known.older...), func(secret string) bool {
+		return (selfservice.Credential{Secret: keys.NewSecret(secret)}).Fingerprint() == fingerprint && s.acceptsSecret(known, secret)
+	})
 }
 
 func (s *server) credential() selfservice.Credential {

@@ -3,6 +3,7 @@ package helseid_test
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
 	"net/http"
 	"slices"
 	"testing"
@@ -18,7 +19,7 @@ import (
 )
 
 // A rotation survives every fault at every request, whichever way HelseID
-// treats the earlier key.
+// treats the earlier key, on one node or on several.
 func TestRotation(t *testing.T) {
 	for name, set := range map[string]func(*helseidtest.Server){
 		"overlap":                        func(*helseidtest.Server) {},
@@ -28,33 +29,42 @@ func TestRotation(t *testing.T) {
 		"replace at once, slowly":        func(s *helseidtest.Server) { s.Replace, s.Propagation = helseidtest.AtOnce, 20*time.Second },
 		"nonces at the self-service API": func(s *helseidtest.Server) { s.NonceAtAPI = true },
 	} {
-		t.Run(name, func(t *testing.T) {
-			providertest.Run(t, func(t *testing.T) *providertest.Target {
-				server := helseidtest.NewHandler("http://127.0.0.1")
-				byHand, first := newKey(t), newKey(t)
-				server.AddClient(clientID, byHand.PublicKey())
-				// The key to be rotated was itself registered over the API, since
-				// only those are replaced.
-				client := &helseid.Client{Environment: server.Environment(), ClientID: clientID, Base: providertest.Handler(server)}
-				_, err := client.UpdateClientSecret(t.Context(), byHand, first.PublicKey())
-				require.NoError(t, err)
-				server.RemoveKey(clientID, byHand.PublicKey())
-				before := server.Counts().Registrations
-				set(server)
-				return &providertest.Target{
-					Provider: func(io *providertest.IO) selfservice.Provider {
-						return &helseid.Client{Environment: server.Environment(), ClientID: clientID, Base: io.Transport(providertest.Handler(server))}
-					},
-					First:   selfservice.Credential{Key: first},
-					Accepts: func(fingerprint string) bool { return server.Accepts(clientID, fingerprint) },
-					Knows: func(fingerprint string) bool {
-						return slices.ContainsFunc(server.Keys(clientID), func(s helseid.ClientSecret) bool { return s.Thumbprint == fingerprint })
-					},
-					Registered: func() int { return server.Counts().Registrations - before },
-					AtOnce:     server.Replace == helseidtest.AtOnce,
-				}
+		for _, nodes := range []int{1, 5} {
+			t.Run(fmt.Sprint(name, ", nodes: ", nodes), func(t *testing.T) {
+				providertest.Run(t, func(t *testing.T) *providertest.Target { return target(t, nodes, set) })
 			})
-		})
+		}
+	}
+}
+
+// target is a client at a server of so many nodes, of which the last learns of
+// a change 8 s after the first one.
+func target(t *testing.T, nodes int, set func(*helseidtest.Server)) *providertest.Target {
+	server := helseidtest.NewHandler("http://127.0.0.1")
+	byHand, first := newKey(t), newKey(t)
+	server.AddClient(clientID, byHand.PublicKey())
+	// The key to be rotated was itself registered over the API, since only those
+	// are replaced.
+	client := &helseid.Client{Environment: server.Environment(), ClientID: clientID, Base: providertest.Handler(server)}
+	_, err := client.UpdateClientSecret(t.Context(), byHand, first.PublicKey())
+	require.NoError(t, err)
+	server.RemoveKey(clientID, byHand.PublicKey())
+	before := server.Counts().Registrations
+	server.Nodes, server.Lag = nodes, 2*time.Second
+	time.Sleep(time.Minute) // so that all nodes know of it
+	set(server)
+	return &providertest.Target{
+		Provider: func(io *providertest.IO) selfservice.Provider {
+			return &helseid.Client{Environment: server.Environment(), ClientID: clientID, Base: io.Transport(providertest.Handler(server))}
+		},
+		First:   selfservice.Credential{Key: first},
+		Accepts: func(fingerprint string) bool { return server.Accepts(clientID, fingerprint) },
+		Knows: func(fingerprint string) bool {
+			return slices.ContainsFunc(server.Keys(clientID), func(s helseid.ClientSecret) bool { return s.Thumbprint == fingerprint })
+		},
+		Nodes:      nodes,
+		Registered: func() int { return server.Counts().Registrations - before },
+		AtOnce:     server.Replace == helseidtest.AtOnce,
 	}
 }
 

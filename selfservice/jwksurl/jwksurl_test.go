@@ -3,6 +3,7 @@ package jwksurl_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"sync"
@@ -14,6 +15,7 @@ import (
 	"github.com/nokkel/nokkel/assertion"
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/internal/fake"
 	"github.com/nokkel/nokkel/selfservice/jwksurl"
 	"github.com/nokkel/nokkel/selfservice/providertest"
 	"github.com/stretchr/testify/assert"
@@ -21,31 +23,47 @@ import (
 )
 
 // server is an authorization server that fetches the client's JWKS, keeps it
-// for as long as Cache-Control says, and reads it with go-jose.
+// for as long as Cache-Control says, and reads it with go-jose. Each of its
+// nodes has a copy of its own, and they answer in turn.
 type server struct {
 	fetch http.RoundTripper
+	nodes int // zero: one
 
-	mu    sync.Mutex
-	set   jose.JSONWebKeySet
-	until time.Time
-	used  map[string]bool
+	balancer fake.Balancer
+	mu       sync.Mutex
+	copies   map[int]*copied
+	used     map[string]bool
 }
 
-func (s *server) keys() jose.JSONWebKeySet {
-	if time.Now().Before(s.until) {
-		return s.set
+type copied struct {
+	set   jose.JSONWebKeySet
+	until time.Time
+}
+
+func newServer(fetch http.RoundTripper) *server {
+	return &server{fetch: fetch, copies: map[int]*copied{}, used: map[string]bool{}}
+}
+
+func (s *server) keys(node int) jose.JSONWebKeySet {
+	c := s.copies[node]
+	if c == nil {
+		c = &copied{}
+		s.copies[node] = c
+	}
+	if time.Now().Before(c.until) {
+		return c.set
 	}
 	req, _ := http.NewRequest(http.MethodGet, "http://127.0.0.1/jwks", nil)
 	resp, err := s.fetch.RoundTrip(req)
 	if err != nil {
-		return s.set
+		return c.set
 	}
 	defer resp.Body.Close()
 	var set jose.JSONWebKeySet
 	if readJSON(resp.Body, &set) == nil {
-		s.set, s.until = set, time.Now().Add(5*time.Minute) // keys.Handler's max-age
+		c.set, c.until = set, time.Now().Add(5*time.Minute) // keys.Handler's max-age
 	}
-	return s.set
+	return c.set
 }
 
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -55,7 +73,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r.ParseForm()
 	jws, err := jose.ParseSignedCompact(r.PostForm.Get("client_assertion"), []jose.SignatureAlgorithm{jose.ES256})
 	if err == nil && !s.used[r.PostForm.Get("client_assertion")] {
-		set := s.keys()
+		set := s.keys(s.balancer.Node(r, s.nodes, false))
 		for _, k := range set.Key(jws.Signatures[0].Header.KeyID) {
 			if _, err := jws.Verify(k); err == nil {
 				s.used[r.PostForm.Get("client_assertion")] = true
@@ -68,12 +86,18 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Write([]byte(`{"error":"invalid_client"}`))
 }
 
-// accepts tells whether an assertion by that key would be accepted now.
+// accepts tells whether an assertion by that key would be accepted now,
+// whichever node it meets.
 func (s *server) accepts(thumbprint string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	set := s.keys()
-	return len(set.Key(thumbprint)) > 0
+	for node := range max(s.nodes, 1) {
+		set := s.keys(node)
+		if len(set.Key(thumbprint)) == 0 {
+			return false
+		}
+	}
+	return true
 }
 
 func token(rt http.RoundTripper) func(context.Context, keys.Source) error {
@@ -98,26 +122,32 @@ func site(store selfservice.Store) http.RoundTripper {
 func TestEveryFaultAtEveryPoint(t *testing.T) {
 	key, err := keys.Generate(keys.ES256)
 	require.NoError(t, err)
-	providertest.Run(t, func(t *testing.T) *providertest.Target {
-		store := &selfservice.Mem{}
-		s := &server{fetch: site(store), used: map[string]bool{}}
-		return &providertest.Target{
-			First: selfservice.Credential{Key: key},
-			Store: store,
-			Provider: func(io *providertest.IO) selfservice.Provider {
-				return &jwksurl.Provider{
-					URL: "http://127.0.0.1/jwks", Base: io.Transport(site(store)), Token: token(io.Transport(providertest.Handler(s))),
+	for _, nodes := range []int{1, 5} {
+		t.Run(fmt.Sprint("nodes: ", nodes), func(t *testing.T) {
+			providertest.Run(t, func(t *testing.T) *providertest.Target {
+				store := &selfservice.Mem{}
+				s := newServer(site(store))
+				s.nodes = nodes
+				return &providertest.Target{
+					First: selfservice.Credential{Key: key},
+					Store: store,
+					Provider: func(io *providertest.IO) selfservice.Provider {
+						return &jwksurl.Provider{
+							URL: "http://127.0.0.1/jwks", Base: io.Transport(site(store)), Token: token(io.Transport(providertest.Handler(s))),
+						}
+					},
+					Accepts: s.accepts,
+					Nodes:   nodes,
 				}
-			},
-			Accepts: s.accepts,
-		}
-	})
+			})
+		})
+	}
 }
 
 func TestKeyIsUsedOnlyWhenEveryCopyIsRenewed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &selfservice.Mem{}
-		s := &server{fetch: site(store), used: map[string]bool{}}
+		s := newServer(site(store))
 		key, err := keys.Generate(keys.ES256)
 		require.NoError(t, err)
 		var asked []time.Time

@@ -1,6 +1,7 @@
 package keycloak_test
 
 import (
+	"fmt"
 	"net/http"
 	"testing"
 
@@ -27,8 +28,9 @@ type faulty struct {
 
 const fakeURL = "http://127.0.0.1"
 
-func newFaulty(t *testing.T, managed bool) *faulty {
+func newFaulty(t *testing.T, managed bool, nodes int) *faulty {
 	f := &faulty{t: t, server: keycloaktest.New(fakeURL), store: &selfservice.Mem{}, managed: managed}
+	f.server.Nodes = nodes
 	f.server.AddRealm("test")
 	f.server.Fetch = providertest.Handler(http.HandlerFunc(f.publish))
 	f.admin = f.administrator(providertest.Handler(f.server))
@@ -72,9 +74,17 @@ func (f *faulty) client(io *providertest.IO) *keycloak.Client {
 
 func (f *faulty) target(first selfservice.Credential, provider func(*keycloak.Client) selfservice.Provider) *providertest.Target {
 	return &providertest.Target{
-		First: first, Store: f.store,
+		First: first, Store: f.store, Nodes: f.server.Nodes,
 		Provider: func(io *providertest.IO) selfservice.Provider { return provider(f.client(io)) },
 		Accepts:  func(fingerprint string) bool { return f.server.Accepts("test", "app", fingerprint) },
+		Knows: func(fingerprint string) bool { // one node has it at once
+			for node := range f.server.Nodes {
+				if f.server.AcceptsAt(node, "test", "app", fingerprint) {
+					return true
+				}
+			}
+			return false
+		},
 	}
 }
 
@@ -84,55 +94,63 @@ func (f *faulty) policy() {
 }
 
 // TestEveryFaultAtEveryPoint rotates in every way, by an administrator and by
-// the client itself, with a fault at each point.
+// the client itself, on one node and on several, with a fault at each point.
 func TestEveryFaultAtEveryPoint(t *testing.T) {
-	key, certifiedKey := newKey(t), certified(t, keys.ES256)
 	for _, managed := range []bool{true, false} {
 		by := map[bool]string{true: ", by itself", false: ", by an administrator"}[managed]
-		run := func(name string, start func(*faulty) *providertest.Target) {
-			t.Run(name+by, func(t *testing.T) {
-				providertest.Run(t, func(t *testing.T) *providertest.Target { return start(newFaulty(t, managed)) })
+		for _, nodes := range []int{1, 5} {
+			for name, start := range ways(t) {
+				t.Run(fmt.Sprint(name, by, ", nodes: ", nodes), func(t *testing.T) {
+					providertest.Run(t, func(t *testing.T) *providertest.Target { return start(newFaulty(t, managed, nodes)) })
+				})
+			}
+		}
+	}
+	for _, nodes := range []int{1, 5} {
+		for name, start := range waysOfAnAdministrator(t) {
+			t.Run(fmt.Sprint(name, ", nodes: ", nodes), func(t *testing.T) {
+				providertest.Run(t, func(t *testing.T) *providertest.Target { return start(newFaulty(t, false, nodes)) })
 			})
 		}
-		run("stored keys", func(f *faulty) *providertest.Target {
+	}
+}
+
+// ways are those that are open to an administrator and to the client itself.
+func ways(t *testing.T) map[string]func(*faulty) *providertest.Target {
+	key, certifiedKey := newKey(t), certified(t, keys.ES256)
+	return map[string]func(*faulty) *providertest.Target{
+		"stored keys": func(f *faulty) *providertest.Target {
 			require.NoError(f.t, f.admin.SetKeys(f.t.Context(), f.id, set(key)))
 			target := f.target(selfservice.Credential{Key: key}, func(c *keycloak.Client) selfservice.Provider { return keycloak.JWKS{Client: c} })
 			target.Gone = true
 			return target
-		})
-		run("stored keys at two nodes", func(f *faulty) *providertest.Target {
-			f.server.Nodes = 2
-			require.NoError(f.t, f.admin.SetKeys(f.t.Context(), f.id, set(key)))
-			target := f.target(selfservice.Credential{Key: key}, func(c *keycloak.Client) selfservice.Provider { return keycloak.JWKS{Client: c} })
-			target.Gone, target.Timing.Propagation = true, keycloak.JWKS{}.Propagation()
-			return target
-		})
-		run("keys at a URL", func(f *faulty) *providertest.Target {
+		},
+		"keys at a URL": func(f *faulty) *providertest.Target {
 			require.NoError(f.t, f.admin.SetJWKSURL(f.t.Context(), f.id, fakeURL+"/jwks.json"))
 			target := f.target(selfservice.Credential{Key: key}, func(c *keycloak.Client) selfservice.Provider { return keycloak.JWKSURL{Client: c} })
 			target.Gone = true
 			return target
-		})
-		run("a secret of the server's under a policy", func(f *faulty) *providertest.Target {
+		},
+		"a secret of the server's under a policy": func(f *faulty) *providertest.Target {
 			f.policy()
 			target := f.target(selfservice.Credential{Secret: firstSecret()}, func(c *keycloak.Client) selfservice.Provider { return keycloak.Secret{Client: c} })
 			target.Gone = true
 			return target
-		})
-		run("an own secret under a policy", func(f *faulty) *providertest.Target {
+		},
+		"an own secret under a policy": func(f *faulty) *providertest.Target {
 			f.policy()
 			target := f.target(selfservice.Credential{Secret: firstSecret()}, func(c *keycloak.Client) selfservice.Provider { return keycloak.OwnSecret{Client: c} })
 			target.Gone = true
 			return target
-		})
-		run("an own secret without a policy", func(f *faulty) *providertest.Target {
+		},
+		"an own secret without a policy": func(f *faulty) *providertest.Target {
 			target := f.target(selfservice.Credential{Secret: firstSecret()}, func(c *keycloak.Client) selfservice.Provider {
 				return keycloak.OwnSecret{Client: c, Cut: true}
 			})
 			target.Gone, target.AtOnce = true, true
 			return target
-		})
-		run("a certificate", func(f *faulty) *providertest.Target {
+		},
+		"a certificate": func(f *faulty) *providertest.Target {
 			require.NoError(f.t, f.admin.SetKeys(f.t.Context(), f.id, set(certifiedKey)))
 			require.NoError(f.t, f.admin.Upload(f.t.Context(), f.id, certificateFile(certifiedKey)))
 			target := f.target(selfservice.Credential{Key: certifiedKey}, func(c *keycloak.Client) selfservice.Provider {
@@ -140,46 +158,46 @@ func TestEveryFaultAtEveryPoint(t *testing.T) {
 			})
 			target.Gone, target.AtOnce = true, true
 			return target
-		})
+		},
 	}
-	registered := func(f *faulty, first selfservice.Credential, provider func(*dcr.Client) selfservice.Provider) *providertest.Target {
-		token, err := f.admin.RegistrationToken(f.t.Context(), f.id)
-		require.NoError(f.t, err)
-		r := dcr.Registration{ClientID: "app", URI: f.realm(nil).RegistrationURI("app"), AccessToken: token}
-		registration := &selfservice.Mem{}
-		require.NoError(f.t, (&dcr.Client{Store: registration}).Adopt(f.t.Context(), r))
-		target := f.target(first, nil)
-		target.Provider = func(io *providertest.IO) selfservice.Provider {
-			return provider(f.client(io).Registered(io.Store(registration))) // an administrator replaces what is lost
-		}
-		return target
-	}
-	t.Run("stored keys, by a registration access token", func(t *testing.T) {
-		providertest.Run(t, func(t *testing.T) *providertest.Target {
-			f := newFaulty(t, false)
-			require.NoError(t, f.admin.SetKeys(t.Context(), f.id, set(key)))
-			target := registered(f, selfservice.Credential{Key: key}, (*dcr.Client).Keys)
+}
+
+// waysOfAnAdministrator are those that need one, or a registration access
+// token, which an administrator replaces when it is lost.
+func waysOfAnAdministrator(t *testing.T) map[string]func(*faulty) *providertest.Target {
+	key := newKey(t)
+	return map[string]func(*faulty) *providertest.Target{
+		"stored keys, by a registration access token": func(f *faulty) *providertest.Target {
+			require.NoError(f.t, f.admin.SetKeys(f.t.Context(), f.id, set(key)))
+			target := f.registered(selfservice.Credential{Key: key}, (*dcr.Client).Keys)
 			target.Gone = true
 			return target
-		})
-	})
-	t.Run("a secret under a policy, by a registration access token", func(t *testing.T) {
-		providertest.Run(t, func(t *testing.T) *providertest.Target {
-			f := newFaulty(t, false)
-			(&target{t: t, admin: f.admin}).policy(7*day, 2*day, 7*day) // so that it is due
-			return registered(f, selfservice.Credential{Secret: firstSecret()}, func(c *dcr.Client) selfservice.Provider {
+		},
+		"a secret under a policy, by a registration access token": func(f *faulty) *providertest.Target {
+			(&target{t: f.t, admin: f.admin}).policy(7*day, 2*day, 7*day) // so that it is due
+			return f.registered(selfservice.Credential{Secret: firstSecret()}, func(c *dcr.Client) selfservice.Provider {
 				return c.Secret(func(clientID string, c selfservice.Credential) assertion.Authenticator {
 					return &assertion.Post{ClientID: clientID, Secret: c}
 				})
 			})
-		})
-	})
-	t.Run("a secret of the server's without a policy, by an administrator", func(t *testing.T) {
-		providertest.Run(t, func(t *testing.T) *providertest.Target {
-			f := newFaulty(t, false)
+		},
+		"a secret of the server's without a policy, by an administrator": func(f *faulty) *providertest.Target {
 			target := f.target(selfservice.Credential{Secret: firstSecret()}, func(c *keycloak.Client) selfservice.Provider { return keycloak.Secret{Client: c} })
 			target.Gone, target.ServerMade = true, true
 			return target
-		})
-	})
+		},
+	}
+}
+
+func (f *faulty) registered(first selfservice.Credential, provider func(*dcr.Client) selfservice.Provider) *providertest.Target {
+	token, err := f.admin.RegistrationToken(f.t.Context(), f.id)
+	require.NoError(f.t, err)
+	r := dcr.Registration{ClientID: "app", URI: f.realm(nil).RegistrationURI("app"), AccessToken: token}
+	registration := &selfservice.Mem{}
+	require.NoError(f.t, (&dcr.Client{Store: registration}).Adopt(f.t.Context(), r))
+	target := f.target(first, nil)
+	target.Provider = func(io *providertest.IO) selfservice.Provider {
+		return provider(f.client(io).Registered(io.Store(registration)))
+	}
+	return target
 }

@@ -30,7 +30,7 @@ func TestAServerThatForgetsIsRotatedAllTheSame(t *testing.T) {
 		for _, at := range []selfservice.Kind{selfservice.Registered, selfservice.Switched, selfservice.Retired} {
 			t.Run(name+" when "+string(at), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					f := newFaulty(t, false)
+					f := newFaulty(t, false, 1)
 					if k.first.Key != nil {
 						require.NoError(t, f.admin.SetKeys(t.Context(), f.id, set(key)))
 					} else {

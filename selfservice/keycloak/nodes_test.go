@@ -245,7 +245,7 @@ func TestTwoNodesAreRotatedWithoutARefusal(t *testing.T) {
 	for name, provider := range providers {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				f := newFaulty(t, false)
+				f := newFaulty(t, false, 1)
 				f.server.Nodes = 2
 				key := newKey(t)
 				require.NoError(t, f.admin.SetKeys(t.Context(), f.id, set(key)))

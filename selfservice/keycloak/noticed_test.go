@@ -43,7 +43,7 @@ func TestANewSecretIsNoticedAtOnce(t *testing.T) {
 		} {
 			t.Run(kind+" by "+how, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					f := newFaulty(t, false)
+					f := newFaulty(t, false, 1)
 					base := far{providertest.Handler(f.server)}
 					p := provider(&keycloak.Client{Realm: f.realm(base), ClientID: "app", Admin: f.administrator(base)})
 					served, replica := &selfservice.Rotator{Provider: p, Store: f.store}, &selfservice.Rotator{Provider: p, Store: f.store}

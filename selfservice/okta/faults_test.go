@@ -1,6 +1,7 @@
 package okta_test
 
 import (
+	"fmt"
 	"net/http"
 	"testing"
 	"time"
@@ -61,15 +62,17 @@ func modes() []mode {
 	}
 }
 
-// target rotates an app that begins with first.
+// target rotates an app that begins with first, at the nodes that the server
+// has.
 func (f *faulty) target(m mode, id string, first selfservice.Credential, provider func(*okta.Client) selfservice.Provider) *providertest.Target {
 	return &providertest.Target{
-		First: first, Store: f.store, Gone: true,
+		First: first, Store: f.store, Gone: true, Nodes: f.server.Nodes,
 		Provider: func(io *providertest.IO) selfservice.Provider {
 			org := f.org(io)
 			return provider(&okta.Client{Org: org, AppID: id, ClientID: "client-of-" + id, Admin: m.admin(f, org)})
 		},
 		Accepts: func(fingerprint string) bool { return f.server.Accepts(id, fingerprint) },
+		Knows:   func(fingerprint string) bool { return f.server.Knows(id, fingerprint) },
 		Registered: func() int {
 			n := 0
 			for _, e := range f.server.Events(oktatest.EventCreate) {
@@ -83,16 +86,23 @@ func (f *faulty) target(m mode, id string, first selfservice.Credential, provide
 }
 
 // TestEveryFaultAtEveryPoint rotates in every way and mode, with a fault at
-// each point: of a lost reply too comes exactly one new credential.
+// each point, on one node and on five that learn of a change one after the
+// other: of a lost reply too comes exactly one new credential.
 func TestEveryFaultAtEveryPoint(t *testing.T) {
 	key := newKey(t)
 	const id = "0oaapp00000000000000"
 	secret := selfservice.Credential{Secret: keys.NewSecret("the-first-secret-of-the-app-1234")}
 	for _, m := range modes() {
 		run := func(name string, start func(*faulty) *providertest.Target) {
-			t.Run(name+" "+m.name, func(t *testing.T) {
-				providertest.Run(t, func(t *testing.T) *providertest.Target { return start(newFaulty(t)) })
-			})
+			for _, nodes := range []int{1, 5} {
+				t.Run(fmt.Sprint(name, " ", m.name, ", nodes: ", nodes), func(t *testing.T) {
+					providertest.Run(t, func(t *testing.T) *providertest.Target {
+						f := newFaulty(t)
+						f.server.Nodes, f.server.Lag = nodes, 10*time.Second
+						return start(f)
+					})
+				})
+			}
 		}
 		app := func(in oktatest.App) oktatest.App {
 			in.ID, in.ClientID = id, "client-of-"+id
@@ -139,14 +149,10 @@ func TestEveryFaultAtEveryPoint(t *testing.T) {
 			f.server.AddApp(app(oktatest.App{Secret: secret.Secret}))
 			return f.target(m, id, secret, func(c *okta.Client) selfservice.Provider { return okta.Secrets{Client: c} })
 		})
-		run("stored keys at servers that learn one after the other", func(f *faulty) *providertest.Target {
-			f.server.Nodes, f.server.Lag = 3, 2*time.Second
+		run("stored keys and other answers", func(f *faulty) *providertest.Target {
 			f.server.Doubts = oktatest.Doubts{NoRepeat: true, ArrayOfKeys: true}
 			f.server.AddApp(app(oktatest.App{Keys: publicKeys(key)}))
-			target := f.target(m, id, credential(key), func(c *okta.Client) selfservice.Provider { return okta.JWKS{Client: c} })
-			target.Knows = func(fingerprint string) bool { return f.server.Knows(id, fingerprint) }
-			target.Timing.Propagation = 10 * time.Second
-			return target
+			return f.target(m, id, credential(key), func(c *okta.Client) selfservice.Provider { return okta.JWKS{Client: c} })
 		})
 	}
 }

@@ -12,7 +12,7 @@ import (
 
 // run is one rotation under observation.
 type run struct {
-	t      *testing.T
+	t      testing.TB
 	target *Target
 	io     *IO
 	raw    selfservice.Store
@@ -27,7 +27,7 @@ type run struct {
 
 // rotation adopts, rotates and retires, with the fault at that point, and
 // returns the points that it touched.
-func rotation(t *testing.T, target *Target, at int, fault Fault) []point {
+func rotation(t testing.TB, target *Target, at int, fault Fault) []point {
 	t.Helper()
 	if target.Store == nil {
 		target.Store = &selfservice.Mem{}
