@@ -160,7 +160,9 @@ func TestSecretsThatAreNotShown(t *testing.T) {
 			}
 			require.NotEqual(t, secret.Fingerprint(), fingerprint(t, r))
 			time.Sleep(2 * time.Hour)
-			_, err := r.Step(t.Context())
+			_, err := r.Step(t.Context()) // looks for the old one's id
+			require.NoError(t, err)
+			_, err = r.Step(t.Context())
 			require.ErrorIs(t, err, okta.ErrUnknown, "which of the two is the old one, a person has to say")
 			require.ErrorContains(t, err, "okta.apps.clientCredentials.read")
 			assert.True(t, f.server.Accepts(web, secret.Fingerprint()), "nothing was deleted on a guess")
