@@ -34,6 +34,12 @@ func newReplica(s http.Handler, registration, key selfservice.Store) *replica {
 	return r
 }
 
+// bySecret makes the replica one of a client with a secret.
+func (r *replica) bySecret() {
+	r.rotator.Provider = r.Secret(post)
+	r.app.Metadata["token_endpoint_auth_method"] = json.RawMessage(`"client_secret_basic"`)
+}
+
 func (r *replica) register(t *testing.T) (dcr.Registration, error) {
 	t.Helper()
 	return r.Register(t.Context(), r.app)
@@ -182,7 +188,7 @@ func TestRegisterASecret(t *testing.T) {
 		s := &registrar{}
 		registration := &selfservice.Mem{}
 		r := newReplica(s, registration, &selfservice.Mem{})
-		r.app.Metadata["token_endpoint_auth_method"] = json.RawMessage(`"client_secret_basic"`)
+		r.bySecret()
 		full := &fullDisk{}
 		if dies {
 			full.refuse = 1
@@ -192,7 +198,7 @@ func TestRegisterASecret(t *testing.T) {
 		if dies {
 			require.ErrorIs(t, err, syscall.ENOSPC)
 			again := newReplica(s, registration, full)
-			again.app.Metadata = r.app.Metadata
+			again.bySecret()
 			_, err = again.register(t)
 			r = again
 		}

@@ -98,7 +98,9 @@ func registersInTheEnd(t *testing.T, name, method string, w *world) {
 		r := newReplica(s, faultyStore{w, registration}, faultyStore{w, credential})
 		base := r.Base
 		r.Base = roundTripper(func(req *http.Request) (*http.Response, error) { return w.RoundTrip(base, req) })
-		r.app.Metadata["token_endpoint_auth_method"] = []byte(`"` + method + `"`)
+		if r.app.Metadata["token_endpoint_auth_method"] = []byte(`"` + method + `"`); method != "private_key_jwt" {
+			r.bySecret()
+		}
 		return r
 	}
 	r := process(w)
