@@ -92,3 +92,29 @@ func ExampleError() {
 	fmt.Println(errors.Is(err, dpop.ErrInsecure))
 	// Output: true
 }
+
+// How does a server that is not on net/http check a request? By plain values;
+// between Check and Consume it makes its own checks, so that a request which it
+// does not take spends no proof.
+func ExampleVerifier() {
+	verifier := &dpop.Verifier{Replay: &dpop.Memory{}, Nonces: &dpop.Nonces{}}
+	if err := verifier.Validate(); err != nil {
+		panic(err)
+	}
+	handle := func(ctx context.Context, method, url string, proofs []string, token keys.Secret, jkt string) error {
+		checked, err := verifier.Check(ctx, dpop.Request{Method: method, URL: url, Proofs: proofs, Token: token, JKT: jkt})
+		if err == nil {
+			err = verifier.Consume(ctx, checked)
+		}
+		var refused *dpop.ProofError
+		if errors.As(err, &refused) {
+			fmt.Println("401", refused.Code(), "and a new nonce")
+		}
+		return err
+	}
+	err := handle(context.Background(), "GET", "https://api.example.no/patients", nil, keys.NewSecret("token"), "thumbprint")
+	fmt.Println(err)
+	// Output:
+	// 401 invalid_dpop_proof and a new nonce
+	// dpop: proof refused: no proof
+}

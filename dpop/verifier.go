@@ -115,7 +115,16 @@ func (v *Verifier) Check(ctx context.Context, r Request) (*Checked, error) {
 	if err != nil {
 		return nil, err
 	}
-	return v.match(p, r)
+	// The signature comes last, for it costs more than all the rest. Where the
+	// token is bound to a key, nobody else can choose one that costs more.
+	checked, err := v.match(p, r)
+	if err != nil {
+		return nil, err
+	}
+	if !p.signed() {
+		return nil, refuseProof(ErrProofSignature, "")
+	}
+	return checked, nil
 }
 
 // Consume spends a proof that [Verifier.Check] has returned. Exactly one call
