@@ -71,17 +71,22 @@ func start(t *testing.T, cmd *exec.Cmd) (url string) {
 	return url
 }
 
+const (
+	oldSecret = "the-secret-that-nonces-were-made-with"
+	newSecret = "the-secret-that-nonces-are-made-with-now"
+)
+
 func startAPI(t *testing.T, issuer *helseidtest.Server, args ...string) (url string) {
 	t.Helper()
-	return startAPIOn(t, "", issuer, args...)
+	return startAPIWith(t, nil, issuer, args...)
 }
 
-// startAPIOn starts it with a database.
-func startAPIOn(t *testing.T, database string, issuer *helseidtest.Server, args ...string) (url string) {
+// startAPIWith starts it with more of an environment.
+func startAPIWith(t *testing.T, environment []string, issuer *helseidtest.Server, args ...string) (url string) {
 	t.Helper()
 	args = append([]string{"-issuer", issuer.URL(), "-audience", "nhn:patients", "-scope", "nhn:patients/read", "-listen", "127.0.0.1:0"}, args...)
 	cmd := exec.Command(os.Args[0], args...)
-	cmd.Env = append(os.Environ(), asProgram+"=1", "NONCE_SECRETS="+strings.Repeat("x", 32), "DATABASE_URL="+database)
+	cmd.Env = append(append(os.Environ(), asProgram+"=1", "NONCE_SECRETS="+oldSecret, "DATABASE_URL="), environment...)
 	return start(t, cmd)
 }
 
@@ -183,19 +188,37 @@ func (c caller) send(t *testing.T, url, proof string) (status int, header http.H
 	return resp.StatusCode, resp.Header
 }
 
-// TestNoncesOfOneAreTakenByTheOther: two processes with the same secrets.
+// TestNoncesOfOneAreTakenByTheOther: by another process with the same secret,
+// which one that was started again is too, and while the secret changes; and by
+// none without it.
 func TestNoncesOfOneAreTakenByTheOther(t *testing.T) {
 	issuer := helseidtest.New()
 	defer issuer.Close()
 	c := newCaller(t, issuer)
-	one, two := startAPI(t, issuer, "-url", outside), startAPI(t, issuer, "-url", outside)
-	status, header := c.send(t, one, c.proof(t, ""))
-	require.Equal(t, http.StatusUnauthorized, status)
-	require.Contains(t, header.Get("WWW-Authenticate"), `error="use_dpop_nonce"`)
-	status, _ = c.send(t, two, c.proof(t, header.Get("DPoP-Nonce")))
-	assert.Equal(t, http.StatusOK, status)
-	status, _ = c.send(t, two, c.proof(t, strings.Repeat("A", 22)))
-	assert.Equal(t, http.StatusUnauthorized, status)
+	nonceOf := func(url string) string {
+		status, header := c.send(t, url, c.proof(t, ""))
+		require.Equal(t, http.StatusUnauthorized, status)
+		require.Contains(t, header.Get("WWW-Authenticate"), `error="use_dpop_nonce"`)
+		return header.Get("DPoP-Nonce")
+	}
+	with := func(secrets string) string {
+		return startAPIWith(t, []string{"NONCE_SECRETS=" + secrets}, issuer, "-url", outside)
+	}
+	first, second := with(oldSecret), with(oldSecret)
+	during, after := with(newSecret+" "+oldSecret), with(newSecret)
+	for name, r := range map[string]struct {
+		from, to string
+		status   int
+	}{
+		"the same secret":         {first, second, 200},
+		"a new one, the old kept": {first, during, 200},
+		"the new one":             {during, after, 200},
+		"the old one gone":        {first, after, 401},
+		"the new one not known":   {during, first, 401},
+	} {
+		status, _ := c.send(t, r.to, c.proof(t, nonceOf(r.from)))
+		assert.Equal(t, r.status, status, name)
+	}
 }
 
 // TestTwoProcessesBehindOneDatabase: a proof opens one of them, once, whichever
@@ -213,8 +236,8 @@ func TestTwoProcessesBehindOneDatabase(t *testing.T) {
 	c := newCaller(t, issuer)
 	wire := relay(t, address)
 	apis := []string{
-		startAPIOn(t, address, issuer, "-url", outside),
-		startAPIOn(t, wire.address, issuer, "-url", outside),
+		startAPIWith(t, []string{"DATABASE_URL=" + address}, issuer, "-url", outside),
+		startAPIWith(t, []string{"DATABASE_URL=" + wire.address}, issuer, "-url", outside),
 	}
 	_, header := c.send(t, apis[0], c.proof(t, ""))
 	nonce := header.Get("DPoP-Nonce")
