@@ -24,7 +24,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func server(t *testing.T) string {
+func server(t testing.TB) string {
 	t.Helper()
 	dsn := os.Getenv("NOKKEL_POSTGRES")
 	if dsn == "" && os.Getenv("NOKKEL_LIVE") == "1" {
@@ -37,7 +37,7 @@ func server(t *testing.T) string {
 }
 
 // open is a table as another process sees it.
-func open(t *testing.T, dsn, name string) *sqlreplay.Table {
+func open(t testing.TB, dsn, name string) *sqlreplay.Table {
 	t.Helper()
 	db, err := sql.Open("pgx", dsn)
 	require.NoError(t, err)
@@ -47,7 +47,7 @@ func open(t *testing.T, dsn, name string) *sqlreplay.Table {
 }
 
 // create makes a table that is dropped after the test.
-func create(t *testing.T, dsn string) *sqlreplay.Table {
+func create(t testing.TB, dsn string) *sqlreplay.Table {
 	t.Helper()
 	table := open(t, dsn, "nokkel_"+strings.ToLower(rand.Text()))
 	t.Cleanup(func() {
@@ -239,4 +239,22 @@ func TestConfiguration(t *testing.T) {
 		require.ErrorIs(t, table.Create(t.Context()), dpop.ErrConfig, rule)
 		require.ErrorIs(t, table.Insert(t.Context(), replaytest.NewEntry(time.Minute)), dpop.ErrConfig, rule)
 	}
+}
+
+// BenchmarkPostgreSQL spends proofs at a table that holds 10,000 of as many keys
+// already, in as many goroutines as it has connections.
+func BenchmarkPostgreSQL(b *testing.B) {
+	table := create(b, server(b))
+	for range 10_000 {
+		require.NoError(b, table.Insert(b.Context(), replaytest.NewEntry(time.Hour)))
+	}
+	b.SetParallelism(10)
+	b.ResetTimer()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			if err := table.Insert(b.Context(), replaytest.NewEntry(time.Minute)); err != nil {
+				b.Error(err)
+			}
+		}
+	})
 }
