@@ -272,7 +272,7 @@ func TestTwoNodesAreRotatedWithoutARefusal(t *testing.T) {
 					require.NoError(t, err)
 					done := make(chan error, 1)
 					go func() { done <- r.Rotate(ctx) }()
-					for rotated := false; !rotated; time.Sleep(100 * time.Millisecond) {
+					for rotated := false; !rotated; time.Sleep(400 * time.Millisecond) {
 						ask()
 						select {
 						case err := <-done:
@@ -282,9 +282,9 @@ func TestTwoNodesAreRotatedWithoutARefusal(t *testing.T) {
 						}
 					}
 				}
-				for range 400 {
+				for range 100 {
 					ask()
-					time.Sleep(100 * time.Millisecond)
+					time.Sleep(400 * time.Millisecond)
 				}
 				assert.Zero(t, refused, "of %d", asked)
 				for node := range f.server.Nodes {
