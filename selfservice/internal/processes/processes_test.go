@@ -31,7 +31,9 @@ func TestDir(t *testing.T) {
 	})
 }
 
-func TestPostgreSQL(t *testing.T) {
+// postgres returns the DSN of the database, and skips the test without one.
+func postgres(t *testing.T) string {
+	t.Helper()
 	dsn := os.Getenv("NOKKEL_POSTGRES")
 	if dsn == "" && live() {
 		t.Fatal("NOKKEL_POSTGRES is not set")
@@ -39,6 +41,11 @@ func TestPostgreSQL(t *testing.T) {
 	if dsn == "" {
 		t.Skip("NOKKEL_POSTGRES is not set: run .ci/postgres go test")
 	}
+	return dsn
+}
+
+func TestPostgreSQL(t *testing.T) {
+	dsn := postgres(t)
 	everyServer(t, func(t *testing.T) place {
 		db, err := sql.Open("pgx", dsn)
 		require.NoError(t, err)

@@ -55,6 +55,18 @@ type line struct {
 }
 
 func TestMain(m *testing.M) {
+	if arg := os.Getenv(fleetVariable); arg != "" {
+		var r replica
+		err := json.Unmarshal([]byte(arg), &r)
+		if err == nil {
+			err = r.pass(context.Background())
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	arg := os.Getenv(replicaVariable)
 	if arg == "" {
 		os.Exit(m.Run())
