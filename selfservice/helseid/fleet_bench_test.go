@@ -1,13 +1,20 @@
+//go:build unix
+
 package helseid_test
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/rsa"
+	"crypto/sha256"
 	"net/http"
 	"runtime"
 	"runtime/metrics"
 	"strconv"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -15,6 +22,7 @@ import (
 	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/helseid"
 	"github.com/nokkel/nokkel/selfservice/helseid/helseidtest"
+	"github.com/nokkel/nokkel/selfservice/providertest"
 	"github.com/stretchr/testify/require"
 )
 
@@ -24,26 +32,34 @@ import (
 //
 //	go test -run xxx -bench Fleet -benchtime 1x ./selfservice/helseid
 //
-// EC clients are bound by signing, verifying and HTTP; RSA clients by the
-// making of keys: generating-% is its share of the workers' time. MB are of
-// live heap when an eighth of the clients and when all have been rotated; what
-// it grows by is what stores and server keep of each client, a second key.
+// EC clients are bound by signing and verifying, and over TCP by that: each
+// proof of a key takes a connection of its own. cpu/crypto is the CPU time of
+// the passes, client and server together, over that of their raw signatures,
+// verifications and key generations, as measured just before and after; what
+// else runs on the machine makes it larger. RSA clients are bound by the making
+// of keys: generating-% is its share of the workers' time. MB are of live heap
+// when an eighth of the clients and when all have been rotated; what it grows
+// by is what stores and server keep of each client, a second key.
 func BenchmarkFleet(b *testing.B) {
-	b.Run("10000xES256", func(b *testing.B) { rotateFleet(b, 10_000, 4*runtime.GOMAXPROCS(0), newKey(b)) })
+	b.Run("10000xES256", func(b *testing.B) { rotateFleet(b, 10_000, 4*runtime.GOMAXPROCS(0), newKey(b), false) })
+	b.Run("TCP10000xES256", func(b *testing.B) { rotateFleet(b, 10_000, 4*runtime.GOMAXPROCS(0), newKey(b), true) })
 	b.Run("16xRSA4096", func(b *testing.B) {
 		key, err := keys.GenerateRSA(keys.PS256, 4096)
 		require.NoError(b, err)
-		rotateFleet(b, 16, runtime.GOMAXPROCS(0), key)
+		rotateFleet(b, 16, runtime.GOMAXPROCS(0), key, true)
 	})
 }
 
 // rotateFleet has all clients begin with the same key; each makes its own next
-// one.
-func rotateFleet(b *testing.B, clients, workers int, first *keys.Key) {
+// one. Without a wire the requests are function calls.
+func rotateFleet(b *testing.B, clients, workers int, first *keys.Key, wire bool) {
 	server := helseidtest.New()
 	defer server.Close()
 	server.Unsigned = true // a token's signature is nobody's business here
-	sent := &counter{next: server.Transport()}
+	sent := &counter{next: providertest.Handler(server)}
+	if wire {
+		sent.next = server.Transport()
+	}
 	// One DPoP key for the process, as a vendor's fleet would have: a key for
 	// each token is one more to make for each of two tokens a client.
 	vendor := &helseid.Client{Environment: server.Environment(), Base: sent, DPoPKey: newKey(b)}
@@ -62,6 +78,7 @@ func rotateFleet(b *testing.B, clients, workers int, first *keys.Key) {
 		server.AddClient(strconv.Itoa(i), first.PublicKey())
 		require.NoError(b, rotator(i).Adopt(b.Context(), selfservice.Credential{Key: first}))
 	}
+	crypto := ecCost(b)
 	var heap []float64
 	fleet := &selfservice.Fleet{
 		Concurrency: workers,
@@ -73,12 +90,12 @@ func rotateFleet(b *testing.B, clients, workers int, first *keys.Key) {
 			}
 		},
 		OnProgress: func(r selfservice.Report) {
-			if r.Clients%(clients/8) == 0 {
+			if r.Clients == clients/8 || r.Clients == clients {
 				heap = append(heap, liveMegabytes())
 			}
 		},
 	}
-	passes := 0
+	passes, before, sentBefore := 0, cpuTime(b), sent.signatures.Load()
 	for b.Loop() {
 		report, err := fleet.RotateOlder(b.Context(), time.Now())
 		require.NoError(b, err)
@@ -86,6 +103,13 @@ func rotateFleet(b *testing.B, clients, workers int, first *keys.Key) {
 		passes++
 	}
 	rotations := float64(passes * clients)
+	if first.Algorithm() == keys.ES256 {
+		spent, signatures := cpuTime(b)-before, sent.signatures.Load()-sentBefore
+		after := ecCost(b)
+		raw := float64(signatures)*(crypto.pair+after.pair)/2 + rotations*(crypto.generate+after.generate)/2
+		b.ReportMetric(spent.Seconds()/raw, "cpu/crypto")
+		b.ReportMetric(float64(signatures)/rotations, "signatures/client")
+	}
 	b.ReportMetric(rotations/b.Elapsed().Seconds(), "clients/s")
 	b.ReportMetric(float64(sent.requests.Load())/rotations, "requests/client")
 	b.ReportMetric(100*float64(generating.Load())/float64(b.Elapsed())/float64(workers), "generating-%")
@@ -107,12 +131,53 @@ func liveMegabytes() float64 {
 	return float64(s[0].Value.Uint64()) / 1e6
 }
 
+// cost is the CPU time in seconds of the raw operations of ES256.
+type cost struct{ pair, generate float64 } // a signature and its verification; a key
+
+func ecCost(b *testing.B) cost {
+	const n = 2000
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(b, err)
+	digest := sha256.Sum256([]byte("what is signed"))
+	each := func(f func()) float64 {
+		before := cpuTime(b)
+		for range n {
+			f()
+		}
+		return (cpuTime(b) - before).Seconds() / n
+	}
+	return cost{
+		pair: each(func() {
+			signature, err := ecdsa.SignASN1(rand.Reader, key, digest[:])
+			if err != nil || !ecdsa.VerifyASN1(&key.PublicKey, digest[:], signature) {
+				b.Error("a signature does not verify", err)
+			}
+		}),
+		generate: each(func() { ecdsa.GenerateKey(elliptic.P256(), rand.Reader) }),
+	}
+}
+
+// cpuTime is what this process has used of all processors.
+func cpuTime(b *testing.B) time.Duration {
+	var u syscall.Rusage
+	require.NoError(b, syscall.Getrusage(syscall.RUSAGE_SELF, &u))
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// counter counts requests, and the signatures in them: each is made once and
+// verified once.
 type counter struct {
-	requests atomic.Int64
-	next     http.RoundTripper
+	requests, signatures atomic.Int64
+	next                 http.RoundTripper
 }
 
 func (c *counter) RoundTrip(r *http.Request) (*http.Response, error) {
 	c.requests.Add(1)
+	if r.Header.Get("DPoP") != "" {
+		c.signatures.Add(1)
+	}
+	if r.Header.Get("Content-Type") == "application/x-www-form-urlencoded" { // with a client assertion
+		c.signatures.Add(1)
+	}
 	return c.next.RoundTrip(r)
 }
