@@ -97,7 +97,7 @@ func (c check) migrates(t *testing.T) {
 	require.NoError(t, err)
 	assert.ElementsMatch(t, []string{"another", "client"}, names, "due, as long as nobody knows better")
 	require.NoError(t, agenda.Postpone(t.Context(), "client", version, time.Now().Add(time.Hour)))
-	version, err = scheduled.Store("client").Save(t.Context(), []byte("three"), version)
+	_, err = scheduled.Store("client").Save(t.Context(), []byte("three"), version)
 	require.NoError(t, err)
 	names, err = agenda.Due(t.Context(), time.Now(), time.Hour, 10)
 	require.NoError(t, err)
