@@ -27,7 +27,7 @@ const (
 )
 
 // Authenticator puts the client's authentication into one token request
-// (RFC 6749 §2.3). It is called anew for every attempt that goes over the
+// (RFC 6749 §2.3). It is called again for every attempt that goes over the
 // network, and may be called from many goroutines. [Signer], [Basic], [Post]
 // and [MutualTLS] are the ones of this package.
 type Authenticator interface {

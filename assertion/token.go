@@ -21,7 +21,7 @@ type Token struct {
 }
 
 // Extra returns a member of the server's answer, such as HelseID's
-// "rejected_scope", as encoding/json would put it into an any, each time anew;
+// "rejected_scope", as encoding/json would put it into an any, afresh each time;
 // nil when the answer has none of that name.
 func (t *Token) Extra(name string) any {
 	var value any

@@ -14,7 +14,7 @@ import (
 const maxForm = 1 << 20 // bytes; a token exchange may carry large tokens
 
 // Transport is an http.RoundTripper that authenticates the client in token
-// requests, anew for each attempt. Put into an http.Client under the context
+// requests, afresh for each attempt. Put into an http.Client under the context
 // value oauth2.HTTPClient, it serves every flow of golang.org/x/oauth2, whose
 // Config then has a ClientID and no ClientSecret:
 //

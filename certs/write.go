@@ -55,7 +55,7 @@ func marshalPKCS12(enc *pkcs12.Encoder, key *keys.Key, alias, text string) ([]by
 // nameKey writes the friendly name on the key. go-pkcs12 has no parameter for
 // it, and without one Java lists the entry as "1". The key's bag is encrypted
 // but its attributes are not: they lie in the clear under the archive's MAC.
-// So adding one takes no more than computing that MAC anew.
+// So adding one takes no more than computing that MAC again.
 func nameKey(der []byte, alias string, pw password) ([]byte, error) {
 	var p pfx
 	if err := unmarshal(der, &p); err != nil {

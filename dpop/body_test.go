@@ -46,7 +46,7 @@ func post(t *testing.T, url string, body io.Reader) *http.Request {
 	return req
 }
 
-func TestRow26BodyIsSentAgain(t *testing.T) {
+func TestBodyIsSentAgain(t *testing.T) {
 	text := strings.Repeat("0123456789", 10_000)
 	for name, c := range map[string]struct {
 		body   func() io.Reader
@@ -92,7 +92,7 @@ func (r *slowReader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-func TestRow26BodyOverTheLimitIsSentOnce(t *testing.T) {
+func TestBodyOverTheLimitIsSentOnce(t *testing.T) {
 	text := strings.Repeat("x", 1<<20+1)
 	for name, length := range map[string]int64{"length known": int64(len(text)), "length unknown": 0} {
 		t.Run(name, func(t *testing.T) {
@@ -113,7 +113,7 @@ func TestRow26BodyOverTheLimitIsSentOnce(t *testing.T) {
 	}
 }
 
-func TestRow26BodyOfExactlyTheLimitIsSentAgain(t *testing.T) {
+func TestBodyOfExactlyTheLimitIsSentAgain(t *testing.T) {
 	s := newServer(t, false, challengeOnce)
 	body := &source{Reader: strings.NewReader(strings.Repeat("x", 1<<20))}
 	status, _ := do(t, &dpop.Transport{Tokens: fixedToken("t")}, post(t, s.URL, body))
@@ -123,9 +123,9 @@ func TestRow26BodyOfExactlyTheLimitIsSentAgain(t *testing.T) {
 	body.closedOnce(t)
 }
 
-// TestRow26ExpectContinue: with a server that challenges before it has asked
+// TestExpectContinue: with a server that challenges before it has asked
 // for the body, even a body of any size and without GetBody is sent after all.
-func TestRow26ExpectContinue(t *testing.T) {
+func TestExpectContinue(t *testing.T) {
 	for name, length := range map[string]int64{"length known": 3 << 20, "length unknown": 0} {
 		t.Run(name, func(t *testing.T) {
 			var got int
@@ -151,9 +151,9 @@ func TestRow26ExpectContinue(t *testing.T) {
 	}
 }
 
-// TestRow26AnswerBeforeTheBodyIsSent: the challenge comes while the body is
+// TestAnswerBeforeTheBodyIsSent: the challenge comes while the body is
 // still being written, and its producer goes on writing for the retry.
-func TestRow26AnswerBeforeTheBodyIsSent(t *testing.T) {
+func TestAnswerBeforeTheBodyIsSent(t *testing.T) {
 	r, w := io.Pipe()
 	asked := make(chan struct{})
 	attempts := 0
@@ -183,7 +183,7 @@ func TestRow26AnswerBeforeTheBodyIsSent(t *testing.T) {
 	assert.Equal(t, "firstsecond", body)
 }
 
-func TestRow26BodyIsClosedWhateverFails(t *testing.T) {
+func TestBodyIsClosedWhateverFails(t *testing.T) {
 	failing := errors.New("no such host")
 	for name, c := range map[string]struct {
 		url  string
@@ -211,7 +211,7 @@ func TestRow26BodyIsClosedWhateverFails(t *testing.T) {
 	}
 }
 
-func TestRow26CancelledBetweenTheAttempts(t *testing.T) {
+func TestCancelledBetweenTheAttempts(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	s := newServer(t, false, func(w http.ResponseWriter, _ int, _ attempt) { askAsAPI(w, "n") })
 	answered := &source{Reader: strings.NewReader("")}

@@ -47,7 +47,7 @@ func TestChallengeErrors(t *testing.T) {
 	}
 }
 
-func TestRow23NonceMustBeLegal(t *testing.T) {
+func TestNonceMustBeLegal(t *testing.T) {
 	for name, c := range map[string]struct {
 		header []string
 		want   string

@@ -50,7 +50,7 @@ func (s *strict) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-func TestRow30ClockIsLearnedFromADate(t *testing.T) {
+func TestClockIsLearnedFromADate(t *testing.T) {
 	for name, s := range map[string]*strict{
 		"token endpoint":     {off: 90 * time.Second, status: 400, error: "invalid_dpop_proof"},
 		"Keycloak":           {off: 90 * time.Second, status: 400, error: "invalid_request"},
@@ -78,7 +78,7 @@ func TestRow30ClockIsLearnedFromADate(t *testing.T) {
 	}
 }
 
-func TestRow30ClockIsNotLearned(t *testing.T) {
+func TestClockIsNotLearned(t *testing.T) {
 	for name, s := range map[string]*strict{
 		"without verified TLS":   {off: 90 * time.Second, status: 400, error: "invalid_dpop_proof", clear: true},
 		"without a Date":         {off: 90 * time.Second, status: 400, error: "invalid_dpop_proof", noDate: true},
@@ -100,8 +100,8 @@ func TestRow30ClockIsNotLearned(t *testing.T) {
 	}
 }
 
-// TestRow30DateThatHelpsNobody: one attempt goes by it, later ones do not.
-func TestRow30DateThatHelpsNobody(t *testing.T) {
+// TestDateThatHelpsNobody: one attempt goes by it, later ones do not.
+func TestDateThatHelpsNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &strict{off: 90 * time.Second, status: 400, error: "invalid_dpop_proof", refuses: true}
 		rt := &dpop.Transport{Tokens: fixedToken("t"), Base: s}
@@ -112,9 +112,9 @@ func TestRow30DateThatHelpsNobody(t *testing.T) {
 	})
 }
 
-// TestRow30SlowAnswerIsNoDrift: a Date from any moment of a slow exchange is
+// TestSlowAnswerIsNoDrift: a Date from any moment of a slow exchange is
 // right.
-func TestRow30SlowAnswerIsNoDrift(t *testing.T) {
+func TestSlowAnswerIsNoDrift(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &strict{status: 400, error: "invalid_dpop_proof", refuses: true}
 		slow := roundTripFunc(func(r *http.Request) (*http.Response, error) {
@@ -127,8 +127,8 @@ func TestRow30SlowAnswerIsNoDrift(t *testing.T) {
 	})
 }
 
-// TestRow30OverRealTLS has net/http's own TLS state decide.
-func TestRow30OverRealTLS(t *testing.T) {
+// TestOverRealTLS has net/http's own TLS state decide.
+func TestOverRealTLS(t *testing.T) {
 	for name, c := range map[string]struct {
 		verify bool
 		want   int

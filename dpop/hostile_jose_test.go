@@ -25,7 +25,7 @@ func runHostile(t *testing.T, cases map[string]hostile) {
 	}
 }
 
-// wrongTypes: hostile-inputs row 1. No member may be of another type.
+// wrongTypes: no member may be of another type.
 func wrongTypes() map[string]hostile {
 	cases := make(map[string]hostile)
 	for _, raw := range []string{`null`, `5`, `1e300`, `true`, `[]`, `["a"]`, `{}`, `{"a":1}`} {
@@ -57,7 +57,7 @@ func wrongTypes() map[string]hostile {
 
 func TestProofMemberOfTheWrongType(t *testing.T) { runHostile(t, wrongTypes()) }
 
-// algorithms that are not what they seem: hostile-inputs row 2.
+// algorithms that are not what they seem.
 func wrongAlgorithms() map[string]hostile {
 	unsigned := func(alg string) string {
 		return b64([]byte(goodHeader().with("alg", alg).String())) + "." + b64([]byte(goodClaims().String())) + "."
@@ -96,7 +96,6 @@ func TestProofBothNamesOfEd25519(t *testing.T) {
 	}
 }
 
-// wrongShapes: hostile-inputs rows 5, 6 and 7.
 func wrongShapes() map[string]hostile {
 	header, claims := goodHeader().String(), goodClaims().String()
 	good := forge(header, claims)
@@ -170,7 +169,7 @@ func tailBits(text string) string {
 
 func TestProofThatParsersDisagreeAbout(t *testing.T) { runHostile(t, wrongShapes()) }
 
-// TestProofWithEscapes: hostile-inputs row 12. What JSON escapes is read as it
+// TestProofWithEscapes: what JSON escapes is read as it
 // is meant.
 func TestProofWithEscapes(t *testing.T) {
 	claims := goodClaims().with("htu", `"https:\/\/api.example.no\/\u0070atients"`).with("jti", `"a\"\\\n\ud83d\ude00"`)

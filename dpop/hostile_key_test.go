@@ -20,7 +20,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// wrongKeys: hostile-inputs rows 3, 8, 9 and 10.
 func wrongKeys() map[string]hostile {
 	short := goodJWK()
 	x, _ := base64.RawURLEncoding.DecodeString(strings.Trim(short["x"], `"`))
@@ -98,7 +97,6 @@ func rsaJWK(bits int, e string) part {
 
 func TestProofKeyThatIsNoPublicSigningKey(t *testing.T) { runHostile(t, wrongKeys()) }
 
-// wrongSignatures: hostile-inputs row 8.
 func wrongSignatures() map[string]hostile {
 	good := forge(goodHeader().String(), goodClaims().String())
 	signed := good[:strings.LastIndexByte(good, '.')]
@@ -143,7 +141,7 @@ func TestHighSTwinIsTheSameProof(t *testing.T) {
 	require.ErrorIs(t, err, dpop.ErrReplayed)
 }
 
-// TestProofKeyIsNeverFetched: hostile-inputs row 4. Members that name a key
+// TestProofKeyIsNeverFetched: members that name a key
 // elsewhere mean nothing; the one in "jwk" is the key.
 func TestProofKeyIsNeverFetched(t *testing.T) {
 	var asked atomic.Int32

@@ -18,7 +18,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestProofHeaderFields: hostile-inputs row 13.
 func TestProofHeaderFields(t *testing.T) {
 	one, two := forge(goodHeader().String(), goodClaims().String()), forge(goodHeader().String(), goodClaims().String())
 	for name, c := range map[string]struct {
@@ -43,7 +42,7 @@ func TestProofHeaderFields(t *testing.T) {
 	}
 }
 
-// TestProofMethodAndURL: hostile-inputs row 14. Both sides are normalised, and
+// TestProofMethodAndURL: both sides are normalised, and
 // what may mean something to a server counts.
 func TestProofMethodAndURL(t *testing.T) {
 	for _, method := range []string{"get", "Get", "POST", "GET ", "G\u0045T\u0000"} {
@@ -110,7 +109,6 @@ func TestProofMethodAndURL(t *testing.T) {
 	}
 }
 
-// TestProofOfAnotherTokenOrKey: hostile-inputs row 20.
 func TestProofOfAnotherTokenOrKey(t *testing.T) {
 	proof := func(ath string) string { return forge(goodHeader().String(), goodClaims().with("ath", ath).String()) }
 	good := `"` + hash(forgedToken) + `"`
@@ -153,7 +151,7 @@ func TestProofOfAnotherTokenOrKey(t *testing.T) {
 	})
 }
 
-// TestProofAtTheEdgesOfTime: hostile-inputs row 21. The bubble's clock is at
+// TestProofAtTheEdgesOfTime: the bubble's clock is at
 // the start of a second.
 func TestProofAtTheEdgesOfTime(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -213,7 +211,7 @@ type failing struct{ err error }
 
 func (f failing) Insert(context.Context, dpop.Entry) error { return f.err }
 
-// TestReplayCacheThatCannotTell: hostile-inputs row 19. Nothing is let in, and
+// TestReplayCacheThatCannotTell: nothing is let in, and
 // what the store said is there but not in the text.
 func TestReplayCacheThatCannotTell(t *testing.T) {
 	down := &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("password=hunter2")}
@@ -238,7 +236,6 @@ func TestReplayCacheThatCannotTell(t *testing.T) {
 	}
 }
 
-// TestOneProofFromManyGoroutines: hostile-inputs row 16.
 func TestOneProofFromManyGoroutines(t *testing.T) {
 	v := &dpop.Verifier{Replay: &dpop.Memory{}}
 	r := with(forge(goodHeader().String(), goodClaims().String()))
@@ -258,7 +255,7 @@ func TestOneProofFromManyGoroutines(t *testing.T) {
 	assert.Equal(t, []int32{1, 99}, []int32{passed.Load(), replayed.Load()})
 }
 
-// TestReplaySpelledDifferently: hostile-inputs row 16. A "jti" is spent for its
+// TestReplaySpelledDifferently: a "jti" is spent for its
 // key, whatever else the second proof says.
 func TestReplaySpelledDifferently(t *testing.T) {
 	v := &dpop.Verifier{Replay: &dpop.Memory{}}

@@ -13,9 +13,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestRow14RefuseURL: what has no one URL on the wire, or another than is
+// TestURLsThatAreRefused: what has no one URL on the wire, or another than is
 // written, is refused before anything is sent.
-func TestRow14RefuseURL(t *testing.T) {
+func TestURLsThatAreRefused(t *testing.T) {
 	for name, in := range map[string]string{
 		"nothing":             "",
 		"relative":            "/token",

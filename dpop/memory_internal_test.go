@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestClockThatIsSetBack: hostile-inputs row 35. A clock that was an hour ahead
+// TestClockThatIsSetBack: a clock that was an hour ahead
 // has made the cache forget; what it has forgotten looks good again, and is not
 // taken. New proofs are, within seconds of their own lifetime.
 func TestClockThatIsSetBack(t *testing.T) {

@@ -21,7 +21,7 @@ func entry(d time.Duration) dpop.Entry {
 	return e
 }
 
-// TestMemoryIsBounded: hostile-inputs row 18. It fails closed when it is full,
+// TestMemoryIsBounded: it fails closed when it is full,
 // and room comes back with time alone, whoever asks.
 func TestMemoryIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -40,7 +40,6 @@ func TestMemoryIsBounded(t *testing.T) {
 	})
 }
 
-// TestOneKeyCannotFillMemory: hostile-inputs row 18.
 func TestOneKeyCannotFillMemory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &dpop.Memory{Max: 100} // a tenth for each
@@ -64,7 +63,7 @@ func TestOneKeyCannotFillMemory(t *testing.T) {
 	})
 }
 
-// TestReplayAtTheEndOfItsTime: hostile-inputs row 16. There is no instant at
+// TestReplayAtTheEndOfItsTime: there is no instant at
 // which a proof is forgotten and still good, whatever part of a second its time
 // ends at.
 func TestReplayAtTheEndOfItsTime(t *testing.T) {

@@ -183,7 +183,7 @@ func TestMiddlewareWithTheTransport(t *testing.T) {
 }
 
 // TestMiddlewareSpendsAProofLast: a proof is good until it was let in once, and
-// not after (row 17).
+// not after.
 func TestMiddlewareSpendsAProofLast(t *testing.T) {
 	m, tokens := guard(t, func(*dpop.Middleware) {})
 	proof := proofFor(t, "bound", asGiven)

@@ -31,7 +31,6 @@ func nonceProof(t *testing.T, v *dpop.Verifier, nonce string) error {
 	return err
 }
 
-// TestNonceOfTheRequest: hostile-inputs row 22.
 func TestNonceOfTheRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		replay := &counting{}

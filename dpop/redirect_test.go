@@ -11,10 +11,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestRow28RedirectToAnotherOrigin: nothing arrives there, neither from the
+// TestRedirectToAnotherOrigin: nothing arrives there, neither from the
 // Transport, nor from a token request through Bind with an assertion in its
 // body, nor with a token that the caller has set.
-func TestRow28RedirectToAnotherOrigin(t *testing.T) {
+func TestRedirectToAnotherOrigin(t *testing.T) {
 	other := newServer(t, false, func(http.ResponseWriter, int, attempt) {})
 	otherName := strings.Replace(other.URL, "127.0.0.1", "localhost", 1)
 	overTLS := newServer(t, true, func(w http.ResponseWriter, _ int, _ attempt) {
@@ -62,7 +62,7 @@ func TestRow28RedirectToAnotherOrigin(t *testing.T) {
 	})
 }
 
-func TestRow28RedirectWithinTheOriginHasAProofOfItsOwn(t *testing.T) {
+func TestRedirectWithinTheOriginHasAProofOfItsOwn(t *testing.T) {
 	s := newServer(t, false, func(w http.ResponseWriter, n int, _ attempt) {
 		if n < 2 {
 			w.Header().Set("Location", "/moved")
@@ -80,7 +80,7 @@ func TestRow28RedirectWithinTheOriginHasAProofOfItsOwn(t *testing.T) {
 	assert.Equal(t, "x", seen[2].Body)
 }
 
-func TestRow28RedirectFromAnUnknownOrigin(t *testing.T) {
+func TestRedirectFromAnUnknownOrigin(t *testing.T) {
 	for _, lost := range []*http.Response{{}, {Request: &http.Request{}}} { // by a middleware in between
 		req := post(t, "https://a.example/", nil)
 		req.Response = lost

@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestRow23EndlessChallengeIsAnsweredOnce(t *testing.T) {
+func TestEndlessChallengeIsAnsweredOnce(t *testing.T) {
 	for name, ask := range map[string]func(http.ResponseWriter, string){"token endpoint": askAsToken, "API": askAsAPI} {
 		t.Run(name, func(t *testing.T) {
 			s := newServer(t, false, func(w http.ResponseWriter, n int, _ attempt) { ask(w, fmt.Sprint("n", n)) })
@@ -31,7 +31,7 @@ func TestRow23EndlessChallengeIsAnsweredOnce(t *testing.T) {
 	}
 }
 
-func TestRow23ChallengeThatCannotBeAnswered(t *testing.T) {
+func TestChallengeThatCannotBeAnswered(t *testing.T) {
 	for name, nonces := range map[string][]string{
 		"no nonce header":    nil,
 		"illegal characters": {`a"b`},
@@ -55,7 +55,7 @@ func TestRow23ChallengeThatCannotBeAnswered(t *testing.T) {
 	}
 }
 
-func TestRow23HugeHeadersEndAtTheDefaultBase(t *testing.T) {
+func TestHugeHeadersEndAtTheDefaultBase(t *testing.T) {
 	s := newServer(t, false, func(w http.ResponseWriter, _ int, _ attempt) {
 		w.Header().Set("DPoP-Nonce", strings.Repeat("n", 1<<20))
 	})
@@ -65,7 +65,7 @@ func TestRow23HugeHeadersEndAtTheDefaultBase(t *testing.T) {
 	require.ErrorContains(t, err, "headers exceeded")
 }
 
-func TestRow23TwoChallengesInOneHeader(t *testing.T) {
+func TestTwoChallengesInOneHeader(t *testing.T) {
 	s := newServer(t, false, func(w http.ResponseWriter, n int, _ attempt) {
 		if n == 0 {
 			w.Header().Set("DPoP-Nonce", "n")
@@ -78,7 +78,7 @@ func TestRow23TwoChallengesInOneHeader(t *testing.T) {
 	assert.Equal(t, []string{"", "n"}, s.nonces())
 }
 
-func TestRow24RetryAlthoughAStaleNonceWasCached(t *testing.T) {
+func TestRetryAlthoughAStaleNonceWasCached(t *testing.T) {
 	s := newServer(t, false, func(w http.ResponseWriter, n int, a attempt) {
 		switch n {
 		case 0:
@@ -95,7 +95,7 @@ func TestRow24RetryAlthoughAStaleNonceWasCached(t *testing.T) {
 	assert.Equal(t, []string{"", "old", "new", "new"}, s.nonces())
 }
 
-func TestRow24NonceIsLearnedFromEveryAnswer(t *testing.T) {
+func TestNonceIsLearnedFromEveryAnswer(t *testing.T) {
 	statuses := []int{200, 204, 302, 400, 401, 403, 404, 429, 500, 503, 200}
 	s := newServer(t, false, func(w http.ResponseWriter, n int, _ attempt) {
 		w.Header().Set("DPoP-Nonce", fmt.Sprint("n", n))
@@ -108,7 +108,7 @@ func TestRow24NonceIsLearnedFromEveryAnswer(t *testing.T) {
 	assert.Equal(t, []string{"", "n0", "n1", "n2", "n3", "n4", "n5", "n6", "n7", "n8", "n9"}, s.nonces())
 }
 
-func TestRow24NoncesOfAPIAndTokenEndpointAreKeptApart(t *testing.T) {
+func TestNoncesOfAPIAndTokenEndpointAreKeptApart(t *testing.T) {
 	s := newServer(t, false, func(w http.ResponseWriter, _ int, a attempt) {
 		w.Header().Set("DPoP-Nonce", map[bool]string{true: "token", false: "api"}[a.Authorization == ""])
 	})
@@ -121,7 +121,7 @@ func TestRow24NoncesOfAPIAndTokenEndpointAreKeptApart(t *testing.T) {
 	assert.Equal(t, []string{"", "", "token", "api"}, s.nonces())
 }
 
-func TestRow25Challenges(t *testing.T) {
+func TestWhichAnswersAreChallenges(t *testing.T) {
 	for name, c := range map[string]struct {
 		status    int
 		challenge string
@@ -173,7 +173,7 @@ func TestRow25Challenges(t *testing.T) {
 	}
 }
 
-func TestRow25AnswerThatBreaksOffIsHandedOnAsItIs(t *testing.T) {
+func TestAnswerThatBreaksOffIsHandedOnAsItIs(t *testing.T) {
 	broken := errors.New("connection lost")
 	base := roundTripFunc(func(r *http.Request) (*http.Response, error) {
 		return &http.Response{
@@ -190,9 +190,9 @@ func TestRow25AnswerThatBreaksOffIsHandedOnAsItIs(t *testing.T) {
 	assert.ErrorIs(t, err, broken)
 }
 
-// TestRow27RetryHasNewProofAndNewAssertion: the server fails a "jti" of a
+// TestRetryHasNewProofAndNewAssertion: the server fails a "jti" of a
 // proof that comes twice; those of assertions are compared here.
-func TestRow27RetryHasNewProofAndNewAssertion(t *testing.T) {
+func TestRetryHasNewProofAndNewAssertion(t *testing.T) {
 	s := newServer(t, false, func(w http.ResponseWriter, n int, _ attempt) {
 		if n == 0 {
 			askAsToken(w, "n")

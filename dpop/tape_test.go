@@ -26,9 +26,9 @@ func attempts(t *testing.T, text string) (first, second io.ReadCloser) {
 	return first, second
 }
 
-// TestRow26AnAttemptThatIsOverReadsNoMore: what it took would be missing in
+// TestAnAttemptThatIsOverReadsNoMore: what it took would be missing in
 // the next one.
-func TestRow26AnAttemptThatIsOverReadsNoMore(t *testing.T) {
+func TestAnAttemptThatIsOverReadsNoMore(t *testing.T) {
 	first, second := attempts(t, "0123456789")
 	_, err := first.Read(make([]byte, 1))
 	require.ErrorIs(t, err, http.ErrBodyReadAfterClose)
@@ -37,9 +37,9 @@ func TestRow26AnAttemptThatIsOverReadsNoMore(t *testing.T) {
 	assert.Equal(t, "0123456789", string(whole))
 }
 
-// TestRow26ABodyIsNeverSentWithoutItsBeginning: the attempt that is over went
+// TestABodyIsNeverSentWithoutItsBeginning: the attempt that is over went
 // past the limit with its last read, after the next one was decided on.
-func TestRow26ABodyIsNeverSentWithoutItsBeginning(t *testing.T) {
+func TestABodyIsNeverSentWithoutItsBeginning(t *testing.T) {
 	_, second := attempts(t, strings.Repeat("x", 4*maxReplay))
 	n, err := second.Read(make([]byte, 1))
 	require.ErrorIs(t, err, ErrBody)

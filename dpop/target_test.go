@@ -85,7 +85,7 @@ func TestBaseURL(t *testing.T) {
 }
 
 // TestHosts: without a BaseURL the name has to be one of Hosts, and only a
-// trusted proxy's word counts for what it was outside (row 15).
+// trusted proxy's word counts for what it was outside.
 func TestHosts(t *testing.T) {
 	const near, far = "10.1.2.3:4711", "192.0.2.1:4711"
 	type headers = []string

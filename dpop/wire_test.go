@@ -15,11 +15,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestRow24aProofNamesTheURLAsItGoesOverTheWire compares the "htu" of a proof
+// TestProofNamesTheURLAsItGoesOverTheWire compares the "htu" of a proof
 // with Host and request target as the server reads them, for HTTP/1.1 and
 // HTTP/2, and with what a reader of RFC 9449 §4.2 expects. All names lead to
 // one server.
-func TestRow24aProofNamesTheURLAsItGoesOverTheWire(t *testing.T) {
+func TestProofNamesTheURLAsItGoesOverTheWire(t *testing.T) {
 	for name, c := range map[string]struct{ url, want string }{
 		"plain":                           {"https://a.example/Path", "https://a.example/Path"},
 		"empty path":                      {"https://a.example", "https://a.example/"},
@@ -72,8 +72,8 @@ func TestRow24aProofNamesTheURLAsItGoesOverTheWire(t *testing.T) {
 	}
 }
 
-// TestRow24aRequestsMadeByHand are those that http.NewRequest does not make.
-func TestRow24aRequestsMadeByHand(t *testing.T) {
+// TestRequestsMadeByHand are those that http.NewRequest does not make.
+func TestRequestsMadeByHand(t *testing.T) {
 	for name, c := range map[string]struct {
 		req  http.Request
 		want string

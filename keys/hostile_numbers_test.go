@@ -23,7 +23,6 @@ func tailBits(text string) string {
 	return text[:end] + string(digits[strings.IndexByte(digits, text[end])+1]) + text[end+1:]
 }
 
-// TestOneSpellingOfEveryNumber: hostile-inputs rows 7 and 8.
 func TestOneSpellingOfEveryNumber(t *testing.T) {
 	ec := privateObject(t, testKey(t, keys.ES256))
 	for _, member := range []string{"x", "y", "d"} {
@@ -127,7 +126,7 @@ func TestKeyPairsThatAreNone(t *testing.T) {
 	refused(t, err, keys.ErrUnsupported, "RSA with d alone: crypto/rsa takes none", nil)
 }
 
-// TestRSALimitsComeBeforeArithmetic: hostile-inputs row 9, as JWK and as DER.
+// TestRSALimitsComeBeforeArithmetic: as JWK and as DER.
 func TestRSALimitsComeBeforeArithmetic(t *testing.T) {
 	number := func(bits uint, low int64) []byte {
 		n := new(big.Int).Lsh(big.NewInt(1), bits-1)

@@ -51,7 +51,6 @@ func (o object) octets(name string) []byte {
 
 func b64(b []byte) string { return `"` + base64.RawURLEncoding.EncodeToString(b) + `"` }
 
-// TestEveryMemberOfTheWrongType: hostile-inputs row 1.
 func TestEveryMemberOfTheWrongType(t *testing.T) {
 	for _, alg := range []keys.Algorithm{keys.RS256, keys.ES256, keys.EdDSA} {
 		o := privateObject(t, testKey(t, alg))
@@ -71,7 +70,6 @@ func TestEveryMemberOfTheWrongType(t *testing.T) {
 	}
 }
 
-// TestJSONThatParsersDisagreeAbout: hostile-inputs row 6.
 func TestJSONThatParsersDisagreeAbout(t *testing.T) {
 	o := privateObject(t, testKey(t, keys.ES256))
 	for name, text := range map[string]string{
@@ -115,7 +113,6 @@ func TestJSONThatParsersDisagreeAbout(t *testing.T) {
 	}
 }
 
-// TestPurposeContradictsSigning: hostile-inputs rows 2 and 10.
 func TestPurposeContradictsSigning(t *testing.T) {
 	key := testKey(t, keys.ES256)
 	o := privateObject(t, key)
@@ -175,7 +172,7 @@ func TestCertificateThumbprintMustFit(t *testing.T) {
 	refused(t, err, keys.ErrMalformed, "x5t#S256", nil)
 }
 
-// TestAddressesInAJWKAreNotVisited: hostile-inputs row 4. A listener waits at
+// TestAddressesInAJWKAreNotVisited: a listener waits at
 // the address that "x5u" (RFC 7517 §4.6) and "jku", which belongs into headers
 // (RFC 7515 §4.1.2), give; the key is read without it.
 func TestAddressesInAJWKAreNotVisited(t *testing.T) {
@@ -205,7 +202,7 @@ func TestAddressesInAJWKAreNotVisited(t *testing.T) {
 	assert.ErrorIs(t, err, os.ErrDeadlineExceeded, "nobody came")
 }
 
-// TestPublicHoldsNoPrivateMember: hostile-inputs row 3, whatever its value.
+// TestPublicHoldsNoPrivateMember: whatever its value.
 func TestPublicHoldsNoPrivateMember(t *testing.T) {
 	for _, alg := range []keys.Algorithm{keys.RS256, keys.ES256, keys.EdDSA} {
 		public := make(object)

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestSetLeavesOutWhatItCannotUse: hostile-inputs row 33 and RFC 7517 §5.
+// TestSetLeavesOutWhatItCannotUse: RFC 7517 §5.
 func TestSetLeavesOutWhatItCannotUse(t *testing.T) {
 	good := testKey(t, keys.ES256).PublicKey()
 	for name, other := range map[string]string{

@@ -18,7 +18,7 @@ type Credential struct {
 	Secret keys.Secret
 }
 
-// IsZero tells whether there is neither key nor secret.
+// IsZero reports whether there is neither key nor secret.
 func (c Credential) IsZero() bool { return c.Key == nil && c.Secret.IsZero() }
 
 // Fingerprint identifies the credential without telling it: the RFC 7638

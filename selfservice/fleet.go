@@ -20,7 +20,7 @@ import (
 // the time between two passes if that is shorter, the rest of its clients are
 // left to another pass.
 type Fleet struct {
-	// Rotators gives the clients, one at a time and anew for each pass, so
+	// Rotators gives the clients, one at a time and again for each pass, so
 	// that they need not all be in memory. A Rotator that is given again in
 	// the next pass keeps what it learned.
 	Rotators iter.Seq[*Rotator]

@@ -40,7 +40,7 @@ func (r *Rotator) glance(ctx context.Context) {
 	}
 }
 
-// recent tells whether refused requests had the store read just now.
+// recent reports whether refused requests had the store read just now.
 func (g *glances) recent() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -78,7 +78,7 @@ type Adopter interface {
 
 // Independent is a Provider that may do without a credential that the server
 // accepts: it works as an administrator, or with a registration access token.
-// When the server refuses all that is stored, the Rotator then begins anew, or
+// When the server refuses all that is stored, the Rotator then begins again, or
 // takes over a secret that a person had the server make, instead of waiting
 // for that person with [ErrLockedOut].
 type Independent interface {
@@ -131,7 +131,7 @@ func (r Registration) storable() Registration {
 	return r
 }
 
-// Of tells whether r is the registration of c: by fingerprint, and by kid
+// Of reports whether r is the registration of c: by fingerprint, and by kid
 // only where the server tells no fingerprint.
 func (r Registration) Of(c Credential) bool {
 	if r.Fingerprint != "" {

@@ -92,7 +92,7 @@ func (r *Rotator) report(c Credential) {
 	}
 }
 
-// reported tells whether somebody found c refused since this was asked last.
+// reported reports whether somebody found c refused since this was asked last.
 func (r *Rotator) reported(c Credential) bool {
 	last := r.refused.Load()
 	if last == nil || last == r.heeded {

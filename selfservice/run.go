@@ -67,7 +67,7 @@ func (r *Rotator) rest(ctx context.Context, at time.Time) {
 	}
 }
 
-// sleep waits for d or until the next reading of the store. It tells whether
+// sleep waits for d or until the next reading of the store. It reports whether
 // there may be more to wait for: no if d was over, ctx ended, or wake came.
 func (r *Rotator) sleep(ctx context.Context, d time.Duration, wake <-chan struct{}) bool {
 	if d <= 0 {

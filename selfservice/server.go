@@ -39,7 +39,7 @@ const (
 	scouting = 15 * time.Second // between one scout and the next
 )
 
-// admits tells whether v may go on now; while the server is closed, as a scout.
+// admits reports whether v may go on now; while the server is closed, as a scout.
 func (s *server) admits(v *visit, now time.Time) bool {
 	if !now.Before(s.until) || s.scout == v {
 		return true
@@ -64,7 +64,7 @@ func (s *server) wake(limit time.Duration) time.Time {
 	return wake
 }
 
-// heard takes in what became of a visit. Moved tells whether the client's
+// heard takes in what became of a visit. Moved reports whether the client's
 // state changed, which takes an answer of the server's.
 func (s *server) heard(v *visit, err error, moved bool, now time.Time) {
 	scouted := s.scout == v
@@ -97,7 +97,7 @@ func (s *server) heard(v *visit, err error, moved bool, now time.Time) {
 	}
 }
 
-// lost tells whether the server has answered nobody for that long.
+// lost reports whether the server has answered nobody for that long.
 func (s *server) lost(now time.Time, limit time.Duration) bool {
 	return !s.silent.IsZero() && now.Before(s.until) && now.Sub(s.silent) >= limit
 }

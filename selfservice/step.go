@@ -174,7 +174,7 @@ func (r *Rotator) settle(ctx context.Context, s *state, p plan, o outcome, m rul
 // means that the active one works after all, or that another replica is at
 // work.
 func (r *Rotator) rescue(ctx context.Context) (moved bool, err error) {
-	s, err := r.read(ctx) // anew: another replica may have moved on during the calls
+	s, err := r.read(ctx) // again: another replica may have moved on during the calls
 	if err != nil {
 		return false, err
 	}

@@ -297,7 +297,7 @@ func (s *state) replace(by *entry, now time.Time, m rules) {
 	s.Active, s.Claim = by, claim{}
 }
 
-// lockedOut begins anew where the provider needs no credential for that.
+// lockedOut begins again where the provider needs no credential for that.
 // Clearing away what is over, which asks for a token first, has to wait. It
 // changes nothing when all that is under way: the refusal that led here is an
 // error then, and not tried again at once.

@@ -59,7 +59,7 @@ func (p *pass) call(ctx context.Context, v *visit) (ending, error) {
 	return res, err
 }
 
-// client also tells whether the client's state has changed.
+// client also reports whether the client's state has changed.
 func (p *pass) client(ctx context.Context, v *visit) (res ending, moved bool, err error) {
 	defer guard(&err, "a step")
 	if !v.begun {

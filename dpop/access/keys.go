@@ -19,7 +19,7 @@ const (
 	maxPause        = 30 * time.Second
 )
 
-// issuerKeys are the keys of an issuer and when to read them anew.
+// issuerKeys are the keys of an issuer and when to read them again.
 type issuerKeys struct {
 	current atomic.Pointer[published]
 
@@ -35,7 +35,7 @@ type issuerKeys struct {
 type published struct {
 	set         keys.Set
 	thumbprints map[string]bool
-	refresh     time.Time // from here on it is read anew
+	refresh     time.Time // from here on it is read again
 	end         time.Time // from here on it is not believed
 }
 
@@ -46,7 +46,7 @@ type flight struct {
 }
 
 // live returns what was read last, and whether it can be believed now. It is
-// read anew in the background when it is due.
+// read again in the background when it is due.
 func (v *Verifier) live(ctx context.Context, now time.Time) (p *published, ok bool) {
 	p = v.known.current.Load()
 	if p == nil || reached(p.end, now) {

@@ -33,7 +33,7 @@ func (e *endless) Read(p []byte) (int, error) {
 
 func (e *endless) Close() error { return nil }
 
-// badSets are answers that are no set of keys (row 33).
+// badSets are answers that are no set of keys.
 func badSets(t *testing.T) map[string]func() (*http.Response, error) {
 	body := func(text string) func() (*http.Response, error) {
 		return func() (*http.Response, error) { return answer(200, text), nil }
@@ -72,9 +72,9 @@ type broken struct{}
 
 func (broken) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
-// TestRow33NoKeys: without a good set nobody gets in, the token is not blamed
+// TestAnswersWithoutKeys: without a good set nobody gets in, the token is not blamed
 // for it, and no more than 64 KiB are read.
-func TestRow33NoKeys(t *testing.T) {
+func TestAnswersWithoutKeys(t *testing.T) {
 	key := testKey(t, keys.ES256, 1)
 	for name, say := range badSets(t) {
 		s := newServer()
@@ -90,9 +90,9 @@ func TestRow33NoKeys(t *testing.T) {
 	assert.LessOrEqual(t, body.read, 128<<10)
 }
 
-// TestRow33TheOldStay for MaxStale, whatever comes in their place, and not
+// TestTheOldKeysStay for MaxStale, whatever comes in their place, and not
 // longer; the next good set is taken.
-func TestRow33TheOldStay(t *testing.T) {
+func TestTheOldKeysStay(t *testing.T) {
 	for name, say := range badSets(t) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -123,9 +123,9 @@ func TestRow33TheOldStay(t *testing.T) {
 	}
 }
 
-// TestRow33OtherKeysAreLeftOut: what this module cannot use is no reason to do
+// TestOtherKeysAreLeftOut: what this module cannot use is no reason to do
 // without the rest.
-func TestRow33OtherKeysAreLeftOut(t *testing.T) {
+func TestOtherKeysAreLeftOut(t *testing.T) {
 	key := testKey(t, keys.ES256, 1)
 	one := string(key.PublicKey().JWK())
 	other := string(testKey(t, keys.RS256, 1).PublicKey().JWK())
@@ -138,9 +138,9 @@ func TestRow33OtherKeysAreLeftOut(t *testing.T) {
 	require.ErrorIs(t, check(t.Context(), v, sign(t, testKey(t, keys.RS256, 1), nil, good(nil))), access.ErrKey)
 }
 
-// TestRow33UnknownKIDFlood: tokens that name keys nobody knows make one request
+// TestUnknownKIDFlood: tokens that name keys nobody knows make one request
 // in 10 s, and a real new key is found by it.
-func TestRow33UnknownKIDFlood(t *testing.T) {
+func TestUnknownKIDFlood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		key, next := testKey(t, keys.ES256, 1), testKey(t, keys.ES256, 2)
 		s := newServer(key)
@@ -161,9 +161,9 @@ func TestRow33UnknownKIDFlood(t *testing.T) {
 	})
 }
 
-// TestRow33RemovedKeyGoes within MaxAge, for tokens too that were good before;
+// TestRemovedKeyGoes within MaxAge, for tokens too that were good before;
 // the others stay good, and are not kept waiting for it.
-func TestRow33RemovedKeyGoes(t *testing.T) {
+func TestRemovedKeyGoes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		key, leaked := testKey(t, keys.ES256, 1), testKey(t, keys.ES256, 2)
 		s := newServer(key, leaked)

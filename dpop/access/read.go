@@ -42,7 +42,7 @@ func (v *Verifier) read(ctx context.Context) (p *published, err error) {
 	return v.plan(set, asked), nil
 }
 
-// plan says when the keys have to be read anew: a tenth to a fifth of MaxAge
+// plan says when the keys have to be read again: a tenth to a fifth of MaxAge
 // before they are that old, so that the new ones are there in time and many
 // processes do not ask at once.
 func (v *Verifier) plan(set keys.Set, asked time.Time) *published {

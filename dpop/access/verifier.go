@@ -33,7 +33,7 @@ const (
 //
 // The keys are read at the jwks_uri of the issuer's metadata when the first
 // token comes, and again when a token names an unknown one, once in 10 s at
-// most. They are read anew after MaxAge, a little early and while the old ones
+// most. They are read again after MaxAge, a little early and while the old ones
 // serve, so that a key that was removed is gone by then. Where they cannot be
 // read, or none is left, the old ones serve until they are MaxStale old. The
 // next attempt waits 250 ms, then twice as long each time, up to 30 s. Bodies

@@ -165,7 +165,7 @@ func assertRefused(t *testing.T, err error, rule error, token, name string) {
 	}
 }
 
-// TestVerifierRefusesForms: hostile-input rows 2, 3, 5, 6, 7 and 8 for access
+// TestVerifierRefusesForms: what is hostile in a proof is so in access
 // tokens. None of them makes anybody ask the issuer.
 func TestVerifierRefusesForms(t *testing.T) {
 	key := testKey(t, keys.ES256, 1)
@@ -239,7 +239,7 @@ func TestVerifierRefusesForms(t *testing.T) {
 }
 
 // TestVerifierTakesOneAlgorithmOfAKey: an RSA key that is published for RS256
-// verifies no PS256 (row 2), and nothing guesses which of several keys signed.
+// verifies no PS256, and nothing guesses which of several keys signed.
 func TestVerifierTakesOneAlgorithmOfAKey(t *testing.T) {
 	rsa := testKey(t, keys.RS256, 1)
 	pss, err := rsa.With(keys.Options{Algorithm: keys.PS256})

@@ -101,7 +101,7 @@ func proofVerifiers(nonces *dpop.Nonces) ([]verifier, error) {
 	}, nil
 }
 
-// nokkelVerifier has a cache for each lap: the one of the next is made anew
+// nokkelVerifier has a cache for each lap: the one of the next is made again
 // when a lap begins.
 func nokkelVerifier(nonces *dpop.Nonces) verifier {
 	var verifiers [2]atomic.Pointer[dpop.Verifier]

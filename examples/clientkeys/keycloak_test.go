@@ -130,7 +130,7 @@ func (k *cloak) write(name, content string) {
 	require.NoError(k.t, os.WriteFile(k.path(name), []byte(content), 0o600))
 }
 
-// accepts tells whether the client gets a token with the credential.
+// accepts reports whether the client gets a token with the credential.
 func (k *cloak) accepts(c selfservice.Credential) bool {
 	k.t.Helper()
 	err := (&keycloak.Client{Realm: k.realm, ClientID: clientID}).Verify(k.t.Context(), c)

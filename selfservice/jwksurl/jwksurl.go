@@ -101,7 +101,7 @@ func (p *Provider) List(context.Context, selfservice.Credential) ([]selfservice.
 	return nil, nil
 }
 
-// Register waits for nothing: it looks whether the key is published and says
+// Register waits for nothing: it checks whether the key is published and says
 // from when on it can be used. The engine saved the key before, which is what
 // published it. A key that is not there yet is [ErrUnpublished], to be tried
 // again in 5 s.

@@ -86,7 +86,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Write([]byte(`{"error":"invalid_client"}`))
 }
 
-// accepts tells whether an assertion by that key would be accepted now,
+// accepts reports whether an assertion by that key would be accepted now,
 // whichever node it meets.
 func (s *server) accepts(thumbprint string) bool {
 	s.mu.Lock()

@@ -29,7 +29,7 @@ func algorithmAttributes() []string {
 // anyRSA is what a key signs with that does not say: RS or PS, 256 to 512.
 const anyRSA = "RSA"
 
-// signs tells whether a key signs with an algorithm.
+// signs reports whether a key signs with an algorithm.
 func signs(key, algorithm string) bool {
 	return key == algorithm || key == anyRSA && (strings.HasPrefix(algorithm, "RS") || strings.HasPrefix(algorithm, "PS"))
 }

@@ -46,7 +46,7 @@
 // What people do at the server is told, not undone: a client that is disabled
 // ([ErrDisabled]), gone ([ErrNotFound]) or has another method ([ErrMode], see
 // [Client].RestoreMethod). An Admin also sees why a credential is refused, and
-// makes keys anew that somebody has cleared.
+// makes keys again that somebody has cleared.
 //
 // The contract was measured on live servers 26.7.4 and 26.0.8, and the tests
 // of this package run on both. Package keycloaktest is a Keycloak to test

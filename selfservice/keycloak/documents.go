@@ -86,7 +86,7 @@ func (d document) edit(ctx context.Context, a *Admin, name string, change func(e
 	return nil
 }
 
-// says tells whether the server's entry says all that was written.
+// says reports whether the server's entry says all that was written.
 func says(got, written entry) bool {
 	var a, b any
 	return json.Unmarshal(got, &a) == nil && json.Unmarshal(written, &b) == nil && holds(a, b)

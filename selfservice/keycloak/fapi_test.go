@@ -38,7 +38,7 @@ func underFAPI(t *testing.T, test func(tg *target, bind func())) {
 	}
 }
 
-// proves tells whether the server takes what the key signs: it gives a token,
+// proves reports whether the server takes what the key signs: it gives a token,
 // or then asks for the mutual TLS that most of FAPI's profiles are about.
 func (tg *target) proves(clientID string, k *keys.Key) bool {
 	tg.t.Helper()

@@ -35,7 +35,7 @@ func (c *ClientInfo) keys() (keys.Set, error) {
 	return keys.Set{Keys: document.public()}, err
 }
 
-// storesJWKS tells whether the server reads the JWKS string; a URL goes before.
+// storesJWKS reports whether the server reads the JWKS string; a URL goes before.
 func (c *ClientInfo) storesJWKS() bool {
 	return c.Attributes[useJWKSString] == "true" && c.Attributes[useJWKSURL] != "true"
 }
@@ -107,7 +107,7 @@ func (a *Admin) RemoveKey(ctx context.Context, id, thumbprint string) error {
 	}, thumbprint, false, Change{})
 }
 
-// editKeys changes the stored JWKS and looks whether the change stayed. Nothing
+// editKeys changes the stored JWKS and checks whether the change stayed. Nothing
 // comes between reading and writing: it is the time in which a key that another
 // administrator stores is lost.
 func (a *Admin) editKeys(ctx context.Context, id string, edit func(*jwks) (bool, error), thumbprint string, present bool, change Change) error {
@@ -129,7 +129,7 @@ func (a *Admin) editKeys(ctx context.Context, id string, edit func(*jwks) (bool,
 	return a.confirmKeys(ctx, id, func(stored jwks) bool { return (len(stored.find(thumbprint)) > 0) == present })
 }
 
-// confirmKeys looks whether the change stayed, and whether the server takes
+// confirmKeys checks whether the change stayed, and whether the server takes
 // what the keys sign: a policy that this module does not know may have changed
 // more than it was told.
 func (a *Admin) confirmKeys(ctx context.Context, id string, stayed func(jwks) bool) error {

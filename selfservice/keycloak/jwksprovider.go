@@ -11,7 +11,7 @@ import (
 
 // JWKS rotates the key of a client whose public keys are stored at Keycloak as
 // a JWKS, where old and new lie side by side. [Admin.SetKeys] brings a client
-// there. Keys that somebody has cleared are made anew where an Admin manages
+// there. Keys that somebody has cleared are made again where an Admin manages
 // the client.
 type JWKS struct {
 	*Client

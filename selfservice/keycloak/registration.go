@@ -22,7 +22,7 @@ import (
 // The providers of this package send nothing but the credential, and with keys
 // of one algorithm name that as the client's signing algorithm.
 //
-// Its secret is made anew, and the old one lives on, only by an update within
+// Its secret is made again, and the old one lives on, only by an update within
 // a rotation policy's remaining rotation period; set the Rotator's RenewBefore
 // to less than that.
 func (c *Client) Registered(store selfservice.Store) *dcr.Client {

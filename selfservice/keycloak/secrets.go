@@ -74,7 +74,7 @@ func (a *Admin) InvalidateRotatedSecret(ctx context.Context, id string) error {
 	return a.exchange(ctx, http.MethodDelete, a.realm("clients", id, "client-secret", "rotated"), nil, nil)
 }
 
-// Overlap tells whether a rotation policy applies to the client, so that its
+// Overlap reports whether a rotation policy applies to the client, so that its
 // old secret lives on beside a new one. Keycloak answers that only by what an
 // update does, so this makes one that changes nothing else; without a policy
 // it ends a rotated secret that a former policy left behind.
@@ -130,7 +130,7 @@ func (a *Admin) CarryOver(ctx context.Context, id string, old, next keys.Secret,
 	return a.confirmSecrets(ctx, id, next, old)
 }
 
-// confirmSecrets looks whether the server has the secrets it was given: a
+// confirmSecrets checks whether the server has the secrets it was given: a
 // policy may have gone meanwhile, or another administrator come.
 func (a *Admin) confirmSecrets(ctx context.Context, id string, main, rotated keys.Secret) error {
 	got, err := a.ClientSecret(ctx, id)

@@ -105,7 +105,7 @@ func (tg *target) use(realm keycloak.Realm) {
 	tg.admin = &keycloak.Admin{Realm: realm, Tokens: tg.tokens}
 }
 
-// old tells whether the server is from before 26.1.
+// old reports whether the server is from before 26.1.
 func (tg *target) old() bool { return strings.HasPrefix(tg.version, "26.0.") }
 
 // rest makes a call of the Admin REST API without the package under test, and

@@ -68,7 +68,7 @@ func (a *Admin) entries(ctx context.Context, appID string, of family) ([]other, 
 }
 
 // change activates, deactivates or deletes one credential. After a refusal it
-// looks whether that was done before, and else says what is in the way.
+// checks whether that was done before, and else says what is in the way.
 func (a *Admin) change(ctx context.Context, appID string, of family, id, action string) error {
 	elements, method := []string{"credentials", string(of), id, "lifecycle", action}, http.MethodPost
 	if action == deletion {

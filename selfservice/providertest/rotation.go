@@ -77,7 +77,7 @@ func (r *run) rotator() *selfservice.Rotator {
 }
 
 // process is the life of one process: it rotates until all is retired, or is
-// killed. It tells whether it came to the end.
+// killed. It reports whether it came to the end.
 func (r *run) process() (ended bool) {
 	done := make(chan struct{})
 	go func() {

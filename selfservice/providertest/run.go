@@ -1,5 +1,5 @@
 // Package providertest checks a selfservice.Provider. First it makes each call
-// that the provider has and looks whether it does what package selfservice says
+// that the provider has and checks whether it does what package selfservice says
 // of it; a failure names the call and the rule. Then it makes whole rotations
 // and, at every point where one touches the store or the server, lets the call
 // fail, loses its reply or kills the process. Whatever happens, the client must
@@ -48,7 +48,7 @@ type Target struct {
 	// add; nil: not checked.
 	Registered func() int
 
-	// Gone tells whether a retired credential must not be accepted after the
+	// Gone reports whether a retired credential must not be accepted after the
 	// rotation; false for servers that keep it.
 	Gone bool
 

@@ -179,7 +179,7 @@ func (r row) Load(ctx context.Context) ([]byte, string, error) {
 	return blob, strconv.FormatInt(version, 10), nil
 }
 
-// raced tells whether PostgreSQL says, as it does at the higher isolation
+// raced reports whether PostgreSQL says, as it does at the higher isolation
 // levels, that another one has changed the row meanwhile.
 func raced(err error) bool {
 	var pg interface{ SQLState() string }

@@ -136,7 +136,7 @@ func (c *claims) addDetail(raw json.RawMessage) bool {
 	return false
 }
 
-// organisation tells whether s has the form of an organisation number.
+// organisation reports whether s has the form of an organisation number.
 func organisation(s string) bool {
 	return len(s) == 9 && strings.Trim(s, "0123456789") == ""
 }

@@ -23,12 +23,12 @@ type registered struct {
 	replaced time.Time // or removed; zero: not
 }
 
-// live tells whether the key is registered, which a node learns so much later.
+// live reports whether the key is registered, which a node learns so much later.
 func (k registered) live(now time.Time, behind time.Duration) bool {
 	return (k.expires.IsZero() || now.Before(k.expires)) && (k.replaced.IsZero() || now.Add(-behind).Before(k.replaced))
 }
 
-// taken tells whether such a node takes assertions by the key.
+// taken reports whether such a node takes assertions by the key.
 func (k registered) taken(now time.Time, behind time.Duration) bool {
 	return k.live(now, behind) && !now.Add(-behind).Before(k.accepted)
 }
@@ -75,7 +75,7 @@ func (s *Server) Keys(id string) []helseid.ClientSecret {
 	return list
 }
 
-// Accepts tells whether the client would get a token with the key of that
+// Accepts reports whether the client would get a token with the key of that
 // RFC 7638 thumbprint now, whichever node it meets.
 func (s *Server) Accepts(id, thumbprint string) bool {
 	c, now := s.client(id), s.later()

@@ -50,7 +50,7 @@ func parseJWS(compact string) (*jws, bool) {
 	return &t, true
 }
 
-// fits tells whether alg is one that HelseID accepts and key is of its kind.
+// fits reports whether alg is one that HelseID accepts and key is of its kind.
 func fits(alg string, key crypto.PublicKey) bool {
 	switch k := key.(type) {
 	case *rsa.PublicKey:
@@ -71,7 +71,7 @@ func fits(alg string, key crypto.PublicKey) bool {
 	return false
 }
 
-// allowed tells whether the header's alg may be used with k.
+// allowed reports whether the header's alg may be used with k.
 func (t *jws) allowed(k *publicKey) bool {
 	return fits(t.header.Alg, k.key) && (k.alg == "" || k.alg == t.header.Alg)
 }

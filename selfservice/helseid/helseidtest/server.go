@@ -59,7 +59,7 @@ type Server struct {
 	Lag          time.Duration
 	ByConnection bool
 
-	Validity      time.Duration // of a registered key; zero: 90 days, negative: for ever
+	Validity      time.Duration // of a registered key; zero: 90 days, negative: forever
 	Propagation   time.Duration // a registered key is listed at once but accepted only after this
 	Replace       Replacement
 	ReplaceAfter  time.Duration

@@ -193,8 +193,8 @@ func TestTokenEndpointRefusesProofs(t *testing.T) {
 	assert.Equal(t, 1, s.server.Counts().Tokens)
 }
 
-// TestRow14OtherSpellingsOfTheURL: "htu" is compared as RFC 9449 §4.3 asks.
-func TestRow14OtherSpellingsOfTheURL(t *testing.T) {
+// TestOtherSpellingsOfTheURL: "htu" is compared as RFC 9449 §4.3 asks.
+func TestOtherSpellingsOfTheURL(t *testing.T) {
 	s := newStranger(t, nil)
 	s.meet()
 	for name, htu := range map[string]string{

@@ -18,7 +18,7 @@ import (
 )
 
 // Server is one client at one server. Its fields are set before the first
-// call; zero is a server that keeps every credential for ever.
+// call; zero is a server that keeps every credential forever.
 type Server struct {
 	ReplaceAtOnce bool          // a new credential ends the others
 	Room          int           // credentials at most; zero: any number
@@ -122,7 +122,7 @@ func (s *Server) node() int {
 	return int(s.turn>>33) % s.nodes()
 }
 
-// Knows tells whether the credential is registered, accepted already or not.
+// Knows reports whether the credential is registered, accepted already or not.
 func (s *Server) Knows(fingerprint string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

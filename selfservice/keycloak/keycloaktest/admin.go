@@ -36,7 +36,7 @@ func (s *Server) bearer(r *http.Request) *token {
 	return nil
 }
 
-// may tells whether the caller has a right in the realm.
+// may reports whether the caller has a right in the realm.
 func (t *token) may(in *realm, need right) bool {
 	if t.realm != in && t.realm.name != "master" {
 		return false

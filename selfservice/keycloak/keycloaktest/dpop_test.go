@@ -15,9 +15,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestRow16AProofIsSpentHoweverItIsSpelled: "htu" is compared normalised, and
+// TestAProofIsSpentHoweverItIsSpelled: "htu" is compared normalised, and
 // another spelling of it does not make another proof of a jti; another key does.
-func TestRow16AProofIsSpentHoweverItIsSpelled(t *testing.T) {
+func TestAProofIsSpentHoweverItIsSpelled(t *testing.T) {
 	s := Start(t)
 	const path = "/realms/test/protocol/openid-connect/token"
 	post := func(key *ecdsa.PrivateKey, jti, htu string) string {

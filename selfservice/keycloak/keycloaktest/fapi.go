@@ -28,7 +28,7 @@ func isGlobal(name string) bool {
 	return slices.ContainsFunc(globalProfiles(), func(p profile) bool { return p.Name == name })
 }
 
-// executes tells whether a policy with that executor applies to the client.
+// executes reports whether a policy with that executor applies to the client.
 func (s *Server) executes(r *realm, c *client, name string) bool {
 	profiles := globalProfiles()
 	for _, raw := range r.profiles {

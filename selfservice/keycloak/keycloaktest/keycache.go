@@ -18,7 +18,7 @@ const (
 )
 
 // cached are a client's keys as they were when they were loaded. Nothing but
-// an update of the client, time, or an unknown kid makes the server load anew.
+// an update of the client, time, or an unknown kid makes the server load again.
 type cached struct {
 	keys         []jose.JSONWebKey
 	loaded, used time.Time

@@ -235,7 +235,7 @@ func crash(w http.ResponseWriter) {
 	fail(w, http.StatusInternalServerError, "unknown_error", "For more on this error consult the server log.")
 }
 
-// spend tells whether a jti is new, and remembers it.
+// spend reports whether a jti is new, and remembers it.
 func (s *Server) spend(jti string, until time.Time) bool {
 	s.sweep()
 	if _, used := s.spent[jti]; used {

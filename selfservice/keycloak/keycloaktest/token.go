@@ -126,7 +126,7 @@ func (s *Server) authenticate(realm *realm, r *http.Request) (*client, *refusal)
 	return c, nil
 }
 
-// mainExpired tells whether the main secret has ended, and the rotated one
+// mainExpired reports whether the main secret has ended, and the rotated one
 // with it.
 func (s *Server) mainExpired(c *client) bool {
 	end, ok := c.time(secretExpires)
