@@ -51,6 +51,7 @@ type server struct {
 
 // credentials are what the client may prove itself with.
 type credentials struct {
+	jwks   string
 	set    jose.JSONWebKeySet
 	secret string
 	older  []string
@@ -148,8 +149,11 @@ func (s *server) takes(m map[string]any) bool {
 
 // changed lets the nodes learn of what there is now.
 func (s *server) changed() {
-	now := credentials{secret: s.secret, older: s.older}
 	b, _ := json.Marshal(s.metadata["jwks"])
+	if last := s.history.At(time.Now()); last.jwks == string(b) && last.secret == s.secret {
+		return
+	}
+	now := credentials{jwks: string(b), secret: s.secret, older: s.older}
 	json.Unmarshal(b, &now.set) // as go-jose reads it
 	s.history.Add(time.Now(), now, time.Duration(s.nodes)*s.lag)
 }
