@@ -279,6 +279,7 @@ func TestConfigurationThatCouldLockOutIsRefused(t *testing.T) {
 		"negative overlap":                  {Overlap: -1},
 		"lease shorter than a step":         {Lease: time.Second},
 		"older than the overlap":            {MaxAge: time.Minute},
+		"calls longer than the overlap":     {Overlap: 10 * time.Second, CallTimeout: 11 * time.Second},
 		"longer than can be counted":        {CallTimeout: 1 << 61},
 		"reading without a pause":           {Overlap: 3},
 		"looking without a pause":           {CheckEvery: 1},

@@ -53,8 +53,8 @@ type Timing struct {
 
 	// CallTimeout is the limit of each call to the provider, the store and New;
 	// zero: 30 seconds, or Overlap if that is less, but no less than 5 seconds.
-	// Not longer than Overlap: a replica that waits for the store would go on
-	// with a credential that is gone.
+	// Not longer than Overlap, or 5 seconds if that is more: a replica that waits
+	// for the store would go on with a credential that is gone.
 	CallTimeout time.Duration
 
 	// Lease is how long a replica that died may hold up the others; zero: 4
@@ -88,8 +88,10 @@ func (t Timing) timeout() time.Duration    { return or(t.PropagationTimeout, def
 func (t Timing) lease() time.Duration      { return or(t.Lease, 4*t.callTimeout()) }
 
 func (t Timing) callTimeout() time.Duration {
-	return or(t.CallTimeout, min(defaultCallTimeout, max(t.overlap(), minCallTimeout)))
+	return or(t.CallTimeout, min(defaultCallTimeout, t.longestCall()))
 }
+
+func (t Timing) longestCall() time.Duration { return max(t.overlap(), minCallTimeout) }
 
 // nodes is how long the nodes of the server may take to learn of a change; at
 // most zero where they take no time.
@@ -124,7 +126,7 @@ func (t Timing) check() error {
 		return fmt.Errorf("%w: Reread %v or CheckEvery %v is less than a millisecond", ErrConfig, t.reread(), t.checkEvery())
 	case t.overlap() < 2*t.reread():
 		return fmt.Errorf("%w: Overlap %v is shorter than twice Reread %v: a replica could sign with a credential that is gone", ErrConfig, t.overlap(), t.reread())
-	case t.CallTimeout > t.overlap():
+	case t.CallTimeout > t.longestCall():
 		return fmt.Errorf("%w: CallTimeout %v is longer than Overlap %v: a replica could sign with a credential that is gone", ErrConfig, t.CallTimeout, t.overlap())
 	case t.lease() < 4*t.callTimeout():
 		return fmt.Errorf("%w: Lease %v is shorter than 4 times CallTimeout %v: a replica could lose its claim in the middle of a step", ErrConfig, t.lease(), t.callTimeout())

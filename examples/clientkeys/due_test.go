@@ -30,7 +30,7 @@ func TestRotateIfDueMakesTheStepsThatAreDue(t *testing.T) {
 	f := setup(t, func(s *helseidtest.Server) { s.Replace, s.Propagation = helseidtest.AtOnce, 500*time.Millisecond })
 	due := func(age string) result {
 		t.Helper()
-		r := invoke(t, "", f.rotating("helseid rotate", "--IfDue", "--MaxAge", age, "--Overlap", "1900ms", "--CallTimeout", "10s", "-ep", f.path("old_private.json"))...)
+		r := invoke(t, "", f.rotating("helseid rotate", "--IfDue", "--MaxAge", age, "--Overlap", "1900ms", "--CallTimeout", "5s", "-ep", f.path("old_private.json"))...)
 		require.Equal(t, 0, r.code, r.stderr)
 		return r
 	}
