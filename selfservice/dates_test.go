@@ -97,3 +97,58 @@ func TestRenewalComesWhateverTheCreation(t *testing.T) {
 		assert.WithinRange(t, st.Due, time.Now().Add(85*day), time.Now().Add(90*day))
 	})
 }
+
+// TestCredentialsThatLiveForSeconds: the old ones go when they have ended, not
+// an overlap later. Where only the server's clock says so, no rotation follows
+// the other within an overlap.
+func TestCredentialsThatLiveForSeconds(t *testing.T) {
+	for name, row := range map[string]struct {
+		provider    func(*model.Server) selfservice.Provider
+		least, most int // registrations in ten minutes
+	}{
+		"ten seconds": {func(s *model.Server) selfservice.Provider {
+			s.Change(func(s *model.Server) { s.Validity = 10 * time.Second })
+			return s.Registrar(nil)
+		}, 60, 200},
+		"a moment, by the server's clock": {func(s *model.Server) selfservice.Provider {
+			return odd{s.Registrar(nil), func(r *selfservice.Registration) { r.Expires = time.Now().Add(300 * time.Millisecond) }}
+		}, 1, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				server := &model.Server{}
+				r, _ := adopted(t, server, row.provider(server))
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				require.NoError(t, r.Rotate(ctx)) // from here on they end
+				go r.Run(ctx)
+				for start := time.Now(); time.Since(start) < 10*time.Minute; time.Sleep(time.Second) {
+					st, err := r.Status(ctx)
+					require.NoError(t, err)
+					require.LessOrEqual(t, len(st.Retiring), 6)
+					require.True(t, server.Accepts(active(t, r)))
+				}
+				assert.GreaterOrEqual(t, server.Registered(), row.least)
+				assert.LessOrEqual(t, server.Registered(), row.most)
+			})
+		})
+	}
+}
+
+// TestRotateHasALimit: what is in its overlap is kept, and the state has a
+// limit.
+func TestRotateHasALimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &model.Server{}
+		r, _ := adopted(t, server, server.OnlyRemoves(nil))
+		for range 50 {
+			require.NoError(t, r.Rotate(t.Context()))
+		}
+		require.ErrorIs(t, r.Rotate(t.Context()), selfservice.ErrLimit)
+		require.Equal(t, 50, server.Registered())
+		time.Sleep(time.Hour)
+		_, err := r.RunDue(t.Context())
+		require.NoError(t, err)
+		require.NoError(t, r.Rotate(t.Context()))
+	})
+}

@@ -170,21 +170,22 @@ func (t Timing) due(s *state) time.Time {
 	return due
 }
 
+// minLife is the shortest life that a server is believed to give. One that ends
+// sooner does so by a clock that is behind this one.
+const minLife = 3 * time.Second
+
 // rest is how long a credential serves at least: an overlap, or if its life is
 // too short for that a third of it, but two readings of the store if they fit.
 func (t Timing) rest(a *entry) time.Duration {
 	rest := t.overlap()
-	if left := a.Registration.Expires.Sub(a.Since); left > 0 {
+	if left := a.Registration.Expires.Sub(a.Since); left >= minLife {
 		rest = min(rest, left/3)
 		if read := 2 * t.reread(); rest < read && read < left {
 			rest = read
 		}
 	}
-	return max(rest, minRest)
+	return rest
 }
-
-// minRest is how long a credential serves at least, however soon it expires.
-const minRest = time.Second
 
 // jitter spreads the rotations of many clients over up to span. It is made
 // from the credential, so that all replicas of one client agree.
