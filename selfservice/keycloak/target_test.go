@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -118,6 +119,19 @@ func (tg *target) rest(method, path string, body any) (answer any) {
 		require.NoError(tg.t, json.Unmarshal(text, &answer))
 	}
 	return answer
+}
+
+// whole returns all that the server says of a client. Its lists come in any
+// order, here in one.
+func (tg *target) whole(id string) map[string]any {
+	tg.t.Helper()
+	whole := tg.rest(http.MethodGet, tg.path("clients", id), nil).(map[string]any)
+	for _, name := range []string{"defaultClientScopes", "optionalClientScopes", "redirectUris", "webOrigins"} {
+		if list, ok := whole[name].([]any); ok {
+			slices.SortFunc(list, func(a, b any) int { return strings.Compare(a.(string), b.(string)) })
+		}
+	}
+	return whole
 }
 
 func (tg *target) raw(method, at, contentType string, body any) (int, []byte) {

@@ -2,8 +2,6 @@ package keycloak_test
 
 import (
 	"net/http"
-	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -111,15 +109,7 @@ func TestNoCallChangesMoreThanItSays(t *testing.T) {
 			},
 			"protocolMappers": []any{map[string]any{"name": "m", "protocol": "openid-connect", "protocolMapper": "oidc-hardcoded-claim-mapper", "config": map[string]string{"claim.name": "c", "claim.value": "v"}}},
 		})
-		read := func() map[string]any {
-			whole := tg.rest(http.MethodGet, tg.path("clients", id), nil).(map[string]any)
-			for _, lists := range []string{"defaultClientScopes", "optionalClientScopes", "redirectUris", "webOrigins"} { // in any order
-				if list, ok := whole[lists].([]any); ok {
-					slices.SortFunc(list, func(a, b any) int { return strings.Compare(a.(string), b.(string)) })
-				}
-			}
-			return whole
-		}
+		read := func() map[string]any { return tg.whole(id) }
 		keysAre := []string{"use.jwks.string", "jwks.string", "use.jwks.url", "jwks.url", "jwt.credential.certificate"}
 		for _, step := range []struct {
 			name       string
