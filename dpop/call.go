@@ -33,8 +33,9 @@ type Verdict struct {
 }
 
 // Check decides about a call, by all values of its Authorization header field,
-// and spends its proof when it is let in. Cheap checks come first: the proof is verified before anybody is asked about the
-// token, and spent after all other checks (RFC 9449 §11.1). Err is a
+// and spends its proof when it is let in. The proof is verified before anybody
+// is asked about the token, and spent after all other checks (RFC 9449 §11.1).
+// Err is a
 // *[ProofError], an *[Error] with [ErrUnauthenticated], [ErrRequest],
 // [ErrInvalidToken], [ErrScope], [ErrConfig] or one of a replay cache, or what
 // Tokens gave.

@@ -182,7 +182,7 @@ const (
 	forgotten               // prove: refused, and not among what the server lists
 	alone                   // prove: accepted, and the active one is refused
 	needed                  // turnOff: the active one does not work without it; it is on again, and works
-	unable                  // turnOff, remove, purge: the server did not carry it out
+	unable                  // turnOff, remove, purge, and the look before them: the server did not carry it out
 )
 
 // outcome is what an action has found out.

@@ -175,8 +175,7 @@ func TestNext(t *testing.T) {
 }
 
 // TestTransitions is the table of what follows from each outcome of each
-// action. "New" is the credential b, or the server's; "works" names the one
-// that a rescue has found to be accepted.
+// action. A new credential is b. What a rescue finds is in TestRescues.
 func TestTransitions(t *testing.T) {
 	now := time.Date(2026, 11, 27, 3, 0, 0, 0, time.UTC)
 	unreachable := errors.New("unreachable")

@@ -5,7 +5,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/keycloak"
 )
@@ -39,22 +38,4 @@ func TestCheckFindsOutBeforeTheFirstRotation(t *testing.T) {
 		require.NoError(t, check(keycloak.JWKS{Client: byAdmin}, selfservice.Credential{Key: key}))
 		require.NoError(t, check(keycloak.JWKS{Client: client}, selfservice.Credential{Key: key}))
 	})
-}
-
-// TestAdoptRefusesTheWrongKind before anything is stored.
-func TestAdoptRefusesTheWrongKind(t *testing.T) {
-	client := &keycloak.Client{Realm: keycloak.Realm{Server: "https://keycloak.example", Name: "a"}, ClientID: "app"}
-	secret, key := selfservice.Credential{Secret: keys.NewSecret("a secret that is long enough for it")}, selfservice.Credential{Key: newKey(t)}
-	for _, row := range []struct {
-		provider     selfservice.Provider
-		takes, wrong selfservice.Credential
-	}{
-		{keycloak.JWKS{Client: client}, key, secret}, {keycloak.JWKSURL{Client: client}, key, secret}, {keycloak.CertificateCut{Client: client}, key, secret},
-		{keycloak.Secret{Client: client}, secret, key}, {keycloak.OwnSecret{Client: client}, secret, key},
-	} {
-		r := &selfservice.Rotator{Provider: row.provider, Store: &selfservice.Mem{}}
-		require.ErrorIs(t, r.Adopt(t.Context(), row.wrong), selfservice.ErrConfig, "%T", row.provider)
-		require.ErrorIs(t, r.Ready(t.Context()), selfservice.ErrNotAdopted, "%T", row.provider)
-		require.NoError(t, r.Adopt(t.Context(), row.takes), "%T", row.provider)
-	}
 }
