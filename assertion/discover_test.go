@@ -184,7 +184,7 @@ func TestDiscoverAsksNoSecondPlaceWhenTheServerIsBusy(t *testing.T) {
 		}), issuer)
 		var e *assertion.Error
 		require.ErrorAs(t, err, &e)
-		assert.Equal(t, 9*time.Second, e.RetryAfter)
+		assert.Equal(t, 9*time.Second, e.RetryAfter())
 		assert.Equal(t, 1, asked)
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/nokkel/nokkel/internal/retryafter"
 )
 
 // The rules that a configuration, a request or an answer can break. Every
@@ -34,7 +36,7 @@ type Error struct {
 	Status      int           // HTTP status of the answer; zero: there was none
 	Code        string        // "error"
 	Description string        // "error_description": one line, at most 300 bytes, without what looks like a token
-	RetryAfter  time.Duration // how long the server asks to wait, at most 15 min; zero: it does not say
+	Wait        time.Duration // what the server asks for (Retry-After), at most an hour; zero: it does not say
 	ClockBehind time.Duration // this machine's clock against the server's "Date"; negative: ahead; zero: within 5 s or unknown
 }
 
@@ -66,6 +68,9 @@ func (e *Error) Error() string {
 
 // Unwrap returns the rule.
 func (e *Error) Unwrap() error { return e.Rule }
+
+// RetryAfter returns how long the server asks to wait.
+func (e *Error) RetryAfter() time.Duration { return e.Wait }
 
 func refuse(rule error, detail string) error { return &Error{Rule: rule, Detail: detail} }
 
@@ -107,14 +112,11 @@ func (e *serverError) refusal(resp *http.Response) *Error {
 }
 
 func refusal(rule error, resp *http.Response) *Error {
-	now := time.Now()
-	return &Error{Rule: rule, Status: resp.StatusCode, RetryAfter: retryAfter(resp.Header, now), ClockBehind: clockBehind(resp.Header, now)}
+	return &Error{Rule: rule, Status: resp.StatusCode, Wait: retryafter.Of(resp.Header), ClockBehind: clockBehind(resp.Header, time.Now())}
 }
 
-const (
-	clockTolerance = 5 * time.Second // a Date has whole seconds, and an answer takes its time
-	maxRetryAfter  = 15 * time.Minute
-)
+// clockTolerance: a Date has whole seconds, and an answer takes its time.
+const clockTolerance = 5 * time.Second
 
 // clockBehind compares the clock of this machine with an answer's Date
 // (RFC 9110 §6.6.1). It is a hint for people and nothing is corrected by it.
@@ -128,24 +130,4 @@ func clockBehind(h http.Header, now time.Time) time.Duration {
 		return 0
 	}
 	return behind
-}
-
-// retryAfter reads Retry-After (RFC 9110 §10.2.3). A date in it is measured
-// from the server's own Date, so that the clock of this machine does not count.
-func retryAfter(h http.Header, now time.Time) time.Duration {
-	value := h.Get("Retry-After")
-	if value == "" {
-		return 0
-	}
-	if s, err := strconv.ParseUint(value, 10, 63); err == nil {
-		return time.Duration(min(s, uint64(maxRetryAfter/time.Second))) * time.Second
-	}
-	until, err := http.ParseTime(value)
-	if err != nil {
-		return 0
-	}
-	if date, err := http.ParseTime(h.Get("Date")); err == nil {
-		now = date
-	}
-	return min(max(until.Sub(now), 0), maxRetryAfter)
 }

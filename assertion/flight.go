@@ -138,7 +138,7 @@ func pause(failures int, err error) time.Duration {
 	p -= rand.N(p / 4)
 	var e *Error
 	if errors.As(err, &e) {
-		p = max(p, e.RetryAfter)
+		p = max(p, e.Wait)
 	}
 	return p
 }

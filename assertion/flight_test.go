@@ -41,5 +41,5 @@ func TestPauseGrowsAndEnds(t *testing.T) {
 			assert.Greater(t, p, longest*3/4-1)
 		}
 	}
-	assert.Equal(t, time.Hour, pause(1, &Error{Rule: ErrRefused, RetryAfter: time.Hour}))
+	assert.Equal(t, time.Hour, pause(1, &Error{Rule: ErrRefused, Wait: time.Hour}))
 }

@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/nokkel/nokkel/assertion"
+	"github.com/nokkel/nokkel/internal/retryafter"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -34,7 +35,7 @@ func FuzzTokenAnswer(f *testing.F) {
 		assert.Less(t, len(err.Error()), 600)
 		assert.True(t, utf8.ValidString(err.Error()))
 		assert.Equal(t, -1, strings.IndexFunc(err.Error(), func(r rune) bool { return !unicode.IsPrint(r) }))
-		assert.True(t, e.RetryAfter >= 0 && e.RetryAfter.Minutes() <= 15)
+		assert.True(t, e.Wait >= 0 && e.Wait <= retryafter.Max)
 	})
 }
 

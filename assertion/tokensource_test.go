@@ -261,7 +261,7 @@ func TestRetryAfterIsKept(t *testing.T) {
 		_, err := s.Token(t.Context())
 		var refused *assertion.Error
 		require.ErrorAs(t, err, &refused)
-		require.Equal(t, 2*time.Minute, refused.RetryAfter)
+		require.Equal(t, 2*time.Minute, refused.RetryAfter())
 		net.failing.Store(false)
 		time.Sleep(119 * time.Second)
 		_, again := s.Token(t.Context())

@@ -175,8 +175,8 @@ func (r *Rotator) register(ctx context.Context, s *state, o *outcome) {
 		o.registration = reg.storable()
 		return err
 	})
-	if o.err != nil && !errors.Is(o.err, ErrRefused) && !errors.Is(o.err, ErrLimit) &&
-		r.accepted(ctx, s.Pending) == nil && errors.Is(r.accepted(ctx, s.Active), ErrRefused) {
+	if o.err != nil && !errors.Is(o.err, ErrInvalidClient) && !errors.Is(o.err, ErrLimit) &&
+		r.accepted(ctx, s.Pending) == nil && errors.Is(r.accepted(ctx, s.Active), ErrInvalidClient) {
 		o.registration, o.err = Registration{}, nil
 	}
 }
@@ -207,7 +207,7 @@ func (r *Rotator) prove(ctx context.Context, s *state, m rules, o *outcome) {
 	}
 	err := r.accepted(ctx, p)
 	switch {
-	case errors.Is(err, ErrRefused):
+	case errors.Is(err, ErrInvalidClient):
 		o.result = refused
 		r.lag = lag{p.Credential.Fingerprint(), p.waited(o.began)}
 		if !s.doubtful(o.began, m) {
@@ -224,7 +224,7 @@ func (r *Rotator) prove(ctx context.Context, s *state, m rules, o *outcome) {
 		switch o.err = r.accepted(ctx, s.Active); {
 		case o.err == nil:
 			o.result = done
-		case errors.Is(o.err, ErrRefused):
+		case errors.Is(o.err, ErrInvalidClient):
 			o.result, o.err = alone, nil
 		}
 	default:
@@ -254,7 +254,7 @@ func (r *Rotator) turnOff(ctx context.Context, s *state, old *entry, o *outcome)
 
 // turnOn activates an old credential again if the active one was refused.
 func (r *Rotator) turnOn(ctx context.Context, s *state, old *entry, o *outcome) {
-	if !errors.Is(o.err, ErrRefused) {
+	if !errors.Is(o.err, ErrInvalidClient) {
 		return
 	}
 	// As the active one still: a provider that works as an administrator does
@@ -313,7 +313,7 @@ const graceOfCalls = 5 * time.Second
 func (r *Rotator) call(ctx context.Context, what string, f func(context.Context) error) (err error) {
 	defer guard(&err, what)
 	stuck := time.AfterFunc(r.Timing.callTimeout()+graceOfCalls, func() {
-		r.tell(Event{Kind: Failed, Err: fmt.Errorf("selfservice: %s has not returned %v after its context ended; nothing goes on before it does", what, graceOfCalls)})
+		r.tell(Event{Kind: EventFailed, Err: fmt.Errorf("selfservice: %s has not returned %v after its context ended; nothing goes on before it does", what, graceOfCalls)})
 	})
 	defer stuck.Stop()
 	ctx, cancel := context.WithTimeout(ctx, r.Timing.callTimeout())

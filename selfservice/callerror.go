@@ -5,12 +5,14 @@ import (
 	"errors"
 	"slices"
 	"time"
+
+	"github.com/nokkel/nokkel/internal/retryafter"
 )
 
 // CallError is what a provider returns to tell the engine what a failure
 // means. Its text is that of Err, or of Rule without one.
 type CallError struct {
-	Rule error         // ErrRefused or ErrLimit; nil: neither, it is just tried again
+	Rule error         // ErrInvalidClient or ErrLimit; nil: neither, it is just tried again
 	Wait time.Duration // what the server asked for (Retry-After); zero: it did not say
 	Err  error         // what happened; without secrets, tokens or bodies
 }
@@ -28,8 +30,14 @@ func (e *CallError) Unwrap() []error {
 	return slices.DeleteFunc([]error{e.Rule, e.Err}, func(err error) bool { return err == nil })
 }
 
-// RetryAfter returns Wait.
-func (e *CallError) RetryAfter() time.Duration { return e.Wait }
+// RetryAfter returns Wait, or what Err says without one.
+func (e *CallError) RetryAfter() time.Duration {
+	var inner interface{ RetryAfter() time.Duration }
+	if e.Wait == 0 && errors.As(e.Err, &inner) {
+		return inner.RetryAfter()
+	}
+	return e.Wait
+}
 
 // retryAfter is what the server asked for, within reason. The error is of the
 // caller's making, and its methods may panic.
@@ -41,7 +49,7 @@ func retryAfter(err error) (wait time.Duration) {
 	}()
 	var e interface{ RetryAfter() time.Duration }
 	if errors.As(err, &e) {
-		return min(max(e.RetryAfter(), 0), time.Hour)
+		return min(max(e.RetryAfter(), 0), retryafter.Max)
 	}
 	return 0
 }

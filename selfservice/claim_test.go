@@ -198,7 +198,7 @@ func TestOldCredentialDoesNotServeAgainWhileAnotherReplicaRemovesIt(t *testing.T
 		})}
 		time.Sleep(time.Hour - time.Second)
 		_, err := two.Step(t.Context())
-		assert.ErrorIs(t, err, selfservice.ErrRefused)
+		assert.ErrorIs(t, err, selfservice.ErrInvalidClient)
 		server.Expire(second, time.Time{})
 		close(release)
 		<-ended

@@ -53,7 +53,7 @@ func TestOddDatesOfTheServer(t *testing.T) {
 				r, _ := adopted(t, server, p)
 				var failed []error
 				r.OnEvent = func(e selfservice.Event) {
-					if e.Kind == selfservice.Failed {
+					if e.Kind == selfservice.EventFailed {
 						failed = append(failed, e.Err)
 					}
 					if server.Registered() > 1000 {

@@ -4,12 +4,12 @@ import "errors"
 
 // What a rotation can meet. Errors of this package and of providers wrap them.
 var (
-	ErrRefused    = errors.New("selfservice: the server does not accept the credential")
-	ErrLimit      = errors.New("selfservice: the server has no room for another credential")
-	ErrConflict   = errors.New("selfservice: the stored state has changed meanwhile")
-	ErrCorrupt    = errors.New("selfservice: the stored state cannot be read")
-	ErrNotAdopted = errors.New("selfservice: no credential has been adopted")
-	ErrLockedOut  = errors.New("selfservice: no stored credential is accepted by the server")
-	ErrOverdue    = errors.New("selfservice: the credential should have been replaced by now")
-	ErrConfig     = errors.New("selfservice: invalid configuration")
+	ErrInvalidClient = errors.New("selfservice: the server does not accept the credential")
+	ErrLimit         = errors.New("selfservice: the server has no room for another credential")
+	ErrConflict      = errors.New("selfservice: the stored state has changed meanwhile")
+	ErrCorrupt       = errors.New("selfservice: the stored state cannot be read")
+	ErrNotAdopted    = errors.New("selfservice: no credential has been adopted")
+	ErrLockedOut     = errors.New("selfservice: no stored credential is accepted by the server")
+	ErrOverdue       = errors.New("selfservice: the credential should have been replaced by now")
+	ErrConfig        = errors.New("selfservice: invalid configuration")
 )

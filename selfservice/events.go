@@ -2,33 +2,47 @@ package selfservice
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
 	"time"
 )
 
-// Kind says what an [Event] is about.
-type Kind string
+// EventKind says what an [Event] is about.
+type EventKind string
 
 // What happens in a rotation.
 const (
-	Adopted    Kind = "adopted"     // the first credential was put into the store
-	Started    Kind = "started"     // a new credential was made and saved
-	Registered Kind = "registered"  // the server has the new credential
-	Switched   Kind = "switched"    // a real token proved the new credential; it is active and saved
-	Disabled   Kind = "disabled"    // the old credential was turned off, and the new one still works
-	Retired    Kind = "retired"     // the old credential is gone
-	RolledBack Kind = "rolled back" // the active credential stopped working; an older one serves again
-	Failed     Kind = "failed"      // a step failed and will be tried again
-	Damaged    Kind = "damaged"     // the store had to go back to an older version; what the newer one held may be lost
+	EventAdopted    EventKind = "adopted"     // the first credential was put into the store
+	EventStarted    EventKind = "started"     // a new credential was made and saved
+	EventRegistered EventKind = "registered"  // the server has the new credential
+	EventSwitched   EventKind = "switched"    // a real token proved the new credential; it is active and saved
+	EventDisabled   EventKind = "disabled"    // the old credential was turned off, and the new one still works
+	EventRetired    EventKind = "retired"     // the old credential is gone
+	EventRolledBack EventKind = "rolled back" // the active credential stopped working; an older one serves again
+	EventFailed     EventKind = "failed"      // a step failed and will be tried again
+	EventDamaged    EventKind = "damaged"     // the store had to go back to an older version; what the newer one held may be lost
 )
 
 // Event is one step of a rotation. It holds no secret.
 type Event struct {
-	Kind       Kind
-	Client     string // Rotator.Name
-	Time       time.Time
-	Credential string // fingerprint of the credential it is about; empty for most failures
-	Err        error  // of Failed, RolledBack and Damaged
+	Kind       EventKind `json:"kind"`
+	Client     string    `json:"client,omitempty"` // Rotator.Name
+	Time       time.Time `json:"time"`
+	Credential string    `json:"credential,omitempty"` // fingerprint of the credential it is about; empty for most failures
+	Err        error     `json:"-"`                    // of EventFailed, EventRolledBack and EventDamaged; in JSON its text, "error"
+}
+
+// MarshalJSON writes the members above, and Err as text.
+func (e Event) MarshalJSON() ([]byte, error) {
+	type members Event
+	out := struct {
+		members
+		Error string `json:"error,omitempty"`
+	}{members: members(e)}
+	if e.Err != nil {
+		out.Error = text(e.Err)
+	}
+	return json.Marshal(out)
 }
 
 // tell reports an event. A callback or a log that panics must not end the
@@ -49,7 +63,7 @@ func (r *Rotator) tell(e Event) {
 	}
 	if e.Err != nil {
 		level = slog.LevelWarn
-		attrs = append(attrs, slog.String("error", e.Err.Error()))
+		attrs = append(attrs, slog.String("error", text(e.Err)))
 	}
 	r.Logger.LogAttrs(context.Background(), level, "rotation "+string(e.Kind), attrs...)
 }

@@ -48,7 +48,7 @@ func TestListThatFailsForGoodDoesNotKeepTheKeyUntilItExpires(t *testing.T) {
 
 func TestCleaningUpThatFailsForGoodDoesNotHoldUpTheNextRotation(t *testing.T) {
 	for _, point := range []string{"deactivate", "remove"} {
-		for name, err := range map[string]error{"fails": errors.New("404"), "is refused, although the active one works": selfservice.ErrRefused} {
+		for name, err := range map[string]error{"fails": errors.New("404"), "is refused, although the active one works": selfservice.ErrInvalidClient} {
 			t.Run(point+" "+name, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					server := &model.Server{Validity: 30 * day}
@@ -239,7 +239,7 @@ func TestErrorWithoutATextIsStillAnError(t *testing.T) {
 	assert.Equal(t, selfservice.ErrLimit.Error(), bare.Error())
 	require.ErrorIs(t, bare, selfservice.ErrLimit)
 	assert.NotEmpty(t, (&selfservice.CallError{}).Error())
-	assert.NotErrorIs(t, &selfservice.CallError{}, selfservice.ErrRefused)
+	assert.NotErrorIs(t, &selfservice.CallError{}, selfservice.ErrInvalidClient)
 }
 
 // stubborn is a store that says conflict although nobody else writes.
@@ -344,7 +344,7 @@ func TestProviderThatIgnoresItsContextIsTold(t *testing.T) {
 			return call()
 		}))
 		r.OnEvent = func(e selfservice.Event) {
-			if e.Kind == selfservice.Failed {
+			if e.Kind == selfservice.EventFailed {
 				told <- e.Err
 			}
 		}

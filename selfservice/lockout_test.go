@@ -53,7 +53,7 @@ func ecKey(t *testing.T) selfservice.Credential {
 	return selfservice.Credential{Key: key}
 }
 
-func kinds(events []selfservice.Event) (all []selfservice.Kind) {
+func kinds(events []selfservice.Event) (all []selfservice.EventKind) {
 	for _, e := range events {
 		all = append(all, e.Kind)
 	}
@@ -68,9 +68,9 @@ func TestAnAdministratorEndsALockOut(t *testing.T) {
 		require.NoError(t, err)
 		assert.True(t, server.Accepts(key.Thumbprint()))
 		assert.Equal(t, 2, server.Registered(), "once by hand, once to end the lock-out")
-		assert.Equal(t, []selfservice.Kind{
-			selfservice.Adopted, selfservice.Started, selfservice.Registered, selfservice.Switched,
-			selfservice.Failed, selfservice.Started, selfservice.Registered, selfservice.Switched,
+		assert.Equal(t, []selfservice.EventKind{
+			selfservice.EventAdopted, selfservice.EventStarted, selfservice.EventRegistered, selfservice.EventSwitched,
+			selfservice.EventFailed, selfservice.EventStarted, selfservice.EventRegistered, selfservice.EventSwitched,
 		}, kinds(*events))
 		assert.ErrorIs(t, (*events)[4].Err, selfservice.ErrLockedOut)
 	})
@@ -163,7 +163,7 @@ func TestALockOutThatTheAdministratorCannotEnd(t *testing.T) {
 		t.Run(point, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				server, s := &model.Server{Administrator: true}, &spy{delay: time.Millisecond}
-				r, first := adopted(t, server, provider(server, fails(s, map[string]error{point: selfservice.ErrRefused})))
+				r, first := adopted(t, server, provider(server, fails(s, map[string]error{point: selfservice.ErrInvalidClient})))
 				server.Expire(first.Fingerprint(), time.Now())
 				ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 				defer cancel()

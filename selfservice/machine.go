@@ -205,7 +205,7 @@ type change struct {
 	events []Event   // to be told once it is saved
 }
 
-func (c *change) tell(kind Kind, about Credential, err error) {
+func (c *change) tell(kind EventKind, about Credential, err error) {
 	c.events = append(c.events, Event{Kind: kind, Credential: about.Fingerprint(), Err: err})
 }
 
@@ -216,7 +216,7 @@ func (s *state) apply(p plan, o outcome, now time.Time, m rules) change {
 	case p.do == look && o.result == done:
 		s.refresh(o.list, now)
 		c.save = true
-	case p.do == look && errors.Is(o.err, ErrRefused) && p.entry != nil:
+	case p.do == look && errors.Is(o.err, ErrInvalidClient) && p.entry != nil:
 		p.entry.Checked, c.save = now, true // not to be listed: whatever follows begins with a token, and ends a refusal
 		c.err = nil
 	case p.do == begin && o.result == done:
@@ -234,7 +234,7 @@ func (s *state) apply(p plan, o outcome, now time.Time, m rules) change {
 		s.proved(&c, o, now, m)
 	case p.do == turnOff && o.result == done:
 		p.entry.Off, c.save = true, true
-		c.tell(Disabled, p.entry.Credential, nil)
+		c.tell(EventDisabled, p.entry.Credential, nil)
 	case p.do == turnOff && o.result == needed:
 		s.fallBack(&c, p.entry, now, m)
 	case p.do == remove && o.result == done && m.purges && m.nodes > 0:

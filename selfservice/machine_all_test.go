@@ -50,7 +50,7 @@ func TestNothingIsThrownAway(t *testing.T) {
 					if !slices.Contains(possible[p.do], r) || p.do == look && (p.entry == nil) == (r == unable) && r != done {
 						continue
 					}
-					o.err = map[result]error{failed: errors.New("unreachable"), full: ErrLimit, unable: ErrRefused, refused: ErrRefused}[r]
+					o.err = map[result]error{failed: errors.New("unreachable"), full: ErrLimit, unable: ErrInvalidClient, refused: ErrInvalidClient}[r]
 					if p.do == prove && r == refused {
 						o.err = nil
 					}

@@ -185,56 +185,56 @@ func TestTransitions(t *testing.T) {
 		result      result
 		err         error
 		to          string
-		event       Kind // the last one
+		event       EventKind // the last one
 		fails       error
 	}{
 		{"", "a_", look, done, nil, "a", "", nil},
 		{"", "a_", look, failed, unreachable, "a", "", unreachable},
 		{"removes", "a < c._", look, unable, unreachable, "a < c!", "", unreachable},
-		{"removes", "a < c._", look, unable, ErrRefused, "a < c", "", nil},
+		{"removes", "a < c._", look, unable, ErrInvalidClient, "a < c", "", nil},
 
-		{"", "a", begin, done, nil, "a > b", Started, nil},
-		{"issues", "a", begin, done, nil, "a > x?", Started, nil},
+		{"", "a", begin, done, nil, "a > b", EventStarted, nil},
+		{"issues", "a", begin, done, nil, "a > x?", EventStarted, nil},
 		{"", "a", begin, failed, unreachable, "a", "", unreachable},
 
-		{"issues", "a > b?", issue, done, nil, "a > b+", Registered, nil},
+		{"issues", "a > b?", issue, done, nil, "a > b+", EventRegistered, nil},
 		{"issues", "a > b?", issue, failed, unreachable, "a > x?", "", unreachable},
 		{"issues", "a > b? < c.!", issue, full, ErrLimit, "a > x? < c", "", ErrLimit},
-		{"", "a > b", register, done, nil, "a > b+", Registered, nil},
+		{"", "a > b", register, done, nil, "a > b+", EventRegistered, nil},
 		{"", "a > b", register, failed, unreachable, "a > b", "", unreachable},
 		{"", "a > b < c.! d.!", register, full, ErrLimit, "a > b < c d!", "", ErrLimit},
 
-		{"", "a > b+", prove, done, nil, "b < a", Switched, nil}, // one node: one success is proof
+		{"", "a > b+", prove, done, nil, "b < a", EventSwitched, nil}, // one node: one success is proof
 		{"nodes", "a > b+", prove, done, nil, "a > b++", "", nil},
-		{"nodes", "a > b++", prove, done, nil, "b < a", Switched, nil}, // a minute later
-		{"nodes", "a > b+", prove, alone, nil, "b < a", Switched, nil},
+		{"nodes", "a > b++", prove, done, nil, "b < a", EventSwitched, nil}, // a minute later
+		{"nodes", "a > b+", prove, alone, nil, "b < a", EventSwitched, nil},
 		{"nodes", "a > b++", prove, refused, nil, "a > b+", "", nil}, // by another node
 		{"nodes", "a > b+", prove, refused, nil, "a > b+", "", nil},
 		{"nodes", "a > b++", prove, failed, unreachable, "a > b++", "", unreachable},
 		{"issues", "a > b+", prove, forgotten, nil, "a > x? < b", "", nil},
 		{"issues", "a > b+ < c d e", prove, forgotten, nil, "a > x? < c d e", "", nil},
 
-		{"switches", "a < c.", turnOff, done, nil, "a < c-", Disabled, nil},
-		{"switches", "a < c.", turnOff, needed, nil, "c < a", RolledBack, nil},
+		{"switches", "a < c.", turnOff, done, nil, "a < c-", EventDisabled, nil},
+		{"switches", "a < c.", turnOff, needed, nil, "c < a", EventRolledBack, nil},
 		{"switches", "a < c.", turnOff, unable, unreachable, "a < c!", "", unreachable},
 		{"switches", "a < c.", turnOff, failed, unreachable, "a < c", "", unreachable},
 
-		{"removes", "a < c-", remove, done, nil, "a", Retired, nil},
-		{"removes", "a < c- d", remove, done, nil, "a < d", Retired, nil},
-		{"removes purges", "a < c-", remove, done, nil, "a", Retired, nil},
+		{"removes", "a < c-", remove, done, nil, "a", EventRetired, nil},
+		{"removes", "a < c- d", remove, done, nil, "a < d", EventRetired, nil},
+		{"removes purges", "a < c-", remove, done, nil, "a", EventRetired, nil},
 		{"removes purges nodes", "a < c-", remove, done, nil, "a < c--", "", nil},
 		{"removes", "a < c-", remove, unable, unreachable, "a < c-!", "", unreachable},
-		{"removes", "a < c.", remove, failed, ErrRefused, "a < c", "", ErrRefused},
-		{"removes purges nodes", "a < c--.", purge, done, nil, "a", Retired, nil},
+		{"removes", "a < c.", remove, failed, ErrInvalidClient, "a < c", "", ErrInvalidClient},
+		{"removes purges nodes", "a < c--.", purge, done, nil, "a", EventRetired, nil},
 		{"removes purges nodes", "a < c--.", purge, unable, unreachable, "a < c--!", "", unreachable},
 
 		{"", "a > b+ < c", rescue, failed, nil, "a > b+ < c", "", nil},
-		{"", "a > b+ < c", rescue, refused, ErrRefused, "a > b+ < c", "", ErrLockedOut},
-		{"unassisted", "a", rescue, refused, ErrRefused, "a > b", Started, nil},
-		{"unassisted", "a < c", rescue, refused, ErrRefused, "a > b < c!", Started, nil},
-		{"unassisted", "a > b", rescue, refused, ErrRefused, "a > b", "", nil}, // under way
-		{"unassisted issues", "a", rescue, refused, ErrRefused, "a > x?", Started, nil},
-		{"unassisted issues", "a > b+", rescue, refused, ErrRefused, "a > x? < b", Failed, nil},
+		{"", "a > b+ < c", rescue, refused, ErrInvalidClient, "a > b+ < c", "", ErrLockedOut},
+		{"unassisted", "a", rescue, refused, ErrInvalidClient, "a > b", EventStarted, nil},
+		{"unassisted", "a < c", rescue, refused, ErrInvalidClient, "a > b < c!", EventStarted, nil},
+		{"unassisted", "a > b", rescue, refused, ErrInvalidClient, "a > b", "", nil}, // under way
+		{"unassisted issues", "a", rescue, refused, ErrInvalidClient, "a > x?", EventStarted, nil},
+		{"unassisted issues", "a > b+", rescue, refused, ErrInvalidClient, "a > x? < b", EventFailed, nil},
 	} {
 		s := parse(t, row.from, now)
 		p, o := plan{do: row.do}, outcome{result: row.result, err: row.err, began: now}
@@ -270,16 +270,16 @@ func TestRescues(t *testing.T) {
 		from, works string
 		soon        bool // after the switch
 		tried, to   string
-		event       Kind
+		event       EventKind
 	}{
 		{"a > b+ < c d", "a", false, "a b d c g", "a > b+ < c d", ""},
-		{"a > b+ < c d", "b", false, "a b d c g", "b < c d a", Switched},
-		{"a > b+ < c d", "c", false, "a b d c g", "c > b+ < d a", RolledBack},
-		{"a < c d--", "c", false, "a c g", "c < d-- a", RolledBack},
-		{"a < c", "c", true, "c a g", "c > a+", RolledBack}, // put back to pending
-		{"a < c-", "c", true, "a c g", "c < a", RolledBack},
-		{"a < c", "c", false, "a c g", "c < a", RolledBack},
-		{"a < c", "g", false, "a c g", "g < c a", Adopted},
+		{"a > b+ < c d", "b", false, "a b d c g", "b < c d a", EventSwitched},
+		{"a > b+ < c d", "c", false, "a b d c g", "c > b+ < d a", EventRolledBack},
+		{"a < c d--", "c", false, "a c g", "c < d-- a", EventRolledBack},
+		{"a < c", "c", true, "c a g", "c > a+", EventRolledBack}, // put back to pending
+		{"a < c-", "c", true, "a c g", "c < a", EventRolledBack},
+		{"a < c", "c", false, "a c g", "c < a", EventRolledBack},
+		{"a < c", "g", false, "a c g", "g < c a", EventAdopted},
 		{"a > b?", "a", false, "a g", "a > x?", ""},
 	} {
 		s, m := parse(t, row.from, now), rulesOf("nodes")

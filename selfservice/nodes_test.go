@@ -46,8 +46,8 @@ func TestNodesThatLearnOneAfterTheOther(t *testing.T) {
 					st, err := p.rotator.Status(ctx)
 					require.NoError(t, err)
 					assert.Zero(t, refused)
-					assert.Zero(t, p.count(selfservice.RolledBack))
-					assert.Zero(t, p.count(selfservice.Failed))
+					assert.Zero(t, p.count(selfservice.EventRolledBack))
+					assert.Zero(t, p.count(selfservice.EventFailed))
 					assert.GreaterOrEqual(t, st.Rotations, 14)
 					assert.LessOrEqual(t, server.Registered(), st.Rotations+1)
 				})
@@ -83,7 +83,7 @@ func TestSecretThatTheServerLostIsIssuedAgain(t *testing.T) {
 				var lose bool
 				var failed []error
 				r := &selfservice.Rotator{Store: &selfservice.Mem{}, Timing: oneNode, OnEvent: func(e selfservice.Event) {
-					if e.Kind == selfservice.Failed {
+					if e.Kind == selfservice.EventFailed {
 						failed = append(failed, e.Err)
 					}
 				}}
@@ -190,7 +190,7 @@ func TestRefusalSoonAfterASwitchPutsTheCredentialBack(t *testing.T) {
 		now, err := p.rotator.SigningKey(ctx)
 		require.NoError(t, err)
 		assert.Equal(t, first.Thumbprint(), now.Thumbprint())
-		assert.Equal(t, 1, p.count(selfservice.RolledBack))
+		assert.Equal(t, 1, p.count(selfservice.EventRolledBack))
 		time.Sleep(20 * time.Minute)
 		now, err = p.rotator.SigningKey(ctx)
 		require.NoError(t, err)

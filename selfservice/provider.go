@@ -15,7 +15,7 @@ import (
 // [Propagator], [Expirer], [Checker] and [Located]. Every call may be repeated,
 // and may have been carried out although it failed.
 //
-// Errors: one that errors.Is [ErrRefused] when the server does not accept the
+// Errors: one that errors.Is [ErrInvalidClient] when the server does not accept the
 // credential that the call was made with; [ErrLimit] when there is no room for
 // another one; with a method RetryAfter() time.Duration when the server said
 // how long to wait. [CallError] says all three. No error holds a secret, a

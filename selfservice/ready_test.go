@@ -96,7 +96,7 @@ func TestCheck(t *testing.T) {
 	stranger := selfservice.Credential{Secret: keys.NewSecret("registered nowhere")}
 	unknown := &selfservice.Rotator{Store: &selfservice.Mem{}, Provider: r.Provider}
 	require.NoError(t, unknown.Adopt(t.Context(), stranger))
-	require.ErrorIs(t, unknown.Check(t.Context()), selfservice.ErrRefused)
+	require.ErrorIs(t, unknown.Check(t.Context()), selfservice.ErrInvalidClient)
 
 	rights := errors.New("the service account lacks the role manage-clients")
 	p := r.Provider

@@ -50,7 +50,7 @@ func TestNoTypeShowsASecret(t *testing.T) {
 			_, _, corrupt := sealed.Load(t.Context())
 			require.ErrorIs(t, corrupt, selfservice.ErrCorrupt)
 			_, err = (&selfservice.Rotator{Store: sealed}).SigningKey(t.Context())
-			failed := &selfservice.CallError{Rule: selfservice.ErrRefused, Err: err}
+			failed := &selfservice.CallError{Rule: selfservice.ErrInvalidClient, Err: err}
 			fleet := &selfservice.Fleet{Rotators: slices.Values([]*selfservice.Rotator{rotator})}
 			report, err := fleet.RotateDue(t.Context())
 			require.NoError(t, err)
@@ -71,7 +71,7 @@ func TestNoTypeShowsASecret(t *testing.T) {
 				"DirError":         {&selfservice.DirError{Path: string(dir), Rule: selfservice.ErrFileMode}},
 				"Event":            events,
 				"Fleet":            {fleet},
-				"Kind":             {selfservice.Started},
+				"EventKind":        {selfservice.EventStarted},
 				"Mem":              {mem, sealed},
 				"Registration":     {selfservice.Registration{Fingerprint: first.Fingerprint(), Created: time.Now()}},
 				"Report":           {report},

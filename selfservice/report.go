@@ -71,7 +71,7 @@ func (r Report) clone() Report {
 // cause names the kind of an error, so that a thousand failures make a few
 // lines.
 func cause(err error) string {
-	known := []error{ErrLockedOut, ErrRefused, ErrLimit, ErrConflict, ErrCorrupt, ErrNotAdopted, ErrConfig, context.DeadlineExceeded, context.Canceled}
+	known := []error{ErrLockedOut, ErrInvalidClient, ErrLimit, ErrConflict, ErrCorrupt, ErrNotAdopted, ErrConfig, context.DeadlineExceeded, context.Canceled}
 	if i := slices.IndexFunc(known, func(k error) bool { return errors.Is(err, k) }); i >= 0 {
 		return known[i].Error()
 	}

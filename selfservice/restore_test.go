@@ -79,7 +79,7 @@ func TestStoreThatGoesBack(t *testing.T) {
 					var replicas []*selfservice.Rotator
 					for range 3 {
 						r := &selfservice.Rotator{Provider: first.Provider, Store: store, Timing: oneNode, OnEvent: func(e selfservice.Event) {
-							if e.Kind == selfservice.Damaged {
+							if e.Kind == selfservice.EventDamaged {
 								told.Add(1)
 							}
 						}}

@@ -86,7 +86,7 @@ func TestOldOneIsTurnedOnAgainWhenTheNewOneDoesNotWorkAlone(t *testing.T) {
 		s := &spy{on: map[string]func(){}}
 		r, first := adopted(t, server, server.Full(s.do))
 		var rolledBack bool
-		r.OnEvent = func(e selfservice.Event) { rolledBack = rolledBack || e.Kind == selfservice.RolledBack }
+		r.OnEvent = func(e selfservice.Event) { rolledBack = rolledBack || e.Kind == selfservice.EventRolledBack }
 		require.NoError(t, r.Rotate(t.Context()))
 		second := active(t, r)
 		// The server had mistaken the one for the other all along.
@@ -163,7 +163,7 @@ func TestDeadCredentialDoesNotServeAgain(t *testing.T) {
 		s.on["deactivate"] = func() { server.Expire(third, time.Now()) }
 		rolledBack := 0
 		r.OnEvent = func(e selfservice.Event) {
-			if e.Kind == selfservice.RolledBack {
+			if e.Kind == selfservice.EventRolledBack {
 				rolledBack++
 			}
 		}

@@ -127,7 +127,7 @@ func (r *Rotator) Adopt(ctx context.Context, c Credential) (err error) {
 		return err
 	}
 	if err == nil {
-		r.tell(Event{Kind: Adopted, Credential: c.Fingerprint()})
+		r.tell(Event{Kind: EventAdopted, Credential: c.Fingerprint()})
 	}
 	return err
 }

@@ -30,7 +30,7 @@ func (r *Rotator) Run(ctx context.Context) error {
 		case r.current.Load() == nil && (errors.Is(err, ErrNotAdopted) || errors.Is(err, ErrConfig)):
 			return err
 		case err != nil:
-			r.tell(Event{Kind: Failed, Err: err})
+			r.tell(Event{Kind: EventFailed, Err: err})
 			backoff = min(max(2*backoff, firstBackoff), maxBackoff)
 			r.pause(ctx, max(retryAfter(err), spread(backoff)))
 		default:

@@ -36,7 +36,7 @@ func (r *Rotator) read(ctx context.Context) (*state, error) {
 	if r.current.CompareAndSwap(before, s) {
 		r.inspect()
 		if back {
-			r.tell(Event{Kind: Damaged, Err: fmt.Errorf("%w: it is older than what this process has read or written, which is written back", ErrCorrupt)})
+			r.tell(Event{Kind: EventDamaged, Err: fmt.Errorf("%w: it is older than what this process has read or written, which is written back", ErrCorrupt)})
 		}
 	}
 	return s, nil
@@ -75,7 +75,7 @@ func (r *Rotator) inspect() {
 	defer func() { _ = recover() }() // of the caller's making, too
 	files, err := store.Damaged()
 	if n := int64(len(files)); err == nil && n > r.damaged.Swap(n) {
-		r.tell(Event{Kind: Damaged, Err: fmt.Errorf("%w: %s", ErrCorrupt, strings.Join(files, ", "))})
+		r.tell(Event{Kind: EventDamaged, Err: fmt.Errorf("%w: %s", ErrCorrupt, strings.Join(files, ", "))})
 	}
 }
 
@@ -145,7 +145,7 @@ type standIn struct {
 // standIn serves the credential of e from memory if the server accepts that one
 // and refuses the active one.
 func (r *Rotator) standIn(ctx context.Context, stored *state, e *entry) {
-	if r.accepted(ctx, e) == nil && errors.Is(r.accepted(ctx, stored.Active), ErrRefused) {
+	if r.accepted(ctx, e) == nil && errors.Is(r.accepted(ctx, stored.Active), ErrInvalidClient) {
 		r.stands.Store(&standIn{e.Credential, stored.version})
 	}
 }

@@ -109,10 +109,10 @@ func (r *Rotator) move(ctx context.Context, s *state, now time.Time, force int) 
 	c := r.do(ctx, s, p, m)
 	switch {
 	case lockedOut != nil && c.err == nil:
-		r.tell(Event{Kind: Failed, Err: lockedOut})
+		r.tell(Event{Kind: EventFailed, Err: lockedOut})
 	case lockedOut != nil:
 		return c.at, nil, lockedOut
-	case errors.Is(c.err, ErrRefused):
+	case errors.Is(c.err, ErrInvalidClient):
 		if moved, err := r.rescue(ctx); moved || err != nil {
 			return now, nil, err
 		}
@@ -187,7 +187,7 @@ func (r *Rotator) rescue(ctx context.Context) (moved bool, err error) {
 			o.result, o.works, o.err = done, e, nil
 			break
 		}
-		if !errors.Is(err, ErrRefused) {
+		if !errors.Is(err, ErrInvalidClient) {
 			return false, err // the network, say: nothing is known, nothing is changed
 		}
 		if o.err == nil || e == s.Active {

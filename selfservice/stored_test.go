@@ -229,7 +229,7 @@ func TestDamagedStoreIsToldOnce(t *testing.T) {
 
 				var told []selfservice.Event
 				r = &selfservice.Rotator{Provider: r.Provider, Store: dir, OnEvent: func(e selfservice.Event) {
-					if e.Kind == selfservice.Damaged {
+					if e.Kind == selfservice.EventDamaged {
 						told = append(told, e)
 					}
 				}}

@@ -86,7 +86,7 @@ func TestStuckCredentialsDoNotPileUp(t *testing.T) {
 		r.Timing.MaxAge = 3 * time.Hour
 		var told []error
 		r.OnEvent = func(e selfservice.Event) {
-			if e.Kind == selfservice.Failed {
+			if e.Kind == selfservice.EventFailed {
 				told = append(told, e.Err)
 			}
 		}

@@ -42,7 +42,7 @@ func newPlant(t *testing.T, server *model.Server, timing selfservice.Timing) *pl
 	return p
 }
 
-func (p *plant) count(kind selfservice.Kind) (n int) {
+func (p *plant) count(kind selfservice.EventKind) (n int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, e := range p.events {
@@ -83,7 +83,7 @@ func TestYearOfRotations(t *testing.T) {
 		require.NoError(t, err)
 		assert.InDelta(t, 1+(365-90)/60, st.Rotations, 1)
 		assert.Equal(t, st.Rotations, p.server.Registered())
-		assert.Zero(t, p.count(selfservice.Failed))
+		assert.Zero(t, p.count(selfservice.EventFailed))
 	})
 }
 
@@ -96,12 +96,12 @@ func TestExpiryIsReadFromTheProvider(t *testing.T) {
 		// An administrator shortens its life; the next daily look sees it.
 		p.server.Expire(key.Thumbprint(), time.Now().Add(30*day))
 		p.run(t, 15*day)
-		assert.Zero(t, p.count(selfservice.Switched))
+		assert.Zero(t, p.count(selfservice.EventSwitched))
 		st, err := p.rotator.Status(t.Context())
 		require.NoError(t, err)
 		assert.WithinRange(t, st.Due, time.Now().Add(3*day), time.Now().Add(5*day+time.Hour))
 		p.run(t, 16*day) // past its expiry
-		assert.Equal(t, 1, p.count(selfservice.Switched))
+		assert.Equal(t, 1, p.count(selfservice.EventSwitched))
 	})
 }
 
@@ -116,21 +116,21 @@ func TestReplicasLearnOfASwitchBeforeTheNextRotation(t *testing.T) {
 			return next
 		}
 		time.Sleep(90 * day)
-		for p.count(selfservice.Registered) == 0 {
+		for p.count(selfservice.EventRegistered) == 0 {
 			step()
 		}
 		time.Sleep(100 * day) // nothing runs
-		for p.count(selfservice.Switched) == 0 {
+		for p.count(selfservice.EventSwitched) == 0 {
 			step()
 		}
 		next := step()
 		for !next.After(time.Now()) {
 			next = step()
 		}
-		assert.Equal(t, 1, p.count(selfservice.Started))
+		assert.Equal(t, 1, p.count(selfservice.EventStarted))
 		assert.Equal(t, time.Now().Add(time.Hour), next, "the overlap")
 		time.Sleep(time.Until(next))
-		for p.count(selfservice.Switched) == 1 {
+		for p.count(selfservice.EventSwitched) == 1 {
 			step()
 		}
 		p.use(t)
@@ -172,13 +172,13 @@ func TestProviderDownForAWeek(t *testing.T) {
 		defer cancel()
 		go p.rotator.Run(ctx)
 		time.Sleep(7 * day)
-		failed := p.count(selfservice.Failed)
+		failed := p.count(selfservice.EventFailed)
 		assert.Positive(t, failed)
 		// Every 12 to 15 minutes at most once it has slowed down.
 		assert.Less(t, failed, 7*24*5+20)
 		p.server.Break(nil)
 		time.Sleep(16 * time.Minute)
-		assert.Equal(t, 1, p.count(selfservice.Switched))
+		assert.Equal(t, 1, p.count(selfservice.EventSwitched))
 		p.use(t)
 	})
 }
@@ -187,7 +187,7 @@ func TestSuspendedMachine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPlant(t, &model.Server{Validity: 30 * day}, selfservice.Timing{})
 		p.run(t, 25*day)
-		before := p.count(selfservice.Switched)
+		before := p.count(selfservice.EventSwitched)
 		// The process is frozen for a month: its key has expired, and so has
 		// every other. There is nothing to go on with, and it says so.
 		time.Sleep(31 * day)
@@ -199,7 +199,7 @@ func TestSuspendedMachine(t *testing.T) {
 			_, err = p.rotator.Step(t.Context())
 		}
 		require.ErrorIs(t, err, selfservice.ErrLockedOut)
-		assert.Equal(t, before, p.count(selfservice.Switched))
+		assert.Equal(t, before, p.count(selfservice.EventSwitched))
 		// A person registers the same key again; the rotator heals itself.
 		key, err := p.rotator.SigningKey(t.Context())
 		require.NoError(t, err)
@@ -217,9 +217,9 @@ func TestRetryAfterIsKept(t *testing.T) {
 		defer cancel()
 		go p.rotator.Run(ctx)
 		time.Sleep(10 * time.Minute)
-		assert.Equal(t, 1, p.count(selfservice.Failed))
+		assert.Equal(t, 1, p.count(selfservice.EventFailed))
 		time.Sleep(21 * time.Minute)
-		assert.Equal(t, 2, p.count(selfservice.Failed))
+		assert.Equal(t, 2, p.count(selfservice.EventFailed))
 	})
 }
 
@@ -231,7 +231,7 @@ func TestRetryAfterIsNotBelievedForEver(t *testing.T) {
 		defer cancel()
 		go p.rotator.Run(ctx)
 		time.Sleep(day)
-		assert.InDelta(t, 24, p.count(selfservice.Failed), 1, "once an hour")
+		assert.InDelta(t, 24, p.count(selfservice.EventFailed), 1, "once an hour")
 	})
 }
 

@@ -13,7 +13,7 @@ func (s *state) start(c *change, made Credential, before []Registration, now tim
 	s.Pending = &entry{Credential: made, Before: before, Made: now, Lag: s.Active.Lag}
 	s.hold(now, m)
 	c.save = true
-	c.tell(Started, made, nil)
+	c.tell(EventStarted, made, nil)
 }
 
 // registered notes that the server has the pending credential.
@@ -28,7 +28,7 @@ func (s *state) registered(c *change, o outcome, now time.Time, m rules) {
 	}
 	s.hold(now, m)
 	c.save, c.err = true, nil
-	c.tell(Registered, p.Credential, nil)
+	c.tell(EventRegistered, p.Credential, nil)
 }
 
 // The time between two tries of a new credential.
@@ -120,7 +120,7 @@ const giveUpAfter = 24 * time.Hour
 // may be the credential. In case the server takes it after all it is kept as
 // an old one. Only one at a time: while the server is down nothing piles up.
 func (s *state) giveUp(c *change, now time.Time, m rules) {
-	if errors.Is(c.err, ErrRefused) || len(s.Retiring) > 0 || now.Sub(s.Pending.Made) < giveUpAfter {
+	if errors.Is(c.err, ErrInvalidClient) || len(s.Retiring) > 0 || now.Sub(s.Pending.Made) < giveUpAfter {
 		return
 	}
 	s.setAside(now, m)
@@ -169,7 +169,7 @@ func (s *state) promote(c *change, now time.Time, m rules) {
 	s.Rotations++
 	s.Claim = claim{}
 	c.save, c.err = true, nil
-	c.tell(Switched, s.Active.Credential, nil)
+	c.tell(EventSwitched, s.Active.Credential, nil)
 }
 
 // forget takes an old credential out: it is gone.
@@ -179,7 +179,7 @@ func (s *state) forget(c *change, old *entry) {
 		s.Claim = claim{}
 	}
 	c.save = true
-	c.tell(Retired, old.Credential, nil)
+	c.tell(EventRetired, old.Credential, nil)
 }
 
 const (
@@ -269,7 +269,7 @@ func (s *state) stepBack(c *change, old *entry, now time.Time) {
 	old.Since, old.Until, old.Off, old.Stuck = now, time.Time{}, false, false
 	s.Active, s.Pending, s.Claim = old, early, claim{}
 	c.save = true
-	c.tell(RolledBack, early.Credential, fmt.Errorf("%w everywhere yet: it is proved once more", ErrRefused))
+	c.tell(EventRolledBack, early.Credential, fmt.Errorf("%w everywhere yet: it is proved once more", ErrInvalidClient))
 }
 
 // fallBack makes an old credential active again because the active one has
@@ -279,14 +279,14 @@ func (s *state) fallBack(c *change, old *entry, now time.Time, m rules) {
 	dead := s.Active
 	s.replace(old, now, m)
 	c.save, c.err = true, nil
-	c.tell(RolledBack, dead.Credential, ErrRefused)
+	c.tell(EventRolledBack, dead.Credential, ErrInvalidClient)
 }
 
 // adoptInstead serves what Adopt was given, in place of all that does not work.
 func (s *state) adoptInstead(c *change, given Credential, now time.Time, m rules) {
 	s.replace(adopt(given, now), now, m)
 	c.save, c.err = true, nil
-	c.tell(Adopted, given, nil)
+	c.tell(EventAdopted, given, nil)
 }
 
 // replace retires the active credential in favour of another one.
@@ -313,7 +313,7 @@ func (s *state) lockedOut(c *change, o outcome, now time.Time, m rules) {
 	again := m.issues && s.Pending != nil && !s.Pending.Credential.IsZero() // it was refused just now
 	if s.Pending == nil || c.save || again {
 		c.save = true
-		c.events = append(c.events, Event{Kind: Failed, Err: c.err})
+		c.events = append(c.events, Event{Kind: EventFailed, Err: c.err})
 	}
 	c.err = nil
 	switch {

@@ -144,7 +144,7 @@ func (w *weather) login(c selfservice.Credential) error {
 	if w.accepts(c.Fingerprint(), w.rng.IntN(3)) {
 		return nil
 	}
-	return &selfservice.CallError{Rule: selfservice.ErrRefused}
+	return &selfservice.CallError{Rule: selfservice.ErrInvalidClient}
 }
 
 // as is the login of a call that changes or reads registrations.

@@ -135,7 +135,7 @@ func (k *cloak) accepts(c selfservice.Credential) bool {
 	k.t.Helper()
 	err := (&keycloak.Client{Realm: k.realm, ClientID: clientID}).Verify(k.t.Context(), c)
 	if err != nil {
-		require.ErrorIs(k.t, err, selfservice.ErrRefused)
+		require.ErrorIs(k.t, err, selfservice.ErrInvalidClient)
 	}
 	return err == nil
 }

@@ -125,7 +125,7 @@ func TestLostAccessTokenIsSaidAndTheKeyStillWorks(t *testing.T) {
 	err := r.Rotate(t.Context())
 	require.ErrorIs(t, err, dcr.ErrAccessToken)
 	require.NotErrorIs(t, err, selfservice.ErrLockedOut)
-	require.NotErrorIs(t, err, selfservice.ErrRefused)
+	require.NotErrorIs(t, err, selfservice.ErrInvalidClient)
 	require.NoError(t, c.Keys().Verify(t.Context(), selfservice.Credential{Key: key}))
 	c.Recover = s.recover
 	require.NoError(t, r.Rotate(t.Context()))

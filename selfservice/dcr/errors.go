@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/nokkel/nokkel/internal/redact"
-	"github.com/nokkel/nokkel/selfservice/internal/rest"
+	"github.com/nokkel/nokkel/internal/retryafter"
 )
 
 // The rules that a configuration or an answer can break. Every refusal is an
@@ -39,11 +39,11 @@ var (
 // Error says which rule was broken and what the server said (RFC 7591 §3.2.2).
 // It never holds a body, a token or a secret.
 type Error struct {
-	Rule       error
-	Detail     string        // in this package's own words
-	Status     int           // of the answer; zero: there was none
-	Code       string        // "error", when it is one of its characters (RFC 6749 §5.2)
-	RetryAfter time.Duration // zero: the server did not say
+	Rule   error
+	Detail string        // in this package's own words
+	Status int           // of the answer; zero: there was none
+	Code   string        // "error", when it is one of its characters (RFC 6749 §5.2)
+	Wait   time.Duration // what the server asks for (Retry-After), at most an hour; zero: it does not say
 }
 
 // Error returns rule, detail, status and code.
@@ -65,11 +65,14 @@ func (e *Error) Error() string {
 // Unwrap returns the rule.
 func (e *Error) Unwrap() error { return e.Rule }
 
+// RetryAfter returns how long the server asks to wait.
+func (e *Error) RetryAfter() time.Duration { return e.Wait }
+
 func refuse(rule error, detail string) error { return &Error{Rule: rule, Detail: detail} }
 
 // refusal is the error of an answer that was not asked for.
 func refusal(resp *http.Response, text []byte, sent redact.Values) *Error {
-	e := &Error{Rule: ErrRefused, Status: resp.StatusCode, RetryAfter: rest.RetryAfter(resp.Header)}
+	e := &Error{Rule: ErrRefused, Status: resp.StatusCode, Wait: retryafter.Of(resp.Header)}
 	var body struct {
 		Error string `json:"error"`
 	}

@@ -7,9 +7,9 @@ import (
 	"testing"
 
 	"github.com/nokkel/nokkel/internal/redact"
+	"github.com/nokkel/nokkel/internal/retryafter"
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
-	"github.com/nokkel/nokkel/selfservice/internal/rest"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -70,7 +70,7 @@ func FuzzRefusal(f *testing.F) {
 		var e *Error
 		require.ErrorAs(t, err, &e)
 		assert.Regexp(t, `^[a-z_]{0,40}$`, e.Code)
-		assert.True(t, e.RetryAfter >= 0 && e.RetryAfter <= rest.MaxRetryAfter)
+		assert.True(t, e.Wait >= 0 && e.Wait <= retryafter.Max)
 		assert.Regexp(t, `^[ -~]{1,200}$`, err.Error())
 	})
 }

@@ -106,7 +106,7 @@ func TestKeycloakRegistersASecret(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, c.Secret(post).Verify(t.Context(), selfservice.Credential{Secret: secret}))
 	err = c.Secret(post).Verify(t.Context(), selfservice.Credential{Secret: keys.NewSecret("another secret")})
-	require.ErrorIs(t, err, selfservice.ErrRefused)
+	require.ErrorIs(t, err, selfservice.ErrInvalidClient)
 }
 
 func TestKeycloakBoundTokens(t *testing.T) {

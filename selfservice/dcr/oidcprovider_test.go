@@ -46,7 +46,7 @@ func TestOIDCProviderRotatesKeys(t *testing.T) {
 		require.NoError(t, c.Keys().Verify(t.Context(), fresh))
 		require.NoError(t, c.Keys().Verify(t.Context(), old), "both keys work until the overlap is over")
 		retire(t, r)
-		require.ErrorIs(t, c.Keys().Verify(t.Context(), old), selfservice.ErrRefused)
+		require.ErrorIs(t, c.Keys().Verify(t.Context(), old), selfservice.ErrInvalidClient)
 		require.NoError(t, c.Keys().Verify(t.Context(), fresh))
 		old = fresh
 	}

@@ -43,7 +43,7 @@ func rotates(t *testing.T, c *dcr.Client, r *selfservice.Rotator) {
 	t.Helper()
 	old := current(t, r)
 	require.NoError(t, c.Keys().Verify(t.Context(), old))
-	require.ErrorIs(t, c.Keys().Verify(t.Context(), selfservice.Credential{Key: newKey(t)}), selfservice.ErrRefused)
+	require.ErrorIs(t, c.Keys().Verify(t.Context(), selfservice.Credential{Key: newKey(t)}), selfservice.ErrInvalidClient)
 	require.NoError(t, r.Rotate(t.Context()))
 	require.NotEqual(t, old.Fingerprint(), current(t, r).Fingerprint())
 	require.NoError(t, c.Keys().Verify(t.Context(), current(t, r)))
@@ -96,7 +96,7 @@ func TestOIDCProviderBoundTokens(t *testing.T) {
 	c, r := live(t, startOIDCProvider(t), keys.Secret{}, m)
 	err := c.Keys().Verify(t.Context(), current(t, r))
 	require.ErrorIs(t, err, assertion.ErrRefused)
-	require.NotErrorIs(t, err, selfservice.ErrRefused)
+	require.NotErrorIs(t, err, selfservice.ErrInvalidClient)
 
 	bound := &dcr.Client{Store: c.Store, Issuer: c.Issuer, Verify: dcr.ClientCredentials{Prover: &dpop.Prover{}}.Verify}
 	r = &selfservice.Rotator{Provider: bound.Keys(), Store: r.Store, Timing: r.Timing}
@@ -110,7 +110,7 @@ func TestOIDCProviderCodeOnly(t *testing.T) {
 	c, r := live(t, startOIDCProvider(t), keys.Secret{}, m)
 	err := c.Keys().Verify(t.Context(), current(t, r))
 	require.ErrorIs(t, err, assertion.ErrRefused)
-	require.NotErrorIs(t, err, selfservice.ErrRefused)
+	require.NotErrorIs(t, err, selfservice.ErrInvalidClient)
 
 	pushed := dcr.PushedRequest{Params: url.Values{"redirect_uri": {redirect}, "scope": {"openid"}}}
 	unknown := dcr.UnknownCode{RedirectURI: redirect}

@@ -2,7 +2,6 @@ package dcr
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"time"
 
@@ -44,7 +43,7 @@ func (p keyProvider) Verify(ctx context.Context, cred selfservice.Credential) er
 func (p keyProvider) List(ctx context.Context, _ selfservice.Credential) ([]selfservice.Registration, error) {
 	m, err := p.c.Read(ctx)
 	if err != nil {
-		return nil, verdict(err)
+		return nil, err
 	}
 	all, err := m.keys()
 	if err != nil {
@@ -63,12 +62,12 @@ func (p keyProvider) Register(ctx context.Context, _, cred selfservice.Credentia
 		return selfservice.Registration{}, err
 	}
 	_, err = p.c.Update(ctx, func(m Metadata) (bool, error) { return m.add(key.PublicKey()) })
-	return selfservice.Registration{KeyID: key.KeyID(), Fingerprint: key.Thumbprint()}, verdict(err)
+	return selfservice.Registration{KeyID: key.KeyID(), Fingerprint: key.Thumbprint()}, err
 }
 
 func (p keyProvider) Remove(ctx context.Context, _ selfservice.Credential, r selfservice.Registration) error {
 	_, err := p.c.Update(ctx, func(m Metadata) (bool, error) { return m.drop(r.Fingerprint) })
-	return verdict(err)
+	return err
 }
 
 // Server is the issuer, see selfservice.Located.
@@ -107,7 +106,7 @@ func (p secretProvider) Server() string { return p.c.Issuer }
 func (p secretProvider) List(ctx context.Context, _ selfservice.Credential) ([]selfservice.Registration, error) {
 	a, err := p.c.ask(ctx)
 	if err != nil {
-		return nil, verdict(err)
+		return nil, err
 	}
 	_, reg := a.credential()
 	return []selfservice.Registration{reg}, nil
@@ -125,7 +124,7 @@ func (p secretProvider) Issue(ctx context.Context, _ selfservice.Credential, bef
 		err = refuse(ErrNotRotated, "it may not be due yet")
 	}
 	if err != nil {
-		return selfservice.Credential{}, selfservice.Registration{}, verdict(err)
+		return selfservice.Credential{}, selfservice.Registration{}, err
 	}
 	cred, reg := a.credential()
 	return cred, reg, nil
@@ -133,13 +132,3 @@ func (p secretProvider) Issue(ctx context.Context, _ selfservice.Credential, bef
 
 // Independent is as in keyProvider.
 func (p secretProvider) Independent() bool { return true }
-
-// verdict tells the engine what the failure of a call by the registration
-// access token means: never that the credential is refused.
-func verdict(err error) error {
-	var own *Error
-	if errors.As(err, &own) {
-		return &selfservice.CallError{Wait: own.RetryAfter, Err: err}
-	}
-	return err
-}

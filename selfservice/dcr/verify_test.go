@@ -32,10 +32,10 @@ func registered(t *testing.T) (s *server, c *dcr.Client, known, unknown selfserv
 func TestAudience(t *testing.T) {
 	s, c, known, unknown := registered(t)
 	s.audience = issuer + "/token"
-	require.ErrorIs(t, c.Keys().Verify(t.Context(), known), selfservice.ErrRefused)
+	require.ErrorIs(t, c.Keys().Verify(t.Context(), known), selfservice.ErrInvalidClient)
 	c.Audience = issuer + "/token"
 	require.NoError(t, c.Keys().Verify(t.Context(), known))
-	require.ErrorIs(t, c.Keys().Verify(t.Context(), unknown), selfservice.ErrRefused)
+	require.ErrorIs(t, c.Keys().Verify(t.Context(), unknown), selfservice.ErrInvalidClient)
 }
 
 func TestVerifyWithAScope(t *testing.T) {
@@ -43,10 +43,10 @@ func TestVerifyWithAScope(t *testing.T) {
 	s.scope = "patients/read patients/write"
 	err := c.Keys().Verify(t.Context(), known)
 	require.ErrorIs(t, err, assertion.ErrRefused)
-	require.NotErrorIs(t, err, selfservice.ErrRefused)
+	require.NotErrorIs(t, err, selfservice.ErrInvalidClient)
 	c.Verify = dcr.ClientCredentials{Scopes: []string{"patients/read", "patients/write"}}.Verify
 	require.NoError(t, c.Keys().Verify(t.Context(), known))
-	require.ErrorIs(t, c.Keys().Verify(t.Context(), unknown), selfservice.ErrRefused)
+	require.ErrorIs(t, c.Keys().Verify(t.Context(), unknown), selfservice.ErrInvalidClient)
 }
 
 // TestVerifyByAPushedRequest also rotates: the hook is what the engine asks.
@@ -55,10 +55,10 @@ func TestVerifyByAPushedRequest(t *testing.T) {
 	s.codeOnly = true
 	err := c.Keys().Verify(t.Context(), known)
 	require.Error(t, err)
-	require.NotErrorIs(t, err, selfservice.ErrRefused)
+	require.NotErrorIs(t, err, selfservice.ErrInvalidClient)
 	c.Verify = dcr.PushedRequest{Params: url.Values{"redirect_uri": {"https://app.example.no/cb"}}}.Verify
 	require.NoError(t, c.Keys().Verify(t.Context(), known))
-	require.ErrorIs(t, c.Keys().Verify(t.Context(), unknown), selfservice.ErrRefused)
+	require.ErrorIs(t, c.Keys().Verify(t.Context(), unknown), selfservice.ErrInvalidClient)
 
 	synctest.Test(t, func(t *testing.T) {
 		c := client(t, s)
@@ -75,7 +75,7 @@ func TestVerifyByAPushedRequest(t *testing.T) {
 	c.Verify = dcr.PushedRequest{}.Verify
 	err = c.Keys().Verify(t.Context(), known)
 	require.Error(t, err, "a request that is refused for another reason")
-	require.NotErrorIs(t, err, selfservice.ErrRefused)
+	require.NotErrorIs(t, err, selfservice.ErrInvalidClient)
 	var e *assertion.Error
 	require.ErrorAs(t, err, &e)
 	assert.Equal(t, "invalid_request", e.Code)
@@ -87,13 +87,13 @@ func TestVerifyByAnUnknownCode(t *testing.T) {
 	s, c, known, unknown := registered(t)
 	s.codeOnly = true
 	c.Verify = dcr.UnknownCode{RedirectURI: "https://app.example.no/cb"}.Verify
-	require.ErrorIs(t, c.Keys().Verify(t.Context(), unknown), selfservice.ErrRefused)
+	require.ErrorIs(t, c.Keys().Verify(t.Context(), unknown), selfservice.ErrInvalidClient)
 	require.Equal(t, 1, s.refused)
 	for range 3 {
 		require.NoError(t, c.Keys().Verify(t.Context(), known))
 	}
 	assert.Equal(t, 2, s.refused, "one made-up credential")
-	require.ErrorIs(t, c.Keys().Verify(t.Context(), unknown), selfservice.ErrRefused)
+	require.ErrorIs(t, c.Keys().Verify(t.Context(), unknown), selfservice.ErrInvalidClient)
 
 	secret := client(t, s)
 	secret.Verify = c.Verify
@@ -110,7 +110,7 @@ func TestAnUnknownCodeProvesNothingEverywhere(t *testing.T) {
 	for _, cred := range []selfservice.Credential{known, unknown} {
 		err := c.Keys().Verify(t.Context(), cred)
 		require.ErrorIs(t, err, dcr.ErrInconclusive)
-		require.NotErrorIs(t, err, selfservice.ErrRefused)
+		require.NotErrorIs(t, err, selfservice.ErrInvalidClient)
 	}
 	s.grantFirst = false
 	for _, status := range []int{http.StatusTooManyRequests, http.StatusServiceUnavailable} {
@@ -129,7 +129,7 @@ func TestAnUnknownCodeProvesNothingEverywhere(t *testing.T) {
 		var e *assertion.Error
 		require.ErrorAs(t, err, &e)
 		assert.Equal(t, status, e.Status)
-		require.NotErrorIs(t, err, selfservice.ErrRefused)
+		require.NotErrorIs(t, err, selfservice.ErrInvalidClient)
 		require.NoError(t, c.Keys().Verify(t.Context(), known))
 	}
 }
@@ -148,7 +148,7 @@ func TestVerifyIsTheCallers(t *testing.T) {
 		}
 		got := c.Keys().Verify(t.Context(), known)
 		require.ErrorIs(t, got, err)
-		assert.Equal(t, refused, errors.Is(got, selfservice.ErrRefused))
+		assert.Equal(t, refused, errors.Is(got, selfservice.ErrInvalidClient))
 	}
 }
 
@@ -191,7 +191,7 @@ func TestARefusalIsWhatItIsForATokenToo(t *testing.T) {
 			})
 			err := c.provider(client).Verify(t.Context(), c.cred)
 			require.Error(t, err)
-			assert.Equal(t, c.refused, errors.Is(err, selfservice.ErrRefused), "%s, %s: %v", name, hook, err)
+			assert.Equal(t, c.refused, errors.Is(err, selfservice.ErrInvalidClient), "%s, %s: %v", name, hook, err)
 		}
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/nokkel/nokkel/internal/redact"
-	"github.com/nokkel/nokkel/selfservice/internal/rest"
+	"github.com/nokkel/nokkel/internal/retryafter"
 )
 
 // The rules that a call or an answer can break. Every refusal is an *[Error]
@@ -34,7 +34,7 @@ type Error struct {
 	Detail          string        // problem details: this case in words
 	Instance        string        // problem details: a URI that names this case
 	WWWAuthenticate string        // the header, for 401 and 403 that a gateway gives without a body
-	RetryAfter      time.Duration // how long the server asks to wait, at most 24 h; zero: it does not say
+	Wait            time.Duration // what the server asks for (Retry-After), at most an hour; zero: it does not say
 }
 
 // Error returns rule, status, title and detail in one line.
@@ -55,6 +55,9 @@ func (e *Error) Error() string {
 // Unwrap returns the rule.
 func (e *Error) Unwrap() error { return e.Rule }
 
+// RetryAfter returns how long the server asks to wait.
+func (e *Error) RetryAfter() time.Duration { return e.Wait }
+
 // refusal makes the Error of an answer. Its body may be problem details,
 // another text, or nothing; only the four members are taken out of it.
 func refusal(resp *http.Response, body []byte, sent redact.Values) *Error {
@@ -62,7 +65,7 @@ func refusal(resp *http.Response, body []byte, sent redact.Values) *Error {
 		Rule:            ErrRefused,
 		Status:          resp.StatusCode,
 		WWWAuthenticate: sent.Line(resp.Header.Get("WWW-Authenticate"), redact.MaxText),
-		RetryAfter:      rest.RetryAfter(resp.Header),
+		Wait:            retryafter.Of(resp.Header),
 	}
 	var members map[string]json.RawMessage
 	if json.Unmarshal(body, &members) != nil {

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/nokkel/nokkel/internal/redact"
-	"github.com/nokkel/nokkel/selfservice/internal/rest"
+	"github.com/nokkel/nokkel/internal/retryafter"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -112,8 +112,8 @@ func FuzzProblemDetails(f *testing.F) {
 		for _, text := range []string{e.Type, e.Title, e.Detail, e.Instance, e.WWWAuthenticate} {
 			assert.Equal(t, redact.Line(text, redact.MaxText), text, "it has been cleaned")
 		}
-		assert.GreaterOrEqual(t, e.RetryAfter, time.Duration(0))
-		assert.LessOrEqual(t, e.RetryAfter, rest.MaxRetryAfter)
+		assert.GreaterOrEqual(t, e.Wait, time.Duration(0))
+		assert.LessOrEqual(t, e.Wait, retryafter.Max)
 		assert.NotContains(t, e.Error(), "\n")
 	})
 }

@@ -2,7 +2,6 @@ package helseid
 
 import (
 	"context"
-	"errors"
 
 	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/internal/rest"
@@ -34,14 +33,14 @@ func (c *Client) Verify(ctx context.Context, cred selfservice.Credential) error 
 	if err != nil {
 		return err
 	}
-	return verdict(c.VerifyKey(ctx, key))
+	return rest.Verdict(c.VerifyKey(ctx, key))
 }
 
 // List is [Client.ClientSecrets] for a Rotator.
 func (c *Client) List(ctx context.Context, as selfservice.Credential) ([]selfservice.Registration, error) {
 	secrets, err := c.ClientSecrets(ctx, as)
 	if err != nil {
-		return nil, verdict(err)
+		return nil, rest.Verdict(err)
 	}
 	list := make([]selfservice.Registration, len(secrets))
 	for i, s := range secrets {
@@ -58,16 +57,7 @@ func (c *Client) Register(ctx context.Context, as, cred selfservice.Credential) 
 	}
 	expires, err := c.UpdateClientSecret(ctx, as, key.PublicKey())
 	if err != nil {
-		return selfservice.Registration{}, verdict(err)
+		return selfservice.Registration{}, rest.Verdict(err)
 	}
 	return selfservice.Registration{KeyID: key.KeyID(), Fingerprint: key.Thumbprint(), Expires: expires}, nil
-}
-
-// verdict tells the engine what a failure means.
-func verdict(err error) error {
-	var api *Error
-	if errors.As(err, &api) {
-		return &selfservice.CallError{Wait: api.RetryAfter, Err: err}
-	}
-	return rest.Verdict(err)
 }

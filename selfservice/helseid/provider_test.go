@@ -72,9 +72,9 @@ func TestProviderTellsTheEngineWhatAFailureMeans(t *testing.T) {
 	server, client, key := setup(t)
 	ctx := context.Background()
 	stranger := selfservice.Credential{Key: newKey(t)}
-	assert.ErrorIs(t, client.Verify(ctx, stranger), selfservice.ErrRefused)
+	assert.ErrorIs(t, client.Verify(ctx, stranger), selfservice.ErrInvalidClient)
 	_, err := client.List(ctx, stranger)
-	assert.ErrorIs(t, err, selfservice.ErrRefused)
+	assert.ErrorIs(t, err, selfservice.ErrInvalidClient)
 	secret := selfservice.Credential{Secret: keys.NewSecret("a secret is no key at HelseID")}
 	assert.ErrorContains(t, client.Verify(ctx, secret), "not a key")
 	_, err = client.Register(ctx, selfservice.Credential{Key: key}, secret)
@@ -85,7 +85,7 @@ func TestProviderTellsTheEngineWhatAFailureMeans(t *testing.T) {
 	var wait interface{ RetryAfter() time.Duration }
 	require.ErrorAs(t, err, &wait)
 	assert.Equal(t, 11*time.Second, wait.RetryAfter())
-	assert.NotErrorIs(t, err, selfservice.ErrRefused)
+	assert.NotErrorIs(t, err, selfservice.ErrInvalidClient)
 	var refused *helseid.Error
 	require.ErrorAs(t, err, &refused)
 	assert.Equal(t, 429, refused.Status)
@@ -148,7 +148,7 @@ func TestVerifyMeetsOneNodeAfterAnother(t *testing.T) {
 		if err == nil {
 			accepted++
 		} else {
-			require.ErrorIs(t, err, selfservice.ErrRefused)
+			require.ErrorIs(t, err, selfservice.ErrInvalidClient)
 		}
 	}
 	assert.Equal(t, 2, accepted)

@@ -317,7 +317,7 @@ func TestTheTokenEndpointsWaitAndAWrongClockAreSaid(t *testing.T) {
 	var refused *assertion.Error
 	require.ErrorAs(t, client.VerifyKey(t.Context(), key), &refused)
 	assert.Equal(t, 429, refused.Status)
-	assert.Equal(t, 7*time.Second, refused.RetryAfter)
+	assert.Equal(t, 7*time.Second, refused.RetryAfter())
 
 	server, client, key = setup(t)
 	server.Skew = 90 * time.Second

@@ -80,7 +80,7 @@ func (*Provider) Adopted(c selfservice.Credential) (selfservice.Credential, erro
 }
 
 // Verify gets a token with the key. A key that the server does not know is
-// selfservice.ErrRefused.
+// selfservice.ErrInvalidClient.
 func (p *Provider) Verify(ctx context.Context, c selfservice.Credential) error {
 	key, err := c.SigningKey(ctx)
 	if err != nil {

@@ -20,6 +20,6 @@ func TestNoTypeShowsASecret(t *testing.T) {
 		Token: func(context.Context, keys.Source) error { return refusal },
 	}
 	failed := provider.Verify(t.Context(), selfservice.Credential{Key: key})
-	require.ErrorIs(t, failed, selfservice.ErrRefused)
+	require.ErrorIs(t, failed, selfservice.ErrInvalidClient)
 	keystest.PackageHides(t, map[string][]any{"Provider": {provider, failed}}, keystest.Secrets(t, key)...)
 }

@@ -148,7 +148,7 @@ func (c *Client) restore(ctx context.Context, a *Admin, info *ClientInfo, method
 func (c *Client) Verify(ctx context.Context, cred selfservice.Credential) error {
 	for _, way := range c.Realm.each(1) {
 		err := c.verify(ctx, way, cred)
-		if c.Admin != nil && errors.Is(err, selfservice.ErrRefused) {
+		if c.Admin != nil && errors.Is(err, selfservice.ErrInvalidClient) {
 			return c.explain(ctx, cred, err)
 		}
 		if err != nil {

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/nokkel/nokkel/internal/redact"
-	"github.com/nokkel/nokkel/selfservice/internal/rest"
+	"github.com/nokkel/nokkel/internal/retryafter"
 )
 
 // The rules that a call, an answer or an argument can break. Every refusal is
@@ -75,7 +75,7 @@ func refuse(rule error, detail string) error { return &Error{Rule: rule, Detail:
 // of OAuth and of uncaught exceptions, {"errorMessage"} of the admin API, and
 // whatever a proxy in between says, of which only the status counts.
 func refusal(resp *http.Response, body []byte, sent redact.Values) *Error {
-	e := &Error{Rule: ruleOf(resp.StatusCode), Status: resp.StatusCode, Wait: rest.RetryAfter(resp.Header)}
+	e := &Error{Rule: ruleOf(resp.StatusCode), Status: resp.StatusCode, Wait: retryafter.Of(resp.Header)}
 	var members map[string]json.RawMessage
 	if json.Unmarshal(body, &members) != nil {
 		return e

@@ -27,7 +27,7 @@ func TestAServerThatForgetsIsRotatedAllTheSame(t *testing.T) {
 		"the server's secrets": {byPolicy, func(c *keycloak.Client) selfservice.Provider { return keycloak.Secret{Client: c} }},
 		"secrets of our own":   {byPolicy, func(c *keycloak.Client) selfservice.Provider { return keycloak.OwnSecret{Client: c} }},
 	} {
-		for _, at := range []selfservice.Kind{selfservice.Registered, selfservice.Switched, selfservice.Retired} {
+		for _, at := range []selfservice.EventKind{selfservice.EventRegistered, selfservice.EventSwitched, selfservice.EventRetired} {
 			t.Run(name+" when "+string(at), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					f := newFaulty(t, false, 1)

@@ -91,8 +91,8 @@ func (p JWKS) add(ctx context.Context, a *Admin, info *ClientInfo, as selfservic
 	}
 	// A node may not know the new key yet, but if the old one is refused with
 	// it, then it is the update that did it.
-	if err = p.Verify(ctx, selfservice.Credential{Key: key}); errors.Is(err, selfservice.ErrRefused) {
-		if err = p.Verify(ctx, as); errors.Is(err, selfservice.ErrRefused) {
+	if err = p.Verify(ctx, selfservice.Credential{Key: key}); errors.Is(err, selfservice.ErrInvalidClient) {
+		if err = p.Verify(ctx, as); errors.Is(err, selfservice.ErrInvalidClient) {
 			return errors.Join(refuse(ErrLost, "the client's keys are refused since a new one was added, which is taken back"), err, a.RemoveKey(ctx, info.ID, key.Thumbprint()))
 		}
 	}

@@ -230,7 +230,7 @@ func TestSwitchingMethods(t *testing.T) {
 			}}
 			return client.Verify(ctx, selfservice.Credential{Secret: secret})
 		}
-		require.ErrorIs(t, jwt("HS256"), selfservice.ErrRefused)
+		require.ErrorIs(t, jwt("HS256"), selfservice.ErrInvalidClient)
 		require.NoError(t, tg.admin.UpdateClient(ctx, id, keycloak.Change{Method: keycloak.MethodSignedJWT}))
 		assert.False(t, tg.acceptsSecret("app", secret), "a client of keys")
 		require.NoError(t, tg.admin.UpdateClient(ctx, id, keycloak.Change{Method: keycloak.MethodSecretJWT}))
@@ -239,7 +239,7 @@ func TestSwitchingMethods(t *testing.T) {
 		assert.False(t, tg.acceptsSecret("app", secret), "a secret in clear")
 		wrong := secret
 		secret = keys.NewSecret(strings.Repeat("wrong", 20))
-		require.ErrorIs(t, jwt("HS256"), selfservice.ErrRefused)
+		require.ErrorIs(t, jwt("HS256"), selfservice.ErrInvalidClient)
 		secret = wrong
 
 		require.NoError(t, tg.admin.UpdateClient(ctx, id, keycloak.Change{Method: keycloak.MethodX509}))

@@ -127,7 +127,7 @@ func (c *Client) ReloadKeys(ctx context.Context, as selfservice.Credential) erro
 			return err
 		}
 		err = c.verify(ctx, way, selfservice.Credential{Key: stranger})
-		if err != nil && !errors.Is(err, selfservice.ErrRefused) {
+		if err != nil && !errors.Is(err, selfservice.ErrInvalidClient) {
 			return err
 		}
 	}

@@ -29,10 +29,10 @@ func TestARefusedAdministratorIsNotARefusedClient(t *testing.T) {
 		client := &keycloak.Client{Realm: tg.realm, ClientID: "app", Admin: &keycloak.Admin{Realm: tg.realm, Tokens: tg.realm.Tokens(wrong, nil)}}
 		_, err := keycloak.Secret{Client: client}.List(ctx, selfservice.Credential{Secret: secret})
 		require.ErrorIs(t, err, assertion.ErrInvalidClient)
-		require.NotErrorIs(t, err, selfservice.ErrRefused)
+		require.NotErrorIs(t, err, selfservice.ErrInvalidClient)
 		client.Admin = nil
 		_, err = keycloak.Secret{Client: client}.List(ctx, selfservice.Credential{Secret: firstSecret()})
-		require.ErrorIs(t, err, selfservice.ErrRefused)
+		require.ErrorIs(t, err, selfservice.ErrInvalidClient)
 
 		client.Admin = &keycloak.Admin{Realm: tg.realm, Tokens: tg.realm.Tokens(wrong, nil)}
 		require.NoError(t, tg.admin.SetKeys(ctx, id, set(newKey(t))))
@@ -40,7 +40,7 @@ func TestARefusedAdministratorIsNotARefusedClient(t *testing.T) {
 		require.NoError(t, registered.Adopt(ctx, dcr.Registration{ClientID: "app", URI: tg.realm.RegistrationURI("app"), AccessToken: keys.NewSecret("lost")}))
 		_, err = registered.Keys().List(ctx, selfservice.Credential{})
 		require.Error(t, err)
-		require.NotErrorIs(t, err, selfservice.ErrRefused)
+		require.NotErrorIs(t, err, selfservice.ErrInvalidClient)
 	})
 }
 
@@ -58,7 +58,7 @@ func TestAClientManagesItselfAsTheKeyThatItIsTold(t *testing.T) {
 		renamed, err := key.With(keys.Options{KeyID: "not that of the server"})
 		require.NoError(t, err)
 		_, err = provider.List(ctx, selfservice.Credential{Key: renamed})
-		require.ErrorIs(t, err, selfservice.ErrRefused)
+		require.ErrorIs(t, err, selfservice.ErrInvalidClient)
 	})
 }
 
@@ -101,7 +101,7 @@ func TestVerifyKnowsNothingOfABusyServer(t *testing.T) {
 	tg.use(keycloak.Realm{Server: server.URL, Name: "test"})
 	_, secret := tg.client("web", map[string]any{"serviceAccountsEnabled": false})
 	for status, want := range map[int]error{
-		http.StatusServiceUnavailable: keycloak.ErrRefused, http.StatusTooManyRequests: keycloak.ErrRefused, http.StatusForbidden: selfservice.ErrRefused,
+		http.StatusServiceUnavailable: keycloak.ErrRefused, http.StatusTooManyRequests: keycloak.ErrRefused, http.StatusForbidden: selfservice.ErrInvalidClient,
 	} {
 		tg.realm.Base = roundTripper(func(r *http.Request) (*http.Response, error) {
 			if !strings.HasSuffix(r.URL.Path, "/introspect") {
@@ -112,7 +112,7 @@ func TestVerifyKnowsNothingOfABusyServer(t *testing.T) {
 		client := &keycloak.Client{Realm: tg.realm, ClientID: "web"}
 		err := client.Verify(t.Context(), selfservice.Credential{Secret: secret})
 		require.ErrorIs(t, err, want)
-		require.Equal(t, want == selfservice.ErrRefused, errors.Is(err, selfservice.ErrRefused), status)
+		require.Equal(t, want == selfservice.ErrInvalidClient, errors.Is(err, selfservice.ErrInvalidClient), status)
 	}
 }
 

@@ -223,7 +223,7 @@ func (tg *target) minds(clientID string, c selfservice.Credential) (accepted []b
 	for _, way := range tg.each() {
 		err := (&keycloak.Client{Realm: way, ClientID: clientID}).Verify(context.Background(), c)
 		if err != nil {
-			require.ErrorIs(tg.t, err, selfservice.ErrRefused)
+			require.ErrorIs(tg.t, err, selfservice.ErrInvalidClient)
 		}
 		accepted = append(accepted, err == nil)
 	}

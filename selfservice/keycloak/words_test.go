@@ -57,7 +57,7 @@ func TestWhatAnAdministratorDidIsTold(t *testing.T) {
 					tg.rest(http.MethodPut, tg.path("clients", id), test.update)
 				}
 				err := client.Verify(ctx, c)
-				require.ErrorIs(t, err, selfservice.ErrRefused)
+				require.ErrorIs(t, err, selfservice.ErrInvalidClient)
 				require.ErrorIs(t, err, test.rule)
 				assert.Contains(t, err.Error(), test.words)
 				assert.Contains(t, err.Error(), "client", "the server's own words")
@@ -74,7 +74,7 @@ func TestWhatAnAdministratorDidIsTold(t *testing.T) {
 				_, err = provider.Register(ctx, c, next)
 				require.ErrorIs(t, err, test.rule)
 				assert.Contains(t, err.Error(), test.words)
-				assert.NotErrorIs(t, err, selfservice.ErrRefused)
+				assert.NotErrorIs(t, err, selfservice.ErrInvalidClient)
 				if test.update == nil {
 					return
 				}

@@ -210,12 +210,12 @@ func TestEveryKindOfAppIsVerified(t *testing.T) {
 					good, bad = credential(key), credential(newKey(t))
 				}
 				require.NoError(t, client.Verify(t.Context(), good))
-				require.ErrorIs(t, client.Verify(t.Context(), bad), selfservice.ErrRefused)
+				require.ErrorIs(t, client.Verify(t.Context(), bad), selfservice.ErrInvalidClient)
 				for _, status := range []int{429, 503, 200} { // busy, or a page of a proxy: nothing is known
 					server.Inject(func(int, *http.Request) *oktatest.Fault { return &oktatest.Fault{Status: status, Body: "<html>"} })
 					err := client.Verify(t.Context(), good)
 					require.Error(t, err)
-					require.NotErrorIs(t, err, selfservice.ErrRefused)
+					require.NotErrorIs(t, err, selfservice.ErrInvalidClient)
 				}
 				server.Inject(nil)
 			})
@@ -223,7 +223,7 @@ func TestEveryKindOfAppIsVerified(t *testing.T) {
 	}
 	err := (&okta.Client{Org: server.Org(), AppID: "0oanobody", Admin: admin}).Verify(t.Context(), wrong)
 	require.Error(t, err)
-	require.NotErrorIs(t, err, selfservice.ErrRefused, "a client_id that is wrong is no refused credential")
+	require.NotErrorIs(t, err, selfservice.ErrInvalidClient, "a client_id that is wrong is no refused credential")
 }
 
 // TestEachProofOfACredentialHasAConnectionOfItsOwn: one that is kept would
@@ -261,7 +261,7 @@ func TestAManagerIsNotHeldUpByItsOwnRotation(t *testing.T) {
 		key, secret := newKey(t), selfservice.Credential{Secret: keys.NewSecret("the-first-secret-of-the-app-1234")}
 		id, web := server.AddApp(serviceApp(key)), server.AddApp(oktatest.App{Secret: secret.Secret})
 		failed := func(e selfservice.Event) {
-			if e.Kind == selfservice.Failed {
+			if e.Kind == selfservice.EventFailed {
 				t.Errorf("%v", e.Err)
 			}
 		}
@@ -306,9 +306,9 @@ func TestARefusedManagerSaysNothingOfTheApp(t *testing.T) {
 		}
 		_, err := p.List(t.Context(), as)
 		require.ErrorIs(t, err, assertion.ErrInvalidClient)
-		assert.Equal(t, admin == nil, errors.Is(err, selfservice.ErrRefused))
+		assert.Equal(t, admin == nil, errors.Is(err, selfservice.ErrInvalidClient))
 		_, err = p.Register(t.Context(), as, credential(newKey(t)))
-		assert.Equal(t, admin == nil, errors.Is(err, selfservice.ErrRefused))
+		assert.Equal(t, admin == nil, errors.Is(err, selfservice.ErrInvalidClient))
 		assert.Equal(t, admin != nil, p.Independent())
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/nokkel/nokkel/internal/redact"
-	"github.com/nokkel/nokkel/selfservice/internal/rest"
+	"github.com/nokkel/nokkel/internal/retryafter"
 )
 
 // The rules that a call, an answer or an argument can break. Every refusal is
@@ -96,7 +96,7 @@ func (e *Error) because(rule error, detail string) *Error {
 // one with WWW-Authenticate, which is about the token.
 func refusal(resp *http.Response, body []byte, sent redact.Values) *Error {
 	clean := func(text string) string { return sent.Line(text, redact.MaxText) }
-	e := &Error{Status: resp.StatusCode, Wait: rest.RetryAfter(resp.Header), RequestID: clean(resp.Header.Get("X-Okta-Request-Id"))}
+	e := &Error{Status: resp.StatusCode, Wait: retryafter.Of(resp.Header), RequestID: clean(resp.Header.Get("X-Okta-Request-Id"))}
 	var answer struct {
 		Code    string `json:"errorCode"`
 		Summary string `json:"errorSummary"`

@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"github.com/nokkel/nokkel/internal/redact"
+	"github.com/nokkel/nokkel/internal/retryafter"
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
-	"github.com/nokkel/nokkel/selfservice/internal/rest"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -104,8 +104,8 @@ func TestRateLimitWaits(t *testing.T) {
 		"too many at once":         {header("0", "0", at(59*time.Second), now.Format(http.TimeFormat)), time.Second},
 		"not told":                 {header("100", "0", "", ""), 0},
 		"not a number":             {header("100", "0", "soon", ""), 0},
-		"milliseconds":             {header("100", "0", strconv.FormatInt(now.UnixMilli(), 10), ""), rest.MaxRetryAfter + time.Second},
-		"no year at all":           {header("100", "0", "9223372036854775807", ""), rest.MaxRetryAfter + time.Second},
+		"milliseconds":             {header("100", "0", strconv.FormatInt(now.UnixMilli(), 10), ""), retryafter.Max + time.Second},
+		"no year at all":           {header("100", "0", "9223372036854775807", ""), retryafter.Max + time.Second},
 		"long before all years":    {header("100", "0", "-9223372036854775807", ""), time.Second},
 	} {
 		assert.Equal(t, c.want, limitWait(c.header, now), name)

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/nokkel/nokkel/internal/redact"
-	"github.com/nokkel/nokkel/selfservice/internal/rest"
+	"github.com/nokkel/nokkel/internal/retryafter"
 	"github.com/stretchr/testify/assert"
 )
 
@@ -68,6 +68,6 @@ func FuzzRateLimit(f *testing.F) {
 	f.Fuzz(func(t *testing.T, limit, remaining, reset, date string) {
 		h := http.Header{"X-Rate-Limit-Limit": {limit}, "X-Rate-Limit-Remaining": {remaining}, "X-Rate-Limit-Reset": {reset}, "Date": {date}}
 		wait := limitWait(h, time.Now())
-		assert.True(t, wait >= 0 && wait <= rest.MaxRetryAfter+time.Second)
+		assert.True(t, wait >= 0 && wait <= retryafter.Max+time.Second)
 	})
 }

@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/nokkel/nokkel/selfservice/internal/rest"
+	"github.com/nokkel/nokkel/internal/retryafter"
 )
 
 // limits turns Okta's headers of a rate limit into Retry-After (RFC 9110
@@ -44,7 +44,7 @@ func limitWait(h http.Header, now time.Time) time.Duration {
 	if date, err := http.ParseTime(h.Get("Date")); err == nil {
 		now = date
 	}
-	const longest = int64(rest.MaxRetryAfter / time.Second)
+	const longest = int64(retryafter.Max / time.Second)
 	seconds := min(max(reset, now.Unix()), now.Unix()+longest) - now.Unix() // before the difference can overflow
 	return time.Duration(seconds+1) * time.Second
 }

@@ -118,7 +118,7 @@ func TestARateLimitAtTheTokenEndpoint(t *testing.T) {
 		client.Verify(t.Context(), first)
 		err := client.Verify(t.Context(), first)
 		require.ErrorIs(t, err, assertion.ErrRefused)
-		require.NotErrorIs(t, err, selfservice.ErrRefused)
+		require.NotErrorIs(t, err, selfservice.ErrInvalidClient)
 		var limited interface{ RetryAfter() time.Duration }
 		require.ErrorAs(t, err, &limited)
 		assert.Greater(t, limited.RetryAfter(), 45*time.Second)

@@ -102,7 +102,7 @@ func (c *contract) refusals(ctx context.Context) {
 		c.fail("Adopted", "a credential like the first one: %v", err)
 		return
 	}
-	if err := c.verify(ctx, c.provider, stranger); !errors.Is(err, selfservice.ErrRefused) {
+	if err := c.verify(ctx, c.provider, stranger); !errors.Is(err, selfservice.ErrInvalidClient) {
 		c.fail("Verify", "a credential that the server does not know is not ErrRefused: %v", err)
 	}
 	if err := c.verify(ctx, c.provider, first); err != nil {
@@ -116,7 +116,7 @@ func (c *contract) refusals(ctx context.Context) {
 		c.fail("List", "it leaves out a credential that is registered, or shows it as inactive")
 	}
 	// A provider that does not act as the credential does not mind.
-	if _, err := c.list(ctx, c.provider, stranger); err != nil && !errors.Is(err, selfservice.ErrRefused) {
+	if _, err := c.list(ctx, c.provider, stranger); err != nil && !errors.Is(err, selfservice.ErrInvalidClient) {
 		c.fail("List", "as a credential that the server does not know: not ErrRefused: %v", err)
 	}
 	if independent, ok := c.provider.(selfservice.Independent); ok {
@@ -163,7 +163,7 @@ func (c *contract) failures(ctx context.Context) {
 }
 
 func (c *contract) noRefusal(call, what string, err error) {
-	for _, rule := range []error{selfservice.ErrRefused, selfservice.ErrLimit} {
+	for _, rule := range []error{selfservice.ErrInvalidClient, selfservice.ErrLimit} {
 		if errors.Is(err, rule) {
 			c.fail(call, "%s is taken for %q", what, rule)
 		}

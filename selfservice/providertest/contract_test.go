@@ -161,14 +161,14 @@ func TestEveryBreachIsNamed(t *testing.T) {
 			p.verify = func(context.Context, selfservice.Credential) error { return nil }
 		}, "Verify: a credential that the server does not know is not ErrRefused: %!v(<nil>)"},
 		"nothing is accepted": {false, func(p *changeable, _ *model.Server) {
-			p.verify = func(context.Context, selfservice.Credential) error { return selfservice.ErrRefused }
+			p.verify = func(context.Context, selfservice.Credential) error { return selfservice.ErrInvalidClient }
 		}, "Verify: a credential that the server accepts: selfservice: the server does not accept the credential"},
 		"one refusal is all": {false, func(p *changeable, _ *model.Server) {
 			verify, refused := p.verify, false
 			p.verify = func(ctx context.Context, c selfservice.Credential) error {
 				err := verify(ctx, c)
 				if refused = refused || err != nil; refused {
-					return selfservice.ErrRefused
+					return selfservice.ErrInvalidClient
 				}
 				return nil
 			}
@@ -177,7 +177,7 @@ func TestEveryBreachIsNamed(t *testing.T) {
 			verify := p.verify
 			p.verify = func(ctx context.Context, c selfservice.Credential) error {
 				if verify(ctx, c) != nil {
-					return selfservice.ErrRefused
+					return selfservice.ErrInvalidClient
 				}
 				return nil
 			}
@@ -185,7 +185,7 @@ func TestEveryBreachIsNamed(t *testing.T) {
 		"an error is swallowed": {false, func(p *changeable, _ *model.Server) {
 			verify := p.verify
 			p.verify = func(ctx context.Context, c selfservice.Credential) error {
-				if err := verify(ctx, c); errors.Is(err, selfservice.ErrRefused) || ctx.Err() != nil {
+				if err := verify(ctx, c); errors.Is(err, selfservice.ErrInvalidClient) || ctx.Err() != nil {
 					return err
 				}
 				return nil
@@ -227,7 +227,7 @@ func TestEveryBreachIsNamed(t *testing.T) {
 			p.list = func(ctx context.Context, as selfservice.Credential) ([]selfservice.Registration, error) {
 				all, err := list(ctx, as)
 				if err != nil {
-					err = selfservice.ErrRefused
+					err = selfservice.ErrInvalidClient
 				}
 				return all, err
 			}

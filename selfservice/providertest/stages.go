@@ -224,7 +224,7 @@ func (c *contract) ends(ctx context.Context, call string, old selfservice.Creden
 	}
 	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(pause) { // until it is at such a node
 		switch err := c.verify(ctx, c.provider, old); {
-		case errors.Is(err, selfservice.ErrRefused):
+		case errors.Is(err, selfservice.ErrInvalidClient):
 			return true
 		case err != nil:
 			c.fail("Verify", "a credential that has ended is not ErrRefused: %v", err)

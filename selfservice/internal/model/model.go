@@ -176,7 +176,7 @@ func (s *Server) login(c selfservice.Credential) error {
 		return s.down
 	}
 	if !s.accepts(c.Fingerprint(), s.node()) {
-		return fmt.Errorf("model: %w", selfservice.ErrRefused)
+		return fmt.Errorf("model: %w", selfservice.ErrInvalidClient)
 	}
 	return nil
 }

@@ -49,9 +49,9 @@ func (p place) open() (selfservice.Store, error) {
 
 // line is what a process says, as one line of JSON.
 type line struct {
-	Event  selfservice.Kind `json:",omitempty"`
-	Failed string           `json:",omitempty"` // the request that failed
-	Error  string           `json:",omitempty"`
+	Event  selfservice.EventKind `json:",omitempty"`
+	Failed string                `json:",omitempty"` // the request that failed
+	Error  string                `json:",omitempty"`
 }
 
 func TestMain(m *testing.M) {

@@ -115,7 +115,7 @@ func (s *swarm) life(ctx context.Context) {
 	old := time.AfterFunc(timing.MaxAge+rand.N(10*timing.MaxAge), kill)
 	defer old.Stop()
 
-	var last selfservice.Kind
+	var last selfservice.EventKind
 	for lines := bufio.NewScanner(stdout); lines.Scan(); {
 		var l line
 		assert.NoError(s.t, json.Unmarshal(lines.Bytes(), &l))
@@ -124,7 +124,7 @@ func (s *swarm) life(ctx context.Context) {
 			s.mu.Lock()
 			s.failed = append(s.failed, l)
 			s.mu.Unlock()
-		case l.Event == selfservice.Failed:
+		case l.Event == selfservice.EventFailed:
 			s.mu.Lock()
 			s.failedSteps++
 			s.mu.Unlock()
@@ -133,9 +133,9 @@ func (s *swarm) life(ctx context.Context) {
 			last = l.Event
 		}
 		switch {
-		case l.Event == selfservice.Started:
+		case l.Event == selfservice.EventStarted:
 			time.AfterFunc(rand.N(10*time.Millisecond), kill)
-		case l.Event == selfservice.Registered && rand.IntN(3) == 0:
+		case l.Event == selfservice.EventRegistered && rand.IntN(3) == 0:
 			kill()
 		}
 	}
@@ -148,12 +148,12 @@ func (s *swarm) life(ctx context.Context) {
 }
 
 // count counts a kill of a process by what it did last.
-func (s *swarm) count(last selfservice.Kind) {
+func (s *swarm) count(last selfservice.EventKind) {
 	st := s.status()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.kills++
-	if last != selfservice.Started && last != selfservice.Registered {
+	if last != selfservice.EventStarted && last != selfservice.EventRegistered {
 		return
 	}
 	s.midRotation++

@@ -5,7 +5,6 @@ import (
 	"mime/multipart"
 	"net/http"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -23,19 +22,6 @@ func TestSafeURL(t *testing.T) {
 	} {
 		_, ok := SafeURL(raw)
 		assert.False(t, ok, raw)
-	}
-}
-
-func TestRetryAfter(t *testing.T) {
-	date := time.Date(2027, 2, 20, 12, 0, 0, 0, time.UTC)
-	for value, want := range map[string]time.Duration{
-		"": 0, "0": 0, "-1": 0, "1.5": 0, "soon": 0, "7": 7 * time.Second, "3600": time.Hour,
-		"999999999": MaxRetryAfter, "9223372036854775807": MaxRetryAfter, "9223372036854775808": 0,
-		date.Add(time.Minute).Format(http.TimeFormat):      time.Minute,
-		date.Add(-time.Minute).Format(http.TimeFormat):     0,
-		date.Add(9000 * time.Hour).Format(http.TimeFormat): MaxRetryAfter,
-	} {
-		assert.Equal(t, want, RetryAfter(http.Header{"Retry-After": {value}, "Date": {date.Format(http.TimeFormat)}}), value)
 	}
 }
 
