@@ -7,7 +7,7 @@
 // Most callers adopt the credential that was registered by hand, once, and
 // let a [Rotator] run beside their program:
 //
-//	rotator := &selfservice.Rotator{Provider: client, Store: selfservice.Dir("/var/lib/app/key")}
+//	rotator := &selfservice.Rotator{Provider: client, Store: filestore.Dir("/var/lib/app/key")}
 //	if err := rotator.Adopt(ctx, selfservice.Credential{Key: key}); err != nil {
 //		return err
 //	}
@@ -29,6 +29,6 @@
 //
 // A [Provider] speaks to one client at one authorization server; see the
 // packages helseid, okta, keycloak, dcr and jwksurl below this one. A [Store] keeps
-// the state: [Mem], [Dir], package sqlstore, or your own, checked by package
+// the state: [Mem], packages filestore and sqlstore, or your own, checked by package
 // storetest.
 package selfservice

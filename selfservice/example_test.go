@@ -10,6 +10,7 @@ import (
 
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/filestore"
 	"github.com/nokkel/nokkel/selfservice/helseid"
 	"github.com/nokkel/nokkel/selfservice/helseid/helseidtest"
 )
@@ -24,7 +25,7 @@ func ExampleRotator() {
 	defer cancel()
 
 	client := &helseid.Client{Environment: server.Environment(), ClientID: "my-client", Scopes: []string{"nhn:patients/read"}}
-	rotator := &selfservice.Rotator{Provider: client, Store: selfservice.Dir(dir)}
+	rotator := &selfservice.Rotator{Provider: client, Store: filestore.Dir(dir)}
 	if err := rotator.Adopt(ctx, selfservice.Credential{Key: key}); err != nil { // the one registered by hand
 		log.Fatal(err)
 	}

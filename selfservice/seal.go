@@ -22,7 +22,7 @@ const sealContext = "nokkel selfservice state 2\n"
 // a name Load and Save fail with [ErrConfig].
 //
 // What does not open (a wrong key or name, a changed blob, one saved before
-// there was a Seal) is [ErrCorrupt]; as with [Dir] the version comes with it.
+// there was a Seal) is [ErrCorrupt]; as Store says, the version comes with it.
 //
 // Seal does not protect from a rollback: whoever can write to s can put an
 // earlier blob of the same name back, or remove it. Nor does it hide how long

@@ -107,3 +107,17 @@ func TestSealNonce(t *testing.T) {
 	blob, _ := mustLoad(t, store)
 	assert.Equal(t, "state", blob)
 }
+
+func mustSave(t *testing.T, s selfservice.Store, blob, version string) string {
+	t.Helper()
+	next, err := s.Save(t.Context(), []byte(blob), version)
+	require.NoError(t, err)
+	return next
+}
+
+func mustLoad(t *testing.T, s selfservice.Store) (blob, version string) {
+	t.Helper()
+	b, version, err := s.Load(t.Context())
+	require.NoError(t, err)
+	return string(b), version
+}

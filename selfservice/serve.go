@@ -62,7 +62,7 @@ func (r *Rotator) fetch(ctx context.Context) (s *state, err error) {
 }
 
 // damaged is a Store that can go on with an older version when the newest one
-// cannot be read, such as [Dir]. It names what it left behind.
+// cannot be read, such as filestore.Dir. It names what it left behind.
 type damaged interface{ Damaged() ([]string, error) }
 
 // inspect tells when the store has gone back to an older version: once for

@@ -4,28 +4,10 @@ import (
 	"context"
 	"crypto/aes"
 	"crypto/cipher"
-	"errors"
 	"fmt"
-	"os"
 
 	"github.com/nokkel/nokkel/selfservice"
 )
-
-// A state that someone else has saved meanwhile is loaded again.
-func ExampleDir() {
-	parent, _ := os.MkdirTemp("", "")
-	defer os.RemoveAll(parent)
-	ctx := context.Background()
-
-	store := selfservice.Dir(parent + "/key")
-	version, _ := store.Save(ctx, []byte("one"), "")
-	_, _ = store.Save(ctx, []byte("two"), version)
-	if _, err := store.Save(ctx, []byte("2"), version); errors.Is(err, selfservice.ErrConflict) {
-		blob, _, _ := store.Load(ctx)
-		fmt.Printf("somebody was faster: %s\n", blob)
-	}
-	// Output: somebody was faster: two
-}
 
 // The encryption key comes from outside, from a KMS say. When it is to be
 // replaced, give Seal both keys until the state has been saved once.

@@ -14,12 +14,6 @@ func TestMem(t *testing.T) {
 	storetest.Run(t, func(*testing.T) selfservice.Store { return &selfservice.Mem{} })
 }
 
-func TestDir(t *testing.T) {
-	storetest.RunShared(t,
-		func(t *testing.T) string { return t.TempDir() + "/app/key" },
-		func(_ *testing.T, place string) selfservice.Store { return selfservice.Dir(place) })
-}
-
 func TestSeal(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) selfservice.Store {
 		return selfservice.Seal(&selfservice.Mem{}, "app", aesGCM(t, 1))

@@ -14,6 +14,7 @@ import (
 
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/filestore"
 	"github.com/nokkel/nokkel/selfservice/internal/model"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -218,7 +219,7 @@ func TestDamagedStoreIsToldOnce(t *testing.T) {
 				path := filepath.Join(dirs, name)
 				server := &model.Server{}
 				r, first := adopted(t, server, server.Registrar(nil))
-				dir := wrap(selfservice.Dir(path))
+				dir := wrap(filestore.Dir(path))
 				r = &selfservice.Rotator{Provider: r.Provider, Store: dir}
 				require.NoError(t, r.Adopt(t.Context(), first))
 				require.NoError(t, r.Rotate(t.Context()))

@@ -10,6 +10,7 @@ import (
 
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/filestore"
 	"github.com/nokkel/nokkel/selfservice/internal/model"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -301,7 +302,7 @@ func TestNewCredentialThatIsTheOldOneIsRefused(t *testing.T) {
 }
 
 func TestRunReturnsAtOnceFromAStoreThatCannotWork(t *testing.T) {
-	r := &selfservice.Rotator{Provider: (&model.Server{}).Registrar(nil), Store: selfservice.Dir("")}
+	r := &selfservice.Rotator{Provider: (&model.Server{}).Registrar(nil), Store: filestore.Dir("")}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	require.ErrorIs(t, r.Run(ctx), selfservice.ErrConfig)

@@ -9,6 +9,7 @@ import (
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/keys/keystest"
 	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/filestore"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -84,7 +85,7 @@ func TestKeycloakRotateWithCut(t *testing.T) {
 		out := k.must("keycloak rotate", "--Propagation", "1ms", "--Cut", "-s", k.path("state"), "-esp", k.path("secret"))
 		assert.Equal(t, "Expiration: never\n", out)
 		assert.False(t, k.acceptsSecret(k.secret))
-		rotator := selfservice.Rotator{Store: selfservice.Dir(k.path("state"))}
+		rotator := selfservice.Rotator{Store: filestore.Dir(k.path("state"))}
 		next, err := rotator.ClientSecret(t.Context())
 		require.NoError(t, err)
 		assert.True(t, k.acceptsSecret(next))

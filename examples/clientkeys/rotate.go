@@ -15,7 +15,7 @@ The first time the credential that is registered is read from the file of
 then on the state directory is what counts: keep it, back it up, and give each
 client its own. If the server should ever refuse all that is in it, register a
 new one by hand and give that one here. The program that logs in must take its
-key from there too (selfservice.Dir); for one that reads a key file, use
+key from there too (filestore.Dir); for one that reads a key file, use
 "clientkeys state export" after each rotation.
 
 It may be interrupted or killed at any moment. Run it again, and it goes on

@@ -12,6 +12,7 @@ import (
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/keys/keystest"
 	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/filestore"
 	"github.com/nokkel/nokkel/selfservice/helseid/helseidtest"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -25,7 +26,7 @@ func (f *fixture) rotating(command string, args ...string) []string {
 // active is the key that the state directory says is active.
 func (f *fixture) active(t *testing.T) *keys.Key {
 	t.Helper()
-	rotator := selfservice.Rotator{Store: selfservice.Dir(f.path("state"))}
+	rotator := selfservice.Rotator{Store: filestore.Dir(f.path("state"))}
 	key, err := rotator.SigningKey(t.Context())
 	require.NoError(t, err)
 	return key

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/filestore"
 	"github.com/nokkel/nokkel/selfservice/keycloak"
 )
 
@@ -25,7 +26,7 @@ func (s *state) declare(o *options) {
 }
 
 func (s *state) rotator() *selfservice.Rotator {
-	return &selfservice.Rotator{Store: selfservice.Dir(s.dir), Timing: s.timing}
+	return &selfservice.Rotator{Store: filestore.Dir(s.dir), Timing: s.timing}
 }
 
 // rotation holds the options of the commands that rotate a client of any

@@ -10,6 +10,7 @@ import (
 	"github.com/nokkel/nokkel/internal/atomicfile"
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/filestore"
 )
 
 const aboutStateExport = `Writes the active private key of a state directory to a file that only its
@@ -62,7 +63,7 @@ func (e *stateExport) content(ctx context.Context) ([]byte, error) {
 	if !known {
 		return nil, errors.New("--Format is jwk, pem or pfx")
 	}
-	rotator := &selfservice.Rotator{Store: selfservice.Dir(e.dir)}
+	rotator := &selfservice.Rotator{Store: filestore.Dir(e.dir)}
 	status, err := stored(ctx, rotator)
 	if err != nil {
 		return nil, err

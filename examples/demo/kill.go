@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/filestore"
 	"github.com/nokkel/nokkel/selfservice/helseid"
 )
 
@@ -64,6 +65,6 @@ func runRotator(ctx context.Context, arg string) error {
 		return err
 	}
 	client := &helseid.Client{Environment: helseid.Environment{Authority: c.URL, BaseAddress: c.URL}, ClientID: clientID}
-	rotator := &selfservice.Rotator{Provider: client, Store: selfservice.Dir(c.Dir), Timing: c.Timing}
+	rotator := &selfservice.Rotator{Provider: client, Store: filestore.Dir(c.Dir), Timing: c.Timing}
 	return rotator.Run(ctx)
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/filestore"
 	"github.com/nokkel/nokkel/selfservice/helseid"
 	"github.com/nokkel/nokkel/selfservice/helseid/helseidtest"
 )
@@ -48,7 +49,7 @@ func show(ctx context.Context, o options) (result, error) {
 	say("key                   %s, registered by hand", key.KeyID())
 
 	client := &helseid.Client{Environment: server.Environment(), ClientID: clientID, Scopes: []string{scope}, Base: server.Transport()}
-	rotator := &selfservice.Rotator{Provider: client, Store: selfservice.Dir(dir), Timing: p}
+	rotator := &selfservice.Rotator{Provider: client, Store: filestore.Dir(dir), Timing: p}
 	if err := rotator.Adopt(ctx, selfservice.Credential{Key: key}); err != nil {
 		return result{}, err
 	}
@@ -73,7 +74,7 @@ func show(ctx context.Context, o options) (result, error) {
 	killed := 0
 	done := make(chan error, 1)
 	if o.kill {
-		rotator = &selfservice.Rotator{Store: selfservice.Dir(dir), Timing: p}
+		rotator = &selfservice.Rotator{Store: filestore.Dir(dir), Timing: p}
 		go func() { done <- killing(running, child{server.URL(), dir, p}, &killed) }()
 		go rotator.Run(running)
 	} else {

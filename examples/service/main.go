@@ -27,6 +27,7 @@ import (
 
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/filestore"
 	"github.com/nokkel/nokkel/selfservice/helseid"
 )
 
@@ -77,7 +78,7 @@ func run(ctx context.Context, log *slog.Logger, c config) error {
 		ClientID:    c.client,
 		Scopes:      strings.Fields(c.scopes),
 	}
-	rotator := &selfservice.Rotator{Provider: client, Store: selfservice.Dir(c.state), Timing: c.timing, Logger: log}
+	rotator := &selfservice.Rotator{Provider: client, Store: filestore.Dir(c.state), Timing: c.timing, Logger: log}
 	if c.key != "" {
 		key, err := keys.ReadFile(c.key)
 		if e := (*fs.PathError)(nil); errors.As(err, &e) {

@@ -21,6 +21,7 @@ import (
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/keys/keystest"
 	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/filestore"
 	"github.com/nokkel/nokkel/selfservice/helseid/helseidtest"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -146,7 +147,7 @@ func TestNoRequestFailsWhileKeysRotate(t *testing.T) {
 	assert.Equal(t, http.StatusOK, code)
 	_, body, err := p.get("/status")
 	require.NoError(t, err)
-	active, err := (&selfservice.Rotator{Store: selfservice.Dir(state)}).SigningKey(t.Context())
+	active, err := (&selfservice.Rotator{Store: filestore.Dir(state)}).SigningKey(t.Context())
 	require.NoError(t, err)
 	log := p.stop(t)
 	for _, k := range []*keys.Key{key, active} {
@@ -167,7 +168,7 @@ func TestRelaysWhatTheAPISays(t *testing.T) {
 	key := keystest.Key(t, keys.ES256)
 	server.AddClient("my-service", key.PublicKey())
 	state := filepath.Join(t.TempDir(), "state")
-	require.NoError(t, (&selfservice.Rotator{Store: selfservice.Dir(state)}).Adopt(t.Context(), selfservice.Credential{Key: key}))
+	require.NoError(t, (&selfservice.Rotator{Store: filestore.Dir(state)}).Adopt(t.Context(), selfservice.Credential{Key: key}))
 	p := start(t, server, "-state", state)
 	server.Inject(func(_ int, r *http.Request) *helseidtest.Fault {
 		if r.URL.Path == "/api/patients" {

@@ -2,8 +2,8 @@
 // manages it (RFC 7592), and rotates its keys or its secret with no more than
 // its registration access token.
 //
-//	client := &dcr.Client{Store: selfservice.Dir("/var/lib/app/registration"), Issuer: issuer}
-//	rotator := &selfservice.Rotator{Provider: client.Keys(), Store: selfservice.Dir("/var/lib/app/key")}
+//	client := &dcr.Client{Store: filestore.Dir("/var/lib/app/registration"), Issuer: issuer}
+//	rotator := &selfservice.Rotator{Provider: client.Keys(), Store: filestore.Dir("/var/lib/app/key")}
 //	_, err := client.Register(ctx, dcr.Application{Metadata: metadata, Rotator: rotator})
 //
 // A client that somebody registered already is adopted instead:

@@ -9,13 +9,14 @@ import (
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/dcr"
+	"github.com/nokkel/nokkel/selfservice/filestore"
 )
 
 // How does a client rotate its key with no more than its registration access
 // token?
 func ExampleClient() {
 	ctx := context.Background()
-	client := &dcr.Client{Store: selfservice.Dir("/var/lib/app/registration"), Issuer: "https://as.example.no"}
+	client := &dcr.Client{Store: filestore.Dir("/var/lib/app/registration"), Issuer: "https://as.example.no"}
 	err := client.Adopt(ctx, dcr.Registration{ // what the registration answered, once
 		ClientID:    "app",
 		URI:         "https://as.example.no/register/app",
@@ -28,7 +29,7 @@ func ExampleClient() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	rotator := &selfservice.Rotator{Provider: client.Keys(), Store: selfservice.Dir("/var/lib/app/key")}
+	rotator := &selfservice.Rotator{Provider: client.Keys(), Store: filestore.Dir("/var/lib/app/key")}
 	if err := rotator.Adopt(ctx, selfservice.Credential{Key: key}); err != nil {
 		log.Fatal(err)
 	}
@@ -38,8 +39,8 @@ func ExampleClient() {
 // How does a program register itself when it starts for the first time?
 func ExampleClient_Register() {
 	ctx := context.Background()
-	client := &dcr.Client{Store: selfservice.Dir("/var/lib/app/registration"), Issuer: "https://as.example.no"}
-	rotator := &selfservice.Rotator{Provider: client.Keys(), Store: selfservice.Dir("/var/lib/app/key")}
+	client := &dcr.Client{Store: filestore.Dir("/var/lib/app/registration"), Issuer: "https://as.example.no"}
+	rotator := &selfservice.Rotator{Provider: client.Keys(), Store: filestore.Dir("/var/lib/app/key")}
 	registration, err := client.Register(ctx, dcr.Application{
 		Metadata: dcr.Metadata{
 			"client_name": []byte(`"App"`),
@@ -58,11 +59,11 @@ func ExampleClient_Register() {
 // How is the key of a client verified that gets no token without a person?
 func ExamplePushedRequest() {
 	client := &dcr.Client{
-		Store: selfservice.Dir("/var/lib/app/registration"), Issuer: "https://as.example.no",
+		Store: filestore.Dir("/var/lib/app/registration"), Issuer: "https://as.example.no",
 		Verify: dcr.PushedRequest{Params: url.Values{
 			"redirect_uri": {"https://app.example.no/callback"},
 			"scope":        {"openid"},
 		}}.Verify,
 	}
-	_ = &selfservice.Rotator{Provider: client.Keys(), Store: selfservice.Dir("/var/lib/app/key")}
+	_ = &selfservice.Rotator{Provider: client.Keys(), Store: filestore.Dir("/var/lib/app/key")}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/nokkel/nokkel/dpop/access"
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/filestore"
 	"github.com/nokkel/nokkel/selfservice/helseid"
 )
 
@@ -66,7 +67,7 @@ func registerKey(ctx context.Context, id string, key *keys.Key) error {
 
 func rotateKey(ctx context.Context, id string, scopes []string, key *keys.Key) error {
 	client := &helseid.Client{Environment: helseid.Production, ClientID: id, Scopes: scopes}
-	rotator := &selfservice.Rotator{Provider: client, Store: selfservice.Dir("/var/lib/app/key")}
+	rotator := &selfservice.Rotator{Provider: client, Store: filestore.Dir("/var/lib/app/key")}
 	if err := rotator.Adopt(ctx, selfservice.Credential{Key: key}); err != nil { // once; then the store knows better
 		return err
 	}

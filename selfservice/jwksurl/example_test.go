@@ -8,6 +8,7 @@ import (
 	"github.com/nokkel/nokkel/assertion"
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/filestore"
 	"github.com/nokkel/nokkel/selfservice/jwksurl"
 )
 
@@ -27,7 +28,7 @@ func Example() {
 			return err
 		},
 	}
-	rotator := &selfservice.Rotator{Provider: provider, Store: selfservice.Dir("/var/lib/app/key")}
+	rotator := &selfservice.Rotator{Provider: provider, Store: filestore.Dir("/var/lib/app/key")}
 	key, err := keys.ReadFile("client_private.json") // the first one, which the URL shows from now on
 	if err != nil {
 		log.Fatal(err)

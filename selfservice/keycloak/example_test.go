@@ -9,6 +9,7 @@ import (
 	"github.com/nokkel/nokkel/dpop"
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/filestore"
 	"github.com/nokkel/nokkel/selfservice/keycloak"
 )
 
@@ -18,7 +19,7 @@ func ExampleJWKS() {
 	client := &keycloak.Client{Realm: realm, ClientID: "app", DPoP: true}
 	rotator := &selfservice.Rotator{
 		Provider: keycloak.JWKS{Client: client},
-		Store:    selfservice.Dir("/var/lib/app/key"),
+		Store:    filestore.Dir("/var/lib/app/key"),
 	}
 	key, err := keys.ReadFile("client_private.json") // registered by hand, once
 	if err != nil {

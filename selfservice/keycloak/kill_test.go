@@ -16,6 +16,7 @@ import (
 
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/filestore"
 	"github.com/nokkel/nokkel/selfservice/keycloak"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -55,7 +56,7 @@ func TestMain(m *testing.M) {
 }
 
 func (v victim) run() error {
-	r := &selfservice.Rotator{Provider: v.provider(), Store: selfservice.Dir(v.Dir), Timing: v.timing()}
+	r := &selfservice.Rotator{Provider: v.provider(), Store: filestore.Dir(v.Dir), Timing: v.timing()}
 	for {
 		if err := r.Rotate(context.Background()); err != nil {
 			return err
@@ -116,7 +117,7 @@ func (tg *target) kill(kind string, after func(kills int) time.Duration) {
 	}
 	text, err := json.Marshal(v)
 	require.NoError(t, err)
-	follower := &selfservice.Rotator{Store: selfservice.Dir(v.Dir), Timing: v.timing()}
+	follower := &selfservice.Rotator{Store: filestore.Dir(v.Dir), Timing: v.timing()}
 	adopted := selfservice.Credential{Secret: secret}
 	if kind != secrets {
 		adopted = selfservice.Credential{Key: newKey(t)}
@@ -127,7 +128,7 @@ func (tg *target) kill(kind string, after func(kills int) time.Duration) {
 		require.NoError(t, tg.admin.SetKeys(ctx, id, set(adopted.Key)))
 	case keysAtURL:
 		published := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			replica := &selfservice.Rotator{Store: selfservice.Dir(v.Dir)} // one that has just read the store
+			replica := &selfservice.Rotator{Store: filestore.Dir(v.Dir)} // one that has just read the store
 			(&keys.Handler{Keys: replica.Published}).ServeHTTP(w, r)
 		}))
 		t.Cleanup(published.Close)

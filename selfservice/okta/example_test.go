@@ -12,6 +12,7 @@ import (
 	"github.com/nokkel/nokkel/dpop"
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/filestore"
 	"github.com/nokkel/nokkel/selfservice/okta"
 )
 
@@ -22,7 +23,7 @@ func ExampleJWKS() {
 	client := &okta.Client{Org: org, AppID: "0oa1service"}
 	rotator := &selfservice.Rotator{
 		Provider: okta.JWKS{Client: client},
-		Store:    selfservice.Dir("/var/lib/app/key"),
+		Store:    filestore.Dir("/var/lib/app/key"),
 	}
 	key, err := keys.ReadFile("client_private.json") // pasted in at Okta, once
 	if err != nil {
@@ -52,7 +53,7 @@ func ExampleSecrets() {
 				return s.Status == okta.Inactive && time.Since(s.LastUpdated) > 30*24*time.Hour
 			},
 		},
-		Store: selfservice.Dir("/var/lib/web/secret"),
+		Store: filestore.Dir("/var/lib/web/secret"),
 	}
 	first := selfservice.Credential{Secret: keys.NewSecret(os.Getenv("CLIENT_SECRET"))}
 	if err := rotator.Adopt(ctx, first); err != nil {
@@ -71,7 +72,7 @@ func ExampleJWKSURL() {
 	org := okta.Org{URL: "https://acme.okta.com"}
 	rotator := &selfservice.Rotator{
 		Provider: okta.JWKSURL{Client: &okta.Client{Org: org, AppID: "0oa1service"}},
-		Store:    selfservice.Dir("/var/lib/app/key"),
+		Store:    filestore.Dir("/var/lib/app/key"),
 		Timing:   selfservice.Timing{Overlap: 4 * time.Hour}, // longer than Okta keeps a copy
 	}
 	http.Handle("/jwks.json", &keys.Handler{Keys: rotator.Published})

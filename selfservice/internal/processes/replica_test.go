@@ -15,6 +15,7 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/filestore"
 	"github.com/nokkel/nokkel/selfservice/helseid"
 	"github.com/nokkel/nokkel/selfservice/sqlstore"
 )
@@ -41,7 +42,7 @@ type place struct{ Dir, DSN, Table string }
 
 func (p place) open() (selfservice.Store, error) {
 	if p.Dir != "" {
-		return selfservice.Dir(p.Dir), nil
+		return filestore.Dir(p.Dir), nil
 	}
 	db, err := sql.Open("pgx", p.DSN)
 	return sqlstore.Table{DB: db, Dialect: sqlstore.PostgreSQL, Name: p.Table}.Store(clientID), err

@@ -1,4 +1,4 @@
-package selfservice
+package filestore
 
 import (
 	"errors"
@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/nokkel/nokkel/internal/atomicfile"
+	"github.com/nokkel/nokkel/selfservice"
 )
 
 // maxStateFile bounds a file, in bytes. A state has a few thousand.
@@ -25,7 +26,7 @@ type folder struct {
 // open opens and checks the directory; nil: there is none.
 func (d Dir) open() (*folder, error) {
 	if d == "" {
-		return nil, fmt.Errorf("%w: Dir has no path", ErrConfig)
+		return nil, fmt.Errorf("%w: Dir has no path", selfservice.ErrConfig)
 	}
 	root, err := atomicfile.OpenDir(string(d))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -107,7 +108,7 @@ func (f *folder) read(n uint64) ([]byte, error) {
 	}
 	raw, err := io.ReadAll(io.LimitReader(file, maxStateFile+1))
 	if err == nil && len(raw) > maxStateFile {
-		return nil, &DirError{Path: f.file(n), Rule: ErrFileSize}
+		return nil, &Error{Path: f.file(n), Rule: ErrSize}
 	}
 	return raw, f.failed(err)
 }

@@ -1,4 +1,4 @@
-package selfservice_test
+package filestore_test
 
 import (
 	"errors"
@@ -13,18 +13,19 @@ import (
 	"testing"
 
 	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/filestore"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
-// TestDirKilledAtEverySyscall has strace kill a process before each of the
+// TestKilledAtEverySyscall has strace kill a process before each of the
 // system calls that its Save makes on the disk, one after the other. The state
 // is the old one or the new one, whole; the new one if the process came to say
 // so.
-func TestDirKilledAtEverySyscall(t *testing.T) {
+func TestKilledAtEverySyscall(t *testing.T) {
 	if dir, ok := os.LookupEnv("NOKKEL_DIR_SAVE"); ok {
 		runtime.LockOSThread() // strace counts by thread
-		d := selfservice.Dir(dir)
+		d := filestore.Dir(dir)
 		_, version := mustLoad(t, d)
 		fmt.Println("start")
 		mustSave(t, d, "new", version)
@@ -64,11 +65,11 @@ func TestDirKilledAtEverySyscall(t *testing.T) {
 	assert.NotZero(t, outcomes["new"])
 }
 
-// TestDirFailingSyscalls has the system refuse what Save needs.
-func TestDirFailingSyscalls(t *testing.T) {
+// TestFailingSyscalls has the system refuse what Save needs.
+func TestFailingSyscalls(t *testing.T) {
 	if dir, ok := os.LookupEnv("NOKKEL_DIR_SAVE"); ok {
 		runtime.LockOSThread()
-		d := selfservice.Dir(dir)
+		d := filestore.Dir(dir)
 		_, version := mustLoad(t, d)
 		_, err := d.Save(t.Context(), []byte("new"), version)
 		fmt.Printf("config=%t conflict=%t %v\n", errors.Is(err, selfservice.ErrConfig), errors.Is(err, selfservice.ErrConflict), err)
@@ -98,7 +99,7 @@ func TestDirFailingSyscalls(t *testing.T) {
 
 // inject runs the current test again as a process that saves in d, with a
 // fault in one of its system calls.
-func inject(t *testing.T, strace, call, fault string, d selfservice.Dir) ([]byte, error) {
+func inject(t *testing.T, strace, call, fault string, d filestore.Dir) ([]byte, error) {
 	test, _, _ := strings.Cut(t.Name(), "/")
 	cmd := exec.Command(strace, "-f", "-qqq", "-o", "/dev/null", "-e", "trace="+call, "-e", "inject="+call+":"+fault,
 		os.Args[0], "-test.run=^"+test+"$")
@@ -123,10 +124,10 @@ func findStrace(t *testing.T) string {
 	return "strace"
 }
 
-// TestDirDiskFull fills a small file system.
-func TestDirDiskFull(t *testing.T) {
+// TestDiskFull fills a small file system.
+func TestDiskFull(t *testing.T) {
 	root := mount(t, "size=64k")
-	d := selfservice.Dir(filepath.Join(root, "key"))
+	d := filestore.Dir(filepath.Join(root, "key"))
 	version := mustSave(t, d, "kept", "")
 	filler := filepath.Join(root, "filler")
 	_ = os.WriteFile(filler, make([]byte, 1<<20), 0o600) // until it is full
@@ -144,18 +145,18 @@ func TestDirDiskFull(t *testing.T) {
 	mustSave(t, d, "after", version)
 }
 
-// TestDirFileTooLarge tears the write in the middle, with no need of root.
-func TestDirFileTooLarge(t *testing.T) {
+// TestFileTooLarge tears the write in the middle, with no need of root.
+func TestFileTooLarge(t *testing.T) {
 	if dir, ok := os.LookupEnv("NOKKEL_DIR_LIMIT"); ok {
 		signal.Ignore(syscall.SIGXFSZ)
 		require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 4096, Max: 4096}))
-		_, version := mustLoad(t, selfservice.Dir(dir))
-		_, err := selfservice.Dir(dir).Save(t.Context(), make([]byte, 64<<10), version)
+		_, version := mustLoad(t, filestore.Dir(dir))
+		_, err := filestore.Dir(dir).Save(t.Context(), make([]byte, 64<<10), version)
 		require.ErrorIs(t, err, syscall.EFBIG)
 		return
 	}
 	d, version := saves(t, "kept")
-	cmd := exec.Command(os.Args[0], "-test.run=^TestDirFileTooLarge$")
+	cmd := exec.Command(os.Args[0], "-test.run=^TestFileTooLarge$")
 	cmd.Env = append(os.Environ(), "NOKKEL_DIR_LIMIT="+string(d))
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "%s", out)
@@ -165,9 +166,9 @@ func TestDirFileTooLarge(t *testing.T) {
 	assert.Equal(t, version, now)
 }
 
-func TestDirReadOnly(t *testing.T) {
+func TestReadOnly(t *testing.T) {
 	root := mount(t, "")
-	d := selfservice.Dir(filepath.Join(root, "key"))
+	d := filestore.Dir(filepath.Join(root, "key"))
 	version := mustSave(t, d, "kept", "")
 	require.NoError(t, syscall.Mount("", root, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""))
 	blob, now := mustLoad(t, d)
@@ -175,7 +176,7 @@ func TestDirReadOnly(t *testing.T) {
 	assert.Equal(t, version, now)
 	_, err := d.Save(t.Context(), []byte("lost"), version)
 	require.ErrorIs(t, err, syscall.EROFS)
-	_, err = selfservice.Dir(filepath.Join(root, "other")).Save(t.Context(), []byte("lost"), "")
+	_, err = filestore.Dir(filepath.Join(root, "other")).Save(t.Context(), []byte("lost"), "")
 	require.ErrorIs(t, err, syscall.EROFS)
 	require.NoError(t, syscall.Mount("", root, "", syscall.MS_REMOUNT, ""))
 	mustSave(t, d, "after", version)

@@ -1,4 +1,4 @@
-package selfservice_test
+package filestore_test
 
 import (
 	"errors"
@@ -9,18 +9,26 @@ import (
 	"testing"
 
 	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/filestore"
+	"github.com/nokkel/nokkel/selfservice/storetest"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
 // saves makes a Dir and saves the blobs in it.
-func saves(t *testing.T, blobs ...string) (d selfservice.Dir, version string) {
+func saves(t *testing.T, blobs ...string) (d filestore.Dir, version string) {
 	t.Helper()
-	d = selfservice.Dir(filepath.Join(t.TempDir(), "key"))
+	d = filestore.Dir(filepath.Join(t.TempDir(), "key"))
 	for _, blob := range blobs {
 		version = mustSave(t, d, blob, version)
 	}
 	return d, version
+}
+
+func TestDir(t *testing.T) {
+	storetest.RunShared(t,
+		func(t *testing.T) string { return t.TempDir() + "/app/key" },
+		func(_ *testing.T, place string) selfservice.Store { return filestore.Dir(place) })
 }
 
 func mustSave(t *testing.T, s selfservice.Store, blob, version string) string {
@@ -37,7 +45,7 @@ func mustLoad(t *testing.T, s selfservice.Store) (blob, version string) {
 	return string(b), version
 }
 
-func names(t *testing.T, d selfservice.Dir) (names []string) {
+func names(t *testing.T, d filestore.Dir) (names []string) {
 	t.Helper()
 	entries, err := os.ReadDir(string(d))
 	require.NoError(t, err)
@@ -47,10 +55,10 @@ func names(t *testing.T, d selfservice.Dir) (names []string) {
 	return names
 }
 
-// TestDirDamagedNewest cuts the newest file at every length and flips every
+// TestDamagedNewest cuts the newest file at every length and flips every
 // bit of it: the version before is loaded, saving goes on above, and the
 // damaged file stays.
-func TestDirDamagedNewest(t *testing.T) {
+func TestDamagedNewest(t *testing.T) {
 	d, _ := saves(t, "one", "two")
 	newest := filepath.Join(string(d), "state-2")
 	sound, err := os.ReadFile(newest)
@@ -83,8 +91,8 @@ func TestDirDamagedNewest(t *testing.T) {
 	assert.Equal(t, []string{newest}, damaged)
 }
 
-// TestDirFallsBackFar damages all versions that are kept, newest first.
-func TestDirFallsBackFar(t *testing.T) {
+// TestFallsBackFar damages all versions that are kept, newest first.
+func TestFallsBackFar(t *testing.T) {
 	d, version := saves(t, "1", "2", "3", "4", "5", "6", "7", "8", "9", "10")
 	kept := []string{"3", "4", "5", "6", "7", "8", "9", "10"}
 	for i := len(kept) - 1; i >= 0; i-- {
@@ -104,8 +112,8 @@ func TestDirFallsBackFar(t *testing.T) {
 	assert.Equal(t, "started over", again)
 }
 
-// TestDirEmptiedByHand has a number come back, but not the version.
-func TestDirEmptiedByHand(t *testing.T) {
+// TestEmptiedByHand has a number come back, but not the version.
+func TestEmptiedByHand(t *testing.T) {
 	d, old := saves(t, "before")
 	require.NoError(t, os.RemoveAll(string(d)))
 	mustSave(t, d, "after", "")
@@ -113,9 +121,9 @@ func TestDirEmptiedByHand(t *testing.T) {
 	require.ErrorIs(t, err, selfservice.ErrConflict)
 }
 
-// TestDirCrashLeftovers puts there what a process leaves when it dies between
+// TestCrashLeftovers puts there what a process leaves when it dies between
 // two steps of Save.
-func TestDirCrashLeftovers(t *testing.T) {
+func TestCrashLeftovers(t *testing.T) {
 	for _, c := range []struct {
 		died  string
 		leave func(t *testing.T, dir string)
@@ -153,7 +161,7 @@ func TestDirCrashLeftovers(t *testing.T) {
 	}
 }
 
-func TestDirKeepsWhatIsNotItsOwn(t *testing.T) {
+func TestKeepsWhatIsNotItsOwn(t *testing.T) {
 	d, version := saves(t, "one")
 	foreign := []string{"README", "state-", "state-0", "state-01", "state-+1", "state-1x", "state-x.tmp-1", "state-99999999999999999999"}
 	for _, name := range foreign {
@@ -166,7 +174,7 @@ func TestDirKeepsWhatIsNotItsOwn(t *testing.T) {
 	assert.Len(t, names(t, d), len(foreign)+8)
 }
 
-func TestDirModes(t *testing.T) {
+func TestModes(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("Windows has access lists, not modes")
 	}
@@ -179,23 +187,23 @@ func TestDirModes(t *testing.T) {
 	assert.Equal(t, os.FileMode(0o600), info.Mode().Perm())
 }
 
-func TestDirNeedsPath(t *testing.T) {
-	_, _, err := selfservice.Dir("").Load(t.Context())
+func TestNeedsPath(t *testing.T) {
+	_, _, err := filestore.Dir("").Load(t.Context())
 	require.ErrorIs(t, err, selfservice.ErrConfig)
-	_, err = selfservice.Dir("").Save(t.Context(), []byte("x"), "")
+	_, err = filestore.Dir("").Save(t.Context(), []byte("x"), "")
 	require.ErrorIs(t, err, selfservice.ErrConfig)
 }
 
-// TestDirUnreadable: an error of the disk is no reason to fall back, the file
+// TestUnreadable: an error of the disk is no reason to fall back, the file
 // may be there again in a minute. That goes for the version below a damaged
 // one too.
-func TestDirUnreadable(t *testing.T) {
+func TestUnreadable(t *testing.T) {
 	d, _ := saves(t, "one", "two", "three")
 	require.NoError(t, os.Truncate(filepath.Join(string(d), "state-3"), 20))
 	require.NoError(t, os.Remove(filepath.Join(string(d), "state-2")))
 	require.NoError(t, os.Mkdir(filepath.Join(string(d), "state-2"), 0o700))
 	_, version, err := d.Load(t.Context())
-	var refused *selfservice.DirError
+	var refused *filestore.Error
 	require.ErrorAs(t, err, &refused)
 	assert.Empty(t, version)
 

@@ -1,4 +1,4 @@
-package selfservice
+package filestore
 
 import (
 	"bytes"

@@ -1,10 +1,11 @@
-package selfservice
+package filestore
 
 import (
 	"context"
 	"strings"
 	"testing"
 
+	"github.com/nokkel/nokkel/selfservice"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -26,10 +27,10 @@ func (s *suspended) Err() error {
 	return nil
 }
 
-// TestDirLateWriter suspends a writer between any two steps of Save while
+// TestLateWriter suspends a writer between any two steps of Save while
 // others save, until the name that it is going to link is taken, or taken and
 // free again. Its version has been replaced, so it must fail.
-func TestDirLateWriter(t *testing.T) {
+func TestLateWriter(t *testing.T) {
 	for _, before := range []int{0, 1} {
 		for _, others := range []int{1, keepVersions, 2 * keepVersions} {
 			for step := 1; ; step++ {
@@ -42,7 +43,7 @@ func TestDirLateWriter(t *testing.T) {
 					require.Greater(t, step, 3, "before it looks, before it looks again, before it links")
 					break
 				}
-				require.ErrorIs(t, err, ErrConflict, "before step %d, %d others", step, others)
+				require.ErrorIs(t, err, selfservice.ErrConflict, "before step %d, %d others", step, others)
 				versions, temps, err := opened(t, d).list()
 				require.NoError(t, err)
 				assert.Len(t, versions, min(before+others, keepVersions), "nothing came back")
@@ -71,9 +72,9 @@ func saveTimes(t *testing.T, d Dir, times int, version string) string {
 	return version
 }
 
-// TestDirLateCleaner lets a cleaner go on long after its Save: it removes
+// TestLateCleaner lets a cleaner go on long after its Save: it removes
 // nothing that is newer than what it knew.
-func TestDirLateCleaner(t *testing.T) {
+func TestLateCleaner(t *testing.T) {
 	d := Dir(t.TempDir() + "/key")
 	version := saveTimes(t, d, 20, "")
 	f := opened(t, d)

@@ -1,6 +1,6 @@
 //go:build unix
 
-package selfservice
+package filestore
 
 import (
 	"os"
@@ -11,9 +11,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestDirFollowsNoLinkThatComesLate: the file turns into a link to the state of
+// TestFollowsNoLinkThatComesLate: the file turns into a link to the state of
 // another client, and back, while it is being read.
-func TestDirFollowsNoLinkThatComesLate(t *testing.T) {
+func TestFollowsNoLinkThatComesLate(t *testing.T) {
 	d := Dir(t.TempDir())
 	require.NoError(t, os.Chmod(string(d), 0o700))
 	own, other, link := filepath.Join(string(d), "own"), filepath.Join(string(d), "other"), filepath.Join(string(d), "link")

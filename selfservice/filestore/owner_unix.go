@@ -1,6 +1,6 @@
 //go:build unix
 
-package selfservice
+package filestore
 
 import (
 	"io/fs"

@@ -1,6 +1,6 @@
 //go:build unix
 
-package selfservice_test
+package filestore_test
 
 import (
 	"context"
@@ -15,21 +15,22 @@ import (
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/keys/keystest"
 	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/filestore"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
 // refuses expects that neither Load nor Save nor Damaged takes what is at
 // path, before ctx ends, and that Save changes nothing.
-func refuses(t *testing.T, d selfservice.Dir, version string, rule error, path string) {
+func refuses(t *testing.T, d filestore.Dir, version string, rule error, path string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	before := names(t, d)
 	check := func(call string, err error) {
-		var refused *selfservice.DirError
+		var refused *filestore.Error
 		if assert.ErrorAs(t, err, &refused, call) {
-			assert.Equal(t, selfservice.DirError{Path: path, Rule: rule}, *refused, call)
+			assert.Equal(t, filestore.Error{Path: path, Rule: rule}, *refused, call)
 			assert.ErrorIs(t, err, rule, call)
 			assert.ErrorIs(t, err, selfservice.ErrConfig, call)
 		}
@@ -54,33 +55,33 @@ func refuses(t *testing.T, d selfservice.Dir, version string, rule error, path s
 	assert.Equal(t, before, names(t, d))
 }
 
-// TestDirOpenToOthers: what others can write may be theirs, and what they can
+// TestOpenToOthers: what others can write may be theirs, and what they can
 // read is known to them.
-func TestDirOpenToOthers(t *testing.T) {
+func TestOpenToOthers(t *testing.T) {
 	d, version := saves(t, "one")
 	for _, mode := range []os.FileMode{0o777, 0o755, 0o750, 0o770, 0o707, 0o711, 0o701, 0o777 | fs.ModeSticky, 0o770 | fs.ModeSetgid} {
 		require.NoError(t, os.Chmod(string(d), mode))
-		refuses(t, d, version, selfservice.ErrFileMode, string(d))
+		refuses(t, d, version, filestore.ErrMode, string(d))
 	}
 	require.NoError(t, os.Chmod(string(d), 0o700|fs.ModeSetgid)) // as below a volume with an fsGroup
 	file := filepath.Join(string(d), "state-1")
 	for _, mode := range []os.FileMode{0o666, 0o660, 0o640, 0o644, 0o604, 0o602, 0o610} {
 		require.NoError(t, os.Chmod(file, mode))
-		refuses(t, d, version, selfservice.ErrFileMode, file)
+		refuses(t, d, version, filestore.ErrMode, file)
 	}
 	require.NoError(t, os.Chmod(file, 0o400))
 	mustSave(t, d, "two", version)
 }
 
-// TestDirOfSomebodyElse: root is not served what another user has written, nor
+// TestOfSomebodyElse: root is not served what another user has written, nor
 // another user what root has.
-func TestDirOfSomebodyElse(t *testing.T) {
+func TestOfSomebodyElse(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("only root gives files away")
 	}
 	d, version := saves(t, "one")
 	require.NoError(t, os.Chown(string(d), 65534, 0))
-	refuses(t, d, version, selfservice.ErrFileOwner, string(d))
+	refuses(t, d, version, filestore.ErrOwner, string(d))
 	require.NoError(t, os.Chown(string(d), 0, 65534))
 	mustSave(t, d, "two", version)
 	planted := filepath.Join(string(d), "state-9")
@@ -88,12 +89,12 @@ func TestDirOfSomebodyElse(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(planted, content, 0o600))
 	require.NoError(t, os.Chown(planted, 65534, 0))
-	refuses(t, d, version, selfservice.ErrFileOwner, planted)
+	refuses(t, d, version, filestore.ErrOwner, planted)
 }
 
-// TestDirNoRegularFile: no link is followed, inside the directory neither, and
+// TestNoRegularFile: no link is followed, inside the directory neither, and
 // nothing is opened that could block or act.
-func TestDirNoRegularFile(t *testing.T) {
+func TestNoRegularFile(t *testing.T) {
 	elsewhere, _ := saves(t, "of another client")
 	other := filepath.Join(string(elsewhere), "state-1")
 	for kind, plant := range map[string]func(name string) error{
@@ -112,17 +113,17 @@ func TestDirNoRegularFile(t *testing.T) {
 	} {
 		t.Run(kind, func(t *testing.T) {
 			t.Chdir(t.TempDir()) // the path of a socket must be short
-			d := selfservice.Dir("key")
+			d := filestore.Dir("key")
 			version := mustSave(t, d, "one", "")
 			require.NoError(t, plant("key/state-9"))
-			refuses(t, d, version, selfservice.ErrFileType, "key/state-9")
+			refuses(t, d, version, filestore.ErrType, "key/state-9")
 		})
 	}
 }
 
-// TestDirIsAFIFO, where an adversary can write to the directory above.
-func TestDirIsAFIFO(t *testing.T) {
-	d := selfservice.Dir(filepath.Join(t.TempDir(), "key"))
+// TestIsAFIFO, where an adversary can write to the directory above.
+func TestIsAFIFO(t *testing.T) {
+	d := filestore.Dir(filepath.Join(t.TempDir(), "key"))
 	require.NoError(t, syscall.Mkfifo(string(d), 0o600))
 	failed := make(chan error, 2)
 	go func() {
@@ -141,22 +142,22 @@ func TestDirIsAFIFO(t *testing.T) {
 	}
 }
 
-// TestDirBoundsFiles: neither does Save write what Load would refuse.
-func TestDirBoundsFiles(t *testing.T) {
+// TestBoundsFiles: neither does Save write what Load would refuse.
+func TestBoundsFiles(t *testing.T) {
 	d, version := saves(t, "one")
 	_, err := d.Save(t.Context(), make([]byte, 4<<20), version)
-	require.ErrorIs(t, err, selfservice.ErrFileSize)
+	require.ErrorIs(t, err, filestore.ErrSize)
 	mustSave(t, d, string(make([]byte, 4<<20-100)), version)
 	planted := filepath.Join(string(d), "state-9")
 	require.NoError(t, os.WriteFile(planted, nil, 0o600))
 	require.NoError(t, os.Truncate(planted, 1<<40)) // takes no room on the disk
-	refuses(t, d, version, selfservice.ErrFileSize, planted)
+	refuses(t, d, version, filestore.ErrSize, planted)
 }
 
-// TestDirPublishesNothingOfOthers: in a directory of mode 0777 another user
+// TestPublishesNothingOfOthers: in a directory of mode 0777 another user
 // leaves a state of his own, and a Rotator neither signs with his key nor
 // publishes it.
-func TestDirPublishesNothingOfOthers(t *testing.T) {
+func TestPublishesNothingOfOthers(t *testing.T) {
 	if dir, ok := os.LookupEnv("NOKKEL_DIR_PLANT"); ok {
 		syscall.Umask(0)
 		content, err := os.ReadFile(filepath.Join(dir, "theirs"))
@@ -171,11 +172,11 @@ func TestDirPublishesNothingOfOthers(t *testing.T) {
 	require.NoError(t, err)
 	defer os.RemoveAll(parent)
 	require.NoError(t, os.Chmod(parent, 0o755))
-	d := selfservice.Dir(filepath.Join(parent, "key"))
+	d := filestore.Dir(filepath.Join(parent, "key"))
 	own := &selfservice.Rotator{Store: d}
 	first := selfservice.Credential{Key: keystest.Key(t, keys.ES256)}
 	require.NoError(t, own.Adopt(t.Context(), first))
-	theirs := selfservice.Dir(filepath.Join(parent, "other"))
+	theirs := filestore.Dir(filepath.Join(parent, "other"))
 	require.NoError(t, (&selfservice.Rotator{Store: theirs}).Adopt(t.Context(), selfservice.Credential{Key: keystest.Key(t, keys.ES256)}))
 	content, err := os.ReadFile(filepath.Join(string(theirs), "state-1"))
 	require.NoError(t, err)
@@ -187,7 +188,7 @@ func TestDirPublishesNothingOfOthers(t *testing.T) {
 	program, err := os.ReadFile(binary)
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(filepath.Join(parent, "test"), program, 0o755)) // where the other user may run it
-	cmd := exec.Command(filepath.Join(parent, "test"), "-test.run=^TestDirPublishesNothingOfOthers$")
+	cmd := exec.Command(filepath.Join(parent, "test"), "-test.run=^TestPublishesNothingOfOthers$")
 	cmd.Env = append(os.Environ(), "NOKKEL_DIR_PLANT="+parent)
 	cmd.Dir, cmd.SysProcAttr = "/", &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 	out, err := cmd.CombinedOutput()
@@ -196,9 +197,9 @@ func TestDirPublishesNothingOfOthers(t *testing.T) {
 
 	fresh := &selfservice.Rotator{Store: d}
 	_, err = fresh.SigningKey(t.Context())
-	require.ErrorIs(t, err, selfservice.ErrFileMode)
+	require.ErrorIs(t, err, filestore.ErrMode)
 	set, err := fresh.Published(t.Context())
-	require.ErrorIs(t, err, selfservice.ErrFileMode)
+	require.ErrorIs(t, err, filestore.ErrMode)
 	assert.Empty(t, set.Keys)
 	key, err := own.SigningKey(t.Context())
 	require.NoError(t, err, "a running service keeps its key")
@@ -206,5 +207,5 @@ func TestDirPublishesNothingOfOthers(t *testing.T) {
 
 	require.NoError(t, os.Chmod(string(d), 0o700)) // closed now, but the file is there
 	_, err = fresh.SigningKey(t.Context())
-	require.ErrorIs(t, err, selfservice.ErrFileOwner)
+	require.ErrorIs(t, err, filestore.ErrOwner)
 }

@@ -1,4 +1,6 @@
-package selfservice
+// Package filestore keeps the state of a selfservice.Rotator in a directory of
+// a local disk.
+package filestore
 
 import (
 	"context"
@@ -8,6 +10,7 @@ import (
 	"syscall"
 
 	"github.com/nokkel/nokkel/internal/atomicfile"
+	"github.com/nokkel/nokkel/selfservice"
 )
 
 // keepVersions is how many versions a [Dir] keeps, the current one included.
@@ -15,7 +18,7 @@ import (
 // are still there when the newest files are damaged.
 const keepVersions = 8
 
-// Dir is a [Store] in a directory of its own, named by its path, for any
+// Dir is a [selfservice.Store] in a directory of its own, named by its path, for any
 // number of goroutines and processes of one machine that run as one user. The
 // first Save makes the directory, mode 0700, and files with mode 0600.
 //
@@ -23,22 +26,22 @@ const keepVersions = 8
 // the directory and each file belong to the user the process runs as (root is
 // no exception: run a tool as the service's user), no mode has a bit for group
 // or others, and a file is a regular one, no link, of at most 4 MiB. Anything
-// else is a [*DirError], which is [ErrConfig], and is never changed: it may be
+// else is a [*Error], which is [selfservice.ErrConfig], and is never changed: it may be
 // somebody else's. In Kubernetes an fsGroup opens every file to the group each
 // time a pod starts; set fsGroupChangePolicy: OnRootMismatch and give Dir a
 // directory below the volume's root. Windows has access lists instead of
 // modes; Dir leaves those to you.
 //
 // The file system must be a local one with hard links. Without hard links
-// Save fails with [ErrConfig]. Network file systems cache listings and so
-// break the law of [Store]: take package sqlstore there.
+// Save fails with [selfservice.ErrConfig]. Network file systems cache listings and so
+// break the law of [selfservice.Store]: take package sqlstore there.
 //
 // Every file carries a checksum. When the newest one is damaged, Load returns
 // the newest of the last 8 versions that is not: the engine finds out by
 // asking the server what has happened since. Save then goes on above the
 // damaged file, which stays in the directory, since what is left of it may be
 // worth repairing; [Dir.Damaged] names it. When no sound version is left,
-// Load returns ErrCorrupt together with the version, so that a caller who
+// Load returns selfservice.ErrCorrupt together with the version, so that a caller who
 // decides to start over can Save.
 //
 // Errors of the file system (disk full, read-only, no permission) are
@@ -46,7 +49,7 @@ const keepVersions = 8
 // Load never falls back because of them.
 type Dir string
 
-// Load implements [Store].
+// Load implements [selfservice.Store].
 func (d Dir) Load(ctx context.Context) (blob []byte, version string, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, "", err
@@ -73,7 +76,7 @@ func (d Dir) Load(ctx context.Context) (blob []byte, version string, err error) 
 		blob, ok = decodeState(raw)
 	}
 	if !ok {
-		return nil, version, fmt.Errorf("%w: no file in %s has the checksum it says", ErrCorrupt, d)
+		return nil, version, fmt.Errorf("%w: no file in %s has the checksum it says", selfservice.ErrCorrupt, d)
 	}
 	// Another process may have linked the file and not yet synced it. Our
 	// caller acts on what it reads (registers the key, say), so it has to
@@ -84,7 +87,7 @@ func (d Dir) Load(ctx context.Context) (blob []byte, version string, err error) 
 	return blob, version, nil
 }
 
-// How Save keeps the law of Store without a lock:
+// How Save keeps the law of selfservice.Store without a lock:
 //
 // Version N is the file state-N, complete and synced before it gets its name
 // by a hard link from a temporary file; of all who link the same name one
@@ -111,7 +114,7 @@ func (d Dir) Load(ctx context.Context) (blob []byte, version string, err error) 
 // of any process removes it; a version vanishes between listing and reading
 // it, and newest lists again.
 
-// Save implements [Store].
+// Save implements [selfservice.Store].
 func (d Dir) Save(ctx context.Context, blob []byte, version string) (newVersion string, err error) {
 	if err := ctx.Err(); err != nil {
 		return "", err
@@ -131,7 +134,7 @@ func (d Dir) Save(ctx context.Context, blob []byte, version string) (newVersion 
 	}
 	raw := encodeState(blob)
 	if len(raw) > maxStateFile {
-		return "", &DirError{Path: f.file(n + 1), Rule: ErrFileSize}
+		return "", &Error{Path: f.file(n + 1), Rule: ErrSize}
 	}
 	tmp, err := f.writeTemp(n+1, raw)
 	if err != nil {
@@ -151,7 +154,7 @@ func (d Dir) Save(ctx context.Context, blob []byte, version string) (newVersion 
 // create makes the directory for a first version.
 func (d Dir) create(version string) (*folder, error) {
 	if version != "" {
-		return nil, ErrConflict
+		return nil, selfservice.ErrConflict
 	}
 	if err := atomicfile.MkdirAll(string(d)); err != nil {
 		return nil, err
@@ -211,11 +214,11 @@ func (f *folder) newest(ctx context.Context) (n uint64, raw []byte, older []uint
 }
 
 // expect returns the number of the current version if version is its name,
-// and ErrConflict otherwise.
+// and selfservice.ErrConflict otherwise.
 func (f *folder) expect(ctx context.Context, version string) (uint64, error) {
 	n, raw, _, err := f.newest(ctx)
 	if err == nil && version != dirVersion(n, raw) {
-		err = ErrConflict
+		err = selfservice.ErrConflict
 	}
 	return n, err
 }
@@ -229,12 +232,12 @@ func (f *folder) publish(ctx context.Context, tmp string, n uint64, version stri
 	if err == nil {
 		return f.sync()
 	}
-	if _, now := f.expect(ctx, version); errors.Is(now, ErrConflict) {
-		return ErrConflict // somebody has been faster: EEXIST, or ENOENT from the cleaner
+	if _, now := f.expect(ctx, version); errors.Is(now, selfservice.ErrConflict) {
+		return selfservice.ErrConflict // somebody has been faster: EEXIST, or ENOENT from the cleaner
 	}
 	err = f.failed(err)
 	if errors.Is(err, errors.ErrUnsupported) || errors.Is(err, syscall.EPERM) {
-		return fmt.Errorf("%w: the file system of a Dir must have hard links: %w", ErrConfig, err)
+		return fmt.Errorf("%w: the file system of a Dir must have hard links: %w", selfservice.ErrConfig, err)
 	}
 	return err
 }
