@@ -30,7 +30,7 @@ func live(t *testing.T, issuer string, token keys.Secret, m dcr.Metadata) (*dcr.
 	c := &dcr.Client{Store: &selfservice.Mem{}, Issuer: issuer}
 	r := &selfservice.Rotator{
 		Provider: c.Keys(), Store: &selfservice.Mem{},
-		Timing: selfservice.Timing{Overlap: 100 * time.Millisecond, Reread: 50 * time.Millisecond},
+		Timing: selfservice.Timing{Overlap: 100 * time.Millisecond, Reread: 50 * time.Millisecond, Propagation: 300 * time.Millisecond},
 	}
 	_, err := c.Register(t.Context(), dcr.Application{Metadata: m, Rotator: r, InitialAccessToken: token})
 	require.NoError(t, err)
