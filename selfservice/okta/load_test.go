@@ -19,8 +19,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// requesters ask for tokens without pause until they are stopped, each time
-// with what the Rotator serves at that moment.
+// requesters ask for tokens, a millisecond after each answer, until they are
+// stopped, each time with what the Rotator serves at that moment.
 type requesters struct {
 	done, failed atomic.Int64
 	first        atomic.Pointer[error]
@@ -36,7 +36,7 @@ func load(tokens func() *assertion.TokenSource) *requesters {
 				select {
 				case <-q.stop:
 					return
-				default:
+				case <-time.After(time.Millisecond):
 				}
 				_, err := tokens().Token(context.Background())
 				q.done.Add(1)

@@ -65,12 +65,13 @@ func (s *Server) key(in map[string]any) (credential, string) {
 	if jwk["kty"] == "EC" && jwk["crv"] == nil {
 		jwk["crv"] = nil
 	}
+	signs := parseJWK(jwk)
 	n, _ := base64.RawURLEncoding.DecodeString(text(jwk, "n"))
 	status, use := text(in, "status"), text(jwk, "use")
 	switch {
 	case status != "" && status != "ACTIVE" && status != "INACTIVE":
 		return credential{}, "status: must be ACTIVE or INACTIVE"
-	case len(parseJWK(jwk)) == 0:
+	case len(signs) == 0:
 		return credential{}, "The JSON Web Key is invalid."
 	case jwk["kty"] == "RSA" && len(n) < 256:
 		return credential{}, "RSA key length in the 'jwks' is less than '2,048' bits."
@@ -81,7 +82,7 @@ func (s *Server) key(in map[string]any) (credential, string) {
 		delete(jwk, "alg")
 	}
 	now := time.Now()
-	return credential{id: s.id("pks"), jwk: jwk, active: status != "INACTIVE", created: now, updated: now}, ""
+	return credential{id: s.id("pks"), jwk: jwk, signs: signs, active: status != "INACTIVE", created: now, updated: now}, ""
 }
 
 // badSet returns what is wrong with all keys of an app together.

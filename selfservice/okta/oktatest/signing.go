@@ -14,16 +14,8 @@ import (
 
 // signingKey is a key that assertions are verified with.
 type signingKey struct {
-	kid, use string
-	key      any
-}
-
-func (k signingKey) thumbprint() string {
-	sum, err := (&jose.JSONWebKey{Key: k.key}).Thumbprint(crypto.SHA256)
-	if err != nil {
-		return ""
-	}
-	return base64.RawURLEncoding.EncodeToString(sum)
+	kid, use, thumbprint string
+	key                  any
 }
 
 // signing returns the keys of an app that a node accepts. A kid that is none
@@ -37,13 +29,14 @@ func (s *Server) signing(a *app, v view, node int, kid string) (list []signingKe
 	}
 	for _, c := range v.keys {
 		if c.active {
-			list = append(list, parseJWK(c.jwk)...)
+			list = append(list, c.signs...)
 		}
 	}
 	return list
 }
 
-// parseJWK returns one key, or none.
+// parseJWK returns one key, or none. It is called once for each key that is
+// registered or fetched.
 func parseJWK(members map[string]any) []signingKey {
 	known := map[string]any{}
 	for _, name := range []string{"kty", "kid", "use", "n", "e", "crv", "x", "y"} {
@@ -56,7 +49,11 @@ func parseJWK(members map[string]any) []signingKey {
 	if err != nil || k.UnmarshalJSON(raw) != nil || !k.IsPublic() {
 		return nil
 	}
-	return []signingKey{{text(known, "kid"), text(known, "use"), k.Key}}
+	sum, err := k.Thumbprint(crypto.SHA256)
+	if err != nil {
+		return nil
+	}
+	return []signingKey{{text(known, "kid"), text(known, "use"), base64.RawURLEncoding.EncodeToString(sum), k.Key}}
 }
 
 // fetched are the keys of a URL as a node has them.

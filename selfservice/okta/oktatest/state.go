@@ -65,6 +65,7 @@ type credential struct {
 	id               string
 	value            string         // of a secret
 	jwk              map[string]any // of a key
+	signs            []signingKey   // the same parsed
 	active           bool
 	created, updated time.Time
 }
@@ -166,11 +167,11 @@ func (s *Server) AddApp(in App) string {
 			delete(jwk, "alg")
 			jwk["use"] = nil
 		}
-		a.keys = append(a.keys, credential{id: s.id("pks"), jwk: jwk, active: true, created: now, updated: now})
+		a.keys = append(a.keys, credential{id: s.id("pks"), jwk: jwk, signs: parseJWK(jwk), active: true, created: now, updated: now})
 	}
 	if in.Encryption {
 		jwk := map[string]any{"kty": "RSA", "use": "enc", "kid": "encrypts", "e": "AQAB", "n": strings.Repeat("u", 342)}
-		a.keys = append(a.keys, credential{id: s.id("pks"), jwk: jwk, active: true, created: now, updated: now})
+		a.keys = append(a.keys, credential{id: s.id("pks"), jwk: jwk, signs: parseJWK(jwk), active: true, created: now, updated: now})
 	}
 	if usesSecret(in.Method) {
 		value := in.Secret.Reveal()
@@ -216,5 +217,5 @@ func (s *Server) accepts(a *app, node int, fingerprint string) bool {
 			return c.active && selfservice.Credential{Secret: keys.NewSecret(c.value)}.Fingerprint() == fingerprint
 		})
 	}
-	return slices.ContainsFunc(s.signing(a, v, node, ""), func(k signingKey) bool { return k.thumbprint() == fingerprint })
+	return slices.ContainsFunc(s.signing(a, v, node, ""), func(k signingKey) bool { return k.thumbprint == fingerprint })
 }
