@@ -31,6 +31,7 @@ func TestRotation(t *testing.T) {
 	} {
 		for _, nodes := range []int{1, 5} {
 			t.Run(fmt.Sprint(name, ", nodes: ", nodes), func(t *testing.T) {
+				t.Parallel()
 				providertest.Run(t, func(t *testing.T) *providertest.Target { return target(t, nodes, set) })
 			})
 		}

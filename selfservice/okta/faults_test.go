@@ -96,6 +96,7 @@ func TestEveryFaultAtEveryPoint(t *testing.T) {
 		run := func(name string, start func(*faulty) *providertest.Target) {
 			for _, nodes := range []int{1, 5} {
 				t.Run(fmt.Sprint(name, " ", m.name, ", nodes: ", nodes), func(t *testing.T) {
+					t.Parallel()
 					providertest.Run(t, func(t *testing.T) *providertest.Target {
 						f := newFaulty(t)
 						f.server.Nodes, f.server.Lag = nodes, 10*time.Second
