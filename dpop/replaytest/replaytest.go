@@ -24,11 +24,23 @@ import (
 // key at a time; 0 is the cache's own default, of at least 200. The checks run in
 // parallel; the longest one waits for the cache to forget, for 30 s at most.
 func Run(t *testing.T, open func(t *testing.T, maxKey int) dpop.Replay) {
-	for _, c := range []struct {
-		rule   string
-		maxKey int
-		check  func(t *testing.T, r dpop.Replay)
-	}{
+	for _, l := range law() {
+		t.Run(l.rule, func(t *testing.T) {
+			t.Parallel()
+			l.check(t, open(t, l.maxKey))
+		})
+	}
+}
+
+// sentence is one sentence of the law.
+type sentence struct {
+	rule   string
+	maxKey int
+	check  func(t *testing.T, r dpop.Replay)
+}
+
+func law() []sentence {
+	return []sentence{
 		{"an ID is taken once", 0, takesOnce},
 		{"of many calls at once one passes", 0, oneOfMany},
 		{"an ID is the same whatever else the entry says", 0, sameID},
@@ -37,11 +49,6 @@ func Run(t *testing.T, open func(t *testing.T, maxKey int) dpop.Replay) {
 		{"an entry never passes again, not when its time is over either", 0, neverAgain},
 		{"a key that has had its share leaves room for others", 3, leavesRoom},
 		{"what is over makes room", 3, makesRoom},
-	} {
-		t.Run(c.rule, func(t *testing.T) {
-			t.Parallel()
-			c.check(t, open(t, c.maxKey))
-		})
 	}
 }
 

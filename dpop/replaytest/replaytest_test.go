@@ -14,12 +14,6 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// TestMemory runs the law on the cache of package dpop, in real time.
-func TestMemory(t *testing.T) {
-	t.Parallel()
-	replaytest.Run(t, func(t *testing.T, maxKey int) dpop.Replay { return &dpop.Memory{MaxKey: maxKey} })
-}
-
 // broken is a cache with one fault.
 type broken struct {
 	dpop.Memory

@@ -1,0 +1,25 @@
+package replaytest
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/nokkel/nokkel/dpop"
+)
+
+// TestMemory runs the law on the cache of package dpop, in a bubble in which
+// waiting takes no time. The clock of a bubble begins with a minute; the cache
+// forgets by tens of seconds.
+func TestMemory(t *testing.T) {
+	for _, l := range law() {
+		t.Run(l.rule, func(t *testing.T) {
+			for begin := time.Duration(0); begin < 10*time.Second; begin += 700 * time.Millisecond {
+				synctest.Test(t, func(t *testing.T) {
+					time.Sleep(begin)
+					l.check(t, &dpop.Memory{MaxKey: l.maxKey})
+				})
+			}
+		})
+	}
+}
