@@ -27,8 +27,8 @@ const (
 )
 
 var timing = selfservice.Timing{
-	MaxAge: 2 * time.Second, Overlap: time.Second, Reread: 100 * time.Millisecond,
-	CallTimeout: time.Second, Lease: 4 * time.Second, Propagation: -1,
+	MaxAge: 1500 * time.Millisecond, Overlap: time.Second, Reread: 100 * time.Millisecond,
+	CallTimeout: 250 * time.Millisecond, Lease: time.Second, Propagation: -1,
 }
 
 // replica is what a process is told.
