@@ -1,16 +1,16 @@
-// Package certs gives a signing key its X.509 certificate and moves both in
-// and out of the archives that servers and administrators use.
+// Package certs gives a signing key its X.509 certificate.
 //
-// Most callers do one of three things:
+// Most callers do one of two things:
 //
 //	key, err = certs.SelfSign(ctx, key, certs.Template{Subject: pkix.Name{CommonName: "my client"}})
-//	pfx, err := certs.MarshalPKCS12(key, "my client", password) // for Windows, Java, OpenSSL
-//	key, err := certs.ParseKey(file, "", password)              // the only key of a PKCS#12, JKS, PEM or JWK
+//
+//	request, err := certs.Request(ctx, key, template) // for a certificate authority, whose answer
+//	chain, err := certs.Parse(answer)                 // comes as PEM or DER
+//	key, err = certs.Attach(key, chain)
 //
 // A private key with its certificates is a *[keys.Key]: its Certificates
-// method gives the chain, leaf first. Whether the leaf is for the key is
-// checked wherever the two meet, on writing as on reading.
+// method returns the chain, leaf first. [TLS] and [ClientCertificate] present
+// it in mutual TLS; [SHA1] and [SHA256] are its thumbprints.
 //
-// Reading is bounded: in bytes, in key sizes and in the work that an archive
-// may ask of its reader. Passwords are never part of an error.
+// Package certs/keystore moves both in and out of PKCS#12 and JKS.
 package certs

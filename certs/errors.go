@@ -1,20 +1,17 @@
 package certs
 
-import "errors"
+import "github.com/nokkel/nokkel/internal/certpool"
 
-// The rules that only keystores and certificates can break. For the others
-// (malformed, too large, unsupported, ambiguous, no private key, signer failed)
-// an *[Error] wraps the sentinels of package keys, so that a caller has one
-// name for each.
+// The rules that only certificates can break. For the others (malformed, too
+// large, unsupported, ambiguous, no private key, signer failed) an *[Error]
+// wraps the sentinels of package keys, so that a caller has one name for each.
 var (
-	ErrPassword      = errors.New("password not accepted")            // it does not open the keystore, or may not protect one
-	ErrNotFound      = errors.New("alias not found")                  // no entry of that alias
-	ErrMismatch      = errors.New("key and certificate do not match") // no certificate is for the key
-	ErrNoCertificate = errors.New("no certificate")                   // a key without one where one is needed
+	ErrMismatch      = certpool.ErrMismatch      // no certificate is for the key
+	ErrNoCertificate = certpool.ErrNoCertificate // a key without one where one is needed
 )
 
-// Error says which rule a certificate, keystore or argument broke. Its text
-// never holds any part of the input, the alias or the password.
+// Error says which rule a certificate or argument broke. Its text never holds
+// any part of the input.
 type Error struct {
 	Rule   error  // an Err value of this package or of package keys
 	Detail string // what exactly, in this package's own words; may be empty
@@ -31,7 +28,7 @@ func (e *Error) Error() string {
 }
 
 // Unwrap returns the rule and, under [keys.ErrSigner], the signer's own error,
-// which is not in the text: nobody knows what a driver puts into it.
+// which is not in the text: a driver may put anything into it.
 func (e *Error) Unwrap() []error {
 	if e.cause == nil {
 		return []error{e.Rule}

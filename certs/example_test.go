@@ -12,8 +12,8 @@ import (
 	"github.com/nokkel/nokkel/keys"
 )
 
-// A key with a certificate for two years, as an archive for Windows, a public
-// certificate to hand in, and the thumbprint by which .NET finds it.
+// A key with a certificate for two years: the public part to hand in, and the
+// thumbprint by which .NET finds it.
 func Example() {
 	key, err := keys.Generate(keys.ES256)
 	if err != nil {
@@ -25,52 +25,11 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	pfx, err := certs.MarshalPKCS12(key, "my client", "a random password")
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
 	public := certs.PEM(key.Certificates())
 	thumbprint := certs.SHA1(key.Certificates()[0])
 
-	fmt.Println(len(pfx) > 0, len(public) > 0, len(thumbprint.Hex()))
-	// Output: true true 40
-}
-
-// The archive may come from OpenSSL, keytool, .NET or Keycloak.
-func ExampleParseKey() {
-	archive, err := os.ReadFile("testdata/openssl-rc2.p12")
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	key, err := certs.ParseKey(archive, "my client", "changeit")
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	fmt.Println(key.Algorithm(), key.Certificates()[0].Subject)
-	// Output: ES256 CN=test client
-}
-
-func ExampleParse() {
-	store, err := os.ReadFile("testdata/keytool-two.JKS")
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	entries, err := certs.Parse(store, "changeit")
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	for _, e := range entries {
-		fmt.Println(e.Alias, e.Key != nil)
-	}
-	// Output:
-	// authority false
-	// one true
-	// two true
+	fmt.Println(len(public) > 0, len(thumbprint.Hex()))
+	// Output: true 40
 }
 
 // The certificates that an authority sent, in whichever order, join the key.
@@ -85,7 +44,7 @@ func ExampleAttach() {
 		fmt.Println(err)
 		return
 	}
-	chain, err := certs.ParsePEM(answer)
+	chain, err := certs.Parse(answer)
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -88,7 +88,7 @@ func SelfSign(ctx context.Context, key *keys.Key, t Template) (*keys.Key, error)
 
 // Request returns a certificate request (PKCS#10, RFC 2986) as PEM, signed
 // with the key's own algorithm. Months is not part of a request: the
-// authority decides. Its answer goes through [ParsePEM] to [Attach].
+// authority decides. Its answer goes through [Parse] to [Attach].
 func Request(ctx context.Context, key *keys.Key, t Template) ([]byte, error) {
 	signer, err := t.signer(ctx, key)
 	if err != nil {

@@ -1,145 +1,79 @@
 package certs
 
 import (
-	"crypto"
+	"bytes"
 	"crypto/x509"
-	"strings"
+	"encoding/pem"
 
 	"github.com/nokkel/nokkel/keys"
 )
 
-// Limits on what is read. Honest keystores are a few KiB.
-const (
-	maxInput      = 1 << 20 // bytes of any input
-	maxPrivateKey = 5 << 10 // bytes of one PKCS#8 key, encrypted or not; RSA 8192 takes 4.6 KiB
+// maxInput bounds what is read, in bytes.
+const maxInput = 1 << 20
 
-	maxPrivateKeys  = 100  // of one keystore
-	maxCertificates = 1000 // of one keystore; Java's own list of authorities has 150
-	maxContents     = 100  // of one PKCS#12 archive; they all have two
-)
-
-// tally counts what a keystore holds.
-type tally struct{ privateKeys, certificates int }
-
-func (t tally) check() error {
-	switch {
-	case t.privateKeys > maxPrivateKeys:
-		return refuse(keys.ErrTooLarge, "more than 100 private keys")
-	case t.certificates > maxCertificates:
-		return refuse(keys.ErrTooLarge, "more than 1000 certificates")
-	}
-	return nil
-}
-
-// Entry is what an input holds under one alias.
-type Entry struct {
-	Alias  string          // the friendly name in a keystore, which may be empty; elsewhere the key id
-	Key    *keys.Key       // nil when the private part is not there
-	Public *keys.PublicKey // never nil
-}
-
-// Parse reads every signing key of an input of at most 1 MiB. It takes what
-// Keycloak takes and tells it apart by content: a JKS or PKCS#12 keystore, a
-// certificate or public key (PEM or DER), a JWKS; also base64 of the binary
-// ones, and every form that [keys.Parse] takes. The password is that of a
-// keystore and of the keys in it; other forms ignore it.
-//
-// A keystore of more than 100 private keys or 1000 certificates is refused, and
-// so is one that asks for too much work, with [keys.ErrTooLarge].
-//
-// Public keys that this module cannot verify with are left out, and a private
-// key that it cannot sign with refuses the whole; [ParseKey] still reads the
-// others. The certificates above a private key's own are in its chain and make
-// no entries.
-func Parse(data []byte, password string) ([]Entry, error) {
-	all, err := open(data, password)
-	if err != nil {
-		return nil, err
-	}
-	var entries []Entry
-	for _, s := range all {
-		e, err := s.open()
-		if err != nil && s.private {
-			return nil, err
-		}
-		if err == nil { // a trusted authority may well have another kind of key
-			entries = append(entries, e)
-		}
-	}
-	if len(entries) == 0 {
-		return nil, refuse(keys.ErrUnsupported, "no signing key in the input")
-	}
-	return entries, nil
-}
-
-// ParseKey reads the private key under an alias, from the same inputs as
-// [Parse]. Only that entry is decrypted. Aliases are compared without regard
-// to case, as Java does. The empty alias stands for the only private key
-// there is, whatever its name: [keys.ErrAmbiguous] when there are several.
-func ParseKey(data []byte, alias, password string) (*keys.Key, error) {
-	all, err := open(data, password)
-	if err != nil {
-		return nil, err
-	}
-	var found *sealed
-	named := alias == ""
-	for i, s := range all {
-		if alias != "" && !strings.EqualFold(s.alias, alias) {
-			continue
-		}
-		named = true
-		if !s.private {
-			continue
-		}
-		if found != nil {
-			return nil, refuse(keys.ErrAmbiguous, "several entries with a private key")
-		}
-		found = &all[i]
-	}
-	if found == nil && !named {
-		return nil, refuse(ErrNotFound, "")
-	}
-	if found == nil {
-		return nil, refuse(keys.ErrNoPrivateKey, "certificates or public keys only")
-	}
-	e, err := found.open()
-	return e.Key, err
-}
-
-// sealed is an entry that is listed but not decrypted yet, so that one key
-// can be taken out of an archive whose other keys do not open.
-type sealed struct {
-	alias   string
-	private bool
-	open    func() (Entry, error)
-}
-
-// privateEntry joins a decrypted key and the certificates found near it.
-func privateEntry(alias string, private any, near pool) (Entry, error) {
-	signer, ok := private.(crypto.Signer)
-	if !ok {
-		return Entry{}, refuse(keys.ErrUnsupported, "key type")
-	}
-	chain, err := near.chain(signer.Public())
-	if err != nil {
-		return Entry{}, err
-	}
-	key, err := keys.New(signer, keys.Options{Certificates: chain})
-	if err != nil {
-		return Entry{}, err
-	}
-	return Entry{Alias: alias, Key: key, Public: key.PublicKey()}, nil
-}
-
-// publicEntry is the entry of a certificate without private key.
-func publicEntry(alias string, c *x509.Certificate) (Entry, error) {
-	public, err := keys.NewPublicKey(c.PublicKey, keys.Options{Certificates: []*x509.Certificate{c}})
-	return Entry{Alias: alias, Public: public}, err
-}
-
-func checkSize(data []byte) error {
+// Parse reads the certificates of a PEM text or of DER, at most 1 MiB, in
+// their order there. PEM blocks of other types are skipped; an input without
+// a certificate is refused with [ErrNoCertificate]. A PKCS#12 or JKS keystore
+// is refused with [keys.ErrUnsupported]: package certs/keystore reads those.
+func Parse(data []byte) ([]*x509.Certificate, error) {
 	if len(data) > maxInput {
-		return refuse(keys.ErrTooLarge, "input over 1 MiB")
+		return nil, refuse(keys.ErrTooLarge, "input over 1 MiB")
 	}
-	return nil
+	if kind := keystoreKind(data); kind != "" {
+		return nil, refuse(keys.ErrUnsupported, "a "+kind+" keystore; package certs/keystore reads it")
+	}
+	if len(data) > 0 && data[0] == 0x30 { // SEQUENCE
+		all, err := x509.ParseCertificates(data)
+		if err != nil { // it may show what it read
+			return nil, refuse(keys.ErrMalformed, "certificate")
+		}
+		return all, nil
+	}
+	var all []*x509.Certificate
+	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type != "CERTIFICATE" {
+			continue
+		}
+		c, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			return nil, refuse(keys.ErrMalformed, "certificate")
+		}
+		all = append(all, c)
+	}
+	if len(all) == 0 {
+		return nil, refuse(ErrNoCertificate, "in the PEM text")
+	}
+	return all, nil
+}
+
+// keystoreKind names the format of a keystore; "" for anything else.
+func keystoreKind(data []byte) string {
+	switch {
+	case bytes.HasPrefix(data, []byte{0xfe, 0xed, 0xfe, 0xed}):
+		return "JKS"
+	case bytes.HasPrefix(data, []byte{0xce, 0xce, 0xce, 0xce}):
+		return "JCEKS"
+	}
+	// A SEQUENCE that begins with the INTEGER 3 (RFC 7292 §4), its length in
+	// one byte or more, or at the end.
+	if len(data) < 2 || data[0] != 0x30 {
+		return ""
+	}
+	header := 2
+	if n := int(data[1]); n > 0x80 {
+		header += n & 0x7f
+	}
+	if len(data) > header && bytes.HasPrefix(data[header:], []byte{0x02, 0x01, 0x03}) {
+		return "PKCS#12"
+	}
+	return ""
+}
+
+// PEM returns the certificates as PEM (RFC 7468 §5), in the order given.
+func PEM(chain []*x509.Certificate) []byte {
+	var b bytes.Buffer
+	for _, c := range chain {
+		pem.Encode(&b, &pem.Block{Type: "CERTIFICATE", Bytes: c.Raw}) // a Buffer takes all
+	}
+	return b.Bytes()
 }

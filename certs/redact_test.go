@@ -4,32 +4,19 @@ import (
 	"crypto/x509/pkix"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/nokkel/nokkel/certs"
+	"github.com/nokkel/nokkel/internal/certstest"
 	"github.com/nokkel/nokkel/keys/keystest"
 )
 
-// An Entry is the only type of this package that holds a private key, and an
-// Error the only one that is made next to passwords.
 func TestNoTypeShowsASecret(t *testing.T) {
-	const password = "hunter2hunter2"
-	entries, err := certs.Parse(testdata(t, "openssl-aes256.p12"), "changeit")
-	require.NoError(t, err)
-	_, wrong := certs.Parse(testdata(t, "openssl-aes256.p12"), password)
-	require.Error(t, wrong)
-
+	_, err := certs.Parse(nil)
+	require.EqualError(t, err, "certs: no certificate: in the PEM text")
 	keystest.PackageHides(t, map[string][]any{
-		"Entry":      {entries, entries[0], &entries[0]},
-		"Error":      {wrong},
+		"Error":      {err},
 		"Template":   {certs.Template{Subject: pkix.Name{CommonName: "app"}}},
 		"Thumbprint": {certs.Thumbprint{}},
-	}, append(keystest.Secrets(t, entries[0].Key), []byte(password), []byte("changeit"))...)
-
-	var e *certs.Error
-	require.ErrorAs(t, wrong, &e)
-	assert.Equal(t, certs.ErrPassword, e.Rule)
-	assert.Equal(t, "certs: password not accepted: it does not open the keystore, or that is damaged", wrong.Error())
-	assert.Equal(t, "certs: alias not found", (&certs.Error{Rule: certs.ErrNotFound}).Error())
+	}, keystest.Secrets(t, certstest.Client(t, "testdata"))...)
 }

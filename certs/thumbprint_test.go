@@ -13,14 +13,15 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/nokkel/nokkel/certs"
+	"github.com/nokkel/nokkel/internal/certstest"
 )
 
 func TestThumbprintsAreThoseOfOpenSSLAndKeytool(t *testing.T) {
-	c := client(t).Certificates()[0]
+	c := certstest.Client(t, "testdata").Certificates()[0]
 	name := filepath.Join("testdata", "client.pem")
-	java := tool(t, "keytool", "-printcert", "-file", name)
+	java := certstest.Tool(t, "keytool", "-printcert", "-file", name)
 	for algorithm, thumbprint := range map[string]certs.Thumbprint{"-sha1": certs.SHA1(c), "-sha256": certs.SHA256(c)} {
-		out := tool(t, "openssl", "x509", "-in", name, "-noout", "-fingerprint", algorithm)
+		out := certstest.Tool(t, "openssl", "x509", "-in", name, "-noout", "-fingerprint", algorithm)
 		_, shown, _ := strings.Cut(strings.TrimSpace(out), "=")
 		assert.Equal(t, strings.ReplaceAll(shown, ":", ""), thumbprint.Hex())
 		assert.Contains(t, java, shown)
@@ -34,14 +35,14 @@ func TestThumbprintsAreThoseOfOpenSSLAndKeytool(t *testing.T) {
 
 // The member that package keys writes into a JWK is the same value.
 func TestThumbprintIsThatOfTheJWK(t *testing.T) {
-	key := client(t)
+	key := certstest.Client(t, "testdata")
 	assert.Contains(t, string(key.PublicKey().JWK()), `"x5t#S256":"`+certs.SHA256(key.Certificates()[0]).Base64URL()+`"`)
 }
 
 func TestKeyIDHashesWhatOpenSSLWrites(t *testing.T) {
-	for alg, key := range signingKeys() {
+	for alg, key := range certstest.Keys() {
 		out := filepath.Join(t.TempDir(), "spki")
-		tool(t, "openssl", "pkey", "-pubin", "-in", file(t, key.PublicKey().PEM()), "-pubout", "-outform", "DER", "-out", out)
+		certstest.Tool(t, "openssl", "pkey", "-pubin", "-in", certstest.File(t, key.PublicKey().PEM()), "-pubout", "-outform", "DER", "-out", out)
 		der, err := os.ReadFile(out)
 		require.NoError(t, err)
 		sum := sha256.Sum256(der)

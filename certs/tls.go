@@ -9,9 +9,12 @@ import (
 // TLS returns the key and its chain for mutual TLS (RFC 8705 §2). A key
 // without a certificate is refused with [ErrNoCertificate].
 func TLS(key *keys.Key) (tls.Certificate, error) {
-	chain, err := chainOf(key)
-	if err != nil {
-		return tls.Certificate{}, err
+	if key == nil { // a panic in a handshake would end the program
+		return tls.Certificate{}, refuse(keys.ErrNoPrivateKey, "no key")
+	}
+	chain := key.Certificates()
+	if len(chain) == 0 {
+		return tls.Certificate{}, refuse(ErrNoCertificate, "the key has none")
 	}
 	c := tls.Certificate{PrivateKey: key.Signer(), Leaf: chain[0]}
 	for _, x := range chain {

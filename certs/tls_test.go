@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/nokkel/nokkel/certs"
+	"github.com/nokkel/nokkel/internal/certstest"
 	"github.com/nokkel/nokkel/keys"
 )
 
@@ -36,7 +37,7 @@ func TestMutualTLSFollowsTheSource(t *testing.T) {
 	transport := server.Client().Transport.(*http.Transport).Clone()
 	transport.DisableKeepAlives = true
 	transport.TLSClientConfig.GetClientCertificate = certs.ClientCertificate(source)
-	for alg, key := range signingKeys() {
+	for alg, key := range certstest.Keys() {
 		source.key = key
 		resp, err := (&http.Client{Transport: transport}).Get(server.URL)
 		require.NoError(t, err, alg)

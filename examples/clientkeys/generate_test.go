@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"github.com/go-jose/go-jose/v4"
-	"github.com/nokkel/nokkel/certs"
+	"github.com/nokkel/nokkel/certs/keystore"
 	"github.com/nokkel/nokkel/keys"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -146,7 +146,7 @@ func TestGenerateCertificateWritesThreeFiles(t *testing.T) {
 	assert.Equal(t, os.FileMode(0o600), mode(t, pfx))
 	assert.NotContains(t, r.stderr, "from the environment")
 
-	key, err := certs.ParseKey(read(t, pfx), "My Hospital", "from the environment")
+	key, err := keystore.ParseKey(read(t, pfx), "My Hospital", "from the environment")
 	require.NoError(t, err)
 	leaf := key.Certificates()[0]
 	assert.Equal(t, "SHA512-RSA", leaf.SignatureAlgorithm.String())
@@ -184,7 +184,7 @@ func TestPasswordComesFromAFileOrWithAHintFromTheArguments(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := invoke(t, "", append([]string{"generatecertificate", "--CertificateCommonName", name, "--CertificateDirectory", dir, "-alg", "ES256"}, tc.args...)...)
 			require.Equal(t, 0, r.code, r.stderr)
-			_, err := certs.ParseKey(read(t, filepath.Join(dir, name+"_private.pfx")), name, tc.password)
+			_, err := keystore.ParseKey(read(t, filepath.Join(dir, name+"_private.pfx")), name, tc.password)
 			assert.NoError(t, err)
 			assert.Equal(t, tc.hint, strings.Contains(r.stderr, passwordVariable))
 			assert.NotContains(t, r.stderr, tc.password)

@@ -6,6 +6,7 @@ import (
 	"errors"
 
 	"github.com/nokkel/nokkel/certs"
+	"github.com/nokkel/nokkel/certs/keystore"
 )
 
 const aboutGenerateCertificate = `Writes, named after the common name, and prints the paths of:
@@ -56,7 +57,7 @@ func (g *generateCertificate) run(ctx context.Context, c *console) error {
 	if err != nil {
 		return err
 	}
-	pfx, err := certs.MarshalPKCS12(key, g.commonName, password)
+	pfx, err := keystore.MarshalPKCS12(key, g.commonName, password)
 	if err != nil {
 		return err
 	}

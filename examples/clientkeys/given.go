@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/nokkel/nokkel/certs"
+	"github.com/nokkel/nokkel/certs/keystore"
 	"github.com/nokkel/nokkel/keys"
 )
 
@@ -66,8 +66,8 @@ func (g *given) private(c *console) (*keys.Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	key, err := certs.ParseKey(data, "", password.Reveal())
-	if errors.Is(err, certs.ErrPassword) && password.IsZero() {
+	key, err := keystore.ParseKey(data, "", password.Reveal())
+	if errors.Is(err, keystore.ErrPassword) && password.IsZero() {
 		return nil, fmt.Errorf("--%s is a keystore: missing --%sPasswordPath or %s", g.option(), g.name, passwordVariable)
 	}
 	if err != nil {

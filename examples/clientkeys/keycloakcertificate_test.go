@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/nokkel/nokkel/certs"
+	"github.com/nokkel/nokkel/certs/keystore"
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
 	"github.com/stretchr/testify/assert"
@@ -18,7 +19,7 @@ func (k *cloak) certificate(name string) *keys.Key {
 	k.write("password", "password-of-the-pfx\n")
 	r := invoke(k.t, "", "generatecertificate", "-cn", name, "-dir", k.dir, "-pwdp", k.path("password"), "-alg", "RS256", "-ks", "2048")
 	require.Equal(k.t, 0, r.code, r.stderr)
-	key, err := certs.ParseKey(read(k.t, k.path(name+"_private.pfx")), "", "password-of-the-pfx")
+	key, err := keystore.ParseKey(read(k.t, k.path(name+"_private.pfx")), "", "password-of-the-pfx")
 	require.NoError(k.t, err)
 	return key
 }
@@ -32,7 +33,7 @@ func TestKeycloakRotateReadsThePFX(t *testing.T) {
 		k.write("wrong", "another-password\n")
 		for says, password := range map[string]string{
 			"--ExistingPrivateJwkPath is a keystore: missing --ExistingPrivateJwkPasswordPath or CLIENTKEYS_PASSWORD": "",
-			"--ExistingPrivateJwkPath: certs: password not accepted":                                                  k.path("wrong"),
+			"--ExistingPrivateJwkPath: keystore: password not accepted":                                               k.path("wrong"),
 			"the file of --ExistingPrivateJwkPasswordPath: no such file":                                              k.path("absent"),
 		} {
 			r := k.do("keycloak rotate", append(rotate, "--ExistingPrivateJwkPasswordPath", password)...)
@@ -65,7 +66,7 @@ func TestKeycloakCertificateRotate(t *testing.T) {
 
 		r = invoke(t, "", "state", "export", "-s", k.path("state"), "-p", k.path("next.pfx"), "-f", "pfx")
 		require.Equal(t, 0, r.code, r.stderr)
-		next, err := certs.ParseKey(read(t, k.path("next.pfx")), "mine", "password-of-the-pfx")
+		next, err := keystore.ParseKey(read(t, k.path("next.pfx")), "mine", "password-of-the-pfx")
 		require.NoError(t, err)
 		next, err = next.With(keys.Options{KeyID: certs.KeyID(next.PublicKey())}) // what Keycloak finds it by
 		require.NoError(t, err)
@@ -98,7 +99,7 @@ func TestKeycloakKeyGenerateAndDownload(t *testing.T) {
 
 		r = k.do("keycloak key generate", append(with, "-y")...)
 		require.Equal(t, 0, r.code, r.stderr)
-		key, err := certs.ParseKey(read(t, k.path("new.p12")), clientID, "password-of-the-store")
+		key, err := keystore.ParseKey(read(t, k.path("new.p12")), clientID, "password-of-the-store")
 		require.NoError(t, err)
 		kid := certs.KeyID(key.PublicKey())
 		assert.Regexp(t, `^KeystorePath: `+k.path("new.p12")+"\nKey: "+kid+` made 2\S+Z expires 2\S+Z\n$`, r.stdout)
@@ -115,7 +116,7 @@ func TestKeycloakKeyGenerateAndDownload(t *testing.T) {
 		require.NoError(t, err)
 		out := k.must("keycloak key download", "-pwdp", k.path("password"), "-p", k.path("stored.jks"), "-f", "jks", "--Alias", "mine")
 		assert.Contains(t, out, "KeystorePath: "+k.path("stored.jks")+"\nKey: "+certs.KeyID(stored.PublicKey())+" made 2")
-		downloaded, err := certs.ParseKey(read(t, k.path("stored.jks")), "mine", "password-of-the-store")
+		downloaded, err := keystore.ParseKey(read(t, k.path("stored.jks")), "mine", "password-of-the-store")
 		require.NoError(t, err)
 		assert.Equal(t, stored.Thumbprint(), downloaded.Thumbprint())
 		assert.Equal(t, os.FileMode(0o600), mode(t, k.path("stored.jks")))

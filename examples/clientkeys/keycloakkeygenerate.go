@@ -12,13 +12,13 @@ prefer generatecertificate and "keycloak key upload".`
 
 // keyGenerate is the command "keycloak key generate".
 type keyGenerate struct {
-	keystore
+	keystoreOptions
 	consent
 	bits, years int
 }
 
 func (k *keyGenerate) declare(o *options) {
-	k.keystore.declare(o)
+	k.keystoreOptions.declare(o)
 	o.number(&k.bits, "KeySize", "ks", "bits of the key (default: the server's choice; Keycloak 26.3 or later)")
 	o.number(&k.years, "ValidityYears", "vy", "how long the certificate is valid (default: the server's choice; Keycloak 26.3 or later)")
 	k.consent.declare(o)
@@ -48,7 +48,7 @@ const aboutKeyDownload = `Saves as a keystore the private key and the certificat
 for a client: where it has made the key and kept it, or was sent it.`
 
 // keyDownload is the command "keycloak key download".
-type keyDownload struct{ keystore }
+type keyDownload struct{ keystoreOptions }
 
 func (k *keyDownload) run(ctx context.Context, c *console) error {
 	w, err := k.wanted()

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/nokkel/nokkel/certs"
+	"github.com/nokkel/nokkel/certs/keystore"
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/keys/keystest"
 	"github.com/nokkel/nokkel/selfservice"
@@ -72,7 +73,7 @@ func TestKeycloakKeysUploadOfCertificateAndKeystore(t *testing.T) {
 		}
 		one, two := certified(), certified()
 		k.write("one.pem", string(certs.PEM(one.Certificates())))
-		pfx, err := certs.MarshalPKCS12(two, "entry", "password-of-the-store")
+		pfx, err := keystore.MarshalPKCS12(two, "entry", "password-of-the-store")
 		require.NoError(t, err)
 		k.write("two.pfx", string(pfx))
 		k.write("password", "password-of-the-store\n")
@@ -87,10 +88,10 @@ func TestKeycloakKeysUploadOfCertificateAndKeystore(t *testing.T) {
 		assert.Contains(t, k.must("keycloak status"), out)
 
 		for says, args := range map[string][]string{
-			"--Format is jwks, certif":                      {"-f", "jwt", "-p", k.path("one.pem")},
-			"--Add is for jwks":                             {"-f", "certificate", "-add", "-p", k.path("one.pem")},
-			"the file of --PublicKeyPat":                    {"-p", k.path("absent")},
-			"--PublicKeyPath: certs: password not accepted": {"-f", "pkcs12", "-p", k.path("two.pfx"), "-pwdp", k.path("secret")},
+			"--Format is jwks, certif":                         {"-f", "jwt", "-p", k.path("one.pem")},
+			"--Add is for jwks":                                {"-f", "certificate", "-add", "-p", k.path("one.pem")},
+			"the file of --PublicKeyPat":                       {"-p", k.path("absent")},
+			"--PublicKeyPath: keystore: password not accepted": {"-f", "pkcs12", "-p", k.path("two.pfx"), "-pwdp", k.path("secret")},
 		} {
 			r := k.do("keycloak key upload", append(args, "-c", clientID, "-y")...)
 			assert.Equal(t, 1, r.code)

@@ -5,17 +5,18 @@ import (
 	"strings"
 
 	"github.com/nokkel/nokkel/certs"
+	"github.com/nokkel/nokkel/certs/keystore"
 	"github.com/nokkel/nokkel/selfservice/keycloak"
 )
 
-// keystore holds the options for a keystore that Keycloak makes.
-type keystore struct {
+// keystoreOptions holds the options for a keystore that Keycloak makes.
+type keystoreOptions struct {
 	managed
 	target
 	format, alias, passwordPath string
 }
 
-func (k *keystore) declare(o *options) {
+func (k *keystoreOptions) declare(o *options) {
 	k.managed.declare(o)
 	k.option = "KeystorePath"
 	o.requiredPath(&k.path, k.option, "p", "file to write the keystore to, which must not exist; only its owner can read it")
@@ -25,7 +26,7 @@ func (k *keystore) declare(o *options) {
 }
 
 // wanted is what the server is asked for.
-func (k *keystore) wanted() (keycloak.Keystore, error) {
+func (k *keystoreOptions) wanted() (keycloak.Keystore, error) {
 	w := keycloak.Keystore{Alias: k.alias}
 	if w.Alias == "" {
 		w.Alias = k.clientID
@@ -45,12 +46,12 @@ func (k *keystore) wanted() (keycloak.Keystore, error) {
 
 // deliver saves what the server made, also beside an error: there is no other
 // copy of it.
-func (k *keystore) deliver(c *console, content []byte, err error, w keycloak.Keystore) error {
+func (k *keystoreOptions) deliver(c *console, content []byte, err error, w keycloak.Keystore) error {
 	if saveErr := k.save(content); saveErr != nil || err != nil {
 		return errors.Join(err, saveErr)
 	}
 	c.result("KeystorePath: %s", k.path)
-	if key, err := certs.ParseKey(content, "", w.Password.Reveal()); err == nil {
+	if key, err := keystore.ParseKey(content, "", w.Password.Reveal()); err == nil {
 		c.credential("Key", certs.KeyID(key.PublicKey()), key.Certificates()[0].NotBefore, key.Certificates()[0].NotAfter)
 	}
 	return nil

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/nokkel/nokkel/certs"
+	"github.com/nokkel/nokkel/certs/keystore"
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice/keycloak"
 )
@@ -101,9 +101,9 @@ func (k *keyUpload) file() (keycloak.KeyFile, error) {
 
 // ofFile names the option where it is the file that was refused.
 func ofFile(err error) error {
-	var keystore *certs.Error
+	var archive *keystore.Error
 	var key *keys.Error
-	if errors.As(err, &keystore) || errors.As(err, &key) {
+	if errors.As(err, &archive) || errors.As(err, &key) {
 		return fmt.Errorf("--PublicKeyPath: %w", err)
 	}
 	return err

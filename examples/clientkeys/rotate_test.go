@@ -79,7 +79,7 @@ func TestRotateAdoptsNoKeyThatIsNotAccepted(t *testing.T) {
 	for says, args := range map[string][]string{
 		"missing --ExistingPrivateJwk":                       {},
 		"the credential of --ExistingPrivateJwkPath was not": {"-ep", f.path("stranger_private.json")},
-		"--ExistingPrivateJwkPath: certs: no private key":    {"-ep", f.path("old_public.json")},
+		"--ExistingPrivateJwkPath: keystore: no private key": {"-ep", f.path("old_public.json")},
 	} {
 		r := invoke(t, "", f.rotating("helseid rotate", args...)...)
 		assert.Equal(t, 1, r.code)

@@ -6,7 +6,7 @@ import (
 	"io/fs"
 	"strings"
 
-	"github.com/nokkel/nokkel/certs"
+	"github.com/nokkel/nokkel/certs/keystore"
 	"github.com/nokkel/nokkel/internal/atomicfile"
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
@@ -92,5 +92,5 @@ func (e *stateExport) pfx(key *keys.Key) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return certs.MarshalPKCS12(key, chain[0].Subject.CommonName, password.Reveal())
+	return keystore.MarshalPKCS12(key, chain[0].Subject.CommonName, password.Reveal())
 }

@@ -82,7 +82,7 @@ func TestUpdateClientKeyRefusesBeforeItSendsAnything(t *testing.T) {
 		"missing --NewPublicJwk or --NewPublicJwkPath":       existing,
 		"missing --ExistingPrivateJwk or":                    {"-np", f.path("new_public.json")},
 		"give one of --NewPublicJwk and --NewPublicJwkPath":  append(existing, "-n", "x", "-np", "y"),
-		"--ExistingPrivateJwkPath: certs: no private key":    {"-np", f.path("new_public.json"), "-ep", f.path("old_public.json")},
+		"--ExistingPrivateJwkPath: keystore: no private key": {"-np", f.path("new_public.json"), "-ep", f.path("old_public.json")},
 		"--ExistingPrivateJwkPath looks like a key":          {"-np", f.path("new_public.json"), "-ep", private},
 		"the file of --NewPublicJwkPath: no such file":       append(existing, "-np", f.path("absent")),
 		"--ExistingPrivateJwk: keys: malformed":              {"-np", f.path("new_public.json"), "-e", private[:len(private)-3]},

@@ -168,7 +168,7 @@ func certified(t *testing.T) *keys.Key {
 	require.NoError(t, os.WriteFile(file, request, 0o600))
 	answer, err := exec.Command("openssl", "x509", "-req", "-in", file, "-CA", os.Getenv("KEYCLOAK_CA"), "-CAkey", os.Getenv("KEYCLOAK_CA_KEY"), "-days", "1").Output()
 	require.NoError(t, err)
-	chain, err := certs.ParsePEM(answer)
+	chain, err := certs.Parse(answer)
 	require.NoError(t, err)
 	key, err = certs.Attach(key, chain)
 	require.NoError(t, err)

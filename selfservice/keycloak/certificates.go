@@ -12,6 +12,7 @@ import (
 
 	"github.com/nokkel/nokkel/assertion"
 	"github.com/nokkel/nokkel/certs"
+	"github.com/nokkel/nokkel/certs/keystore"
 	"github.com/nokkel/nokkel/keys"
 )
 
@@ -155,7 +156,7 @@ func (a *Admin) GenerateKeystore(ctx context.Context, id string, k Keystore) ([]
 // returns the key under the kid by which the server finds it. An RSA key is
 // RS256; where the client's policies want another algorithm, set that.
 func (k Keystore) Key(content []byte) (*keys.Key, error) {
-	key, err := certs.ParseKey(content, k.Alias, k.Password.Reveal())
+	key, err := keystore.ParseKey(content, k.Alias, k.Password.Reveal())
 	if err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/nokkel/nokkel/certs"
+	"github.com/nokkel/nokkel/certs/keystore"
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/keycloak"
@@ -52,7 +53,7 @@ func TestKeystoresThatTheServerMakes(t *testing.T) {
 			key, err := k.Key(content)
 			require.NoError(t, err, format)
 			require.NotEmpty(t, key.Certificates(), format)
-			entries, err := certs.Parse(content, "changeit-7")
+			entries, err := keystore.Parse(content, "changeit-7")
 			require.NoError(t, err, format)
 			assert.Len(t, entries, 1, "and not the realm's certificate")
 			keytool(t, content, "mine", "changeit-7")
@@ -72,7 +73,7 @@ func TestKeystoresThatTheServerMakes(t *testing.T) {
 		assert.False(t, tg.acceptsKey("app", jwks))
 		content, err := tg.admin.DownloadKeystore(ctx, id, keycloak.Keystore{Format: keycloak.FormatPKCS12, Alias: "again", Password: keys.NewSecret("changeit-7")})
 		require.NoError(t, err)
-		again, err := certs.ParseKey(content, "again", "changeit-7")
+		again, err := keystore.ParseKey(content, "again", "changeit-7")
 		require.NoError(t, err)
 		assert.Equal(t, key.Thumbprint(), again.Thumbprint())
 		info, err := tg.admin.Client(ctx, id)
@@ -96,7 +97,7 @@ func keytool(t *testing.T, content []byte, alias, password string) {
 		if os.Getenv("NOKKEL_LIVE") == "1" {
 			t.Fatal("NOKKEL_LIVE=1, but there is no keytool")
 		}
-		t.Log("no keytool: the archive was opened by package certs alone")
+		t.Log("no keytool: the archive was opened by package keystore alone")
 		return
 	}
 	name := filepath.Join(t.TempDir(), "keystore")
@@ -124,10 +125,10 @@ func TestACertificatesKeyServesFromTheFirstRequest(t *testing.T) {
 			} else {
 				uploaded := certified(t, keys.ES256)
 				require.NoError(t, tg.admin.Upload(ctx, id, certificateFile(uploaded)))
-				content, err = certs.MarshalPKCS12(uploaded, "mine", "changeit-7")
+				content, err = keystore.MarshalPKCS12(uploaded, "mine", "changeit-7")
 			}
 			require.NoError(t, err)
-			key, err := certs.ParseKey(content, "mine", "changeit-7")
+			key, err := keystore.ParseKey(content, "mine", "changeit-7")
 			require.NoError(t, err)
 			require.False(t, tg.acceptsKey(how, key), "what this is about")
 			provider := keycloak.CertificateCut{Client: &keycloak.Client{Realm: tg.realm, ClientID: how, Admin: tg.admin}}

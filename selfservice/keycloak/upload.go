@@ -11,6 +11,7 @@ import (
 	"net/http"
 
 	"github.com/nokkel/nokkel/certs"
+	"github.com/nokkel/nokkel/certs/keystore"
 	"github.com/nokkel/nokkel/keys"
 )
 
@@ -149,7 +150,7 @@ func (f KeyFile) public() (KeyFile, []*keys.PublicKey, error) {
 	default:
 		return f, nil, refuse(ErrConfig, "not a format of key files")
 	}
-	entries, err := certs.Parse(f.Content, f.Password.Reveal())
+	entries, err := keystore.Parse(f.Content, f.Password.Reveal())
 	if err != nil {
 		return f, nil, err
 	}
@@ -186,7 +187,7 @@ func (f KeyFile) public() (KeyFile, []*keys.PublicKey, error) {
 // archived opens a keystore and, unless it may be sent as it is, takes the
 // certificate out of it.
 func (f KeyFile) archived() (KeyFile, []*keys.PublicKey, error) {
-	key, err := certs.ParseKey(f.Content, f.Alias, f.Password.Reveal())
+	key, err := keystore.ParseKey(f.Content, f.Alias, f.Password.Reveal())
 	if err != nil {
 		return f, nil, err
 	}

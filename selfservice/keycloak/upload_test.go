@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/nokkel/nokkel/certs"
+	"github.com/nokkel/nokkel/certs/keystore"
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice/keycloak"
 	"github.com/stretchr/testify/assert"
@@ -77,10 +78,10 @@ func TestUploadsActAtOnce(t *testing.T) {
 				require.NoError(t, err)
 				return keycloak.KeyFile{Format: keycloak.FormatJWKS, Content: text}
 			},
-			"PKCS#12, its certificate": archive(t, keycloak.FormatPKCS12, certs.MarshalPKCS12, password, false),
-			"PKCS#12 as it is":         archive(t, keycloak.FormatPKCS12, certs.MarshalPKCS12, password, true),
-			"old PKCS#12 as it is":     archive(t, keycloak.FormatPKCS12, certs.MarshalLegacyPKCS12, password, true),
-			"JKS as it is":             archive(t, keycloak.FormatJKS, certs.MarshalJKS, password, true),
+			"PKCS#12, its certificate": archive(t, keycloak.FormatPKCS12, keystore.MarshalPKCS12, password, false),
+			"PKCS#12 as it is":         archive(t, keycloak.FormatPKCS12, keystore.MarshalPKCS12, password, true),
+			"old PKCS#12 as it is":     archive(t, keycloak.FormatPKCS12, keystore.MarshalLegacyPKCS12, password, true),
+			"JKS as it is":             archive(t, keycloak.FormatJKS, keystore.MarshalJKS, password, true),
 		}
 		last := certified(t, keys.ES256)
 		require.NoError(t, tg.admin.SetKeys(ctx, id, set(last)))

@@ -51,7 +51,7 @@ func (a authority) certify(t *testing.T, key *keys.Key, subject pkix.Name) *keys
 	require.NoError(t, os.WriteFile(file, request, 0o600))
 	answer, err := exec.Command("openssl", "x509", "-req", "-in", file, "-CA", a.certificate, "-CAkey", a.key, "-days", "1").Output()
 	require.NoError(t, err)
-	chain, err := certs.ParsePEM(answer)
+	chain, err := certs.Parse(answer)
 	require.NoError(t, err)
 	key, err = certs.Attach(key, chain)
 	require.NoError(t, err)

@@ -11,6 +11,7 @@ import (
 	"net/http"
 
 	"github.com/nokkel/nokkel/certs"
+	"github.com/nokkel/nokkel/certs/keystore"
 	"github.com/nokkel/nokkel/keys"
 )
 
@@ -131,7 +132,7 @@ func (s *Server) keystore(c *client, w http.ResponseWriter, r *http.Request, get
 		return
 	}
 	write := map[string]func(*keys.Key, string, string) ([]byte, error){
-		"PKCS12": certs.MarshalLegacyPKCS12, "JKS": certs.MarshalJKS, // old-style, as the server's own
+		"PKCS12": keystore.MarshalLegacyPKCS12, "JKS": keystore.MarshalJKS, // old-style, as the server's own
 	}[config.Format]
 	switch {
 	case config.Format == "":
@@ -216,11 +217,11 @@ func (s *Server) uploadKeystore(c *client, w http.ResponseWriter, r *http.Reques
 		crash(w)
 		return false
 	}
-	if _, err := certs.Parse(content, r.FormValue("storePassword")); err != nil {
+	if _, err := keystore.Parse(content, r.FormValue("storePassword")); err != nil {
 		fail(w, http.StatusBadRequest, "error loading keystore", "")
 		return false
 	}
-	key, err := certs.ParseKey(content, alias, r.FormValue("keyPassword"))
+	key, err := keystore.ParseKey(content, alias, r.FormValue("keyPassword"))
 	if err != nil || len(key.Certificates()) == 0 {
 		fail(w, http.StatusBadRequest, "certificate-not-found", "Certificate or key with given alias not found in the keystore")
 		return false

@@ -1,4 +1,4 @@
-package certs
+package keystore
 
 import (
 	"bytes"
@@ -14,11 +14,12 @@ import (
 	"os"
 	"testing"
 
-	"github.com/pavlo-v-chernykh/keystore-go/v4"
+	jks "github.com/pavlo-v-chernykh/keystore-go/v4"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"software.sslmate.com/src/go-pkcs12"
 
+	"github.com/nokkel/nokkel/certs"
 	"github.com/nokkel/nokkel/keys"
 )
 
@@ -96,7 +97,7 @@ func TestHostilePKCS12IsRefused(t *testing.T) {
 	require.NoError(t, err)
 	other, err := newFiller()
 	require.NoError(t, err)
-	renewed, err := SelfSign(t.Context(), key, Template{Subject: pkix.Name{CommonName: "renewed"}})
+	renewed, err := certs.SelfSign(t.Context(), key, certs.Template{Subject: pkix.Name{CommonName: "renewed"}})
 	require.NoError(t, err)
 	pkcs8, err := x509.MarshalPKCS8PrivateKey(key.Signer())
 	require.NoError(t, err)
@@ -134,7 +135,7 @@ func TestHostilePKCS12IsRefused(t *testing.T) {
 		data []byte
 		want error
 	}{
-		{"key of another certificate", mismatched, ErrMismatch},
+		{"key of another certificate", mismatched, certs.ErrMismatch},
 		{"two certificates for one key", forge(t, bagsOf(t, shrouded(t, pkcs8, 1), cert(key), cert(renewed))), keys.ErrAmbiguous},
 		{"no content", forge(t), keys.ErrUnsupported},
 		{"iterations of the MAC", bomb, keys.ErrTooLarge},
@@ -171,8 +172,8 @@ func TestHostileJKSIsRefused(t *testing.T) {
 	require.NoError(t, err)
 	pkcs8, err := x509.MarshalPKCS8PrivateKey(key.Signer())
 	require.NoError(t, err)
-	store := keystore.New()
-	require.NoError(t, store.SetPrivateKeyEntry("a", keystore.PrivateKeyEntry{PrivateKey: pkcs8, CertificateChain: []keystore.Certificate{
+	store := jks.New()
+	require.NoError(t, store.SetPrivateKeyEntry("a", jks.PrivateKeyEntry{PrivateKey: pkcs8, CertificateChain: []jks.Certificate{
 		{Type: "X.509", Content: other.Certificates()[0].Raw},
 	}}, []byte(hostilePassword)))
 	var mismatched bytes.Buffer
@@ -188,7 +189,7 @@ func TestHostileJKSIsRefused(t *testing.T) {
 		data string
 		want error
 	}{
-		{"key of another certificate", mismatched.String(), ErrMismatch},
+		{"key of another certificate", mismatched.String(), certs.ErrMismatch},
 		{"key of 4 GiB", head + "\x00\x00\x00\x01" + alias + date + "\xff\xff\xff\xff", keys.ErrMalformed},
 		{"certificate of 4 GiB", head + "\x00\x00\x00\x02" + alias + date + "\x00\x05X.509\xff\xff\xff\xff", keys.ErrMalformed},
 		{"4 billion entries", magicJKS + "\x00\x00\x00\x02\xff\xff\xff\xff", keys.ErrMalformed},

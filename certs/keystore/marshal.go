@@ -1,4 +1,4 @@
-package certs
+package keystore
 
 import (
 	"bytes"
@@ -7,9 +7,10 @@ import (
 	"time"
 	"unicode"
 
-	"github.com/pavlo-v-chernykh/keystore-go/v4"
+	jks "github.com/pavlo-v-chernykh/keystore-go/v4"
 	"software.sslmate.com/src/go-pkcs12"
 
+	"github.com/nokkel/nokkel/certs"
 	"github.com/nokkel/nokkel/keys"
 )
 
@@ -104,11 +105,11 @@ func MarshalJKS(key *keys.Key, alias, password string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	entry := keystore.PrivateKeyEntry{CreationTime: time.Now(), PrivateKey: pkcs8}
+	entry := jks.PrivateKeyEntry{CreationTime: time.Now(), PrivateKey: pkcs8}
 	for _, c := range chain {
-		entry.CertificateChain = append(entry.CertificateChain, keystore.Certificate{Type: "X.509", Content: c.Raw})
+		entry.CertificateChain = append(entry.CertificateChain, jks.Certificate{Type: "X.509", Content: c.Raw})
 	}
-	store := keystore.New()
+	store := jks.New()
 	if err := store.SetPrivateKeyEntry(alias, entry, pw); err != nil {
 		return nil, err
 	}
@@ -122,9 +123,12 @@ func MarshalJKS(key *keys.Key, alias, password string) ([]byte, error) {
 // exportable checks what goes into a keystore and returns the chain and the
 // PKCS#8 form of the key.
 func exportable(key *keys.Key, alias, password string) ([]*x509.Certificate, []byte, error) {
-	chain, err := chainOf(key)
-	if err != nil {
-		return nil, nil, err
+	if key == nil {
+		return nil, nil, refuse(keys.ErrNoPrivateKey, "no key")
+	}
+	chain := key.Certificates()
+	if len(chain) == 0 {
+		return nil, nil, refuse(certs.ErrNoCertificate, "the key has none")
 	}
 	pkcs8, err := x509.MarshalPKCS8PrivateKey(key.Signer())
 	if err != nil {
@@ -142,20 +146,4 @@ func exportable(key *keys.Key, alias, password string) ([]*x509.Certificate, []b
 		}
 	}
 	return chain, pkcs8, nil
-}
-
-// chainOf returns the certificates of a key that has some, and checks once
-// more that the first is for the key.
-func chainOf(key *keys.Key) ([]*x509.Certificate, error) {
-	if key == nil { // a panic in a handshake would end the program
-		return nil, refuse(keys.ErrNoPrivateKey, "no key")
-	}
-	chain := key.Certificates()
-	if len(chain) == 0 {
-		return nil, refuse(ErrNoCertificate, "the key has none")
-	}
-	if !isFor(chain[0], key.Signer().Public()) {
-		return nil, refuse(ErrMismatch, "")
-	}
-	return chain, nil
 }

@@ -1,18 +1,17 @@
-package certs_test
+package keystore_test
 
 import (
-	"context"
-	"crypto/x509/pkix"
-	"errors"
+	"crypto"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/nokkel/nokkel/certs"
+	"github.com/nokkel/nokkel/certs/keystore"
+	"github.com/nokkel/nokkel/internal/certstest"
 	"github.com/nokkel/nokkel/keys"
 )
 
@@ -21,31 +20,11 @@ const (
 	password = "changeit" // the shortest that keytool takes has 6 characters
 )
 
-// signingKeys are one key of each kind with a self-signed certificate, made
-// once.
-var signingKeys = sync.OnceValue(func() map[string]*keys.Key {
-	rsa, err := keys.GenerateRSA(keys.RS512, 2048)
-	ec, ecErr := keys.Generate(keys.ES256)
-	ed, edErr := keys.Generate(keys.EdDSA)
-	if err := errors.Join(err, ecErr, edErr); err != nil {
-		panic(err)
-	}
-	all := map[string]*keys.Key{}
-	for _, key := range []*keys.Key{rsa, ec, ed} {
-		key, err := certs.SelfSign(context.Background(), key, certs.Template{Subject: pkix.Name{CommonName: "my client"}})
-		if err != nil {
-			panic(err)
-		}
-		all[string(key.Algorithm())] = key
-	}
-	return all
-})
-
 // writers are the three kinds of keystore that the package makes.
 var writers = map[string]func(key *keys.Key, alias, password string) ([]byte, error){
-	"modern PKCS12": certs.MarshalPKCS12,
-	"legacy PKCS12": certs.MarshalLegacyPKCS12,
-	"JKS":           certs.MarshalJKS,
+	"modern PKCS12": keystore.MarshalPKCS12,
+	"legacy PKCS12": keystore.MarshalLegacyPKCS12,
+	"JKS":           keystore.MarshalJKS,
 }
 
 // converted is what keytool makes of each of them, so that all it writes is
@@ -58,26 +37,26 @@ var converted = map[string]string{
 
 func TestKeystoresOpenInKeytoolAndOpenSSL(t *testing.T) {
 	for format, marshal := range writers {
-		for alg, key := range signingKeys() {
+		for alg, key := range certstest.Keys() {
 			t.Run(format+"/"+alg, func(t *testing.T) {
 				t.Parallel()
 				store, err := marshal(key, alias, password)
 				require.NoError(t, err)
-				own, err := certs.ParseKey(store, alias, password)
+				own, err := keystore.ParseKey(store, alias, password)
 				require.NoError(t, err)
 				requireSame(t, key, own)
 
-				name, other := file(t, store), filepath.Join(t.TempDir(), "other")
-				tool(t, "keytool", append([]string{"-importkeystore", "-srckeystore", name, "-srcstorepass", password, "-srcalias", alias,
+				name, other := certstest.File(t, store), filepath.Join(t.TempDir(), "other")
+				certstest.Tool(t, "keytool", append([]string{"-importkeystore", "-srckeystore", name, "-srcstorepass", password, "-srcalias", alias,
 					"-destkeystore", other, "-deststorepass", password, "-noprompt"}, strings.Fields(converted[format])...)...)
-				back, err := certs.ParseKey(read(t, other), alias, password)
+				back, err := keystore.ParseKey(certstest.Read(t, other), alias, password)
 				require.NoError(t, err)
 				requireSame(t, key, back)
 
 				if format != "JKS" {
-					out := tool(t, "openssl", "pkcs12", "-in", name, "-passin", "pass:"+password, "-nodes")
+					out := certstest.Tool(t, "openssl", "pkcs12", "-in", name, "-passin", "pass:"+password, "-nodes")
 					assert.Contains(t, out, "friendlyName: my client")
-					back, err := certs.ParseKey([]byte(out), "", "")
+					back, err := keystore.ParseKey([]byte(out), "", "")
 					require.NoError(t, err)
 					requireSame(t, key, back)
 				}
@@ -87,7 +66,7 @@ func TestKeystoresOpenInKeytoolAndOpenSSL(t *testing.T) {
 }
 
 func TestArchivesMadeByOpenSSLNowOpen(t *testing.T) {
-	for alg, key := range signingKeys() {
+	for alg, key := range certstest.Keys() {
 		private, err := key.PrivatePEM()
 		require.NoError(t, err)
 		pem := append(private, certs.PEM(key.Certificates())...)
@@ -95,8 +74,8 @@ func TestArchivesMadeByOpenSSLNowOpen(t *testing.T) {
 			t.Run(alg+options, func(t *testing.T) {
 				t.Parallel()
 				out := filepath.Join(t.TempDir(), "out")
-				tool(t, "openssl", append([]string{"pkcs12", "-export", "-in", file(t, pem), "-name", alias, "-passout", "pass:" + password, "-out", out}, strings.Fields(options)...)...)
-				got, err := certs.ParseKey(read(t, out), alias, password)
+				certstest.Tool(t, "openssl", append([]string{"pkcs12", "-export", "-in", certstest.File(t, pem), "-name", alias, "-passout", "pass:" + password, "-out", out}, strings.Fields(options)...)...)
+				got, err := keystore.ParseKey(certstest.Read(t, out), alias, password)
 				require.NoError(t, err)
 				requireSame(t, key, got)
 			})
@@ -105,16 +84,16 @@ func TestArchivesMadeByOpenSSLNowOpen(t *testing.T) {
 }
 
 func TestChainsStayWhole(t *testing.T) {
-	key := client(t)
+	key := certstest.Client(t, "../testdata")
 	for format, marshal := range writers {
 		t.Run(format, func(t *testing.T) {
 			t.Parallel()
 			store, err := marshal(key, alias, password)
 			require.NoError(t, err)
-			own, err := certs.ParseKey(store, alias, password)
+			own, err := keystore.ParseKey(store, alias, password)
 			require.NoError(t, err)
 			requireSame(t, key, own)
-			listed := tool(t, "keytool", "-list", "-v", "-keystore", file(t, store), "-storepass", password)
+			listed := certstest.Tool(t, "keytool", "-list", "-v", "-keystore", certstest.File(t, store), "-storepass", password)
 			assert.Contains(t, listed, "Alias name: my client\n")
 			assert.Contains(t, listed, "Certificate chain length: 3\n")
 		})
@@ -124,25 +103,25 @@ func TestChainsStayWhole(t *testing.T) {
 // TestAKeyBesideOneOfAnUnknownType: keytool puts a key that nothing here can
 // sign with into an archive of ours.
 func TestAKeyBesideOneOfAnUnknownType(t *testing.T) {
-	key := signingKeys()["ES256"]
+	key := certstest.Keys()["ES256"]
 	for format, marshal := range writers {
 		t.Run(format, func(t *testing.T) {
 			t.Parallel()
 			store, err := marshal(key, alias, password)
 			require.NoError(t, err)
-			name := file(t, store)
-			tool(t, "keytool", "-genkeypair", "-keystore", name, "-storepass", password, "-alias", "dsa", "-keyalg", "DSA", "-dname", "CN=dsa")
-			got, err := certs.ParseKey(read(t, name), alias, password)
+			name := certstest.File(t, store)
+			certstest.Tool(t, "keytool", "-genkeypair", "-keystore", name, "-storepass", password, "-alias", "dsa", "-keyalg", "DSA", "-dname", "CN=dsa")
+			got, err := keystore.ParseKey(certstest.Read(t, name), alias, password)
 			require.NoError(t, err)
 			requireSame(t, key, got)
-			_, err = certs.Parse(read(t, name), password)
+			_, err = keystore.Parse(certstest.Read(t, name), password)
 			require.ErrorIs(t, err, keys.ErrMalformed)
 		})
 	}
 }
 
 func TestUnusualAliasesAndPasswords(t *testing.T) {
-	key := signingKeys()["ES256"]
+	key := certstest.Keys()["ES256"]
 	for _, c := range []struct{ alias, password string }{
 		{"Blåbærsyltetøy №1", password},
 		{"a", `p"ss' w\rd`},
@@ -152,21 +131,35 @@ func TestUnusualAliasesAndPasswords(t *testing.T) {
 			t.Run(format+"/"+c.alias, func(t *testing.T) {
 				store, err := marshal(key, c.alias, c.password)
 				require.NoError(t, err)
-				own, err := certs.ParseKey(store, c.alias, c.password)
+				own, err := keystore.ParseKey(store, c.alias, c.password)
 				require.NoError(t, err)
 				requireSame(t, key, own)
 				if format == "JKS" {
-					tool(t, "keytool", "-certreq", "-keystore", file(t, store), "-storepass", c.password, "-alias", c.alias)
+					certstest.Tool(t, "keytool", "-certreq", "-keystore", certstest.File(t, store), "-storepass", c.password, "-alias", c.alias)
 				} else {
-					tool(t, "openssl", "pkcs12", "-in", file(t, store), "-passin", "pass:"+c.password, "-noout")
+					certstest.Tool(t, "openssl", "pkcs12", "-in", certstest.File(t, store), "-passin", "pass:"+c.password, "-noout")
 				}
 			})
 		}
 	}
 }
 
+// device is a key that does not leave its place, as in an HSM or KMS.
+type device struct{ crypto.Signer }
+
+func TestDeviceKeysDoNotLeave(t *testing.T) {
+	for _, inside := range certstest.Keys() {
+		key, err := keys.New(device{inside.Signer()}, keys.Options{Certificates: inside.Certificates()})
+		require.NoError(t, err)
+		for format, marshal := range writers {
+			_, err = marshal(key, alias, password)
+			require.ErrorIs(t, err, keys.ErrNoPrivateKey, format)
+		}
+	}
+}
+
 func TestWritersRefuse(t *testing.T) {
-	with := signingKeys()["ES256"]
+	with := certstest.Keys()["ES256"]
 	without, err := keys.Generate(keys.ES256)
 	require.NoError(t, err)
 	for _, c := range []struct {
@@ -175,9 +168,10 @@ func TestWritersRefuse(t *testing.T) {
 		alias, password string
 		want            error
 	}{
+		{"no key", nil, alias, password, keys.ErrNoPrivateKey},
 		{"key without certificate", without, alias, password, certs.ErrNoCertificate},
-		{"empty password", with, alias, "", certs.ErrPassword},
-		{"password that the format cannot hold", with, alias, "🔑🔑🔑🔑🔑🔑", certs.ErrPassword},
+		{"empty password", with, alias, "", keystore.ErrPassword},
+		{"password that the format cannot hold", with, alias, "🔑🔑🔑🔑🔑🔑", keystore.ErrPassword},
 		{"empty alias", with, "", password, keys.ErrMalformed},
 		{"alias over 255 bytes", with, strings.Repeat("a", 256), password, keys.ErrMalformed},
 		{"alias with a line end", with, "a\nb", password, keys.ErrMalformed},

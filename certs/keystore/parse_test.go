@@ -1,4 +1,4 @@
-package certs_test
+package keystore_test
 
 import (
 	"crypto/x509"
@@ -11,6 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/nokkel/nokkel/certs"
+	"github.com/nokkel/nokkel/certs/keystore"
+	"github.com/nokkel/nokkel/internal/certstest"
 	"github.com/nokkel/nokkel/keys"
 )
 
@@ -18,19 +20,7 @@ import (
 
 func testdata(t testing.TB, name string) []byte {
 	t.Helper()
-	return read(t, filepath.Join("testdata", name))
-}
-
-// client is the key of the archives made by OpenSSL, with its chain.
-func client(t testing.TB) *keys.Key {
-	t.Helper()
-	key, err := keys.Parse(testdata(t, "client.key"), keys.Options{})
-	require.NoError(t, err)
-	pool, err := certs.ParsePEM(append(append(testdata(t, "root.pem"), testdata(t, "ca.pem")...), testdata(t, "client.pem")...))
-	require.NoError(t, err)
-	key, err = certs.Attach(key, pool)
-	require.NoError(t, err)
-	return key
+	return certstest.Read(t, filepath.Join("testdata", name))
 }
 
 func TestArchivesOfOpenSSLOpen(t *testing.T) {
@@ -44,16 +34,16 @@ func TestArchivesOfOpenSSLOpen(t *testing.T) {
 		"openssl-unnamed.p12": "",
 	} {
 		t.Run(name, func(t *testing.T) {
-			entries, err := certs.Parse(testdata(t, name), "changeit")
+			entries, err := keystore.Parse(testdata(t, name), "changeit")
 			require.NoError(t, err)
 			require.Len(t, entries, 1)
 			assert.Equal(t, alias, entries[0].Alias)
-			requireSame(t, client(t), entries[0].Key)
+			requireSame(t, certstest.Client(t, "../testdata"), entries[0].Key)
 			assert.Len(t, entries[0].Public.Certificates(), 3)
 
-			key, err := certs.ParseKey(testdata(t, name), strings.ToUpper(alias), "changeit")
+			key, err := keystore.ParseKey(testdata(t, name), strings.ToUpper(alias), "changeit")
 			require.NoError(t, err)
-			requireSame(t, client(t), key)
+			requireSame(t, certstest.Client(t, "../testdata"), key)
 		})
 	}
 }
@@ -68,7 +58,7 @@ func TestArchivesOfKeytoolOpen(t *testing.T) {
 		"keytool-trusted.JKS":    {"authority"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			entries, err := certs.Parse(testdata(t, name), "changeit")
+			entries, err := keystore.Parse(testdata(t, name), "changeit")
 			require.NoError(t, err)
 			var got []string
 			for _, e := range entries {
@@ -79,7 +69,7 @@ func TestArchivesOfKeytoolOpen(t *testing.T) {
 					continue
 				}
 				assert.Equal(t, "test "+e.Alias, e.Key.Certificates()[0].Subject.CommonName)
-				key, err := certs.ParseKey(testdata(t, name), e.Alias, "changeit")
+				key, err := keystore.ParseKey(testdata(t, name), e.Alias, "changeit")
 				require.NoError(t, err)
 				requireSame(t, e.Key, key)
 			}
@@ -89,13 +79,13 @@ func TestArchivesOfKeytoolOpen(t *testing.T) {
 }
 
 func TestEmptyPasswordOpensWhatWasMadeWithIt(t *testing.T) {
-	key, err := certs.ParseKey(testdata(t, "openssl-empty.p12"), "", "")
+	key, err := keystore.ParseKey(testdata(t, "openssl-empty.p12"), "", "")
 	require.NoError(t, err)
-	assert.True(t, key.PublicKey().Equal(client(t).PublicKey()))
+	assert.True(t, key.PublicKey().Equal(certstest.Client(t, "../testdata").PublicKey()))
 }
 
 func TestPublicFormsThatKeycloakTakes(t *testing.T) {
-	public := client(t).PublicKey()
+	public := certstest.Client(t, "../testdata").PublicKey()
 	jwks, err := keys.Set{Keys: []*keys.PublicKey{public}}.MarshalJSON()
 	require.NoError(t, err)
 	leaf := public.Certificates()[0].Raw
@@ -104,18 +94,18 @@ func TestPublicFormsThatKeycloakTakes(t *testing.T) {
 		alias        string
 		certificates int
 	}{
-		"certificate PEM":                        {testdata(t, "client.pem"), public.KeyID(), 1},
+		"certificate PEM":                        {certstest.Read(t, "../testdata/client.pem"), public.KeyID(), 1},
 		"certificate DER":                        {leaf, public.KeyID(), 1},
 		"certificate in base64 without armour":   {[]byte(base64.StdEncoding.EncodeToString(leaf)), public.KeyID(), 1},
-		"public key PEM":                         {testdata(t, "client.pub"), public.KeyID(), 0},
-		"public key in base64 without armour":    {bare(testdata(t, "client.pub")), public.KeyID(), 0},
+		"public key PEM":                         {certstest.Read(t, "../testdata/client.pub"), public.KeyID(), 0},
+		"public key in base64 without armour":    {bare(certstest.Read(t, "../testdata/client.pub")), public.KeyID(), 0},
 		"JWKS":                                   {jwks, public.KeyID(), 3},
 		"JWK":                                    {public.JWK(), public.KeyID(), 3},
 		"PKCS#12 of a certificate without a key": {testdata(t, "openssl-certificate.p12"), "", 1},
 		"JKS of a trusted certificate":           {testdata(t, "keytool-trusted.JKS"), "authority", 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			entries, err := certs.Parse(c.data, "changeit")
+			entries, err := keystore.Parse(c.data, "changeit")
 			require.NoError(t, err)
 			require.Len(t, entries, 1)
 			assert.Equal(t, c.alias, entries[0].Alias)
@@ -123,7 +113,7 @@ func TestPublicFormsThatKeycloakTakes(t *testing.T) {
 			assert.True(t, public.Equal(entries[0].Public))
 			assert.Len(t, entries[0].Public.Certificates(), c.certificates)
 
-			_, err = certs.ParseKey(c.data, "", "changeit")
+			_, err = keystore.ParseKey(c.data, "", "changeit")
 			assert.ErrorIs(t, err, keys.ErrNoPrivateKey)
 		})
 	}
@@ -136,7 +126,7 @@ func bare(pem []byte) []byte {
 }
 
 func TestPrivateFormsOfPackageKeys(t *testing.T) {
-	want := client(t)
+	want := certstest.Client(t, "../testdata")
 	jwk, err := want.PrivateJWK()
 	require.NoError(t, err)
 	pem, err := want.PrivatePEM()
@@ -148,7 +138,7 @@ func TestPrivateFormsOfPackageKeys(t *testing.T) {
 		"PKCS#12 in base64 with breaks": []byte(strings.ReplaceAll(base64.StdEncoding.EncodeToString(testdata(t, "openssl-rc2.p12")), "A", "A\r\n")),
 	} {
 		t.Run(name, func(t *testing.T) {
-			key, err := certs.ParseKey(data, "", "changeit")
+			key, err := keystore.ParseKey(data, "", "changeit")
 			require.NoError(t, err)
 			requireSame(t, want, key)
 		})
@@ -158,7 +148,7 @@ func TestPrivateFormsOfPackageKeys(t *testing.T) {
 // TestAKeyOutsideAKeystoreIsFoundByItsID, however it is wrapped: such forms
 // give it no other name.
 func TestAKeyOutsideAKeystoreIsFoundByItsID(t *testing.T) {
-	for alg, want := range signingKeys() {
+	for alg, want := range certstest.Keys() {
 		jwk, err := want.PrivateJWK()
 		require.NoError(t, err)
 		pem, err := want.PrivatePEM()
@@ -167,15 +157,15 @@ func TestAKeyOutsideAKeystoreIsFoundByItsID(t *testing.T) {
 		require.NoError(t, err)
 		for form, data := range map[string][]byte{"JWK": jwk, "PEM": pem, "DER": der} {
 			for _, data := range [][]byte{data, []byte(base64.StdEncoding.EncodeToString(data))} {
-				entries, err := certs.Parse(data, "")
+				entries, err := keystore.Parse(data, "")
 				require.NoError(t, err, "%s %s", alg, form)
 				require.Len(t, entries, 1)
 				assert.Equal(t, want.KeyID(), entries[0].Alias, form)
 				assert.True(t, want.PublicKey().Equal(entries[0].Key.PublicKey()))
-				_, err = certs.ParseKey(data, want.KeyID(), "")
+				_, err = keystore.ParseKey(data, want.KeyID(), "")
 				assert.NoError(t, err, form)
-				_, err = certs.ParseKey(data, "my client", "")
-				assert.ErrorIs(t, err, certs.ErrNotFound, form)
+				_, err = keystore.ParseKey(data, "my client", "")
+				assert.ErrorIs(t, err, keystore.ErrNotFound, form)
 			}
 		}
 	}
@@ -183,12 +173,12 @@ func TestAKeyOutsideAKeystoreIsFoundByItsID(t *testing.T) {
 
 func TestEveryKeyOfAJWKSIsAnEntry(t *testing.T) {
 	var set keys.Set
-	for _, key := range signingKeys() {
+	for _, key := range certstest.Keys() {
 		set.Keys = append(set.Keys, key.PublicKey())
 	}
 	data, err := set.MarshalJSON()
 	require.NoError(t, err)
-	entries, err := certs.Parse(data, "")
+	entries, err := keystore.Parse(data, "")
 	require.NoError(t, err)
 	require.Len(t, entries, len(set.Keys))
 	for i, e := range entries {
@@ -205,24 +195,24 @@ func TestReadersRefuse(t *testing.T) {
 		alias, password string
 		want            error
 	}{
-		{"PKCS#12: wrong password", testdata(t, "openssl-aes256.p12"), "", "wrong", certs.ErrPassword},
-		{"PKCS#12: empty password", testdata(t, "openssl-aes256.p12"), "", "", certs.ErrPassword},
-		{"PKCS#12: password that no BMPString holds", testdata(t, "openssl-aes256.p12"), "", "🔑", certs.ErrPassword},
-		{"PKCS#12: damaged", damaged(testdata(t, "openssl-aes256.p12")), "", "changeit", certs.ErrPassword},
-		{"PKCS#12: unknown alias", testdata(t, "openssl-aes256.p12"), "other", "changeit", certs.ErrNotFound},
+		{"PKCS#12: wrong password", testdata(t, "openssl-aes256.p12"), "", "wrong", keystore.ErrPassword},
+		{"PKCS#12: empty password", testdata(t, "openssl-aes256.p12"), "", "", keystore.ErrPassword},
+		{"PKCS#12: password that no BMPString holds", testdata(t, "openssl-aes256.p12"), "", "🔑", keystore.ErrPassword},
+		{"PKCS#12: damaged", damaged(testdata(t, "openssl-aes256.p12")), "", "changeit", keystore.ErrPassword},
+		{"PKCS#12: unknown alias", testdata(t, "openssl-aes256.p12"), "other", "changeit", keystore.ErrNotFound},
 		{"PKCS#12: two keys and no alias", testdata(t, "keytool-two.PKCS12"), "", "changeit", keys.ErrAmbiguous},
 		{"PKCS#12: no certificate", testdata(t, "openssl-nocert.p12"), "", "changeit", certs.ErrNoCertificate},
 		{"PKCS#12: no MAC", testdata(t, "openssl-nomac.p12"), "", "changeit", keys.ErrUnsupported},
 		{"PKCS#12: DSA key", testdata(t, "keytool-dsa.PKCS12"), "", "changeit", keys.ErrMalformed},
 		{"PKCS#12: trailing bytes", append(testdata(t, "openssl-aes256.p12"), 0), "", "changeit", keys.ErrMalformed},
 		{"PKCS#12: BER without an end", []byte{0x30, 0x80, 0x02, 0x01, 0x03}, "", "changeit", keys.ErrMalformed},
-		{"JKS: wrong password", testdata(t, "keytool-two.JKS"), "one", "wrong", certs.ErrPassword},
-		{"JKS: password outside Latin-1", testdata(t, "keytool-two.JKS"), "one", "пароль", certs.ErrPassword},
-		{"JKS: damaged", damaged(testdata(t, "keytool-two.JKS")), "one", "changeit", certs.ErrPassword},
-		{"JKS: unknown alias", testdata(t, "keytool-two.JKS"), "other", "changeit", certs.ErrNotFound},
+		{"JKS: wrong password", testdata(t, "keytool-two.JKS"), "one", "wrong", keystore.ErrPassword},
+		{"JKS: password outside Latin-1", testdata(t, "keytool-two.JKS"), "one", "пароль", keystore.ErrPassword},
+		{"JKS: damaged", damaged(testdata(t, "keytool-two.JKS")), "one", "changeit", keystore.ErrPassword},
+		{"JKS: unknown alias", testdata(t, "keytool-two.JKS"), "other", "changeit", keystore.ErrNotFound},
 		{"JKS: alias of a trusted certificate", testdata(t, "keytool-two.JKS"), "authority", "changeit", keys.ErrNoPrivateKey},
 		{"JKS: two keys and no alias", testdata(t, "keytool-two.JKS"), "", "changeit", keys.ErrAmbiguous},
-		{"JKS: key with another password", testdata(t, "keytool-keypass.JKS"), "", "changeit", certs.ErrPassword},
+		{"JKS: key with another password", testdata(t, "keytool-keypass.JKS"), "", "changeit", keystore.ErrPassword},
 		{"JCEKS", testdata(t, "keytool.JCEKS"), "one", "changeit", keys.ErrUnsupported},
 		{"over 1 MiB", big, "", "", keys.ErrTooLarge},
 		{"empty", nil, "", "", keys.ErrMalformed},
@@ -230,7 +220,7 @@ func TestReadersRefuse(t *testing.T) {
 		{"encrypted PEM", []byte("-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n"), "", "", keys.ErrUnsupported},
 	} {
 		t.Run(c.rule, func(t *testing.T) {
-			key, err := certs.ParseKey(c.data, c.alias, c.password)
+			key, err := keystore.ParseKey(c.data, c.alias, c.password)
 			require.ErrorIs(t, err, c.want)
 			assert.Nil(t, key)
 			if c.password != "" {
@@ -250,7 +240,7 @@ func TestTruncatedArchivesAreRefused(t *testing.T) {
 	for _, name := range []string{"openssl-aes256.p12", "keytool-two.JKS", "keytool-trusted.JKS"} {
 		data := testdata(t, name)
 		for n := range data {
-			_, err := certs.Parse(data[:n], "changeit")
+			_, err := keystore.Parse(data[:n], "changeit")
 			require.Error(t, err, "%s, %d bytes", name, n)
 		}
 	}

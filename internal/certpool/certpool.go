@@ -1,22 +1,31 @@
-package certs
+// Package certpool joins keys to their certificates.
+package certpool
 
 import (
 	"bytes"
 	"crypto"
 	"crypto/x509"
+	"errors"
 
 	"github.com/nokkel/nokkel/keys"
 )
 
-// pool holds certificates, each once, where they are found by public key and
-// by name: joining the keys of an archive to their certificates takes a time
-// that grows with both numbers and not with their product.
-type pool struct {
+// Why [Pool.Chain] finds no chain; [keys.ErrAmbiguous] is the third reason.
+var (
+	ErrNoCertificate = errors.New("no certificate")
+	ErrMismatch      = errors.New("key and certificate do not match")
+)
+
+// Pool holds certificates, each once, indexed by public key and by name: to
+// join the keys of a keystore to their certificates takes a time that grows
+// with both numbers and not with their product.
+type Pool struct {
 	byKey, bySubject map[string][]*x509.Certificate
 }
 
-func newPool(certificates []*x509.Certificate) pool {
-	p := pool{make(map[string][]*x509.Certificate), make(map[string][]*x509.Certificate)}
+// New returns a Pool of the certificates, of which none may be nil.
+func New(certificates []*x509.Certificate) Pool {
+	p := Pool{make(map[string][]*x509.Certificate), make(map[string][]*x509.Certificate)}
 	seen := make(map[string]bool)
 	for _, c := range certificates {
 		if seen[string(c.Raw)] {
@@ -31,25 +40,26 @@ func newPool(certificates []*x509.Certificate) pool {
 	return p
 }
 
-// keyID is the same for keys that are equal. It is false for those of a type
-// that nobody signs with here.
+// keyID is the same for equal keys. It is false for types that nobody signs
+// with here.
 func keyID(pub crypto.PublicKey) (string, bool) {
 	spki, err := x509.MarshalPKIXPublicKey(pub)
 	return string(spki), err == nil
 }
 
-// chain returns the certificate of pub and then each issuer.
-func (p pool) chain(pub crypto.PublicKey) ([]*x509.Certificate, error) {
+// Chain returns the certificate of pub, then each issuer. Signatures are not
+// checked: whoever trusts the chain does that.
+func (p Pool) Chain(pub crypto.PublicKey) ([]*x509.Certificate, error) {
 	if len(p.bySubject) == 0 {
-		return nil, refuse(ErrNoCertificate, "")
+		return nil, ErrNoCertificate
 	}
 	id, _ := keyID(pub)
 	leaves := p.byKey[id]
 	switch {
 	case len(leaves) == 0:
-		return nil, refuse(ErrMismatch, "")
+		return nil, ErrMismatch
 	case len(leaves) > 1:
-		return nil, refuse(keys.ErrAmbiguous, "several certificates are for the key")
+		return nil, keys.ErrAmbiguous
 	}
 	var chain []*x509.Certificate
 	// Authorities that certified each other lead around in a circle.
@@ -62,9 +72,8 @@ func (p pool) chain(pub crypto.PublicKey) ([]*x509.Certificate, error) {
 }
 
 // issuer finds the certificate above c by name and, where both sides have
-// one, by key identifier: a renewed authority keeps its name. Signatures are
-// not checked here; whoever trusts the chain does that.
-func (p pool) issuer(c *x509.Certificate) *x509.Certificate {
+// one, by key identifier: a renewed authority keeps its name.
+func (p Pool) issuer(c *x509.Certificate) *x509.Certificate {
 	if bytes.Equal(c.RawIssuer, c.RawSubject) {
 		return nil
 	}
@@ -74,9 +83,4 @@ func (p pool) issuer(c *x509.Certificate) *x509.Certificate {
 		}
 	}
 	return nil
-}
-
-func isFor(c *x509.Certificate, pub crypto.PublicKey) bool {
-	k, ok := c.PublicKey.(interface{ Equal(crypto.PublicKey) bool })
-	return ok && k.Equal(pub)
 }

@@ -1,12 +1,13 @@
-package certs
+package keystore
 
 import (
 	"bytes"
 	"crypto/x509"
 	"encoding/binary"
 
-	"github.com/pavlo-v-chernykh/keystore-go/v4"
+	jks "github.com/pavlo-v-chernykh/keystore-go/v4"
 
+	"github.com/nokkel/nokkel/internal/certpool"
 	"github.com/nokkel/nokkel/keys"
 )
 
@@ -24,7 +25,7 @@ func openJKS(data []byte, text string) ([]sealed, error) {
 	if err := checkJKS(data); err != nil {
 		return nil, err
 	}
-	store := keystore.New(keystore.WithCaseExactAliases(), keystore.WithOrderedAliases())
+	store := jks.New(jks.WithCaseExactAliases(), jks.WithOrderedAliases())
 	if err := store.Load(bytes.NewReader(data), pw); err != nil {
 		// The structure was checked: what is left is the hash at the end.
 		return nil, refuse(ErrPassword, "it does not open the keystore, or that is damaged")
@@ -40,7 +41,7 @@ func openJKS(data []byte, text string) ([]sealed, error) {
 	return all, nil
 }
 
-func jksKey(store keystore.KeyStore, alias string, pw []byte) (Entry, error) {
+func jksKey(store jks.KeyStore, alias string, pw []byte) (Entry, error) {
 	entry, err := store.GetPrivateKeyEntry(alias, pw)
 	if err != nil {
 		return Entry{}, refuse(ErrPassword, "the key has another password than its keystore")
@@ -57,10 +58,10 @@ func jksKey(store keystore.KeyStore, alias string, pw []byte) (Entry, error) {
 		}
 		chain = append(chain, x)
 	}
-	return privateEntry(alias, key, newPool(chain))
+	return privateEntry(alias, key, certpool.New(chain))
 }
 
-func jksTrusted(store keystore.KeyStore, alias string) (Entry, error) {
+func jksTrusted(store jks.KeyStore, alias string) (Entry, error) {
 	entry, err := store.GetTrustedCertificateEntry(alias)
 	if err != nil {
 		return Entry{}, refuse(keys.ErrMalformed, "entry")

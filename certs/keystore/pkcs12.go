@@ -1,4 +1,4 @@
-package certs
+package keystore
 
 import (
 	"crypto/x509/pkix"

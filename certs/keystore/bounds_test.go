@@ -1,4 +1,4 @@
-package certs
+package keystore
 
 import (
 	"bytes"
@@ -10,12 +10,12 @@ import (
 	"math/big"
 	"slices"
 	"testing"
-	"time"
 
-	"github.com/pavlo-v-chernykh/keystore-go/v4"
+	jks "github.com/pavlo-v-chernykh/keystore-go/v4"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/nokkel/nokkel/certs"
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/keys/keystest"
 )
@@ -29,33 +29,11 @@ func certified(t testing.TB, n int) []*keys.Key {
 	for i := range n {
 		key, err := keys.Generate(keys.EdDSA)
 		require.NoError(t, err)
-		key, err = SelfSign(t.Context(), key, Template{Subject: pkix.Name{CommonName: fmt.Sprint(i)}})
+		key, err = certs.SelfSign(t.Context(), key, certs.Template{Subject: pkix.Name{CommonName: fmt.Sprint(i)}})
 		require.NoError(t, err)
 		all = append(all, key)
 	}
 	return all
-}
-
-// tower returns n certificates of which each is issued by the next.
-func tower(t testing.TB, n int) (leaf *keys.Key, chain []*x509.Certificate) {
-	t.Helper()
-	leaf = keystest.Key(t, keys.ES256)
-	pub := leaf.PublicKey().Public()
-	for i := range n {
-		authority := keystest.Key(t, keys.EdDSA)
-		c := &x509.Certificate{
-			SerialNumber: big.NewInt(int64(i) + 1), Subject: pkix.Name{CommonName: fmt.Sprint(i)},
-			NotBefore: time.Now(), NotAfter: time.Now().Add(time.Hour),
-		}
-		parent := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: fmt.Sprint(i + 1)}}
-		der, err := x509.CreateCertificate(nil, c, parent, pub, authority.Signer())
-		require.NoError(t, err)
-		c, err = x509.ParseCertificate(der)
-		require.NoError(t, err)
-		chain = append(chain, c)
-		pub = authority.PublicKey().Public()
-	}
-	return leaf, chain
 }
 
 func plainKey(t testing.TB, k *keys.Key) safeBag {
@@ -88,16 +66,16 @@ func many(t testing.TB, privateKeys, certificates int) []byte {
 
 func manyJKS(t testing.TB, privateKeys, certificates int) []byte {
 	t.Helper()
-	store := keystore.New()
+	store := jks.New()
 	for i, k := range certified(t, max(privateKeys, certificates)) {
 		pkcs8, err := x509.MarshalPKCS8PrivateKey(k.Signer())
 		require.NoError(t, err)
-		c := keystore.Certificate{Type: "X.509", Content: k.Certificates()[0].Raw}
+		c := jks.Certificate{Type: "X.509", Content: k.Certificates()[0].Raw}
 		switch {
 		case i < privateKeys:
-			err = store.SetPrivateKeyEntry(fmt.Sprint(i), keystore.PrivateKeyEntry{PrivateKey: pkcs8, CertificateChain: []keystore.Certificate{c}}, []byte(hostilePassword))
+			err = store.SetPrivateKeyEntry(fmt.Sprint(i), jks.PrivateKeyEntry{PrivateKey: pkcs8, CertificateChain: []jks.Certificate{c}}, []byte(hostilePassword))
 		default:
-			err = store.SetTrustedCertificateEntry(fmt.Sprint(i), keystore.TrustedCertificateEntry{Certificate: c})
+			err = store.SetTrustedCertificateEntry(fmt.Sprint(i), jks.TrustedCertificateEntry{Certificate: c})
 		}
 		require.NoError(t, err)
 	}
@@ -168,23 +146,6 @@ func TestContentsWithinContentsAreNotRead(t *testing.T) {
 	entries, err := Parse(forge(t, bagsOf(t, append(inner, plainKey(t, key), plainCert(t, key.Certificates()[0]))...)), hostilePassword)
 	require.NoError(t, err)
 	assert.Len(t, entries, 1)
-}
-
-// A second copy of a certificate makes no difference.
-func TestALongChainIsFollowedOnce(t *testing.T) {
-	leaf, chain := tower(t, 500)
-	var twice []*x509.Certificate
-	for _, c := range slices.Backward(chain) {
-		again, err := x509.ParseCertificate(c.Raw)
-		require.NoError(t, err)
-		twice = append(twice, again, c)
-	}
-	key, err := Attach(leaf, twice)
-	require.NoError(t, err)
-	require.Len(t, key.Certificates(), len(chain))
-	for i, c := range key.Certificates() {
-		require.True(t, c.Equal(chain[i]))
-	}
 }
 
 // algorithm returns an AlgorithmIdentifier.

@@ -1,4 +1,4 @@
-package certs
+package keystore
 
 import (
 	"context"
@@ -10,6 +10,8 @@ import (
 
 	"software.sslmate.com/src/go-pkcs12"
 
+	"github.com/nokkel/nokkel/certs"
+	"github.com/nokkel/nokkel/internal/certpool"
 	"github.com/nokkel/nokkel/keys"
 )
 
@@ -33,7 +35,7 @@ func openPKCS12(der []byte, text string) ([]sealed, error) {
 		return nil, err
 	}
 	var all []sealed
-	near := newPool(a.certs)
+	near := certpool.New(a.certs)
 	for _, bag := range a.keys {
 		alias := friendlyName(bag)
 		all = append(all, sealed{alias, true, func() (Entry, error) {
@@ -158,8 +160,8 @@ func (a *archive) addEncrypted(c contentInfo) error {
 	if err != nil {
 		return err
 	}
-	_, certs, err := a.unwrap(bags, c)
-	a.certs = append(a.certs, certs...)
+	_, found, err := a.unwrap(bags, c)
+	a.certs = append(a.certs, found...)
 	return err
 }
 
@@ -193,7 +195,7 @@ func (a *archive) unwrap(bags []safeBag, encrypted ...contentInfo) (any, []*x509
 	if err != nil {
 		return nil, nil, err
 	}
-	key, _, certs, err := pkcs12.DecodeChain(der, a.password.text)
+	key, _, found, err := pkcs12.DecodeChain(der, a.password.text)
 	if err != nil {
 		var not pkcs12.NotImplementedError
 		if errors.As(err, &not) {
@@ -201,7 +203,7 @@ func (a *archive) unwrap(bags []safeBag, encrypted ...contentInfo) (any, []*x509
 		}
 		return nil, nil, refuse(keys.ErrMalformed, "a PKCS#12 content does not decrypt to what it should be, or to a private key of an unknown type")
 	}
-	return key, certs, nil
+	return key, found, nil
 }
 
 // newFiller makes a throw-away key with certificate.
@@ -210,7 +212,7 @@ func newFiller() (*keys.Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	return SelfSign(context.Background(), key, Template{Subject: pkix.Name{CommonName: "filler"}})
+	return certs.SelfSign(context.Background(), key, certs.Template{Subject: pkix.Name{CommonName: "filler"}})
 }
 
 // fillerBags returns the filler as a private key and a certificate.

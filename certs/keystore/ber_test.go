@@ -1,4 +1,4 @@
-package certs_test
+package keystore_test
 
 import (
 	"bytes"
@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/nokkel/nokkel/certs"
+	"github.com/nokkel/nokkel/certs/keystore"
 	"github.com/nokkel/nokkel/keys"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -17,12 +17,12 @@ import (
 func TestReadsBER(t *testing.T) {
 	archive, err := os.ReadFile("testdata/keycloak-26.7.4.p12")
 	require.NoError(t, err)
-	key, err := certs.ParseKey(archive, "mine", "changeit-7")
+	key, err := keystore.ParseKey(archive, "mine", "changeit-7")
 	require.NoError(t, err)
 	require.Len(t, key.Certificates(), 1)
 	assert.Equal(t, "CN=b1", key.Certificates()[0].Subject.String())
-	_, err = certs.ParseKey(archive, "mine", "wrong")
-	require.ErrorIs(t, err, certs.ErrPassword)
+	_, err = keystore.ParseKey(archive, "mine", "wrong")
+	require.ErrorIs(t, err, keystore.ErrPassword)
 }
 
 func TestRefusesBrokenBER(t *testing.T) {
@@ -40,7 +40,7 @@ func TestRefusesBrokenBER(t *testing.T) {
 		"20 000 levels":                []byte(strings.Repeat("\x30\x80", 20_000)),
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := certs.Parse(data, "")
+			_, err := keystore.Parse(data, "")
 			require.ErrorIs(t, err, keys.ErrMalformed)
 		})
 	}

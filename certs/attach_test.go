@@ -1,0 +1,147 @@
+package certs_test
+
+import (
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"fmt"
+	"math/big"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/nokkel/nokkel/certs"
+	"github.com/nokkel/nokkel/internal/certstest"
+	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/keys/keystest"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// tower returns n certificates of which each is issued by the next.
+func tower(t testing.TB, n int) (leaf *keys.Key, chain []*x509.Certificate) {
+	t.Helper()
+	leaf = keystest.Key(t, keys.ES256)
+	pub := leaf.PublicKey().Public()
+	for i := range n {
+		authority := keystest.Key(t, keys.EdDSA)
+		c := &x509.Certificate{
+			SerialNumber: big.NewInt(int64(i) + 1), Subject: pkix.Name{CommonName: fmt.Sprint(i)},
+			NotBefore: time.Now(), NotAfter: time.Now().Add(time.Hour),
+		}
+		parent := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: fmt.Sprint(i + 1)}}
+		der, err := x509.CreateCertificate(nil, c, parent, pub, authority.Signer())
+		require.NoError(t, err)
+		c, err = x509.ParseCertificate(der)
+		require.NoError(t, err)
+		chain = append(chain, c)
+		pub = authority.PublicKey().Public()
+	}
+	return leaf, chain
+}
+
+// A second copy of a certificate makes no difference.
+func TestALongChainIsFollowedOnce(t *testing.T) {
+	leaf, chain := tower(t, 500)
+	var twice []*x509.Certificate
+	for _, c := range slices.Backward(chain) {
+		again, err := x509.ParseCertificate(c.Raw)
+		require.NoError(t, err)
+		twice = append(twice, again, c)
+	}
+	key, err := certs.Attach(leaf, twice)
+	require.NoError(t, err)
+	require.Len(t, key.Certificates(), len(chain))
+	for i, c := range key.Certificates() {
+		require.True(t, c.Equal(chain[i]))
+	}
+}
+
+// A certificate authority (openssl) answers a request; the answer and the
+// authorities above it come back in an order of their own.
+func TestAnswerOfAnAuthorityIsAttached(t *testing.T) {
+	dir := t.TempDir()
+	in := func(name string) string { return filepath.Join(dir, name) }
+	key := certstest.Keys()["ES256"]
+	request, err := certs.Request(t.Context(), key, template)
+	require.NoError(t, err)
+	certstest.Tool(t, "openssl", "req", "-x509", "-newkey", "ed25519", "-noenc", "-keyout", in("root.key"), "-out", in("root.pem"), "-subj", "/CN=root")
+	certstest.Tool(t, "openssl", "x509", "-req", "-in", certstest.File(t, request), "-CA", in("root.pem"), "-CAkey", in("root.key"), "-out", in("leaf.pem"), "-days", "30")
+
+	pool, err := certs.Parse(append(append(certstest.Read(t, "testdata/ca.pem"), certstest.Read(t, in("root.pem"))...), certstest.Read(t, in("leaf.pem"))...))
+	require.NoError(t, err)
+	got, err := certs.Attach(key, pool)
+	require.NoError(t, err)
+	require.Len(t, got.Certificates(), 2, "leaf and root, without the stranger")
+	assert.Equal(t, "my client", got.Certificates()[0].Subject.CommonName)
+	assert.Equal(t, "root", got.Certificates()[1].Subject.CommonName)
+	require.NoError(t, got.Certificates()[0].CheckSignatureFrom(got.Certificates()[1]))
+}
+
+func TestAttachRefuses(t *testing.T) {
+	key, other := certstest.Keys()["ES256"], certstest.Keys()["EdDSA"]
+	renewed, err := certs.SelfSign(t.Context(), key, template)
+	require.NoError(t, err)
+	for rule, c := range map[string]struct {
+		pool []*x509.Certificate
+		want error
+	}{
+		"none":                                {nil, certs.ErrNoCertificate},
+		"the certificate of another key":      {other.Certificates(), certs.ErrMismatch},
+		"a certificate that is nil":           {append(key.Certificates(), nil), keys.ErrMalformed},
+		"two certificates of the key":         {append(key.Certificates(), renewed.Certificates()...), keys.ErrAmbiguous},
+		"but takes one certificate twice":     {append(key.Certificates(), key.Certificates()...), nil},
+		"but takes strangers besides its own": {append(other.Certificates(), key.Certificates()...), nil},
+	} {
+		t.Run(rule, func(t *testing.T) {
+			got, err := certs.Attach(key, c.pool)
+			require.ErrorIs(t, err, c.want)
+			if c.want == nil {
+				assert.Equal(t, key.Certificates(), got.Certificates())
+			}
+		})
+	}
+}
+
+// certify makes a certificate that issuer has signed for the holder; both sides
+// carry key identifiers.
+func certify(t *testing.T, subject string, holder *keys.Key, issuer string, signer *keys.Key) *x509.Certificate {
+	t.Helper()
+	c := &x509.Certificate{Subject: pkix.Name{CommonName: subject}, SubjectKeyId: []byte(holder.Thumbprint()), NotAfter: time.Now().Add(time.Hour)}
+	parent := &x509.Certificate{Subject: pkix.Name{CommonName: issuer}, SubjectKeyId: []byte(signer.Thumbprint())}
+	der, err := x509.CreateCertificate(rand.Reader, c, parent, holder.PublicKey().Public(), signer.Signer())
+	require.NoError(t, err)
+	c, err = x509.ParseCertificate(der)
+	require.NoError(t, err)
+	return c
+}
+
+// A renewed authority keeps its name: the key identifier tells which of the two
+// has signed.
+func TestAttachTellsAuthoritiesOfOneNameApart(t *testing.T) {
+	key, old, renewed := certstest.Client(t, "testdata"), certstest.Keys()["ES256"], certstest.Keys()["EdDSA"]
+	leaf := certify(t, "client", key, "root", renewed)
+	before, after := certify(t, "root", old, "root", old), certify(t, "root", renewed, "root", renewed)
+	for _, pool := range [][]*x509.Certificate{{leaf, before, after}, {after, before, leaf}} {
+		got, err := certs.Attach(key, pool)
+		require.NoError(t, err)
+		assert.Equal(t, []*x509.Certificate{leaf, after}, got.Certificates())
+	}
+}
+
+// Two authorities that certified each other stand above the client: the way
+// upwards has no end.
+func TestAttachStopsWhereAuthoritiesCertifiedEachOther(t *testing.T) {
+	key, one, two := certstest.Client(t, "testdata"), certstest.Keys()["ES256"], certstest.Keys()["EdDSA"]
+	leaf := certify(t, "client", key, "one", one)
+	oneByTwo, twoByOne := certify(t, "one", one, "two", two), certify(t, "two", two, "one", one)
+	for _, pool := range [][]*x509.Certificate{{twoByOne, oneByTwo, leaf}, {leaf, oneByTwo, twoByOne}} {
+		got, err := certs.Attach(key, pool)
+		require.NoError(t, err)
+		assert.Equal(t, []*x509.Certificate{leaf, oneByTwo, twoByOne}, got.Certificates())
+	}
+	got, err := certs.Attach(one, []*x509.Certificate{twoByOne, oneByTwo})
+	require.NoError(t, err)
+	assert.Equal(t, []*x509.Certificate{oneByTwo, twoByOne}, got.Certificates())
+}

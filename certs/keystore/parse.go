@@ -1,0 +1,146 @@
+package keystore
+
+import (
+	"crypto"
+	"crypto/x509"
+	"strings"
+
+	"github.com/nokkel/nokkel/internal/certpool"
+	"github.com/nokkel/nokkel/keys"
+)
+
+// Limits on what is read. Honest keystores are a few KiB.
+const (
+	maxInput      = 1 << 20 // bytes of any input
+	maxPrivateKey = 5 << 10 // bytes of one PKCS#8 key, encrypted or not; RSA 8192 takes 4.6 KiB
+
+	maxPrivateKeys  = 100  // of one keystore
+	maxCertificates = 1000 // of one keystore; Java's own list of authorities has 150
+	maxContents     = 100  // of one PKCS#12 archive; they all have two
+)
+
+// tally counts what a keystore holds.
+type tally struct{ privateKeys, certificates int }
+
+func (t tally) check() error {
+	switch {
+	case t.privateKeys > maxPrivateKeys:
+		return refuse(keys.ErrTooLarge, "more than 100 private keys")
+	case t.certificates > maxCertificates:
+		return refuse(keys.ErrTooLarge, "more than 1000 certificates")
+	}
+	return nil
+}
+
+// Entry is what an input holds under one alias.
+type Entry struct {
+	Alias  string          // the friendly name in a keystore, which may be empty; elsewhere the key id
+	Key    *keys.Key       // nil when the private part is not there
+	Public *keys.PublicKey // never nil
+}
+
+// Parse reads every signing key of an input of at most 1 MiB. It takes what
+// Keycloak takes and tells it apart by content: a JKS or PKCS#12 keystore, a
+// certificate or public key (PEM or DER), a JWKS; also base64 of the binary
+// ones, and every form that [keys.Parse] takes. The password is that of a
+// keystore and of the keys in it; other forms ignore it.
+//
+// A keystore of more than 100 private keys or 1000 certificates is refused, and
+// so is one that asks for too much work, with [keys.ErrTooLarge].
+//
+// Public keys that this module cannot verify with are left out, and a private
+// key that it cannot sign with refuses the whole; [ParseKey] still reads the
+// others. The certificates above a private key's own are in its chain and make
+// no entries.
+func Parse(data []byte, password string) ([]Entry, error) {
+	all, err := open(data, password)
+	if err != nil {
+		return nil, err
+	}
+	var entries []Entry
+	for _, s := range all {
+		e, err := s.open()
+		if err != nil && s.private {
+			return nil, err
+		}
+		if err == nil { // a trusted authority may well have another kind of key
+			entries = append(entries, e)
+		}
+	}
+	if len(entries) == 0 {
+		return nil, refuse(keys.ErrUnsupported, "no signing key in the input")
+	}
+	return entries, nil
+}
+
+// ParseKey reads the private key under an alias, from the same inputs as
+// [Parse]. Only that entry is decrypted. Aliases are compared without regard
+// to case, as Java does. The empty alias stands for the only private key
+// there is, whatever its name: [keys.ErrAmbiguous] when there are several.
+func ParseKey(data []byte, alias, password string) (*keys.Key, error) {
+	all, err := open(data, password)
+	if err != nil {
+		return nil, err
+	}
+	var found *sealed
+	named := alias == ""
+	for i, s := range all {
+		if alias != "" && !strings.EqualFold(s.alias, alias) {
+			continue
+		}
+		named = true
+		if !s.private {
+			continue
+		}
+		if found != nil {
+			return nil, refuse(keys.ErrAmbiguous, "several entries with a private key")
+		}
+		found = &all[i]
+	}
+	if found == nil && !named {
+		return nil, refuse(ErrNotFound, "")
+	}
+	if found == nil {
+		return nil, refuse(keys.ErrNoPrivateKey, "certificates or public keys only")
+	}
+	e, err := found.open()
+	return e.Key, err
+}
+
+// sealed is an entry that is listed but not decrypted yet, so that one key
+// can be taken out of an archive whose other keys do not open.
+type sealed struct {
+	alias   string
+	private bool
+	open    func() (Entry, error)
+}
+
+// privateEntry joins a decrypted key and the certificates found near it.
+func privateEntry(alias string, private any, near certpool.Pool) (Entry, error) {
+	signer, ok := private.(crypto.Signer)
+	if !ok {
+		return Entry{}, refuse(keys.ErrUnsupported, "key type")
+	}
+	chain, err := near.Chain(signer.Public())
+	if err != nil {
+		return Entry{}, refuse(err, "")
+	}
+	key, err := keys.New(signer, keys.Options{Certificates: chain})
+	if err != nil {
+		return Entry{}, err
+	}
+	return Entry{Alias: alias, Key: key, Public: key.PublicKey()}, nil
+}
+
+// publicEntry is the entry of a certificate without private key.
+func publicEntry(alias string, c *x509.Certificate) (Entry, error) {
+	public, err := keys.NewPublicKey(c.PublicKey, keys.Options{Certificates: []*x509.Certificate{c}})
+	return Entry{Alias: alias, Public: public}, err
+}
+
+func checkSize(data []byte) error {
+	if len(data) > maxInput {
+		return refuse(keys.ErrTooLarge, "input over 1 MiB")
+	}
+	return nil
+}
