@@ -20,9 +20,9 @@ const (
 )
 
 // toDER rewrites the BER of archives made by Bouncy Castle (Keycloak, among
-// others): lengths that are found at the end (X.690 §8.1.3.6), and octet
-// strings in pieces (§8.7.3). What does not begin with an indefinite length
-// comes back as it is.
+// others): indefinite lengths (X.690 §8.1.3.6) and octet strings in pieces
+// (§8.7.3). Input that does not begin with an indefinite length is returned
+// as it is. By hand because go-pkcs12 v0.7.4 and encoding/asn1 read DER only.
 func toDER(ber []byte) ([]byte, error) {
 	if !bytes.HasPrefix(ber, []byte{berSequence, 0x80}) {
 		return ber, nil

@@ -14,7 +14,8 @@ import (
 // one of an old Java for 350 thousand and 150 thousand for each further key.
 const maxHashes = 4_000_000
 
-// budget is what is left of maxHashes.
+// budget is what is left of maxHashes. By hand because go-pkcs12 v0.7.4 has no
+// limit on iterations.
 type budget int
 
 // spend takes the cost of one derivation from the budget: each iteration runs

@@ -73,8 +73,8 @@ func jksTrusted(store jks.KeyStore, alias string) (Entry, error) {
 	return publicEntry(alias, c)
 }
 
-// latin1 gives keystore-go the password in the form in which it reads one:
-// one byte for each of Java's 16-bit characters.
+// latin1 returns the password as keystore-go v4.5.0 reads one: a byte for each
+// of Java's 16-bit characters.
 func latin1(text string) ([]byte, error) {
 	var b []byte
 	for _, r := range text {
@@ -86,9 +86,10 @@ func latin1(text string) ([]byte, error) {
 	return b, nil
 }
 
-// checkJKS walks through the keystore once. keystore-go allocates what a
-// length field says, up to 4 GiB, before it looks for the bytes, and slices a
-// protected key without looking at its length.
+// checkJKS walks through the keystore once. By hand because
+// github.com/pavlo-v-chernykh/keystore-go/v4 v4.5.0 allocates what a length
+// field says, up to 4 GiB, before it reads the bytes, panics on a protected
+// key that is too short, and ignores what follows the keystore.
 func checkJKS(data []byte) error {
 	c := &cursor{rest: data}
 	c.take(4) // magic

@@ -14,6 +14,10 @@ import (
 	"github.com/nokkel/nokkel/keys"
 )
 
+// macData is the MAC of an archive. By hand because go-pkcs12 v0.7.4 verifies
+// one only on its way to decrypting all that lies under it, does not know
+// SHA-384, and computes none over a content that was changed, as [nameKey] and
+// [archive.unwrap] need. It verifies PBMAC1 (RFC 9579) in the same way only.
 type macData struct {
 	Mac struct {
 		Algorithm pkix.AlgorithmIdentifier

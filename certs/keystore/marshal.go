@@ -53,10 +53,11 @@ func marshalPKCS12(enc *pkcs12.Encoder, key *keys.Key, alias, text string) ([]by
 	return nameKey(der, alias, pw)
 }
 
-// nameKey writes the friendly name on the key. go-pkcs12 has no parameter for
-// it, and without one Java lists the entry as "1". The key's bag is encrypted
-// but its attributes are not: they lie in the clear under the archive's MAC.
-// So adding one takes no more than computing that MAC again.
+// nameKey writes the friendly name on the key: without one Java lists the entry
+// as "1". By hand because go-pkcs12 v0.7.4 names only the certificates of a
+// trust store. The key's bag is encrypted but its attributes are not: they lie
+// in the clear under the archive's MAC, so adding one takes no more than
+// computing that MAC again.
 func nameKey(der []byte, alias string, pw password) ([]byte, error) {
 	var p pfx
 	if err := unmarshal(der, &p); err != nil {

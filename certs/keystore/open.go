@@ -17,11 +17,14 @@ import (
 
 // archive is an opened PKCS#12 archive.
 //
-// go-pkcs12 decrypts, but reads only archives of one key, drops the friendly
-// names, and runs as many iterations as a file asks for. So the archive is
-// taken apart here, where names and iteration counts can be seen, and
-// go-pkcs12 gets one encrypted piece at a time, wrapped as an archive of its
-// own. A filler stands in for what it insists on finding besides.
+// By hand because software.sslmate.com/src/go-pkcs12 v0.7.4 opens an archive
+// whole or not at all: it refuses one of several keys, of none, or of more
+// than two contents, drops the friendly names (all but the deprecated ToPEM,
+// which takes no Ed25519 key), and runs as many iterations as the file asks
+// for. So the archive is taken apart here, where names and iteration counts
+// can be seen, and go-pkcs12 decrypts one piece at a time, each wrapped as an
+// archive of its own. A filler stands in for what it insists on finding
+// besides.
 type archive struct {
 	password password
 	filler   *keys.Key
