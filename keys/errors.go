@@ -3,10 +3,11 @@ package keys
 import "errors"
 
 // The rules that input can break. Every error about a key is an *[Error] that
-// wraps one of them, so errors.Is(err, keys.ErrWeak) tells what was wrong.
+// wraps one of them: errors.Is(err, keys.ErrWeak) reports which.
 var (
 	ErrMalformed    = errors.New("malformed")                       // not the JSON, base64, PEM or DER that it should be
 	ErrTooLarge     = errors.New("too large")                       // input over 64 KiB, RSA over 8192 bits
+	ErrMissing      = errors.New("missing member")                  // a member that a JWK of this type must have
 	ErrUnsupported  = errors.New("unsupported")                     // a key type, curve or algorithm this package does not sign with
 	ErrWeak         = errors.New("weak key")                        // RSA under 2048 bits, of known factors, or with a bad exponent
 	ErrInvalidPoint = errors.New("invalid point")                   // off the curve, of low order, or of another length or form
@@ -24,20 +25,26 @@ var (
 type Error struct {
 	Rule   error  // one of the Err values of this package
 	Detail string // what exactly, in this package's own words; may be empty
+	File   string // the name that was given to [ReadFile]; empty elsewhere
 
 	cause func() error // a signer's own error: for errors.Is and errors.As, never printed
 }
 
-// Error returns "keys: rule: detail".
+// Error returns "keys: file: rule: detail".
 func (e *Error) Error() string {
-	if e.Detail == "" {
-		return "keys: " + e.Rule.Error()
+	text := "keys: "
+	if e.File != "" {
+		text += e.File + ": "
 	}
-	return "keys: " + e.Rule.Error() + ": " + e.Detail
+	text += e.Rule.Error()
+	if e.Detail != "" {
+		text += ": " + e.Detail
+	}
+	return text
 }
 
-// Unwrap returns the rule and, under [ErrSigner], the signer's own error. That
-// one is not in the text because nobody knows what a driver puts into it.
+// Unwrap returns the rule and, under [ErrSigner], the signer's own error,
+// which is not in the text: a driver may put anything into it.
 func (e *Error) Unwrap() []error {
 	if e.cause == nil {
 		return []error{e.Rule}

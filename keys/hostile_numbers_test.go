@@ -83,13 +83,15 @@ func TestKeyPairsThatAreNone(t *testing.T) {
 		"EC d of the curve's order": {ec.with("d", b64(order)), keys.ErrInconsistent},
 		"EC x of another key":       {ec.with("x", string(other["x"])), keys.ErrInvalidPoint},
 		"EC x and y exchanged":      {object(ec).with("x", string(ec["y"])), keys.ErrInvalidPoint},
-		"EC without y":              {ec.with("y", ""), keys.ErrInvalidPoint},
-		"EC without crv":            {ec.with("crv", ""), keys.ErrUnsupported},
+		"EC without y":              {ec.with("y", ""), keys.ErrMissing},
+		"EC without crv":            {ec.with("crv", ""), keys.ErrMissing},
 		"EC on secp256k1":           {ec.with("crv", `"secp256k1"`), keys.ErrUnsupported},
 		"EC on P-224":               {ec.with("crv", `"P-224"`), keys.ErrUnsupported},
 		"EC, P-256 called P-384":    {ec.with("crv", `"P-384"`), keys.ErrInvalidPoint},
 		"EC, P-521 called P-256":    {p521.with("crv", `"P-256"`), keys.ErrInvalidPoint},
-		"EC called RSA":             {ec.with("kty", `"RSA"`), keys.ErrMalformed},
+		"EC called RSA":             {ec.with("kty", `"RSA"`), keys.ErrMissing},
+		"Ed25519 without x":         {ed.with("x", ""), keys.ErrMissing},
+		"RSA without e":             {rsa.with("e", ""), keys.ErrMissing},
 		"Ed25519 x of another":      {ed.with("x", string(otherEd["x"])), keys.ErrInconsistent},
 		"Ed25519 d short":           {ed.with("d", b64(ed.octets("d")[1:])), keys.ErrInconsistent},
 		"Ed25519 x short":           {ed.with("x", b64(ed.octets("x")[1:])), keys.ErrInvalidPoint},
@@ -106,7 +108,7 @@ func TestKeyPairsThatAreNone(t *testing.T) {
 		"RSA dq wrong":              {rsa.with("dq", plus(rsa, "dq", 2)), keys.ErrInconsistent},
 		"RSA qi wrong":              {rsa.with("qi", plus(rsa, "qi", 1)), keys.ErrInconsistent},
 		"RSA qi zero":               {rsa.with("qi", `"AA"`), keys.ErrInconsistent},
-		"RSA without p":             {rsa.with("p", ""), keys.ErrUnsupported},
+		"RSA without p":             {rsa.with("p", ""), keys.ErrMissing},
 		"RSA with three primes":     {rsa.with("oth", `[{"r":"AQ","d":"AQ","t":"AQ"}]`), keys.ErrUnsupported},
 		"without kty":               {ec.with("kty", ""), keys.ErrMalformed},
 		"kty oct":                   {`{"kty":"oct","k":"c2VjcmV0LXNlY3JldA"}`, keys.ErrUnsupported},
@@ -123,7 +125,7 @@ func TestKeyPairsThatAreNone(t *testing.T) {
 	}
 	only := object{"kty": rsa["kty"], "n": rsa["n"], "e": rsa["e"], "d": rsa["d"]}
 	_, err := keys.Parse([]byte(only.with("", "")), keys.Options{})
-	refused(t, err, keys.ErrUnsupported, "RSA with d alone: crypto/rsa takes none", nil)
+	refused(t, err, keys.ErrMissing, "RSA with d alone: crypto/rsa takes none", nil)
 }
 
 // TestRSALimitsComeBeforeArithmetic: as JWK and as DER.

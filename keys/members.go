@@ -79,9 +79,8 @@ func slot(name string) int {
 	return -1
 }
 
-// otherSpelling tells a name that a parser which ignores case (Go's and many
-// others) takes for one that means something, and that we would not see. The
-// name is not one of names itself.
+// otherSpelling reports whether a parser that ignores case (Go's and many
+// others) takes the name for one of names, where this one would not see it.
 func otherSpelling(name string) bool {
 	known := names()
 	return slices.ContainsFunc(known[:], func(k string) bool { return strings.EqualFold(name, k) })
@@ -111,6 +110,16 @@ func (m *members) hasPrivate() bool {
 func (m *members) hasMorePrimes() bool {
 	var primes []json.RawMessage
 	return m.has("oth") && (json.Unmarshal(m.get("oth"), &primes) != nil || len(primes) > 0)
+}
+
+// need reports whether all of the members are there.
+func (m *members) need(names ...string) bool {
+	for _, name := range names {
+		if !m.has(name) {
+			m.fail(ErrMissing, name)
+		}
+	}
+	return m.err == nil
 }
 
 // text returns a string member, "" when it is absent.

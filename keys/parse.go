@@ -1,6 +1,7 @@
 package keys
 
 import (
+	"errors"
 	"io"
 	"os"
 )
@@ -48,7 +49,7 @@ func ParsePublic(data []byte, o Options) (*PublicKey, error) {
 }
 
 // ReadFile reads a private key from a file of at most 64 KiB; see [Parse].
-// Errors of the file system are *fs.PathError.
+// Its errors name the file; those of the file system are *fs.PathError.
 func ReadFile(name string) (*Key, error) {
 	f, err := os.Open(name)
 	if err != nil {
@@ -59,5 +60,10 @@ func ReadFile(name string) (*Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	return Parse(data, Options{})
+	key, err := Parse(data, Options{})
+	var refused *Error
+	if errors.As(err, &refused) {
+		refused.File = name
+	}
+	return key, err
 }

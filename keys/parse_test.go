@@ -167,4 +167,8 @@ func TestReadFile(t *testing.T) {
 	require.NoError(t, os.WriteFile(name, make([]byte, 1<<20), 0o600))
 	_, err = keys.ReadFile(name)
 	assert.ErrorIs(t, err, keys.ErrTooLarge)
+
+	require.NoError(t, os.WriteFile(name, []byte(`{"kty":"EC"}`), 0o600))
+	_, err = keys.ReadFile(name)
+	assert.EqualError(t, err, "keys: "+name+": missing member: crv")
 }

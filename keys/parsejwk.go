@@ -127,12 +127,15 @@ func (m *members) material() crypto.PublicKey {
 }
 
 func (m *members) rsaKey() crypto.PublicKey {
+	if !m.need("n", "e") {
+		return nil
+	}
 	n, e := m.octets("n"), m.octets("e")
 	if m.err != nil {
 		return nil
 	}
 	if len(n) == 0 || len(e) == 0 || n[0] == 0 || e[0] == 0 {
-		m.fail(ErrMalformed, "n or e is missing, empty or padded with zeros (RFC 7518 section 2)")
+		m.fail(ErrMalformed, "n or e is empty or padded with zeros (RFC 7518 section 2)")
 		return nil
 	}
 	// Before any arithmetic: the cost of RSA grows with the cube of its size.
@@ -149,6 +152,9 @@ func (m *members) rsaKey() crypto.PublicKey {
 }
 
 func (m *members) ecKey() crypto.PublicKey {
+	if !m.need("crv", "x", "y") {
+		return nil
+	}
 	curve := curveOf(m.text("crv"))
 	if curve == nil {
 		m.fail(ErrUnsupported, "crv")
@@ -156,7 +162,7 @@ func (m *members) ecKey() crypto.PublicKey {
 	}
 	x, y := m.octets("x"), m.octets("y")
 	if size := (curve.Params().BitSize + 7) / 8; m.err == nil && (len(x) != size || len(y) != size) {
-		m.fail(ErrInvalidPoint, "x or y has not the length of the curve (RFC 7518 section 6.2.1.2)")
+		m.fail(ErrInvalidPoint, "x or y does not have the length of the curve (RFC 7518 section 6.2.1.2)")
 	}
 	if m.err != nil {
 		return nil
@@ -170,7 +176,10 @@ func (m *members) ecKey() crypto.PublicKey {
 }
 
 func (m *members) okpKey() crypto.PublicKey {
-	if crv := m.text("crv"); crv != "Ed25519" {
+	if !m.need("crv", "x") {
+		return nil
+	}
+	if m.text("crv") != "Ed25519" {
 		m.fail(ErrUnsupported, "crv")
 		return nil
 	}

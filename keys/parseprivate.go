@@ -19,7 +19,7 @@ func (m *members) signer(pub crypto.PublicKey) crypto.Signer {
 	case *ecdsa.PublicKey:
 		k, err := ecdsa.ParseRawPrivateKey(pub.Curve, d)
 		if err != nil {
-			m.fail(ErrInconsistent, "d has not the length of the curve or is out of its range")
+			m.fail(ErrInconsistent, "d does not have the length of the curve or is out of its range")
 			return nil
 		}
 		return m.paired(k, pub)
@@ -60,7 +60,7 @@ func (m *members) rsaSigner(pub *rsa.PublicKey, d []byte) crypto.Signer {
 	case m.err != nil:
 		return nil
 	case !m.has("p") || !m.has("q"):
-		m.fail(ErrUnsupported, "RSA private key without its primes p and q")
+		m.fail(ErrMissing, "p or q; crypto/rsa does not sign without the primes")
 		return nil
 	case m.hasMorePrimes():
 		m.fail(ErrUnsupported, "RSA private key with more than two primes")
