@@ -11,6 +11,8 @@ import (
 	// and a member that comes twice refuses the object, so that no two
 	// readers of an answer take different tokens out of it.
 	"github.com/go-jose/go-jose/v4/json"
+
+	"github.com/nokkel/nokkel/internal/strictjson"
 )
 
 const (
@@ -103,10 +105,8 @@ func text(members map[string]json.RawMessage, name string) (value string, presen
 	if !ok || string(raw) == "null" {
 		return "", false, false
 	}
-	if json.Unmarshal(raw, &value) != nil {
-		return "", true, false
-	}
-	return value, true, true
+	value, isText = strictjson.Text(raw)
+	return value, true, isText
 }
 
 // isToken reports whether s may stand in an Authorization header (RFC 6750 §2.1

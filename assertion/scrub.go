@@ -73,6 +73,9 @@ func parseError(resp *http.Response, body []byte) *serverError {
 			return e
 		}
 	}
+	if !mayHold(body, "error") {
+		return e // as the answer with the token has it, which is parsed elsewhere
+	}
 	var members struct {
 		Code        any `json:"error"`
 		Description any `json:"error_description"`
@@ -84,6 +87,12 @@ func parseError(resp *http.Response, body []byte) *serverError {
 		e.URI, _ = members.URI.(string)
 	}
 	return e
+}
+
+// mayHold reports whether body, if it is JSON, can have a member whose name
+// begins like this, in any case or spelling.
+func mayHold(body []byte, name string) bool {
+	return bytes.IndexByte(body, '\\') >= 0 || bytes.Contains(bytes.ToLower(body), []byte(name))
 }
 
 // rewrite takes what was sent out of the error and puts that into resp: its

@@ -1,6 +1,7 @@
 package selfservice
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -74,13 +75,15 @@ func (s *entryJSON) entry() (*entry, error) {
 	return e, nil
 }
 
-// written returns the "alg" of a JWK as it was written: package keys would read
-// the name Ed25519, under which a key signs when its owner chose so, as EdDSA.
+// written returns the "alg" of a JWK if it is Ed25519, which package keys would
+// read as EdDSA: a key signs under that name when its owner chose so.
 func written(jwk []byte) keys.Algorithm {
 	var m struct {
 		Algorithm keys.Algorithm `json:"alg"`
 	}
-	json.Unmarshal(jwk, &m) // what is no JWK is refused elsewhere
+	if bytes.Contains(jwk, []byte(keys.Ed25519)) {
+		json.Unmarshal(jwk, &m) // what is no JWK is refused elsewhere
+	}
 	return m.Algorithm
 }
 

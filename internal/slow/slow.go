@@ -5,6 +5,7 @@ package slow
 import (
 	"io"
 	"os"
+	"slices"
 	"time"
 )
 
@@ -14,6 +15,7 @@ const (
 	Wait = 10 * time.Second
 
 	drainWait = 250 * time.Millisecond
+	firstRead = 1 << 10 // most answers are smaller
 )
 
 // Head reads body up to its end, limit bytes or the end of wait, whichever
@@ -24,13 +26,17 @@ func Head(body io.ReadCloser, limit int, wait time.Duration) (head []byte, rest 
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	for len(head) < limit {
-		pending := start(body, min(limit-len(head), 4<<10))
+		if len(head) == cap(head) {
+			head = slices.Grow(head, min(limit-len(head), max(firstRead, len(head))))
+		}
+		pending := start(body, head[len(head):min(cap(head), limit)])
 		select {
 		case <-timer.C:
+			head = slices.Clip(head) // the Read that is under way has what lies behind it
 			return head, &resumed{body, chunk{b: head}, pending}, os.ErrDeadlineExceeded
 		case c := <-pending:
 			c.check()
-			head = append(head, c.b...)
+			head = head[:len(head)+len(c.b)]
 			if c.err == io.EOF {
 				return head, &resumed{body, chunk{b: head, err: io.EOF}, nil}, nil
 			}
@@ -57,7 +63,7 @@ type chunk struct {
 }
 
 // start reads once, on a goroutine of its own.
-func start(body io.Reader, size int) <-chan chunk {
+func start(body io.Reader, b []byte) <-chan chunk {
 	done := make(chan chunk, 1)
 	go func() {
 		c := chunk{err: io.ErrUnexpectedEOF} // unless Read returns
@@ -65,7 +71,6 @@ func start(body io.Reader, size int) <-chan chunk {
 			c.panicked = recover()
 			done <- c
 		}()
-		b := make([]byte, size)
 		n, err := body.Read(b)
 		c.b, c.err = b[:n], err
 	}()

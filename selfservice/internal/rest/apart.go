@@ -17,7 +17,7 @@ type apart struct{ base http.RoundTripper }
 // RoundTrip has the connection closed after the request: the next one is
 // another, be it one that lay idle.
 func (a apart) RoundTrip(r *http.Request) (*http.Response, error) {
-	r = r.Clone(r.Context())
+	r = r.WithContext(r.Context()) // a copy: its header is not touched
 	r.Close = true
 	return a.base.RoundTrip(r)
 }
