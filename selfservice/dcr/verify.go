@@ -82,10 +82,10 @@ type ClientCredentials struct {
 
 // Verify is for [Client.Verify].
 func (v ClientCredentials) Verify(ctx context.Context, a Attempt) error {
-	tokens := &assertion.TokenSource{
-		Endpoint: a.Server.TokenEndpoint, Auth: a.Auth, Base: rest.Apart(a.Base),
+	tokens := rest.ApartTokens(&assertion.TokenSource{
+		Endpoint: a.Server.TokenEndpoint, Auth: a.Auth, Base: a.Base,
 		Scopes: v.Scopes, Params: v.Params, Prover: v.Prover,
-	}
+	})
 	_, err := tokens.Token(ctx)
 	return err
 }

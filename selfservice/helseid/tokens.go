@@ -2,7 +2,6 @@ package helseid
 
 import (
 	"context"
-	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -74,20 +73,12 @@ func (t *selfServiceTokens) front(e keyTokens) *assertion.TokenSource {
 // as that key. A key that is not, not yet or no longer accepted gives an
 // *assertion.Error with the code "invalid_client".
 func (c *Client) VerifyKey(ctx context.Context, key *keys.Key) error {
-	source := c.source(key, []string{SelfServiceScope}, nil)
-	source.Prover = apart{source.Prover}
+	source := rest.ApartTokens(c.source(key, []string{SelfServiceScope}, nil))
 	if _, err := source.Token(ctx); err != nil {
 		return err
 	}
 	c.tokens.put(key, source)
 	return nil
-}
-
-// apart is a Prover whose requests have a connection of their own each.
-type apart struct{ assertion.Prover }
-
-func (p apart) Bind(base http.RoundTripper, key *keys.Key) http.RoundTripper {
-	return rest.Apart(p.Prover.Bind(base, key))
 }
 
 // RejectedScopes returns the scopes that HelseID left out of a token because

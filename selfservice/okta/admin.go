@@ -138,7 +138,7 @@ func (a *Admin) send(ctx context.Context, method, path string, body []byte, toke
 	rt := a.Org.transport()
 	switch {
 	case key != nil:
-		rt = &dpop.Transport{Tokens: bound{token, key}, Prover: &a.prover, Base: rt}
+		rt = limits{&dpop.Transport{Tokens: bound{token, key}, Prover: &a.prover, Base: a.Org.Base}}
 	case a.Tokens != nil:
 		req.Header.Set("Authorization", "Bearer "+token)
 	default:

@@ -96,9 +96,7 @@ func (c *Client) tokens(endpoint string, cred selfservice.Credential, scopes []s
 	if c.Bearer {
 		prover = nil
 	}
-	s := c.Org.tokens(endpoint, c.authenticator(endpoint, cred), prover, scopes)
-	s.Base = rest.Apart(s.Base)
-	return s
+	return rest.ApartTokens(c.Org.tokens(endpoint, c.authenticator(endpoint, cred), prover, scopes))
 }
 
 // admin returns who manages the app when a call is made as cred.

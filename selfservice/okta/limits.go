@@ -5,7 +5,9 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/nokkel/nokkel/dpop"
 	"github.com/nokkel/nokkel/internal/retryafter"
+	"github.com/nokkel/nokkel/keys"
 )
 
 // limits turns Okta's headers of a rate limit into Retry-After (RFC 9110
@@ -24,6 +26,14 @@ func (t limits) RoundTrip(req *http.Request) (*http.Response, error) {
 		resp.Header.Set("Retry-After", strconv.FormatInt(int64(wait/time.Second), 10))
 	}
 	return resp, nil
+}
+
+// limited is a Prover whose answers have the Retry-After of [limits]. It wraps
+// the Prover, not the base, since a nil base is the Prover's own.
+type limited struct{ *dpop.Prover }
+
+func (p limited) Bind(base http.RoundTripper, key *keys.Key) http.RoundTripper {
+	return limits{p.Prover.Bind(base, key)}
 }
 
 // concurrencyWait is how long to wait when too many requests were under way at

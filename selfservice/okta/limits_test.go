@@ -2,13 +2,17 @@ package okta_test
 
 import (
 	"context"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/nokkel/nokkel/assertion"
+	"github.com/nokkel/nokkel/dpop"
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/okta"
@@ -124,4 +128,31 @@ func TestARateLimitAtTheTokenEndpoint(t *testing.T) {
 		assert.Greater(t, limited.RetryAfter(), 45*time.Second)
 		assert.LessOrEqual(t, limited.RetryAfter(), 62*time.Second)
 	}
+}
+
+// TestResponseHeadersAreLimited: without a Base of the caller's, an answer with
+// a header of more than 256 KiB is an error, of both servers.
+func TestResponseHeadersAreLimited(t *testing.T) {
+	size := 200 << 10
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("X-Long", strings.Repeat("x", size))
+		if r.URL.Path == "/oauth2/v1/token" {
+			io.WriteString(w, `{"access_token":"t","token_type":"DPoP","expires_in":60}`)
+		} else {
+			io.WriteString(w, "[]")
+		}
+	}))
+	defer server.Close()
+	org := okta.Org{URL: server.URL}
+	tokens := func() *assertion.TokenSource { return org.Tokens(org.Signer("0oa1", newKey(t)), &dpop.Prover{}) }
+	admin := &okta.Admin{Org: org, Tokens: tokens()}
+	_, err := admin.Secrets(t.Context(), "0oa2")
+	require.NoError(t, err)
+	size = 300 << 10
+	_, err = admin.Secrets(t.Context(), "0oa2")
+	require.ErrorContains(t, err, "okta: ")
+	require.ErrorContains(t, err, "server response headers exceeded")
+	_, err = tokens().Token(t.Context())
+	require.ErrorContains(t, err, "server response headers exceeded")
 }

@@ -56,9 +56,11 @@ func (o Org) Tokens(auth assertion.Authenticator, prover *dpop.Prover, scopes ..
 }
 
 func (o Org) tokens(endpoint string, auth assertion.Authenticator, prover *dpop.Prover, scopes []string) *assertion.TokenSource {
-	s := &assertion.TokenSource{Endpoint: endpoint, Auth: auth, Scopes: scopes, Base: o.transport()}
+	s := &assertion.TokenSource{Endpoint: endpoint, Auth: auth, Scopes: scopes, Base: o.Base}
 	if prover != nil {
-		s.Prover = prover
+		s.Prover = limited{prover}
+	} else {
+		s.Base = o.transport()
 	}
 	return s
 }

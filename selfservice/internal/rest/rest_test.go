@@ -2,10 +2,18 @@ package rest
 
 import (
 	"bytes"
+	"io"
 	"mime/multipart"
+	"net"
 	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
 	"testing"
 
+	"github.com/nokkel/nokkel/assertion"
+	"github.com/nokkel/nokkel/dpop"
+	"github.com/nokkel/nokkel/keys"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -23,6 +31,36 @@ func TestSafeURL(t *testing.T) {
 		_, ok := SafeURL(raw)
 		assert.False(t, ok, raw)
 	}
+}
+
+// TestApartTokens: each request has a connection of its own, and a Prover
+// still limits response headers to 256 KiB.
+func TestApartTokens(t *testing.T) {
+	var connections atomic.Int64
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		assert.True(t, r.Close)
+		w.Header().Set("X-Long", strings.Repeat("x", 300<<10))
+		io.WriteString(w, `{"access_token":"t","token_type":"DPoP","expires_in":60}`)
+	}))
+	server.Config.ConnState = func(_ net.Conn, s http.ConnState) {
+		if s == http.StateNew {
+			connections.Add(1)
+		}
+	}
+	server.Start()
+	defer server.Close()
+	source := func(p assertion.Prover) *assertion.TokenSource {
+		return ApartTokens(&assertion.TokenSource{
+			Endpoint: server.URL, Auth: &assertion.Basic{ClientID: "c", Secret: keys.NewSecret("the secret of c")}, Prover: p,
+		})
+	}
+	for range 2 {
+		_, err := source(&dpop.Prover{}).Token(t.Context())
+		require.ErrorContains(t, err, "server response headers exceeded")
+		_, err = source(nil).Token(t.Context())
+		require.ErrorIs(t, err, assertion.ErrTooLarge, "which net/http has read")
+	}
+	assert.EqualValues(t, 4, connections.Load())
 }
 
 // TestWhatACallSent: the secrets of every call that the providers make.
