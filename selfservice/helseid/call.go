@@ -22,6 +22,13 @@ const (
 // call makes one call of the self-service API as the key that as gives now,
 // and returns status and body of a 2xx answer.
 func (c *Client) call(ctx context.Context, as keys.Source, method string, body []byte) (int, []byte, error) {
+	err := c.check()
+	if err == nil && c.Environment.BaseAddress == "" {
+		err = &Error{Rule: ErrAddress, Detail: "Environment.BaseAddress is empty"}
+	}
+	if err != nil {
+		return 0, nil, err
+	}
 	address, err := address(c.Environment.BaseAddress)
 	if err != nil {
 		return 0, nil, err

@@ -22,6 +22,7 @@
 package helseid
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"time"
@@ -78,6 +79,17 @@ func (c *Client) For(clientID string, scopes ...string) *Client {
 	return &Client{Environment: c.Environment, ClientID: clientID, Scopes: scopes, DPoPKey: c.DPoPKey, Base: c.Base, shared: c.learned()}
 }
 
+// check names the field of an Environment without which there is no token.
+func (c *Client) check() error {
+	switch {
+	case c.Environment == Environment{}:
+		return &Error{Rule: ErrConfig, Detail: "Environment is not set: Test, Production, or one of your own"}
+	case c.Environment.Authority == "":
+		return &Error{Rule: ErrConfig, Detail: "Environment.Authority is empty"}
+	}
+	return nil
+}
+
 // Format prints client id and authority, for every verb. fmt left to itself
 // would walk through tokens and nonces, while they change.
 func (c *Client) Format(f fmt.State, _ rune) {
@@ -124,6 +136,11 @@ func (c *Client) source(key keys.Source, scopes []string, details []Detail) *ass
 		Base:     c.Base,
 	}
 	claim, err := detailsClaim(details)
+	if c.ClientID == "" {
+		s.Discover = func(context.Context) (*assertion.Metadata, error) {
+			return nil, &Error{Rule: ErrConfig, Detail: "ClientID is empty"}
+		}
+	}
 	switch {
 	case err != nil:
 		s.Auth = failing{err}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/helseid"
 	"github.com/nokkel/nokkel/selfservice/helseid/helseidtest"
 	"github.com/stretchr/testify/assert"
@@ -254,4 +255,29 @@ func TestTLS(t *testing.T) {
 	list, err := client.ClientSecrets(t.Context(), key)
 	require.NoError(t, err)
 	assert.Len(t, list, 1)
+}
+
+// TestAnIncompleteClientNamesTheField that is missing, whatever it is asked for.
+func TestAnIncompleteClientNamesTheField(t *testing.T) {
+	key := newKey(t)
+	whole := helseid.Environment{Authority: "https://as.example.no", BaseAddress: "https://api.example.no"}
+	for want, c := range map[string]*helseid.Client{
+		"Environment is not set":           {ClientID: clientID},
+		"Environment.Authority is empty":   {ClientID: clientID, Environment: helseid.Environment{BaseAddress: whole.BaseAddress}},
+		"Environment.BaseAddress is empty": {ClientID: clientID, Environment: helseid.Environment{Authority: whole.Authority}},
+		"ClientID is empty":                {Environment: whole},
+	} {
+		_, err := c.ClientSecrets(t.Context(), key)
+		require.ErrorContains(t, err, "helseid: ")
+		require.ErrorContains(t, err, want)
+		_, err = c.UpdateClientSecret(t.Context(), key, newKey(t).PublicKey())
+		require.ErrorContains(t, err, want)
+		if want == "Environment.BaseAddress is empty" {
+			continue // tokens do not need the rest
+		}
+		_, err = c.HTTPClient(key).Get("https://api.example.no/patients")
+		require.ErrorIs(t, err, helseid.ErrConfig)
+		require.ErrorContains(t, err, want)
+		require.ErrorIs(t, c.Verify(t.Context(), selfservice.Credential{Key: key}), helseid.ErrConfig)
+	}
 }

@@ -25,6 +25,9 @@ type knownMetadata struct {
 // the same time, each with its own context, rather than wait for one another;
 // an old one serves while HelseID does not answer.
 func (c *Client) discover(ctx context.Context) (*assertion.Metadata, error) {
+	if err := c.check(); err != nil {
+		return nil, err
+	}
 	m := &c.learned().metadata
 	known := m.known.Load()
 	if known != nil && time.Now().Before(known.until) {
