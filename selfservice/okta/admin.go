@@ -109,7 +109,7 @@ func (a *Admin) token(ctx context.Context, method string) (string, *keys.Key, er
 	}
 	t, err := source.Token(ctx)
 	if err != nil {
-		return "", nil, err
+		return "", nil, ungranted(err)
 	}
 	granted := slices.Contains(t.Scopes, ScopeManage) || method == http.MethodGet && slices.Contains(t.Scopes, ScopeRead)
 	if !granted && len(t.Scopes) > 0 {

@@ -51,6 +51,9 @@
 //     [Admin.SetAuthentication]. That call deletes what the other way left
 //     behind, so whoever makes it names all of it.
 //
+// [selfservice.Rotator.Check] says which of these is missing, before the first
+// rotation does.
+//
 // An SSWS token in place of the service app is Admin.APIToken. It ends with
 // the person who made it, or after 30 days without use.
 //

@@ -114,13 +114,22 @@ func (p Secrets) makeRoom(ctx context.Context, a *Admin, as selfservice.Credenti
 		case mine:
 			continue
 		case p.Yield == nil || !p.Yield(ctx, s):
-			others = append(others, s.ID+" ("+strings.ToLower(string(s.Status))+", created "+s.Created.Format("2006-01-02")+")")
+			others = append(others, s.describe())
 			continue
 		}
 		return p.drop(ctx, a, as, s)
 	}
+	return noRoom(others)
+}
+
+func noRoom(others []string) *Error {
 	return refuse(ErrFull, "besides the active one there is "+strings.Join(others, " and ")+
 		": the one before goes by itself when its overlap ends; delete another if nobody uses it, or let Secrets.Yield say so")
+}
+
+// describe names the secret for the person who may delete it.
+func (s *Secret) describe() string {
+	return s.ID + " (" + strings.ToLower(string(s.Status)) + ", created " + s.Created.Format("2006-01-02") + ")"
 }
 
 // told reports whether s is the secret c, if that can be told: with the value

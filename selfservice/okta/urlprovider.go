@@ -95,6 +95,10 @@ func (p JWKSURL) url(ctx context.Context, as selfservice.Credential) (*jwksurl.P
 	if err != nil {
 		return nil, err
 	}
+	return p.urlOf(app)
+}
+
+func (p JWKSURL) urlOf(app *App) (*jwksurl.Provider, error) {
 	if app.KeysURL == "" {
 		return nil, refuse(ErrMethod, "it has no JWKS URL")
 	}

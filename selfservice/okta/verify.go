@@ -40,6 +40,8 @@ func (c *Client) Verify(ctx context.Context, cred selfservice.Credential) error 
 		return nil
 	case errors.As(err, &token) && token.Code == "unauthorized_client": // it may not use this grant
 		err = c.introspect(ctx, strings.TrimSuffix(endpoint, "/token")+"/introspect", cred)
+	case own:
+		err = ungranted(err)
 	}
 	return rest.Verdict(err)
 }
