@@ -8,11 +8,9 @@
 //
 // The Transport makes the proofs, keeps the nonces of each server, answers a
 // nonce challenge once and sends nothing to an origin that the caller did not
-// name. Programs on golang.org/x/oauth2 give it a Key instead of Tokens and
-// put it into the context as oauth2.HTTPClient, as the Base of an
-// assertion.Transport where they have one. [Prover.Bind] proves token requests
-// for a key of the caller's choice, and [Sign] makes a single proof for
-// programs that do the rest themselves.
+// name. Programs that get their tokens in another way, such as those on
+// golang.org/x/oauth2, use [Prover.Bind]: the same with a key of theirs. [Sign]
+// makes a single proof and sends nothing.
 //
 // An API puts a [Middleware] before its handlers: it knows tokens by package
 // access, verifies proofs by a [Verifier], and answers what it does not let in

@@ -4,8 +4,8 @@ import "errors"
 
 // The rules that a request can break at a client. Every error of this package's
 // own is an *[Error] that wraps one of them, or at a server a *[ProofError], so
-// errors.Is(err, dpop.ErrRedirect) tells what was wrong. All but [ErrBody] are
-// found before the attempt that they stop is sent.
+// errors.Is(err, dpop.ErrRedirect) reports which. All but [ErrBody] are found
+// before the attempt that they stop is sent.
 var (
 	ErrURL      = errors.New("not a URL that a proof can name")              // relative, not http(s), or a host that net/http would change
 	ErrInsecure = errors.New("refusing to send a proof in clear")            // http to another machine than this one
@@ -40,8 +40,8 @@ func (e *Error) Error() string {
 	return "dpop: " + e.Rule.Error() + ": " + e.Detail
 }
 
-// Unwrap returns the rule and, under [ErrReplayStore], the store's own error.
-// That one is not in the text because nobody knows what a driver puts into it.
+// Unwrap returns the rule and, under [ErrReplayStore], the store's own error,
+// which is not in the text: a driver may put anything into it.
 func (e *Error) Unwrap() []error {
 	if e.cause == nil {
 		return []error{e.Rule}

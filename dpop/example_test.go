@@ -35,7 +35,7 @@ func ExampleTransport() {
 
 // How does a program on golang.org/x/oauth2 get and use DPoP-bound tokens, here
 // with private_key_jwt? Each flow goes so: code, refresh, device and the others.
-func ExampleTransport_oauth2() {
+func ExampleProver_Bind_oauth2() {
 	key, err := keys.ReadFile("client_private.json")
 	if err != nil {
 		return
@@ -52,7 +52,7 @@ func ExampleTransport_oauth2() {
 	client := &http.Client{Transport: &assertion.Transport{
 		Auth:     &assertion.Signer{ClientID: config.ClientID, Audience: "https://sts.example.no", Key: key},
 		Endpoint: config.TokenURL,
-		Base:     &dpop.Transport{Key: proofKey}, // inside: each attempt has an assertion and a proof of its own
+		Base:     new(dpop.Prover).Bind(nil, proofKey), // inside: each attempt has an assertion and a proof of its own
 	}}
 	ctx := context.WithValue(context.Background(), oauth2.HTTPClient, client)
 	resp, err := config.Client(ctx).Get("https://api.example.no/patients")
@@ -87,7 +87,7 @@ func ExampleError() {
 	if err != nil {
 		return
 	}
-	client := &http.Client{Transport: &dpop.Transport{Key: key}}
+	client := &http.Client{Transport: new(dpop.Prover).Bind(nil, key)}
 	_, err = client.Get("http://api.example.no/patients")
 	fmt.Println(errors.Is(err, dpop.ErrInsecure))
 	// Output: true

@@ -19,8 +19,8 @@ const (
 
 // Prover keeps what a client has learned of its servers: the last nonce of
 // each (RFC 9449 §8.2, §9) and how far its clock is from ours, for the 256
-// used last. One Prover serves a whole program; the zero value is ready, and
-// it is safe for concurrent use.
+// servers used last. One Prover serves a whole program. The zero value is
+// ready to use, and safe for concurrent use.
 type Prover struct {
 	mu     sync.Mutex
 	places map[place]*list.Element
@@ -63,37 +63,9 @@ func (p *Prover) tokenHash(token string) string {
 	return last.ath
 }
 
-// Bind returns a RoundTripper that sends requests over base, each with a proof
-// by key. It is how a token request is made for a key of the caller's choice,
-// and how an API is called by a program that sets "Authorization: DPoP ..."
-// itself: the proof is then for that token. Its other rules are those of
-// [Transport]. A nil base is the Prover's own: a copy of
-// http.DefaultTransport's settings as they are at its first use, with
-// connections of its own and a limit of 256 KiB on response headers. The
-// MaxResponseHeaderBytes of another base is the caller's; net/http's default
-// is 10 MiB.
-func (p *Prover) Bind(base http.RoundTripper, key *keys.Key) http.RoundTripper {
-	return roundTripper(func(req *http.Request) (*http.Response, error) {
-		x, err := p.begin(base, req)
-		if err != nil {
-			return nil, err
-		}
-		defer x.body.done()
-		token, err := presetToken(req.Header)
-		if err != nil {
-			return nil, err
-		}
-		return x.send(token, key)
-	})
-}
-
-// Format prints a fixed text for every verb: fmt left to itself would walk
-// through what is remembered, while it changes.
+// Format prints a fixed text for every verb: fmt would walk through the maps
+// while they change.
 func (p *Prover) Format(f fmt.State, _ rune) { io.WriteString(f, "dpop.Prover") }
-
-type roundTripper func(*http.Request) (*http.Response, error)
-
-func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 // base returns b or the Prover's own transport.
 func (p *Prover) base(b http.RoundTripper) http.RoundTripper {

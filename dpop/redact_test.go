@@ -27,7 +27,7 @@ func TestNoTypeShowsASecret(t *testing.T) {
 	_, err = (&dpop.Transport{Tokens: fixedToken(token), Prover: prover, Base: base}).RoundTrip(req)
 	require.NoError(t, err)
 	req.Header.Set("Authorization", "Bearer "+token)
-	_, refused := (&dpop.Transport{Key: testKey(), Base: base}).RoundTrip(req)
+	_, refused := new(dpop.Prover).Bind(base, testKey()).RoundTrip(req)
 	var e *dpop.Error
 	require.True(t, errors.As(refused, &e))
 
@@ -65,14 +65,14 @@ func TestNoTypeShowsASecret(t *testing.T) {
 		"Error":     {refused},
 		"Proof":     {&dpop.Proof{URL: api, AccessToken: keys.NewSecret(token)}},
 		"Prover":    {prover},
-		"Transport": {&dpop.Transport{Key: testKey(), Prover: prover, Base: base}},
+		"Transport": {&dpop.Transport{Tokens: tokenFunc(func() (string, *keys.Key) { return token, testKey() }), Prover: prover, Base: base}, prover.Bind(base, testKey())},
 	}, append(keystest.Secrets(t, testKey()), []byte(token), []byte(nonceSecret))...)
 }
 
 // TestLoggedWhileInUse: nonces are learned while somebody logs the client. fmt
 // would go through a map that changes, which ends the program.
 func TestLoggedWhileInUse(t *testing.T) {
-	transport := &dpop.Transport{Key: testKey(), Base: roundTripFunc(func(r *http.Request) (*http.Response, error) {
+	transport := &dpop.Transport{Tokens: fixedToken("t"), Base: roundTripFunc(func(r *http.Request) (*http.Response, error) {
 		return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Dpop-Nonce": {r.URL.Host}}, Body: http.NoBody}, nil
 	})}
 	var used sync.WaitGroup

@@ -34,7 +34,6 @@ func TestRedirectToAnotherOrigin(t *testing.T) {
 	} {
 		for sender, client := range map[string]*http.Client{
 			"Tokens": {Transport: &dpop.Transport{Tokens: fixedToken("t")}},
-			"Key":    {Transport: &dpop.Transport{Key: testKey()}},
 			"Bind":   {Transport: (&dpop.Prover{}).Bind(nil, testKey())},
 		} {
 			t.Run(name+" "+sender, func(t *testing.T) {
@@ -84,17 +83,17 @@ func TestRedirectFromAnUnknownOrigin(t *testing.T) {
 	for _, lost := range []*http.Response{{}, {Request: &http.Request{}}} { // by a middleware in between
 		req := post(t, "https://a.example/", nil)
 		req.Response = lost
-		_, err := (&dpop.Transport{Key: testKey()}).RoundTrip(req)
+		_, err := new(dpop.Prover).Bind(nil, testKey()).RoundTrip(req)
 		require.ErrorIs(t, err, dpop.ErrRedirect)
 	}
 }
 
 func TestInClearToLoopbackOnly(t *testing.T) {
 	sent := false
-	rt := &dpop.Transport{Key: testKey(), Base: roundTripFunc(func(*http.Request) (*http.Response, error) {
+	rt := new(dpop.Prover).Bind(roundTripFunc(func(*http.Request) (*http.Response, error) {
 		sent = true
 		return nil, context.Canceled
-	})}
+	}), testKey())
 	for url, allowed := range map[string]bool{
 		"http://localhost/": true, "http://LOCALHOST/": true, "http://127.0.0.1:81/": true, "http://127.9.9.9/": true, "http://[::1]/": true,
 		"http://a.example/": false, "http://10.0.0.1/": false, "http://localhost.example/": false, "http://127.0.0.1.example/": false,

@@ -21,7 +21,7 @@ func TestEndlessChallengeIsAnsweredOnce(t *testing.T) {
 	for name, ask := range map[string]func(http.ResponseWriter, string){"token endpoint": askAsToken, "API": askAsAPI} {
 		t.Run(name, func(t *testing.T) {
 			s := newServer(t, false, func(w http.ResponseWriter, n int, _ attempt) { ask(w, fmt.Sprint("n", n)) })
-			rt := &dpop.Transport{Key: testKey()}
+			rt := new(dpop.Prover).Bind(nil, testKey())
 			status, _ := get(t, rt, s.URL)
 			assert.Contains(t, []int{400, 401}, status, "the challenge itself, when a retry did not help")
 			assert.Equal(t, []string{"", "n0"}, s.nonces())
@@ -61,7 +61,7 @@ func TestHugeHeadersEndAtTheDefaultBase(t *testing.T) {
 	})
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL, nil)
 	require.NoError(t, err)
-	_, err = (&dpop.Transport{Key: testKey()}).RoundTrip(req)
+	_, err = new(dpop.Prover).Bind(nil, testKey()).RoundTrip(req)
 	require.ErrorContains(t, err, "headers exceeded")
 }
 
@@ -159,7 +159,7 @@ func TestWhichAnswersAreChallenges(t *testing.T) {
 				w.WriteHeader(c.status)
 				io.WriteString(w, c.body)
 			})
-			status, body := get(t, &dpop.Transport{Key: testKey()}, s.URL)
+			status, body := get(t, new(dpop.Prover).Bind(nil, testKey()), s.URL)
 			if c.retried {
 				assert.Equal(t, []string{"", "n"}, s.nonces())
 				assert.Equal(t, 200, status)
@@ -183,7 +183,7 @@ func TestAnswerThatBreaksOffIsHandedOnAsItIs(t *testing.T) {
 	})
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://a.example/", nil)
 	require.NoError(t, err)
-	resp, err := (&dpop.Transport{Key: testKey(), Base: base}).RoundTrip(req)
+	resp, err := new(dpop.Prover).Bind(base, testKey()).RoundTrip(req)
 	require.NoError(t, err)
 	b, err := io.ReadAll(resp.Body)
 	assert.Equal(t, `{"error":`, string(b))
@@ -270,7 +270,7 @@ func TestPlacesAreBounded(t *testing.T) {
 		nonces[r.URL.Host] = append(nonces[r.URL.Host], o.Nonce)
 		return &http.Response{StatusCode: 200, Header: http.Header{"Dpop-Nonce": {"n"}}, Body: http.NoBody}, err
 	})
-	rt := &dpop.Transport{Key: testKey(), Base: base}
+	rt := new(dpop.Prover).Bind(base, testKey())
 	get(t, rt, "https://first.example/")
 	get(t, rt, "https://second.example/")
 	for i := range 255 {

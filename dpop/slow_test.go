@@ -35,7 +35,7 @@ func TestABodyThatDripsHoldsNobody(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				attempts := 0
-				rt := &dpop.Transport{Key: testKey(), Base: roundTripFunc(func(*http.Request) (*http.Response, error) {
+				rt := new(dpop.Prover).Bind(roundTripFunc(func(*http.Request) (*http.Response, error) {
 					if attempts++; attempts == 2 {
 						return &http.Response{StatusCode: 200, Header: http.Header{}, Body: http.NoBody}, nil
 					}
@@ -44,7 +44,7 @@ func TestABodyThatDripsHoldsNobody(t *testing.T) {
 						h.Del("DPoP-Nonce")
 					}
 					return &http.Response{StatusCode: c.status, Header: h, Body: slowtest.NewBody(c.body, c.pause)}, nil
-				})}
+				}), testKey())
 				start := time.Now()
 				resp, err := rt.RoundTrip(post(t, "https://a.example/", nil))
 				require.NoError(t, err)

@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"slices"
-	"strings"
 
 	"github.com/nokkel/nokkel/internal/slow"
 	"github.com/nokkel/nokkel/keys"
@@ -28,16 +27,12 @@ type Discarder interface {
 	Discard(token string)
 }
 
-// Transport is an http.RoundTripper that sends each request with a proof and,
-// when there is one, the access token that it is for (RFC 9449 §7.1).
+// Transport is an http.RoundTripper that sends each request with an access
+// token and a proof for it (RFC 9449 §7.1).
 //
-// With Tokens it calls APIs; a request that has an Authorization of its own is
-// refused with [ErrToken]. With Key instead it leaves tokens to the caller:
-// "Authorization: DPoP t" is proven for t, a request without one (to a token
-// endpoint, say) gets a proof without "ath", and "Bearer" is refused with
-// ErrToken, for nothing would hold that token to the key. This is the form for
-// the HTTP client of golang.org/x/oauth2. With neither, nothing is sent:
-// [ErrKey].
+// A request that has an Authorization of its own is refused with [ErrToken],
+// and without Tokens nothing is sent ([ErrKey]). A program that gets its tokens
+// elsewhere uses [Prover.Bind].
 //
 // A proof names the URL as net/http sends it, byte by byte: a server that
 // compares it so finds what it received (RFC 9449 §4.3 lets one normalise). A
@@ -65,7 +60,6 @@ type Discarder interface {
 // ([ErrInsecure], [ErrRedirect]).
 type Transport struct {
 	Tokens TokenSource       // where tokens and their keys come from
-	Key    keys.Source       // used when Tokens is nil; gives one key for as long as its tokens live
 	Prover *Prover           // what is known of servers; nil: the Transport's own
 	Base   http.RoundTripper // nil: the Prover's own, see [Prover.Bind]
 
@@ -113,11 +107,7 @@ func (t *Transport) Format(f fmt.State, _ rune) { io.WriteString(f, "dpop.Transp
 
 // CloseIdleConnections closes those of Base, for http.Client's method of the
 // same name.
-func (t *Transport) CloseIdleConnections() {
-	if c, ok := t.prover().base(t.Base).(interface{ CloseIdleConnections() }); ok {
-		c.CloseIdleConnections()
-	}
-}
+func (t *Transport) CloseIdleConnections() { closeIdle(t.prover().base(t.Base)) }
 
 func (t *Transport) prover() *Prover {
 	if t.Prover != nil {
@@ -126,50 +116,23 @@ func (t *Transport) prover() *Prover {
 	return &t.own
 }
 
-// credentials returns the token to send, empty for none, and the proof's key.
+// credentials returns the token to send and the key that it is bound to.
 func (t *Transport) credentials(req *http.Request) (token string, key *keys.Key, err error) {
-	switch {
-	case t.Tokens != nil:
-		if req.Header.Get("Authorization") != "" {
-			return "", nil, refuse(ErrToken, "the request has an Authorization of its own")
-		}
-		token, key, err = t.Tokens.BoundToken(req.Context())
-		if err == nil && token == "" {
-			err = refuse(ErrToken, "the source gave none")
-		}
-	case t.Key != nil:
-		if token, err = presetToken(req.Header); err == nil {
-			key, err = t.Key.SigningKey(req.Context())
-		}
+	if t.Tokens == nil {
+		return "", nil, refuse(ErrKey, "the Transport has no Tokens")
 	}
-	if err == nil && key == nil {
-		err = refuse(ErrKey, "")
+	if req.Header.Get("Authorization") != "" {
+		return "", nil, refuse(ErrToken, "the request has an Authorization of its own")
+	}
+	token, key, err = t.Tokens.BoundToken(req.Context())
+	switch {
+	case err != nil:
+	case token == "":
+		err = refuse(ErrToken, "the source gave none")
+	case key == nil:
+		err = refuse(ErrKey, "the token is bound to none")
 	}
 	return token, key, err
-}
-
-// presetToken returns the DPoP token that the caller has put into the request,
-// "" when it has put none. Schemes such as Basic authenticate a client at its
-// token endpoint and are left alone.
-func presetToken(h http.Header) (string, error) {
-	values := h.Values("Authorization")
-	if len(values) > 1 {
-		return "", refuse(ErrToken, "more than one Authorization")
-	}
-	if len(values) == 0 {
-		return "", nil
-	}
-	scheme, token, _ := strings.Cut(values[0], " ")
-	token = strings.TrimSpace(token)
-	switch {
-	case strings.EqualFold(scheme, "Bearer"):
-		return "", refuse(ErrToken, "a bearer token is not bound to the key")
-	case !strings.EqualFold(scheme, "DPoP"):
-		return "", nil
-	case token == "":
-		return "", refuse(ErrToken, "the Authorization is empty")
-	}
-	return token, nil
 }
 
 // tokenRefused reports whether an API calls the token itself invalid (RFC 6750

@@ -159,22 +159,20 @@ type stubborn struct{ fixedToken }
 func (stubborn) Discard(string) {}
 
 func TestAuthorizationThatTheCallerSets(t *testing.T) {
-	withKey := &dpop.Transport{Key: testKey()}
 	withTokens := &dpop.Transport{Tokens: fixedToken("t")}
-	bound := (&dpop.Prover{}).Bind(nil, testKey())
+	bound := new(dpop.Prover).Bind(nil, testKey())
 	for name, c := range map[string]struct {
 		rt   http.RoundTripper
 		set  []string
 		sent string // "": refused with ErrToken
 	}{
-		"DPoP token, Key":          {withKey, []string{"DPoP s3cret"}, "DPoP s3cret"},
-		"DPoP token, Bind":         {bound, []string{"DPoP s3cret"}, "DPoP s3cret"},
-		"scheme in another case":   {withKey, []string{"dpop s3cret"}, "DPoP s3cret"},
-		"client authentication":    {withKey, []string{"Basic YTpi"}, "Basic YTpi"},
-		"bearer token, Key":        {withKey, []string{"Bearer s3cret"}, ""},
-		"bearer token, Bind":       {bound, []string{"bearer s3cret"}, ""},
-		"no token after the word":  {withKey, []string{"DPoP "}, ""},
-		"two":                      {withKey, []string{"DPoP a", "DPoP b"}, ""},
+		"DPoP token":               {bound, []string{"DPoP s3cret"}, "DPoP s3cret"},
+		"scheme in another case":   {bound, []string{"dpop s3cret"}, "DPoP s3cret"},
+		"client authentication":    {bound, []string{"Basic YTpi"}, "Basic YTpi"},
+		"Bearer token":             {bound, []string{"Bearer s3cret"}, ""},
+		"bearer token":             {bound, []string{"bearer s3cret"}, ""},
+		"no token after the word":  {bound, []string{"DPoP "}, ""},
+		"two":                      {bound, []string{"DPoP a", "DPoP b"}, ""},
 		"DPoP token with Tokens":   {withTokens, []string{"DPoP s3cret"}, ""},
 		"Bearer token with Tokens": {withTokens, []string{"Bearer s3cret"}, ""},
 		"Basic with Tokens":        {withTokens, []string{"Basic YTpi"}, ""},
@@ -210,8 +208,8 @@ func TestTransportWithoutCredentials(t *testing.T) {
 		"token without a key":    {&dpop.Transport{Tokens: tokenFunc(func() (string, *keys.Key) { return "secret", nil })}, dpop.ErrKey},
 		"key without a token":    {&dpop.Transport{Tokens: tokenFunc(func() (string, *keys.Key) { return "", testKey() })}, dpop.ErrToken},
 		"Bind without a key":     {(&dpop.Prover{}).Bind(nil, nil), dpop.ErrKey},
-		"request without a URL":  {&dpop.Transport{Key: testKey()}, dpop.ErrURL},
-		"request by opaque path": {&dpop.Transport{Key: testKey()}, dpop.ErrURL},
+		"request without a URL":  {new(dpop.Prover).Bind(nil, testKey()), dpop.ErrURL},
+		"request by opaque path": {new(dpop.Prover).Bind(nil, testKey()), dpop.ErrURL},
 	} {
 		t.Run(name, func(t *testing.T) {
 			req := post(t, "https://a.example/", nil)
@@ -253,7 +251,7 @@ func TestRequestWithoutHeaderOrMethod(t *testing.T) {
 	assert.Nil(t, req.Header)
 }
 
-// TestOAuth2Client runs golang.org/x/oauth2 over a Transport with a Key: token
+// TestOAuth2Client runs golang.org/x/oauth2 over Prover.Bind: token
 // endpoint with its nonce dance, then the API with the token, all by context.
 func TestOAuth2Client(t *testing.T) {
 	s := newServer(t, true, nil)
@@ -269,7 +267,7 @@ func TestOAuth2Client(t *testing.T) {
 		}
 	}
 	client := s.Client()
-	client.Transport = &dpop.Transport{Key: testKey(), Base: client.Transport}
+	client.Transport = new(dpop.Prover).Bind(client.Transport, testKey())
 	ctx := context.WithValue(t.Context(), oauth2.HTTPClient, client)
 	config := clientcredentials.Config{ClientID: "c", ClientSecret: "s", TokenURL: s.URL + "/token", AuthStyle: oauth2.AuthStyleInParams}
 	resp, err := config.Client(ctx).Post(s.URL+"/api", "text/plain", strings.NewReader("hello"))
@@ -294,7 +292,9 @@ func TestOwnBaseIsOnePerProverAndSharesNothing(t *testing.T) {
 	}
 	assert.Equal(t, []string{addresses[0], addresses[0], addresses[0]}, addresses)
 
-	(&http.Client{Transport: &dpop.Transport{Tokens: fixedToken("t"), Prover: p}}).CloseIdleConnections()
-	get(t, &dpop.Transport{Tokens: fixedToken("t"), Prover: p}, s.URL)
-	assert.NotEqual(t, addresses[0], s.seen()[3].remote)
+	for i, rt := range []http.RoundTripper{&dpop.Transport{Tokens: fixedToken("t"), Prover: p}, p.Bind(nil, testKey())} {
+		(&http.Client{Transport: rt}).CloseIdleConnections()
+		get(t, &dpop.Transport{Tokens: fixedToken("t"), Prover: p}, s.URL)
+		assert.NotEqual(t, s.seen()[i+2].remote, s.seen()[i+3].remote)
+	}
 }
