@@ -34,7 +34,7 @@ func TestAdoptRefusesTheWrongKind(t *testing.T) {
 		{okta.Secrets{Client: ofOkta}, secret, key},
 		{keycloak.JWKS{Client: ofKeycloak}, key, secret},
 		{keycloak.JWKSURL{Client: ofKeycloak}, key, secret},
-		{keycloak.CertificateCut{Client: ofKeycloak}, key, secret},
+		{keycloak.Certificate{Client: ofKeycloak}, key, secret},
 		{keycloak.Secret{Client: ofKeycloak}, secret, key},
 		{keycloak.OwnSecret{Client: ofKeycloak}, secret, key},
 	} {

@@ -22,7 +22,7 @@ func TestEveryProviderTellsItsServer(t *testing.T) {
 	purged := &dcr.Client{Issuer: url, Propagation: 1}
 	for _, p := range []selfservice.Provider{
 		&helseid.Client{Environment: helseid.Environment{Authority: url}}, &jwksurl.Provider{URL: url},
-		keycloak.JWKS{Client: cloak}, keycloak.JWKSURL{Client: cloak}, keycloak.CertificateCut{Client: cloak}, keycloak.Secret{Client: cloak}, keycloak.OwnSecret{Client: cloak},
+		keycloak.JWKS{Client: cloak}, keycloak.JWKSURL{Client: cloak}, keycloak.Certificate{Client: cloak}, keycloak.Secret{Client: cloak}, keycloak.OwnSecret{Client: cloak},
 		okta.JWKS{Client: org}, okta.JWKSURL{Client: org}, okta.Secrets{Client: org},
 		registered.Keys(), registered.Secret(nil), purged.Keys(),
 	} {

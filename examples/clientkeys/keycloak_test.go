@@ -18,6 +18,7 @@ import (
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/keycloak"
+	"github.com/nokkel/nokkel/selfservice/keycloak/admin"
 	"github.com/nokkel/nokkel/selfservice/keycloak/keycloaktest"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -29,7 +30,7 @@ type cloak struct {
 	t      *testing.T
 	dir    string
 	realm  keycloak.Realm
-	admin  *keycloak.Admin
+	admin  *admin.API
 	tokens *assertion.TokenSource
 	grant  func(clientID, role string)
 	secret keys.Secret // of clientID
@@ -72,7 +73,7 @@ func newCloak(t *testing.T, realm keycloak.Realm, adminID, adminSecret string) *
 	k := &cloak{t: t, dir: t.TempDir(), realm: realm, secret: keys.NewSecret(rand.Text() + rand.Text())}
 	master := keycloak.Realm{Server: realm.Server, Name: "master"}
 	k.tokens = master.Tokens(&assertion.Basic{ClientID: adminID, Secret: keys.NewSecret(adminSecret)}, nil)
-	k.admin = &keycloak.Admin{Realm: realm, Tokens: k.tokens}
+	k.admin = &admin.API{Realm: realm, Tokens: k.tokens}
 	k.write("admin", adminSecret+"\n")
 	k.write("adminid", adminID)
 	return k

@@ -6,6 +6,7 @@ import (
 	"github.com/nokkel/nokkel/assertion"
 	"github.com/nokkel/nokkel/dpop"
 	"github.com/nokkel/nokkel/selfservice/keycloak"
+	"github.com/nokkel/nokkel/selfservice/keycloak/admin"
 )
 
 const aboutAdmin = `
@@ -36,7 +37,7 @@ func (r *realm) declare(o *options) {
 	o.toggle(&r.dpop, "DPoP", "dpop", "bind admin tokens to a key (Keycloak 26.4 or later)")
 }
 
-func (r *realm) admin() (*keycloak.Admin, error) {
+func (r *realm) admin() (*admin.API, error) {
 	if r.adminID == "" {
 		return nil, errNoAdmin
 	}
@@ -56,7 +57,7 @@ func (r *realm) admin() (*keycloak.Admin, error) {
 	if r.dpop {
 		prover = &dpop.Prover{}
 	}
-	return &keycloak.Admin{Realm: r.Realm, Tokens: adminTokens{home.Tokens(auth, prover), r.adminID}}, nil
+	return &admin.API{Realm: r.Realm, Tokens: adminTokens{home.Tokens(auth, prover), r.adminID}}, nil
 }
 
 // managed holds the options that say which client of a realm.
@@ -74,11 +75,11 @@ func (m *managed) declare(o *options) {
 func (m *managed) client() string { return m.clientID }
 
 // find returns the administrator and the client.
-func (m *managed) find(ctx context.Context) (*keycloak.Admin, *keycloak.ClientInfo, error) {
-	admin, err := m.admin()
+func (m *managed) find(ctx context.Context) (*admin.API, *admin.Client, error) {
+	api, err := m.admin()
 	if err != nil {
 		return nil, nil, err
 	}
-	info, err := admin.FindClient(ctx, m.clientID)
-	return admin, info, err
+	info, err := api.FindClient(ctx, m.clientID)
+	return api, info, err
 }

@@ -3,7 +3,7 @@ package main
 import (
 	"context"
 
-	"github.com/nokkel/nokkel/selfservice/keycloak"
+	"github.com/nokkel/nokkel/selfservice/keycloak/admin"
 )
 
 const aboutClientConfidential = `Makes a public or bearer-only client confidential: from then on it must log in,
@@ -25,14 +25,14 @@ func (k *clientConfidential) declare(o *options) {
 }
 
 func (k *clientConfidential) run(ctx context.Context, c *console) error {
-	admin, info, err := k.find(ctx)
+	api, info, err := k.find(ctx)
 	if err != nil {
 		return err
 	}
 	if err := k.ask(ctx, c, "Make client %q confidential? Programs that do not log in as it will be refused.", k.clientID); err != nil {
 		return err
 	}
-	return admin.UpdateClient(ctx, info.ID, keycloak.Change{Confidential: true, ServiceAccount: k.serviceAccount})
+	return api.UpdateClient(ctx, info.ID, admin.Change{Confidential: true, ServiceAccount: k.serviceAccount})
 }
 
 const aboutRoleCreate = `Defines a role on a client, so that a policy with --ClientRole of that name meets
@@ -50,9 +50,9 @@ func (k *roleCreate) declare(o *options) {
 }
 
 func (k *roleCreate) run(ctx context.Context, _ *console) error {
-	admin, info, err := k.find(ctx)
+	api, info, err := k.find(ctx)
 	if err != nil {
 		return err
 	}
-	return admin.DefineRole(ctx, info.ID, k.role)
+	return api.DefineRole(ctx, info.ID, k.role)
 }

@@ -22,14 +22,14 @@ func (k *jwksURLSet) declare(o *options) {
 }
 
 func (k *jwksURLSet) run(ctx context.Context, c *console) error {
-	admin, info, err := k.find(ctx)
+	api, info, err := k.find(ctx)
 	if err != nil {
 		return err
 	}
 	if err := k.ask(ctx, c, "Let the keys of client %q be those at %s?", k.clientID, k.address); err != nil {
 		return err
 	}
-	return admin.SetJWKSURL(ctx, info.ID, k.address)
+	return api.SetJWKSURL(ctx, info.ID, k.address)
 }
 
 const aboutCacheClear = `Makes Keycloak forget the public keys that it has cached, of all clients of all
@@ -40,9 +40,9 @@ they are next needed.`
 type cacheClear struct{ realm }
 
 func (k *cacheClear) run(ctx context.Context, _ *console) error {
-	admin, err := k.admin()
+	api, err := k.admin()
 	if err != nil {
 		return err
 	}
-	return admin.ClearKeysCache(ctx)
+	return api.ClearKeysCache(ctx)
 }

@@ -30,7 +30,7 @@ func (k *keyGenerate) run(ctx context.Context, c *console) error {
 		return err
 	}
 	w.Bits, w.Years = k.bits, k.years
-	admin, info, err := k.find(ctx)
+	api, info, err := k.find(ctx)
 	if err != nil {
 		return err
 	}
@@ -40,7 +40,7 @@ func (k *keyGenerate) run(ctx context.Context, c *console) error {
 	if err := k.reserve(); err != nil {
 		return err
 	}
-	content, err := admin.GenerateKeystore(uninterrupted(ctx), info.ID, w)
+	content, err := api.GenerateKeystore(uninterrupted(ctx), info.ID, w)
 	return k.deliver(c, content, err, w)
 }
 
@@ -55,14 +55,14 @@ func (k *keyDownload) run(ctx context.Context, c *console) error {
 	if err != nil {
 		return err
 	}
-	admin, info, err := k.find(ctx)
+	api, info, err := k.find(ctx)
 	if err != nil {
 		return err
 	}
 	if err := k.reserve(); err != nil {
 		return err
 	}
-	content, err := admin.DownloadKeystore(ctx, info.ID, w)
+	content, err := api.DownloadKeystore(ctx, info.ID, w)
 	if err != nil {
 		err = fmt.Errorf("nothing was saved: %w", err)
 	}

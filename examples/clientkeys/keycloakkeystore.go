@@ -6,7 +6,7 @@ import (
 
 	"github.com/nokkel/nokkel/certs"
 	"github.com/nokkel/nokkel/certs/keystore"
-	"github.com/nokkel/nokkel/selfservice/keycloak"
+	"github.com/nokkel/nokkel/selfservice/keycloak/admin"
 )
 
 // keystoreOptions holds the options for a keystore that Keycloak makes.
@@ -26,16 +26,16 @@ func (k *keystoreOptions) declare(o *options) {
 }
 
 // wanted is what the server is asked for.
-func (k *keystoreOptions) wanted() (keycloak.Keystore, error) {
-	w := keycloak.Keystore{Alias: k.alias}
+func (k *keystoreOptions) wanted() (admin.Keystore, error) {
+	w := admin.Keystore{Alias: k.alias}
 	if w.Alias == "" {
 		w.Alias = k.clientID
 	}
 	switch strings.ToLower(k.format) {
 	case "", "pkcs12":
-		w.Format = keycloak.FormatPKCS12
+		w.Format = admin.FormatPKCS12
 	case "jks":
-		w.Format = keycloak.FormatJKS
+		w.Format = admin.FormatJKS
 	default:
 		return w, errors.New("--Format is pkcs12 or jks")
 	}
@@ -46,7 +46,7 @@ func (k *keystoreOptions) wanted() (keycloak.Keystore, error) {
 
 // deliver saves what the server made, also beside an error: there is no other
 // copy of it.
-func (k *keystoreOptions) deliver(c *console, content []byte, err error, w keycloak.Keystore) error {
+func (k *keystoreOptions) deliver(c *console, content []byte, err error, w admin.Keystore) error {
 	if saveErr := k.save(content); saveErr != nil || err != nil {
 		return errors.Join(err, saveErr)
 	}

@@ -8,7 +8,7 @@ import (
 
 	"github.com/nokkel/nokkel/certs/keystore"
 	"github.com/nokkel/nokkel/keys"
-	"github.com/nokkel/nokkel/selfservice/keycloak"
+	"github.com/nokkel/nokkel/selfservice/keycloak/admin"
 )
 
 const aboutKeyUpload = `Makes Keycloak take the public keys of a file for a client, in place of those it
@@ -47,7 +47,7 @@ func (k *keyUpload) run(ctx context.Context, c *console) error {
 	var added *keys.PublicKey
 	question := fmt.Sprintf("Replace all keys of client %q?", k.clientID)
 	if k.add {
-		if file.Format != keycloak.FormatJWKS {
+		if file.Format != admin.FormatJWKS {
 			return errors.New("--Add is for jwks; the other formats have room for one key")
 		}
 		if added, err = keys.ParsePublic(file.Content, keys.Options{}); err != nil {
@@ -55,7 +55,7 @@ func (k *keyUpload) run(ctx context.Context, c *console) error {
 		}
 		question = fmt.Sprintf("Add the key %s to those of client %q?", added.KeyID(), k.clientID)
 	}
-	admin, info, err := k.find(ctx)
+	api, info, err := k.find(ctx)
 	if err != nil {
 		return err
 	}
@@ -63,34 +63,34 @@ func (k *keyUpload) run(ctx context.Context, c *console) error {
 		return err
 	}
 	if k.add {
-		err = admin.AddKey(ctx, info.ID, added)
+		err = api.AddKey(ctx, info.ID, added)
 	} else {
-		err = admin.Upload(ctx, info.ID, file)
+		err = api.Upload(ctx, info.ID, file)
 	}
 	if err != nil {
 		return ofFile(err)
 	}
-	return printKeys(ctx, c, admin, info.ID)
+	return printKeys(ctx, c, api, info.ID)
 }
 
-func (k *keyUpload) file() (keycloak.KeyFile, error) {
-	f := keycloak.KeyFile{Alias: k.alias}
+func (k *keyUpload) file() (admin.KeyFile, error) {
+	f := admin.KeyFile{Alias: k.alias}
 	switch strings.ToLower(k.format) {
 	case "", "jwks":
-		f.Format = keycloak.FormatJWKS
+		f.Format = admin.FormatJWKS
 	case "certificate":
-		f.Format = keycloak.FormatCertificate
+		f.Format = admin.FormatCertificate
 	case "publickey":
-		f.Format = keycloak.FormatPublicKey
+		f.Format = admin.FormatPublicKey
 	case "pkcs12":
-		f.Format = keycloak.FormatPKCS12
+		f.Format = admin.FormatPKCS12
 	case "jks":
-		f.Format = keycloak.FormatJKS
+		f.Format = admin.FormatJKS
 	default:
 		return f, errors.New("--Format is jwks, certificate, publickey, pkcs12 or jks")
 	}
 	var err error
-	if f.Format == keycloak.FormatPKCS12 || f.Format == keycloak.FormatJKS {
+	if f.Format == admin.FormatPKCS12 || f.Format == admin.FormatJKS {
 		if f.Password, err = readSecret("PasswordPath", k.passwordPath, passwordVariable); err != nil {
 			return f, err
 		}

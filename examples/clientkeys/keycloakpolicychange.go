@@ -5,7 +5,7 @@ import (
 	"errors"
 	"slices"
 
-	"github.com/nokkel/nokkel/selfservice/keycloak"
+	"github.com/nokkel/nokkel/selfservice/keycloak/admin"
 )
 
 const aboutPolicyDisable = `Turns a client policy of the realm off and keeps it. Old secrets that it let live
@@ -29,7 +29,7 @@ func (p *policySwitch) declare(o *options) {
 }
 
 func (p *policySwitch) run(ctx context.Context, c *console) error {
-	admin, err := p.admin()
+	api, err := p.admin()
 	if err != nil {
 		return err
 	}
@@ -39,7 +39,7 @@ func (p *policySwitch) run(ctx context.Context, c *console) error {
 	if err != nil {
 		return err
 	}
-	return admin.SetPolicyEnabled(ctx, p.name, p.enable)
+	return api.SetPolicyEnabled(ctx, p.name, p.enable)
 }
 
 const aboutPolicyDelete = `Deletes a client policy of the realm, and the profile of the same name unless
@@ -60,21 +60,21 @@ func (p *policyDelete) declare(o *options) {
 }
 
 func (p *policyDelete) run(ctx context.Context, c *console) error {
-	admin, err := p.admin()
+	api, err := p.admin()
 	if err != nil {
 		return err
 	}
-	if err := p.known(ctx, admin); err != nil {
+	if err := p.known(ctx, api); err != nil {
 		return err
 	}
 	if err := p.ask(ctx, c, "Delete policy %q? Old secrets that it keeps alive will end.", p.name); err != nil {
 		return err
 	}
-	if err := admin.DeletePolicy(ctx, p.name); err != nil {
+	if err := api.DeletePolicy(ctx, p.name); err != nil {
 		return err
 	}
-	err = admin.DeleteProfile(ctx, p.name)
-	if errors.Is(err, keycloak.ErrConflict) {
+	err = api.DeleteProfile(ctx, p.name)
+	if errors.Is(err, admin.ErrConflict) {
 		c.tell("The profile %q is kept, as another policy names it.", p.name)
 		return nil
 	}
@@ -83,17 +83,17 @@ func (p *policyDelete) run(ctx context.Context, c *console) error {
 
 // known fails where there is neither a policy nor a profile of the name. One
 // of the two alone is what a command has left that was interrupted.
-func (p *policyDelete) known(ctx context.Context, admin *keycloak.Admin) error {
-	policies, err := admin.Policies(ctx)
+func (p *policyDelete) known(ctx context.Context, api *admin.API) error {
+	policies, err := api.Policies(ctx)
 	if err != nil {
 		return err
 	}
-	profiles, err := admin.RotationProfiles(ctx)
+	profiles, err := api.RotationProfiles(ctx)
 	if err != nil {
 		return err
 	}
-	if slices.ContainsFunc(policies, func(q keycloak.Policy) bool { return q.Name == p.name }) ||
-		slices.ContainsFunc(profiles, func(q keycloak.RotationProfile) bool { return q.Name == p.name }) {
+	if slices.ContainsFunc(policies, func(q admin.Policy) bool { return q.Name == p.name }) ||
+		slices.ContainsFunc(profiles, func(q admin.RotationProfile) bool { return q.Name == p.name }) {
 		return nil
 	}
 	return errors.New("there is no such thing: no policy and no rotation profile of the name of --PolicyName")

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"time"
 
-	"github.com/nokkel/nokkel/selfservice/keycloak"
+	"github.com/nokkel/nokkel/selfservice/keycloak/admin"
 )
 
 const aboutPolicyCreate = `Makes a client profile with the executor secret-rotation and a client policy of
@@ -21,7 +21,7 @@ feature client-secret-rotation.`
 // policyCreate is the command "keycloak policy create".
 type policyCreate struct {
 	realm
-	profile keycloak.RotationProfile
+	profile admin.RotationProfile
 	role    string
 	all     bool
 }
@@ -29,7 +29,7 @@ type policyCreate struct {
 // newPolicyCreate has the periods that Keycloak's own console proposes.
 func newPolicyCreate() *policyCreate {
 	const day = 24 * time.Hour
-	return &policyCreate{profile: keycloak.RotationProfile{
+	return &policyCreate{profile: admin.RotationProfile{
 		Name: "secret-rotation", Expiration: 29 * day, Rotated: 2 * day, Remaining: 10 * day,
 	}}
 }
@@ -48,25 +48,25 @@ func (p *policyCreate) run(ctx context.Context, c *console) error {
 	if (p.role == "") != p.all {
 		return errors.New("give one of --ClientRole and --AllClients")
 	}
-	admin, err := p.admin()
+	api, err := p.admin()
 	if err != nil {
 		return err
 	}
-	info, err := admin.ServerInfo(ctx)
+	info, err := api.ServerInfo(ctx)
 	if err != nil {
 		return err
 	}
-	if info.Rotation == keycloak.Off {
+	if info.Rotation == admin.Off {
 		return errors.New("the server runs without the feature client-secret-rotation")
 	}
-	policy := keycloak.Policy{Name: p.profile.Name, AccessTypes: []string{"confidential"}, Profiles: []string{p.profile.Name}}
+	policy := admin.Policy{Name: p.profile.Name, AccessTypes: []string{"confidential"}, Profiles: []string{p.profile.Name}}
 	if p.role != "" {
 		policy.Roles = []string{p.role}
 	}
-	if err := admin.PutRotationProfile(ctx, p.profile); err != nil {
+	if err := api.PutRotationProfile(ctx, p.profile); err != nil {
 		return err
 	}
-	if err := admin.PutPolicy(ctx, policy); err != nil {
+	if err := api.PutPolicy(ctx, policy); err != nil {
 		return err
 	}
 	printProfile(c, p.profile)

@@ -4,7 +4,7 @@ import (
 	"context"
 	"strings"
 
-	"github.com/nokkel/nokkel/selfservice/keycloak"
+	"github.com/nokkel/nokkel/selfservice/keycloak/admin"
 )
 
 const aboutPolicyShow = `Prints the profiles of the realm that rotate client secrets, with their periods,
@@ -14,15 +14,15 @@ and the policies that bring one of those to clients.`
 type policyShow struct{ realm }
 
 func (p *policyShow) run(ctx context.Context, c *console) error {
-	admin, err := p.admin()
+	api, err := p.admin()
 	if err != nil {
 		return err
 	}
-	profiles, err := admin.RotationProfiles(ctx)
+	profiles, err := api.RotationProfiles(ctx)
 	if err != nil {
 		return err
 	}
-	policies, err := admin.Policies(ctx)
+	policies, err := api.Policies(ctx)
 	if err != nil {
 		return err
 	}
@@ -47,11 +47,11 @@ func (p *policyShow) run(ctx context.Context, c *console) error {
 	return nil
 }
 
-func printProfile(c *console, p keycloak.RotationProfile) {
+func printProfile(c *console, p admin.RotationProfile) {
 	c.result("Profile: %q secret %s old secret %s renewal window %s", p.Name, p.Expiration, p.Rotated, p.Remaining)
 }
 
-func printPolicy(c *console, p keycloak.Policy) {
+func printPolicy(c *console, p admin.Policy) {
 	state := "enabled"
 	if p.Disabled {
 		state = "disabled"

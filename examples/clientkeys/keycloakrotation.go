@@ -70,7 +70,7 @@ func (k *keycloakCertificate) kinds() kinds { return keysOnly }
 
 func (k *keycloakCertificate) provider(bool) (selfservice.Provider, error) {
 	client, err := k.rotated()
-	return keycloak.CertificateCut{Client: client, Months: k.months}, err
+	return keycloak.Certificate{Client: client, Months: k.months}, err
 }
 
 // rotated is the client as its provider wants it.

@@ -9,6 +9,7 @@ import (
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/keycloak"
+	"github.com/nokkel/nokkel/selfservice/keycloak/admin"
 )
 
 const aboutSecretRegenerate = `Has Keycloak make a new secret for a client. It goes into the file of
@@ -38,11 +39,11 @@ func (s *secretRegenerate) run(ctx context.Context, c *console) error {
 	if s.isZero() {
 		return errNowhere
 	}
-	admin, info, err := s.find(ctx)
+	api, info, err := s.find(ctx)
 	if err != nil {
 		return err
 	}
-	overlap, err := admin.Overlap(ctx, info.ID)
+	overlap, err := api.Overlap(ctx, info.ID)
 	if err != nil {
 		return err
 	}
@@ -56,7 +57,7 @@ func (s *secretRegenerate) run(ctx context.Context, c *console) error {
 	if err := s.reserve(); err != nil {
 		return err
 	}
-	secret, expires, err := s.regenerate(uninterrupted(ctx), admin)
+	secret, expires, err := s.regenerate(uninterrupted(ctx), api)
 	if err != nil {
 		return errors.Join(err, s.keep(keys.Secret{}))
 	}
@@ -69,14 +70,14 @@ func (s *secretRegenerate) run(ctx context.Context, c *console) error {
 
 // regenerate asks again where an answer was lost: the provider then finds the
 // secret that was made, and makes no second one, which would end the old.
-func (s *secretRegenerate) regenerate(ctx context.Context, admin *keycloak.Admin) (keys.Secret, time.Time, error) {
-	provider := keycloak.Secret{Client: &keycloak.Client{Realm: s.Realm, ClientID: s.clientID, Admin: admin}}
+func (s *secretRegenerate) regenerate(ctx context.Context, api *admin.API) (keys.Secret, time.Time, error) {
+	provider := keycloak.Secret{Client: &keycloak.Client{Realm: s.Realm, ClientID: s.clientID, Admin: api}}
 	before, err := provider.List(ctx, selfservice.Credential{})
 	if err != nil {
 		return keys.Secret{}, time.Time{}, err
 	}
 	made, registered, err := provider.Issue(ctx, selfservice.Credential{}, before)
-	var refused *keycloak.Error
+	var refused *admin.Error
 	if errors.As(err, &refused) && refused.Status >= 400 && refused.Status < 500 {
 		return keys.Secret{}, time.Time{}, err
 	}

@@ -18,11 +18,11 @@ func (s *secretRotated) declare(o *options) {
 }
 
 func (s *secretRotated) run(ctx context.Context, c *console) error {
-	admin, info, err := s.find(ctx)
+	api, info, err := s.find(ctx)
 	if err != nil {
 		return err
 	}
-	secret, err := admin.RotatedSecret(ctx, info.ID)
+	secret, err := api.RotatedSecret(ctx, info.ID)
 	if err != nil {
 		return err
 	}
@@ -56,12 +56,12 @@ func (s *secretInvalidate) declare(o *options) {
 }
 
 func (s *secretInvalidate) run(ctx context.Context, c *console) error {
-	admin, info, err := s.find(ctx)
+	api, info, err := s.find(ctx)
 	if err != nil {
 		return err
 	}
 	if err := s.ask(ctx, c, "End the old secret of client %q now?", s.clientID); err != nil {
 		return err
 	}
-	return admin.InvalidateRotatedSecret(ctx, info.ID)
+	return api.InvalidateRotatedSecret(ctx, info.ID)
 }

@@ -5,7 +5,7 @@ import (
 	"errors"
 
 	"github.com/nokkel/nokkel/certs"
-	"github.com/nokkel/nokkel/selfservice/keycloak"
+	"github.com/nokkel/nokkel/selfservice/keycloak/admin"
 )
 
 const aboutKeycloakStatus = `Prints how a client authenticates at Keycloak, when its secret and the one
@@ -17,7 +17,7 @@ changes nothing and prints no secret. For the state directory of a rotation:
 type keycloakStatus struct{ managed }
 
 func (k *keycloakStatus) run(ctx context.Context, c *console) error {
-	admin, info, err := k.find(ctx)
+	api, info, err := k.find(ctx)
 	if err != nil {
 		return err
 	}
@@ -27,7 +27,7 @@ func (k *keycloakStatus) run(ctx context.Context, c *console) error {
 		return nil
 	}
 	c.result("ClientId: %s\nMethod: %s\nEnabled: %t", info.ClientID, info.Method, info.Enabled)
-	if info.Method == keycloak.MethodSecret || info.Method == keycloak.MethodSecretJWT {
+	if info.Method == admin.MethodSecret || info.Method == admin.MethodSecretJWT {
 		times := info.SecretTimes()
 		made := "unknown" // of one that somebody chose
 		if !times.Created.IsZero() {
@@ -43,22 +43,22 @@ func (k *keycloakStatus) run(ctx context.Context, c *console) error {
 		c.result("JwksUrl: %s", address)
 		return nil
 	}
-	return printKeys(ctx, c, admin, info.ID)
+	return printKeys(ctx, c, api, info.ID)
 }
 
 // printKeys prints the public keys that are stored for a client.
-func printKeys(ctx context.Context, c *console, admin *keycloak.Admin, id string) error {
-	set, err := admin.Keys(ctx, id)
+func printKeys(ctx context.Context, c *console, api *admin.API, id string) error {
+	set, err := api.Keys(ctx, id)
 	if err == nil {
 		for _, key := range set.Keys {
 			c.result("Key: %s %s", key.KeyID(), key.Algorithm())
 		}
 		return nil
 	}
-	if !errors.Is(err, keycloak.ErrMode) {
+	if !errors.Is(err, admin.ErrMode) {
 		return err
 	}
-	stored, err := admin.StoredKey(ctx, id)
+	stored, err := api.StoredKey(ctx, id)
 	if err != nil {
 		return err
 	}

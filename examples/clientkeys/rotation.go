@@ -77,7 +77,7 @@ func (r *rotation) start(ctx context.Context, c *console) (*selfservice.Rotator,
 // equip gives a rotator its provider.
 func (r *rotation) equip(rotator *selfservice.Rotator, ofKeys bool) (err error) {
 	rotator.Provider, err = r.system.provider(ofKeys)
-	if certificates, ok := rotator.Provider.(keycloak.CertificateCut); ok {
+	if certificates, ok := rotator.Provider.(keycloak.Certificate); ok {
 		rotator.New = certificates.Make // so that state export has the certificate
 	}
 	return err

@@ -5,6 +5,7 @@ import (
 
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice/keycloak"
+	"github.com/nokkel/nokkel/selfservice/keycloak/admin"
 	"github.com/nokkel/nokkel/selfservice/keycloak/keycloaktest"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -42,12 +43,12 @@ func keycloakClient(t *testing.T) (realm keycloak.Realm, key *keys.Key, private 
 	server.AddRealm("test")
 	server.AddClient("test", "stranger")
 	realm = keycloak.Realm{Server: server.URL, Name: "test"}
-	admin := &keycloak.Admin{Realm: realm, Tokens: server.Admin()}
+	api := &admin.API{Realm: realm, Tokens: server.Admin()}
 	key, private = newKey(t)
-	info, err := admin.FindClient(t.Context(), "stranger")
+	info, err := api.FindClient(t.Context(), "stranger")
 	require.NoError(t, err)
-	require.NoError(t, admin.SetKeys(t.Context(), info.ID, keys.Set{Keys: []*keys.PublicKey{key.PublicKey()}}))
-	require.NoError(t, admin.UpdateClient(t.Context(), info.ID, keycloak.Change{
+	require.NoError(t, api.SetKeys(t.Context(), info.ID, keys.Set{Keys: []*keys.PublicKey{key.PublicKey()}}))
+	require.NoError(t, api.UpdateClient(t.Context(), info.ID, admin.Change{
 		Attributes: map[string]string{"dpop.bound.access.tokens": "true", "access.token.header.type.rfc9068": "true"},
 	}))
 	return realm, key, private

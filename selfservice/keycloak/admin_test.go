@@ -14,6 +14,7 @@ import (
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/keycloak"
+	"github.com/nokkel/nokkel/selfservice/keycloak/admin"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -27,7 +28,7 @@ func TestAnAdministratorWithItsOwnKeyAndDPoP(t *testing.T) {
 		tg.grant("manager", "manage-clients", "manage-realm")
 		key := newKey(t)
 		require.NoError(t, tg.admin.SetKeys(ctx, managerID, set(key)))
-		require.NoError(t, tg.admin.UpdateClient(ctx, managerID, keycloak.Change{Attributes: map[string]string{"dpop.bound.access.tokens": "true"}}))
+		require.NoError(t, tg.admin.UpdateClient(ctx, managerID, admin.Change{Attributes: map[string]string{"dpop.bound.access.tokens": "true"}}))
 
 		bearer := tg.realm.Tokens(tg.realm.Signer("manager", key), nil)
 		_, err := bearer.Token(ctx)
@@ -36,18 +37,18 @@ func TestAnAdministratorWithItsOwnKeyAndDPoP(t *testing.T) {
 		token, err := tokens.Token(ctx)
 		require.NoError(t, err)
 		assert.Equal(t, "DPoP", token.Type)
-		manager := &keycloak.Admin{Realm: tg.realm, Tokens: tokens}
+		manager := &admin.API{Realm: tg.realm, Tokens: tokens}
 
 		id, _ := tg.client("app", nil)
 		appKey := newKey(t)
 		require.NoError(t, manager.SetKeys(ctx, id, set(appKey)))
 		assert.True(t, tg.acceptsKey("app", appKey))
-		require.NoError(t, manager.PutRotationProfile(ctx, keycloak.RotationProfile{Name: "p", Expiration: day}))
+		require.NoError(t, manager.PutRotationProfile(ctx, admin.RotationProfile{Name: "p", Expiration: day}))
 
 		if !tg.old() { // which ignores the binding
-			stolen := &keycloak.Admin{Realm: tg.realm, Tokens: fixed(token.AccessToken.Reveal())}
+			stolen := &admin.API{Realm: tg.realm, Tokens: fixed(token.AccessToken.Reveal())}
 			_, err = stolen.Client(ctx, id)
-			require.ErrorIs(t, err, keycloak.ErrUnauthorized, "a bound token as a bearer token")
+			require.ErrorIs(t, err, admin.ErrUnauthorized, "a bound token as a bearer token")
 		}
 
 		// It rotates its own key as it does those of others.
@@ -72,24 +73,24 @@ func TestErrorsOfTheServer(t *testing.T) {
 		id, secret := tg.client("app", nil)
 		_, viewer := tg.client("viewer", nil)
 		tg.grant("viewer", "view-clients")
-		as := &keycloak.Admin{Realm: tg.realm, Tokens: tg.realm.Tokens(&assertion.Post{ClientID: "viewer", Secret: viewer}, nil)}
+		as := &admin.API{Realm: tg.realm, Tokens: tg.realm.Tokens(&assertion.Post{ClientID: "viewer", Secret: viewer}, nil)}
 		read, err := as.ClientSecret(ctx, id)
 		require.NoError(t, err)
 		assert.True(t, read.Equal(secret), "view-clients reads secrets")
 		_, err = as.RegenerateSecret(ctx, id)
-		require.ErrorIs(t, err, keycloak.ErrForbidden)
+		require.ErrorIs(t, err, admin.ErrForbidden)
 		_, err = as.Policies(ctx)
-		require.ErrorIs(t, err, keycloak.ErrForbidden)
+		require.ErrorIs(t, err, admin.ErrForbidden)
 
-		wrong := &keycloak.Admin{Realm: tg.realm, Tokens: fixed("not-a-token")}
+		wrong := &admin.API{Realm: tg.realm, Tokens: fixed("not-a-token")}
 		_, err = wrong.FindClient(ctx, "app")
-		require.ErrorIs(t, err, keycloak.ErrUnauthorized)
-		var e *keycloak.Error
+		require.ErrorIs(t, err, admin.ErrUnauthorized)
+		var e *admin.Error
 		require.ErrorAs(t, err, &e)
 		assert.Equal(t, http.StatusUnauthorized, e.Status)
-		nowhere := &keycloak.Admin{Realm: keycloak.Realm{Server: tg.realm.Server, Name: "nowhere"}, Tokens: tg.tokens}
+		nowhere := &admin.API{Realm: keycloak.Realm{Server: tg.realm.Server, Name: "nowhere"}, Tokens: tg.tokens}
 		_, err = nowhere.FindClient(ctx, "app")
-		require.ErrorIs(t, err, keycloak.ErrNotFound)
+		require.ErrorIs(t, err, admin.ErrNotFound)
 	})
 }
 
@@ -98,16 +99,16 @@ func TestServerInfo(t *testing.T) {
 		info, err := tg.admin.ServerInfo(tg.t.Context())
 		require.NoError(tg.t, err)
 		assert.NotEmpty(tg.t, info.Version)
-		rotation := keycloak.On
+		rotation := admin.On
 		if tg.live {
 			rotation = rotationFeature()
 		}
 		assert.Equal(tg.t, rotation, info.Rotation)
-		assert.Equal(tg.t, keycloak.On, info.DPoP)
+		assert.Equal(tg.t, admin.On, info.DPoP)
 
 		_, secret := tg.client("viewer", nil)
 		tg.grant("viewer", "view-clients")
-		as := &keycloak.Admin{Realm: tg.realm, Tokens: tg.realm.Tokens(&assertion.Basic{ClientID: "viewer", Secret: secret}, nil)}
+		as := &admin.API{Realm: tg.realm, Tokens: tg.realm.Tokens(&assertion.Basic{ClientID: "viewer", Secret: secret}, nil)}
 		info, err = as.ServerInfo(tg.t.Context())
 		require.NoError(tg.t, err)
 		assert.Equal(tg.t, rotation, info.Rotation, "as another realm's administrator sees it")
@@ -123,19 +124,19 @@ func TestShapesOfErrors(t *testing.T) {
 		want   error
 		text   string
 	}{
-		"OAuth":           {403, `{"error":"HTTP 403 Forbidden"}`, keycloak.ErrForbidden, "keycloak: the role for this is missing: 403 HTTP 403 Forbidden"},
-		"OAuth with text": {400, `{"error":"invalid_request","error_description":"no"}`, keycloak.ErrRefused, "keycloak: the server refused the request: 400 invalid_request: no"},
-		"admin":           {409, `{"errorMessage":"Client app already exists","field":null,"params":null}`, keycloak.ErrConflict, "keycloak: it exists already: 409: Client app already exists"},
-		"feature off":     {501, `{"error":"Feature not enabled"}`, keycloak.ErrFeature, "keycloak: the server's feature is off: 501 Feature not enabled"},
-		"HTML":            {502, "<html>Bad Gateway</html>", keycloak.ErrRefused, "keycloak: the server refused the request: 502"},
-		"nothing":         {500, "", keycloak.ErrRefused, "keycloak: the server refused the request: 500"},
-		"other types":     {400, `{"error":{"a":1},"errorMessage":7}`, keycloak.ErrRefused, "keycloak: the server refused the request: 400"},
-		"a secret in it":  {400, `{"errorMessage":"bad secret ` + secret + `\n\u001b[31m!"}`, keycloak.ErrRefused, "keycloak: the server refused the request: 400: bad secret [redacted]  [31m!"},
-		"endless":         {400, `{"errorMessage":"` + strings.Repeat("no ", 2000) + `"}`, keycloak.ErrRefused, ""},
-		"a redirect":      {302, "", keycloak.ErrRefused, "keycloak: the server refused the request: 302"},
-		"no JSON":         {200, "<html>", keycloak.ErrMalformed, ""},
-		"another type":    {200, `{"value":7}`, keycloak.ErrMalformed, ""},
-		"a mask":          {200, `{"type":"secret","value":"**********"}`, keycloak.ErrMasked, ""},
+		"OAuth":           {403, `{"error":"HTTP 403 Forbidden"}`, admin.ErrForbidden, "keycloak: the role for this is missing: 403 HTTP 403 Forbidden"},
+		"OAuth with text": {400, `{"error":"invalid_request","error_description":"no"}`, admin.ErrRefused, "keycloak: the server refused the request: 400 invalid_request: no"},
+		"admin":           {409, `{"errorMessage":"Client app already exists","field":null,"params":null}`, admin.ErrConflict, "keycloak: it exists already: 409: Client app already exists"},
+		"feature off":     {501, `{"error":"Feature not enabled"}`, admin.ErrFeature, "keycloak: the server's feature is off: 501 Feature not enabled"},
+		"HTML":            {502, "<html>Bad Gateway</html>", admin.ErrRefused, "keycloak: the server refused the request: 502"},
+		"nothing":         {500, "", admin.ErrRefused, "keycloak: the server refused the request: 500"},
+		"other types":     {400, `{"error":{"a":1},"errorMessage":7}`, admin.ErrRefused, "keycloak: the server refused the request: 400"},
+		"a secret in it":  {400, `{"errorMessage":"bad secret ` + secret + `\n\u001b[31m!"}`, admin.ErrRefused, "keycloak: the server refused the request: 400: bad secret [redacted]  [31m!"},
+		"endless":         {400, `{"errorMessage":"` + strings.Repeat("no ", 2000) + `"}`, admin.ErrRefused, ""},
+		"a redirect":      {302, "", admin.ErrRefused, "keycloak: the server refused the request: 302"},
+		"no JSON":         {200, "<html>", admin.ErrMalformed, ""},
+		"another type":    {200, `{"value":7}`, admin.ErrMalformed, ""},
+		"a mask":          {200, `{"type":"secret","value":"**********"}`, admin.ErrMasked, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -147,15 +148,15 @@ func TestShapesOfErrors(t *testing.T) {
 				w.Write([]byte(test.body))
 			}))
 			defer server.Close()
-			admin := &keycloak.Admin{Realm: keycloak.Realm{Server: server.URL, Name: "r"}, Tokens: fixed("token")}
-			_, err := admin.ClientSecret(t.Context(), "id")
+			api := &admin.API{Realm: keycloak.Realm{Server: server.URL, Name: "r"}, Tokens: fixed("token")}
+			_, err := api.ClientSecret(t.Context(), "id")
 			require.ErrorIs(t, err, test.want)
 			if test.text != "" {
 				assert.Equal(t, test.text, err.Error())
 			}
 			assert.Less(t, len(err.Error()), 400)
 			assert.NotContains(t, fmt.Sprintf("%v %+v %#v", err, err, err), secret)
-			var e *keycloak.Error
+			var e *admin.Error
 			if require.ErrorAs(t, err, &e); test.status >= 300 {
 				assert.Equal(t, 7*time.Second, e.RetryAfter())
 			}
@@ -165,18 +166,18 @@ func TestShapesOfErrors(t *testing.T) {
 
 func TestTokensDoNotLeaveInClear(t *testing.T) {
 	for _, server := range []string{"http://keycloak.example.no", "ftp://127.0.0.1", "https://", "http:///", "https://keycloak.example.no?a=b", "https://user@keycloak.example.no", "\x7f"} {
-		admin := &keycloak.Admin{Realm: keycloak.Realm{Server: server, Name: "r"}, Tokens: fixed("token")}
-		_, err := admin.FindClient(t.Context(), "app")
-		require.ErrorIs(t, err, keycloak.ErrConfig, server)
+		api := &admin.API{Realm: keycloak.Realm{Server: server, Name: "r"}, Tokens: fixed("token")}
+		_, err := api.FindClient(t.Context(), "app")
+		require.ErrorIs(t, err, admin.ErrConfig, server)
 	}
-	_, err := new(keycloak.Admin).FindClient(t.Context(), "app")
-	require.ErrorIs(t, err, keycloak.ErrConfig)
+	_, err := new(admin.API).FindClient(t.Context(), "app")
+	require.ErrorIs(t, err, admin.ErrConfig)
 }
 
 // TestATokenThatIsRefusedIsReplacedOnce: a server that was restarted knows none
 // of its tokens any more, and an old one looks for roles in the token.
 func TestATokenThatIsRefusedIsReplacedOnce(t *testing.T) {
-	for refusal, want := range map[int]error{http.StatusUnauthorized: keycloak.ErrUnauthorized, http.StatusForbidden: keycloak.ErrForbidden} {
+	for refusal, want := range map[int]error{http.StatusUnauthorized: admin.ErrUnauthorized, http.StatusForbidden: admin.ErrForbidden} {
 		given, calls, accepted := 0, 0, "Bearer t2"
 		mux := http.NewServeMux()
 		mux.HandleFunc("POST /realms/r/protocol/openid-connect/token", func(w http.ResponseWriter, _ *http.Request) {
@@ -194,14 +195,14 @@ func TestATokenThatIsRefusedIsReplacedOnce(t *testing.T) {
 		server := httptest.NewServer(mux)
 		defer server.Close()
 		realm := keycloak.Realm{Server: server.URL, Name: "r"}
-		admin := &keycloak.Admin{Realm: realm, Tokens: realm.Tokens(&assertion.Post{ClientID: "a", Secret: keys.NewSecret("s")}, nil)}
-		info, err := admin.FindClient(t.Context(), "app")
+		api := &admin.API{Realm: realm, Tokens: realm.Tokens(&assertion.Post{ClientID: "a", Secret: keys.NewSecret("s")}, nil)}
+		info, err := api.FindClient(t.Context(), "app")
 		require.NoError(t, err)
 		assert.Equal(t, "1", info.ID)
 		assert.Equal(t, 2, given)
 		assert.Equal(t, 2, calls)
 		accepted = "none"
-		_, err = admin.FindClient(t.Context(), "app")
+		_, err = api.FindClient(t.Context(), "app")
 		require.ErrorIs(t, err, want)
 		assert.Equal(t, 2, given, "the second one is only seconds old")
 		assert.Equal(t, 3, calls)
@@ -215,7 +216,7 @@ func TestARoleThatIsGrantedActs(t *testing.T) {
 		as := selfservice.Credential{Secret: secret}
 		provider := keycloak.Secret{Client: &keycloak.Client{Realm: tg.realm, ClientID: "app"}}
 		_, err := provider.List(ctx, as)
-		require.ErrorIs(t, err, keycloak.ErrForbidden)
+		require.ErrorIs(t, err, admin.ErrForbidden)
 		tg.grant("app", "manage-clients")
 		if tg.old() {
 			tg.wait(6 * time.Second) // until the token that lacks the role is old enough to be replaced
@@ -223,20 +224,4 @@ func TestARoleThatIsGrantedActs(t *testing.T) {
 		_, err = provider.List(ctx, as)
 		require.NoError(t, err)
 	})
-}
-
-// TestThePasswordGrant needs users, which the fake has not.
-func TestThePasswordGrant(t *testing.T) {
-	tg := live(t)
-	tg.rest(http.MethodPost, tg.path("users"), map[string]any{
-		"username": "first", "enabled": true, "email": "first@example.no", "firstName": "F", "lastName": "L", "emailVerified": true,
-		"credentials": []any{map[string]any{"type": "password", "value": "pass word+&", "temporary": false}},
-	})
-	tokens := tg.realm.Tokens(&keycloak.Password{Username: "first", Password: keys.NewSecret("pass word+&")}, nil)
-	_, err := tokens.Token(t.Context())
-	require.NoError(t, err)
-	tokens = tg.realm.Tokens(&keycloak.Password{Username: "first", Password: keys.NewSecret("wrong")}, nil)
-	_, err = tokens.Token(t.Context())
-	require.Error(t, err)
-	assert.NotContains(t, err.Error(), "wrong")
 }

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/nokkel/nokkel/keys"
-	"github.com/nokkel/nokkel/selfservice/keycloak"
+	"github.com/nokkel/nokkel/selfservice/keycloak/admin"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -21,7 +21,7 @@ func TestCarryOver(t *testing.T) {
 		}
 		second := next()
 		err := tg.admin.CarryOver(ctx, id, first, second, day, time.Hour)
-		require.ErrorIs(t, err, keycloak.ErrNoOverlap, "without a policy")
+		require.ErrorIs(t, err, admin.ErrNoOverlap, "without a policy")
 		require.True(t, tg.acceptsSecret("app", first), "and nothing has happened")
 
 		tg.policy(7*day, 2*day, day)
@@ -33,7 +33,7 @@ func TestCarryOver(t *testing.T) {
 		assert.WithinDuration(t, time.Now().Add(day), info.SecretTimes().Expires, time.Minute)
 		assert.NotContains(t, info.Attributes, "client.secret.rotated", "it is the old secret in clear")
 		require.NoError(t, tg.admin.CarryOver(ctx, id, first, second, day, 8*time.Second), "repeated")
-		require.NoError(t, tg.admin.UpdateClient(ctx, id, keycloak.Change{}), "another update keeps it")
+		require.NoError(t, tg.admin.UpdateClient(ctx, id, admin.Change{}), "another update keeps it")
 		assert.True(t, tg.acceptsSecret("app", first))
 		tg.wait(10 * time.Second)
 		assert.False(t, tg.acceptsSecret("app", first), "after the overlap")
@@ -54,16 +54,16 @@ func TestWhatAnUpdateDoesWithASecret(t *testing.T) {
 		t, ctx := tg.t, tg.t.Context()
 		at := func(d time.Duration) string { return strconv.FormatInt(time.Now().Add(d).Unix(), 10) }
 		id, first := tg.client("app", nil)
-		require.ErrorIs(t, tg.admin.UpdateClient(ctx, id, keycloak.Change{Secret: keys.NewSecret("x")}), keycloak.ErrConfig)
+		require.ErrorIs(t, tg.admin.UpdateClient(ctx, id, admin.Change{Secret: keys.NewSecret("x")}), admin.ErrConfig)
 		tg.rest(http.MethodPut, tg.path("clients", id), map[string]any{"secret": "x", "attributes": map[string]string{
 			"client.secret.rotated": first.Reveal(), "client.secret.rotated.creation.time": at(0), "client.secret.rotated.expiration.time": at(day),
 		}})
 		assert.True(t, tg.acceptsSecret("app", keys.NewSecret("x")), "one of any length")
 		assert.False(t, tg.acceptsSecret("app", first), "without a policy nothing lives on")
-		require.ErrorIs(t, tg.admin.CarryOver(ctx, id, keys.NewSecret("x"), first, day, time.Hour), keycloak.ErrNoOverlap)
+		require.ErrorIs(t, tg.admin.CarryOver(ctx, id, keys.NewSecret("x"), first, day, time.Hour), admin.ErrNoOverlap)
 
 		tg.policy(7*day, 2*day, day)
-		require.NoError(t, tg.admin.UpdateClient(ctx, id, keycloak.Change{Secret: first}))
+		require.NoError(t, tg.admin.UpdateClient(ctx, id, admin.Change{Secret: first}))
 		assert.True(t, tg.acceptsSecret("app", first))
 		assert.False(t, tg.acceptsSecret("app", keys.NewSecret("x")), "nor under one, unless it is carried over")
 		made, _ := tg.client("made", nil)
@@ -73,9 +73,9 @@ func TestWhatAnUpdateDoesWithASecret(t *testing.T) {
 		assert.Zero(t, info.SecretTimes().Created, "but of a secret that it was made with no more is known")
 
 		// Where the main secret has ended, the one that is sent is not the main one.
-		require.NoError(t, tg.admin.UpdateClient(ctx, id, keycloak.Change{Attributes: map[string]string{"client.secret.expiration.time": at(2 * time.Second)}}))
+		require.NoError(t, tg.admin.UpdateClient(ctx, id, admin.Change{Attributes: map[string]string{"client.secret.expiration.time": at(2 * time.Second)}}))
 		tg.wait(4 * time.Second)
-		require.NoError(t, tg.admin.UpdateClient(ctx, id, keycloak.Change{Secret: firstSecret()}))
+		require.NoError(t, tg.admin.UpdateClient(ctx, id, admin.Change{Secret: firstSecret()}))
 		main, err := tg.admin.ClientSecret(ctx, id)
 		require.NoError(t, err)
 		assert.False(t, main.Equal(firstSecret()))
@@ -92,10 +92,10 @@ func TestCarryOverNoticesAClockThatIsBehind(t *testing.T) {
 		t, ctx := tg.t, tg.t.Context()
 		tg.policy(7*day, 2*day, day)
 		id, secret := tg.client("app", nil)
-		require.NoError(t, tg.admin.UpdateClient(ctx, id, keycloak.Change{Attributes: map[string]string{
+		require.NoError(t, tg.admin.UpdateClient(ctx, id, admin.Change{Attributes: map[string]string{
 			"client.secret.creation.time": strconv.FormatInt(time.Now().Add(2*time.Hour).Unix(), 10),
 		}}))
-		require.ErrorIs(t, tg.admin.CarryOver(ctx, id, secret, firstSecret(), day, time.Hour), keycloak.ErrConfig)
+		require.ErrorIs(t, tg.admin.CarryOver(ctx, id, secret, firstSecret(), day, time.Hour), admin.ErrConfig)
 		assert.True(t, tg.acceptsSecret("app", secret))
 		require.NoError(t, tg.admin.CarryOver(ctx, id, secret, firstSecret(), day, 3*time.Hour))
 		assert.True(t, tg.acceptsSecret("app", secret))
@@ -111,13 +111,13 @@ func TestCarryOverRefusesWhatTheServerWouldTake(t *testing.T) {
 		lifetime, overlap time.Duration
 		want              error
 	}{
-		"the same secret":         {secret, secret, day, time.Hour, keycloak.ErrConfig},
-		"no old secret":           {keys.Secret{}, secret, day, time.Hour, keycloak.ErrConfig},
-		"a mask":                  {secret, keys.NewSecret("**********"), day, time.Hour, keycloak.ErrMasked},
-		"a short secret":          {secret, keys.NewSecret("short"), day, time.Hour, keycloak.ErrConfig},
-		"no overlap":              {secret, other, day, 0, keycloak.ErrConfig},
-		"overlap over lifetime":   {secret, other, time.Hour, day, keycloak.ErrConfig},
-		"overlap is the lifetime": {secret, other, day, day, keycloak.ErrConfig},
+		"the same secret":         {secret, secret, day, time.Hour, admin.ErrConfig},
+		"no old secret":           {keys.Secret{}, secret, day, time.Hour, admin.ErrConfig},
+		"a mask":                  {secret, keys.NewSecret("**********"), day, time.Hour, admin.ErrMasked},
+		"a short secret":          {secret, keys.NewSecret("short"), day, time.Hour, admin.ErrConfig},
+		"no overlap":              {secret, other, day, 0, admin.ErrConfig},
+		"overlap over lifetime":   {secret, other, time.Hour, day, admin.ErrConfig},
+		"overlap is the lifetime": {secret, other, day, day, admin.ErrConfig},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := unasked(t).CarryOver(t.Context(), "id", test.old, test.next, test.lifetime, test.overlap)

@@ -16,6 +16,7 @@ import (
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/keycloak"
+	"github.com/nokkel/nokkel/selfservice/keycloak/admin"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -41,8 +42,8 @@ func TestKeystoresThatTheServerMakes(t *testing.T) {
 		t, ctx := tg.t, tg.t.Context()
 		id, _ := tg.client("app", nil)
 		jwks := newKey(t)
-		for _, format := range []keycloak.Format{keycloak.FormatPKCS12, keycloak.FormatJKS} {
-			k := keycloak.Keystore{Format: format, Alias: "mine", Password: keys.NewSecret("changeit-7")}
+		for _, format := range []admin.Format{admin.FormatPKCS12, admin.FormatJKS} {
+			k := admin.Keystore{Format: format, Alias: "mine", Password: keys.NewSecret("changeit-7")}
 			if !tg.old() {
 				k.Bits, k.Years = 2048, 1
 			}
@@ -71,7 +72,7 @@ func TestKeystoresThatTheServerMakes(t *testing.T) {
 		require.NoError(t, err)
 		assert.True(t, tg.acceptsKey("app", key), "as it is returned")
 		assert.False(t, tg.acceptsKey("app", jwks))
-		content, err := tg.admin.DownloadKeystore(ctx, id, keycloak.Keystore{Format: keycloak.FormatPKCS12, Alias: "again", Password: keys.NewSecret("changeit-7")})
+		content, err := tg.admin.DownloadKeystore(ctx, id, admin.Keystore{Format: admin.FormatPKCS12, Alias: "again", Password: keys.NewSecret("changeit-7")})
 		require.NoError(t, err)
 		again, err := keystore.ParseKey(content, "again", "changeit-7")
 		require.NoError(t, err)
@@ -79,13 +80,13 @@ func TestKeystoresThatTheServerMakes(t *testing.T) {
 		info, err := tg.admin.Client(ctx, id)
 		require.NoError(t, err)
 		assert.NotContains(t, info.Attributes, "jwt.credential.private.key")
-		require.NoError(t, tg.admin.UpdateClient(ctx, id, keycloak.Change{Attributes: map[string]string{"saml.signing.private.key": "MIIsecret"}}))
+		require.NoError(t, tg.admin.UpdateClient(ctx, id, admin.Change{Attributes: map[string]string{"saml.signing.private.key": "MIIsecret"}}))
 		info, err = tg.admin.Client(ctx, id)
 		require.NoError(t, err)
 		assert.NotContains(t, info.Attributes, "saml.signing.private.key")
 
-		_, err = tg.admin.GenerateKeystore(ctx, id, keycloak.Keystore{Format: keycloak.FormatCertificate, Alias: "a", Password: keys.NewSecret("b")})
-		require.ErrorIs(t, err, keycloak.ErrConfig)
+		_, err = tg.admin.GenerateKeystore(ctx, id, admin.Keystore{Format: admin.FormatCertificate, Alias: "a", Password: keys.NewSecret("b")})
+		require.ErrorIs(t, err, admin.ErrConfig)
 	})
 }
 
@@ -114,7 +115,7 @@ func TestACertificatesKeyServesFromTheFirstRequest(t *testing.T) {
 		t, ctx := tg.t, tg.t.Context()
 		for _, how := range []string{"generated", "uploaded"} {
 			id, _ := tg.client(how, nil)
-			k := keycloak.Keystore{Format: keycloak.FormatPKCS12, Alias: "mine", Password: keys.NewSecret("changeit-7")}
+			k := admin.Keystore{Format: admin.FormatPKCS12, Alias: "mine", Password: keys.NewSecret("changeit-7")}
 			if !tg.old() {
 				k.Bits = 2048 // soon made
 			}
@@ -131,7 +132,7 @@ func TestACertificatesKeyServesFromTheFirstRequest(t *testing.T) {
 			key, err := keystore.ParseKey(content, "mine", "changeit-7")
 			require.NoError(t, err)
 			require.False(t, tg.acceptsKey(how, key), "what this is about")
-			provider := keycloak.CertificateCut{Client: &keycloak.Client{Realm: tg.realm, ClientID: how, Admin: tg.admin}}
+			provider := keycloak.Certificate{Client: &keycloak.Client{Realm: tg.realm, ClientID: how, Admin: tg.admin}}
 			r := &selfservice.Rotator{Provider: provider, Store: &selfservice.Mem{}, Timing: tg.short()}
 			require.NoError(t, r.Adopt(ctx, selfservice.Credential{Key: key}))
 			_, err = tg.realm.Tokens(tg.realm.Signer(how, r), nil).Token(ctx)
@@ -157,7 +158,7 @@ func TestALostReplyLosesNoKey(t *testing.T) {
 			}
 			return resp, err
 		})
-		lossy := &keycloak.Admin{Realm: realm, Tokens: tg.tokens}
+		lossy := &admin.API{Realm: realm, Tokens: tg.tokens}
 		stored, certificate := newKey(t), certified(t, keys.ES256)
 		for name, key := range map[string]*keys.Key{"jwks": stored, "certificate": certificate} {
 			id, _ := tg.client(name, nil)
@@ -168,7 +169,7 @@ func TestALostReplyLosesNoKey(t *testing.T) {
 			}
 			_, err := lossy.GenerateKey(ctx, id)
 			require.ErrorIs(t, err, io.ErrUnexpectedEOF, name)
-			require.NoError(t, tg.admin.UpdateClient(ctx, id, keycloak.Change{})) // no cached one
+			require.NoError(t, tg.admin.UpdateClient(ctx, id, admin.Change{})) // no cached one
 			assert.True(t, tg.acceptsKey(name, key), name)
 		}
 	})

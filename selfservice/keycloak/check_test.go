@@ -7,6 +7,7 @@ import (
 
 	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/keycloak"
+	"github.com/nokkel/nokkel/selfservice/keycloak/admin"
 )
 
 // TestCheckFindsOutBeforeTheFirstRotation what would stop it, and changes
@@ -23,11 +24,11 @@ func TestCheckFindsOutBeforeTheFirstRotation(t *testing.T) {
 		}
 		bySecret := selfservice.Credential{Secret: secret}
 		poor := &keycloak.Client{Realm: tg.realm, ClientID: "app"} // whose token says in 26.0 what it may do
-		require.ErrorIs(t, check(keycloak.OwnSecret{Client: poor, Cut: true}, bySecret), keycloak.ErrForbidden, "its service account has no role")
+		require.ErrorIs(t, check(keycloak.OwnSecret{Client: poor, AllowGap: true}, bySecret), admin.ErrForbidden, "its service account has no role")
 		tg.grant("app", "manage-clients")
-		require.NoError(t, check(keycloak.OwnSecret{Client: client, Cut: true}, bySecret))
-		require.ErrorIs(t, check(keycloak.OwnSecret{Client: client}, bySecret), keycloak.ErrNoOverlap)
-		require.ErrorIs(t, check(keycloak.Secret{Client: client}, bySecret), keycloak.ErrNoOverlap)
+		require.NoError(t, check(keycloak.OwnSecret{Client: client, AllowGap: true}, bySecret))
+		require.ErrorIs(t, check(keycloak.OwnSecret{Client: client}, bySecret), admin.ErrNoOverlap)
+		require.ErrorIs(t, check(keycloak.Secret{Client: client}, bySecret), admin.ErrNoOverlap)
 		byAdmin := &keycloak.Client{Realm: tg.realm, ClientID: "app", Admin: tg.admin}
 		require.NoError(t, check(keycloak.Secret{Client: byAdmin}, bySecret))
 		require.True(t, tg.acceptsSecret("app", secret))

@@ -3,19 +3,26 @@ package keycloak
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/nokkel/nokkel/assertion"
 	"github.com/nokkel/nokkel/dpop"
 	"github.com/nokkel/nokkel/internal/redact"
+	"github.com/nokkel/nokkel/internal/retryafter"
 	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/internal/rest"
+	"github.com/nokkel/nokkel/selfservice/keycloak/admin"
 )
+
+// Realm is one realm of a server; most fields of an [admin.Realm] can stay zero.
+type Realm = admin.Realm
 
 // Client is one confidential client whose credential is rotated. The
 // providers of this package hold one, and say what kind of credential it is.
@@ -28,7 +35,7 @@ type Client struct {
 	// Admin manages the client. Nil: the client does so itself, each time as
 	// the credential that the call is made with; its service account then
 	// needs the role manage-clients.
-	Admin *Admin
+	Admin *admin.API
 
 	// Authenticate says how the client proves a credential. Nil:
 	// private_key_jwt for a key and client_secret_basic for a secret.
@@ -41,7 +48,7 @@ type Client struct {
 
 	// RestoreMethod lets a rotation set the client's method back to the
 	// provider's where somebody has changed it. False: the rotation stands still
-	// with [ErrMode].
+	// with [admin.ErrMode].
 	RestoreMethod bool
 
 	prover dpop.Prover
@@ -52,8 +59,13 @@ type Client struct {
 // ownAdmin is the client as its own administrator, as one credential.
 type ownAdmin struct {
 	fingerprint, kid string
-	admin            *Admin
+	api              *admin.API
 }
+
+const (
+	introspectTimeout = 30 * time.Second
+	maxIntrospection  = 64 << 10
+)
 
 // maxOwn bounds the tokens that are kept: those of a pending, an active and a
 // retiring credential.
@@ -77,7 +89,7 @@ func (c *Client) tokens(realm Realm, cred selfservice.Credential) *assertion.Tok
 }
 
 // admin returns who manages the client when a call is made as cred.
-func (c *Client) admin(as selfservice.Credential) *Admin {
+func (c *Client) admin(as selfservice.Credential) *admin.API {
 	if c.Admin != nil {
 		return c.Admin
 	}
@@ -89,11 +101,11 @@ func (c *Client) admin(as selfservice.Credential) *Admin {
 		o = c.own[i]
 		c.own = slices.Delete(c.own, i, i+1)
 	} else {
-		o = ownAdmin{as.Fingerprint(), as.KeyID(), &Admin{Realm: c.Realm, Tokens: c.tokens(c.Realm, as)}}
+		o = ownAdmin{as.Fingerprint(), as.KeyID(), &admin.API{Realm: c.Realm, Tokens: c.tokens(c.Realm, as)}}
 	}
 	c.own = slices.Insert(c.own, 0, o)
 	c.own = c.own[:min(len(c.own), maxOwn)]
-	return o.admin
+	return o.api
 }
 
 // Independent reports whether an Admin manages the client, who can end a lock-out.
@@ -104,34 +116,37 @@ func (c *Client) Server() string { return c.Realm.Server }
 
 // manage returns who manages the client, and the client, if it is one that
 // authenticates in one of these ways.
-func (c *Client) manage(ctx context.Context, as selfservice.Credential, methods ...Method) (*Admin, *ClientInfo, error) {
+func (c *Client) manage(ctx context.Context, as selfservice.Credential, methods ...admin.Method) (*admin.API, *admin.Client, error) {
 	a := c.admin(as)
 	info, err := a.FindClient(ctx, c.ClientID)
 	if err == nil {
-		err = info.usable()
+		err = usable(info)
 	}
 	if err == nil && !slices.Contains(methods, info.Method) && !c.RestoreMethod {
-		err = refuse(ErrMode, "its method is "+redact.Line(string(info.Method), redact.MaxText)+", not "+string(methods[0]))
+		err = refuse(admin.ErrMode, "its method is "+redact.Line(string(info.Method), redact.MaxText)+", not "+string(methods[0]))
 	}
 	return a, info, err
 }
 
 // check finds out, by an update that changes nothing of the client, whether a
 // rotation may change it.
-func (c *Client) check(ctx context.Context, as selfservice.Credential, methods ...Method) (*ClientInfo, error) {
+func (c *Client) check(ctx context.Context, as selfservice.Credential, methods ...admin.Method) (*admin.Client, error) {
 	a, info, err := c.manage(ctx, as, methods...)
 	if err == nil {
-		info, err = a.touch(ctx, info.ID)
+		err = a.UpdateClient(ctx, info.ID, admin.Change{})
+	}
+	if err == nil {
+		info, err = a.Client(ctx, info.ID)
 	}
 	return info, c.verdict(err)
 }
 
 // restore sets the client's method back, if that is allowed.
-func (c *Client) restore(ctx context.Context, a *Admin, info *ClientInfo, methods ...Method) error {
+func (c *Client) restore(ctx context.Context, a *admin.API, info *admin.Client, methods ...admin.Method) error {
 	if slices.Contains(methods, info.Method) {
 		return nil
 	}
-	err := a.update(ctx, info, Change{Method: methods[0]})
+	err := a.UpdateClient(ctx, info.ID, admin.Change{Method: methods[0]})
 	if err == nil {
 		info.Method = methods[0]
 	}
@@ -143,11 +158,11 @@ func (c *Client) restore(ctx context.Context, a *Admin, info *ClientInfo, method
 // the server answers only to a client that has proved itself. It asks on a
 // connection of its own, or each of the realm's Nodes. Where an Admin manages
 // the client, the error also says what the Admin sees of the cause: the client
-// is gone ([ErrNotFound]), disabled ([ErrDisabled]), has another method
-// ([ErrMode]), or not this key.
+// is gone ([admin.ErrNotFound]), disabled ([admin.ErrDisabled]), has another method
+// ([admin.ErrMode]), or not this key.
 func (c *Client) Verify(ctx context.Context, cred selfservice.Credential) error {
-	for _, way := range c.Realm.each(1) {
-		err := c.verify(ctx, way, cred)
+	for _, realm := range c.Realm.AtEachNode() {
+		err := c.verify(ctx, realm, cred)
 		if c.Admin != nil && errors.Is(err, selfservice.ErrInvalidClient) {
 			return c.explain(ctx, cred, err)
 		}
@@ -172,26 +187,30 @@ func (c *Client) verify(ctx context.Context, realm Realm, cred selfservice.Crede
 // the token endpoint's refusal when it may not. While the server is busy or
 // out of reach neither is known.
 func (c *Client) introspect(ctx context.Context, realm Realm, cred selfservice.Credential, refusedToken error) error {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	ctx, cancel := context.WithTimeout(ctx, introspectTimeout)
 	defer cancel()
 	form := strings.NewReader(url.Values{"token": {"none"}}.Encode())
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, realm.endpoint("token/introspect"), form)
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, realm.Endpoint("token/introspect"), form)
 	if err != nil {
 		return err
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	transport := &assertion.Transport{Auth: c.authenticator(cred), Endpoint: realm.endpoint("token"), Base: realm.Base}
+	transport := &assertion.Transport{Auth: c.authenticator(cred), Endpoint: realm.Endpoint("token"), Base: realm.Base}
 	resp, err := transport.RoundTrip(req)
 	if err != nil {
-		return wrap(err)
+		var token *assertion.Error
+		if errors.As(err, &token) {
+			return err // it says itself where it comes from
+		}
+		return fmt.Errorf("keycloak: %w", err)
 	}
 	defer resp.Body.Close()
-	io.Copy(io.Discard, io.LimitReader(resp.Body, maxBody)) // the connection serves again
+	io.Copy(io.Discard, io.LimitReader(resp.Body, maxIntrospection)) // the connection serves again
 	switch {
 	case resp.StatusCode == http.StatusOK:
 		return nil
 	case resp.StatusCode >= 500 || resp.StatusCode == http.StatusTooManyRequests:
-		return refusal(resp, nil, redact.Values{})
+		return &admin.Error{Rule: admin.ErrRefused, Status: resp.StatusCode, Wait: retryafter.Of(resp.Header)}
 	}
 	return rest.Verdict(refusedToken)
 }

@@ -1,54 +1,59 @@
-// Package keycloak owns the credentials of confidential clients at Keycloak:
-// their keys and certificates, their secrets, the client policy that lets an
-// old secret live on beside a new one, and client registration.
+// Package keycloak rotates the credentials of confidential clients at Keycloak:
+// keys, certificates and secrets.
 //
-// Most callers rotate the key of one client, whose service account may manage
-// it (role manage-clients of the client realm-management):
+// Most programs rotate the key of their own client, whose service account has
+// the role manage-clients of the client realm-management:
 //
 //	realm := keycloak.Realm{Server: "https://login.example.no", Name: "hospital"}
 //	client := &keycloak.Client{Realm: realm, ClientID: "app"}
 //	rotator := &selfservice.Rotator{Provider: keycloak.JWKS{Client: client}, Store: store}
 //
-// With an [Admin] in the Client somebody else manages it, and many like it; that
-// one signs in as any client does, with its own key and a DPoP token:
+// With an [admin.API] in the Client, an administrator does that for this client
+// and for many like it. An administrator authenticates as any client does, here
+// with a key of its own and DPoP-bound tokens:
 //
-//	client.Admin = &keycloak.Admin{Realm: realm, Tokens: realm.Tokens(realm.Signer("rotator", key), &dpop.Prover{})}
+//	client.Admin = &admin.API{Realm: realm, Tokens: realm.Tokens(realm.Signer("rotator", key), &dpop.Prover{})}
 //
-// What can be rotated without a failed request, and how:
+// There is a provider for each kind of credential:
 //
-//   - [JWKS]: the keys are stored at Keycloak, old and new side by side. The
-//     way to prefer.
-//   - [JWKSURL]: Keycloak fetches the keys from a URL of yours. Nothing at
-//     Keycloak has to change for a new key.
-//   - [Secret]: Keycloak makes the secret. Old and new are both accepted only
-//     while a client policy with the executor secret-rotation applies, see
-//     [Admin.PutRotationProfile] and [Admin.PutPolicy].
-//   - [OwnSecret]: the secret is made and saved here first, under the same
-//     policy.
-//   - [CertificateCut]: Keycloak holds one certificate; a new one ends the old.
-//   - [Admin.SetCertificateSubject]: mutual TLS. A renewed certificate of the
-//     same subject changes nothing at Keycloak.
-//   - [Client.Registered]: the client has no more than its registration access
-//     token, for keys, and under a policy for its secret.
+//   - [JWKS]: Keycloak stores the keys, old and new side by side. Prefer it.
+//   - [JWKSURL]: Keycloak fetches the keys from a URL of yours. A new key
+//     changes nothing at Keycloak.
+//   - [Secret]: Keycloak makes the secret. It accepts old and new only while a
+//     client policy with the executor secret-rotation applies, see
+//     [admin.API.PutRotationProfile] and [admin.API.PutPolicy].
+//   - [OwnSecret]: the secret is made and saved here first, under the same policy.
+//   - [Certificate]: Keycloak stores one certificate. A new one ends the old.
+//   - [Client.Registered]: the client has only its registration access token
+//     (RFC 7592).
 //
-// A server of several nodes needs nothing of its own: a new key signs when every
-// node may know it, 12 s after its registration, and one that was removed is
-// ended at the nodes that go on accepting it ([Client.ReloadKeys]). What is
-// certain and at once where the nodes can be reached is [Realm].Nodes.
+// Mutual TLS needs no provider: a renewed certificate with the same subject
+// changes nothing at Keycloak, see [admin.API.SetCertificateSubject].
 //
-// Client policies act in every update. Those of FAPI take a method and algorithms
-// that an update does not name for theirs, so that every update here names what
-// the client has; they let a client have one signing algorithm ([JWKS].Cut); and
-// they turn on what they demand: tokens bound by DPoP ([Client].DPoP) or mutual
-// TLS, and no full scope, so that a client that manages itself needs
-// manage-clients of realm-management in its scope mappings too.
+// # Clusters
 //
-// What people do at the server is told, not undone: a client that is disabled
-// ([ErrDisabled]), gone ([ErrNotFound]) or has another method ([ErrMode], see
-// [Client].RestoreMethod). An Admin also sees why a credential is refused, and
-// makes keys again that somebody has cleared.
+// Every node caches keys for itself. A new key signs only after 12 s, when every
+// node is able to load it. Nodes that still accept a removed key are made to
+// reload ([Client.ReloadKeys]). Where the nodes can be reached directly,
+// Realm.Nodes makes both immediate.
 //
-// The contract was measured on live servers 26.7.4 and 26.0.8, and the tests
-// of this package run on both. Package keycloaktest is a Keycloak to test
-// against without Java.
+// # Client policies
+//
+// Client policies act on every update. FAPI's replace the method and the
+// algorithms that an update leaves out, so every update here repeats those of
+// the client. They allow one signing algorithm per client ([JWKS.AllowGap]).
+// And they enforce what else they demand: tokens bound by DPoP ([Client.DPoP])
+// or mutual TLS, and no full scope, so that a client that manages itself needs
+// manage-clients in its scope mappings as well.
+//
+// # Changes by others
+//
+// What a person changes at the server is reported, not undone: a client that
+// was disabled ([admin.ErrDisabled]) or deleted ([admin.ErrNotFound]), or that
+// has another method ([admin.ErrMode], see [Client.RestoreMethod]). An
+// administrator also sees why a credential is refused, and replaces keys that
+// somebody deleted.
+//
+// Package keycloaktest is a Keycloak to test against without Java. The tests of
+// this package run against it and against live servers 26.7.4 and 26.0.8.
 package keycloak

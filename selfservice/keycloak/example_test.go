@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log"
-	"time"
 
 	"github.com/nokkel/nokkel/dpop"
 	"github.com/nokkel/nokkel/keys"
@@ -31,28 +30,4 @@ func ExampleJWKS() {
 	go rotator.Run(context.Background())
 	tokens := realm.Tokens(realm.Signer("app", rotator), &dpop.Prover{}) // always as the key of the moment
 	fmt.Println(tokens.Endpoint)
-}
-
-// How does an administrator let secrets live on beside new ones?
-func ExampleAdmin_PutPolicy() {
-	ctx := context.Background()
-	realm := keycloak.Realm{Server: "https://login.example.no", Name: "hospital"}
-	key, err := keys.ReadFile("manager_private.json")
-	if err != nil {
-		log.Fatal(err)
-	}
-	admin := &keycloak.Admin{Realm: realm, Tokens: realm.Tokens(realm.Signer("manager", key), &dpop.Prover{})}
-	const day = 24 * time.Hour
-	err = admin.PutRotationProfile(ctx, keycloak.RotationProfile{
-		Name: "weekly", Expiration: 7 * day, Rotated: 2 * day, Remaining: day,
-	})
-	if err != nil {
-		log.Fatal(err)
-	}
-	err = admin.PutPolicy(ctx, keycloak.Policy{
-		Name: "rotate", AccessTypes: []string{"confidential"}, Profiles: []string{"weekly"},
-	})
-	if err != nil {
-		log.Fatal(err)
-	}
 }

@@ -8,15 +8,20 @@ import (
 
 	"github.com/nokkel/nokkel/assertion"
 	"github.com/nokkel/nokkel/internal/redact"
+	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/keycloak/admin"
 )
 
 // usable refuses clients that nobody gets a token as.
-func (c *ClientInfo) usable() error {
-	if !c.Enabled {
-		return refuse(ErrDisabled, "")
+func usable(info *admin.Client) error {
+	switch {
+	case !info.Enabled:
+		return refuse(admin.ErrDisabled, "")
+	case info.Public || info.BearerOnly:
+		return refuse(admin.ErrMode, "it is public or bearer-only")
 	}
-	return c.confidential()
+	return nil
 }
 
 // explain adds to a refusal what the Admin sees of the client. The server says
@@ -30,8 +35,8 @@ func (c *Client) explain(ctx context.Context, cred selfservice.Credential, refus
 	info, err := c.Admin.FindClient(ctx, c.ClientID)
 	switch {
 	case err == nil:
-		err = info.refuses(cred, c.Authenticate != nil)
-	case !errors.Is(err, ErrNotFound):
+		err = refuses(info, cred, c.Authenticate != nil)
+	case !errors.Is(err, admin.ErrNotFound):
 		return refused // the Admin does not know either
 	}
 	if err == nil {
@@ -47,38 +52,42 @@ func (c *Client) explain(ctx context.Context, cred selfservice.Credential, refus
 // refuses returns why the client does not take a credential, as far as its
 // settings tell; nil if they do not. Only the caller knows what a credential is
 // used for that is proved in a way of its own.
-func (c *ClientInfo) refuses(cred selfservice.Credential, itsOwnWay bool) error {
-	if err := c.usable(); err != nil {
+func refuses(info *admin.Client, cred selfservice.Credential, itsOwnWay bool) error {
+	if err := usable(info); err != nil {
 		return err
 	}
-	methods := []Method{MethodSignedJWT}
+	methods := []admin.Method{admin.MethodSignedJWT}
 	if cred.Key == nil {
 		methods = secretMethods()
 	}
 	switch {
 	case itsOwnWay:
 		return nil
-	case !slices.Contains(methods, c.Method):
-		return refuse(ErrMode, "its method is "+redact.Line(string(c.Method), redact.MaxText))
+	case !slices.Contains(methods, info.Method):
+		return refuse(admin.ErrMode, "its method is "+redact.Line(string(info.Method), redact.MaxText))
 	case cred.Key == nil:
 		return nil
 	}
-	return c.refusesKey(cred)
+	return refusesKey(info, cred)
 }
 
-func (c *ClientInfo) refusesKey(cred selfservice.Credential) error {
+func refusesKey(info *admin.Client, cred selfservice.Credential) error {
 	algorithm := string(cred.Key.Algorithm())
-	if want := c.Attributes[signingAlgorithm]; want != "" && want != algorithm {
-		return refuse(ErrAlgorithm, "it takes "+redact.Line(want, redact.MaxText)+", and the key signs with "+algorithm)
+	if want := info.Attributes[admin.SigningAlgorithm]; want != "" && want != algorithm {
+		return refuse(admin.ErrAlgorithm, "it takes "+redact.Line(want, redact.MaxText)+", and the key signs with "+algorithm)
 	}
-	document, err := c.jwks()
+	set, err := info.Keys()
 	switch {
 	case err != nil: // at a URL, say, or a certificate
 		return nil
-	case len(document.public()) == 0:
-		return refuse(ErrNotFound, "it has no keys stored")
-	case len(document.find(cred.Key.Thumbprint())) == 0:
-		return refuse(ErrNotFound, "the key is not among its stored ones")
+	case len(set.Keys) == 0:
+		return refuse(admin.ErrNotFound, "it has no keys stored")
+	case !stores(set, cred.Key):
+		return refuse(admin.ErrNotFound, "the key is not among its stored ones")
 	}
 	return nil
+}
+
+func stores(set keys.Set, key *keys.Key) bool {
+	return slices.ContainsFunc(set.Keys, func(k *keys.PublicKey) bool { return k.Thumbprint() == key.Thumbprint() })
 }

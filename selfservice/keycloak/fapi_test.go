@@ -14,6 +14,7 @@ import (
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/keycloak"
+	"github.com/nokkel/nokkel/selfservice/keycloak/admin"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -29,7 +30,7 @@ func underFAPI(t *testing.T, test func(tg *target, bind func())) {
 				}
 				test(tg, func() {
 					tg.t.Helper()
-					require.NoError(tg.t, tg.admin.PutPolicy(tg.t.Context(), keycloak.Policy{
+					require.NoError(tg.t, tg.admin.PutPolicy(tg.t.Context(), admin.Policy{
 						Name: "fapi", AccessTypes: []string{"confidential"}, Profiles: []string{profile},
 					}))
 				})
@@ -78,14 +79,14 @@ func TestUpdatesUnderFAPILockNobodyOut(t *testing.T) {
 		bind()
 		tg.rest(http.MethodPut, tg.path("clients", rest), map[string]any{"attributes": map[string]string{}})
 		require.False(t, tg.proves("rest", one), "what this is about")
-		require.NoError(t, tg.admin.UpdateClient(ctx, rest, keycloak.Change{}))
+		require.NoError(t, tg.admin.UpdateClient(ctx, rest, admin.Change{}))
 		assert.True(t, tg.proves("rest", one), "an algorithm that none of its keys has is corrected")
 
 		for range 2 {
-			require.NoError(t, tg.admin.UpdateClient(ctx, untouched, keycloak.Change{}))
+			require.NoError(t, tg.admin.UpdateClient(ctx, untouched, admin.Change{}))
 			assert.True(t, tg.proves("untouched", one), "an update that changes nothing")
 		}
-		require.NoError(t, tg.admin.UpdateClient(ctx, untouched, keycloak.Change{Attributes: map[string]string{"id.token.signed.response.alg": "ES256"}}))
+		require.NoError(t, tg.admin.UpdateClient(ctx, untouched, admin.Change{Attributes: map[string]string{"id.token.signed.response.alg": "ES256"}}))
 		require.NoError(t, tg.admin.AddKey(ctx, untouched, two.PublicKey()))
 		info, err := tg.admin.Client(ctx, untouched)
 		require.NoError(t, err)
@@ -98,14 +99,14 @@ func TestUpdatesUnderFAPILockNobodyOut(t *testing.T) {
 		require.NoError(t, tg.admin.SetKeys(ctx, replaced, set(three)))
 		assert.True(t, tg.proves("replaced", three))
 
-		require.NoError(t, tg.admin.UpdateClient(ctx, subject, keycloak.Change{}))
+		require.NoError(t, tg.admin.UpdateClient(ctx, subject, admin.Change{}))
 		info, err = tg.admin.Client(ctx, subject)
 		require.NoError(t, err)
-		assert.Equal(t, keycloak.MethodX509, info.Method)
-		require.ErrorIs(t, tg.admin.UpdateClient(ctx, secret, keycloak.Change{}), keycloak.ErrRefused, "a method that FAPI does not know")
+		assert.Equal(t, admin.MethodX509, info.Method)
+		require.ErrorIs(t, tg.admin.UpdateClient(ctx, secret, admin.Change{}), admin.ErrRefused, "a method that FAPI does not know")
 		info, err = tg.admin.Client(ctx, secret)
 		require.NoError(t, err)
-		assert.Equal(t, keycloak.MethodSecret, info.Method, "the server makes another one of it")
+		assert.Equal(t, admin.MethodSecret, info.Method, "the server makes another one of it")
 	})
 }
 
@@ -119,20 +120,20 @@ func TestAnotherAlgorithm(t *testing.T) {
 		es := newKey(t)
 		id := tg.byHand("app", ps)
 		bind()
-		require.NoError(t, tg.admin.UpdateClient(ctx, id, keycloak.Change{}))
+		require.NoError(t, tg.admin.UpdateClient(ctx, id, admin.Change{}))
 		require.True(t, tg.proves("app", ps))
 		before, err := tg.admin.Client(ctx, id)
 		require.NoError(t, err)
 		client := &keycloak.Client{Realm: tg.realm, ClientID: "app", Admin: tg.admin, DPoP: true}
 		_, err = keycloak.JWKS{Client: client}.Register(ctx, selfservice.Credential{Key: ps}, selfservice.Credential{Key: es})
-		require.ErrorIs(t, err, keycloak.ErrAlgorithm)
+		require.ErrorIs(t, err, admin.ErrAlgorithm)
 		assert.Contains(t, err.Error(), "not allowed signature algorithm")
 		after, err := tg.admin.Client(ctx, id)
 		require.NoError(t, err)
 		assert.Equal(t, before.Attributes, after.Attributes)
 		assert.True(t, tg.proves("app", ps))
 
-		_, err = keycloak.JWKS{Client: client, Cut: true}.Register(ctx, selfservice.Credential{Key: ps}, selfservice.Credential{Key: es})
+		_, err = keycloak.JWKS{Client: client, AllowGap: true}.Register(ctx, selfservice.Credential{Key: ps}, selfservice.Credential{Key: es})
 		require.NoError(t, err)
 		assert.True(t, tg.proves("app", es))
 		assert.False(t, tg.proves("app", ps), "a cut")
@@ -190,14 +191,14 @@ func TestCertificatesUnderFAPI(t *testing.T) {
 		one := newKey(t)
 		id := tg.byHand("app", one)
 		bind()
-		require.NoError(t, tg.admin.UpdateClient(ctx, id, keycloak.Change{}))
+		require.NoError(t, tg.admin.UpdateClient(ctx, id, admin.Change{}))
 		ec := certified(t, keys.ES384)
 		require.NoError(t, tg.admin.Upload(ctx, id, certificateFile(ec)))
 		assert.True(t, tg.proves("app", ec))
 		generated, err := tg.admin.GenerateKey(ctx, id)
 		require.NoError(t, err)
 		assert.True(t, tg.proves("app", generated), "as it is returned")
-		cut := keycloak.CertificateCut{Client: &keycloak.Client{Realm: tg.realm, ClientID: "app", Admin: tg.admin, DPoP: true}}
+		cut := keycloak.Certificate{Client: &keycloak.Client{Realm: tg.realm, ClientID: "app", Admin: tg.admin, DPoP: true}}
 		made, err := cut.Make(ctx, selfservice.Credential{Key: generated})
 		require.NoError(t, err)
 		_, err = cut.Register(ctx, selfservice.Credential{Key: generated}, made)
@@ -210,8 +211,8 @@ func TestCertificatesUnderFAPI(t *testing.T) {
 
 		forbidden := certified(t, keys.RS256)
 		_, err = cut.Register(ctx, made, selfservice.Credential{Key: forbidden})
-		require.ErrorIs(t, err, keycloak.ErrAlgorithm)
-		require.NoError(t, tg.admin.UpdateClient(ctx, id, keycloak.Change{}))
+		require.ErrorIs(t, err, admin.ErrAlgorithm)
+		require.NoError(t, tg.admin.UpdateClient(ctx, id, admin.Change{}))
 		assert.True(t, tg.proves("app", back), "a refusal changes nothing")
 		assert.Equal(t, certs.KeyID(back.PublicKey()), back.KeyID())
 	})
@@ -260,7 +261,7 @@ func TestKeysRotateUnderFAPIBesideRequests(t *testing.T) {
 			require.NoError(t, r.Adopt(ctx, selfservice.Credential{Key: key}))
 			rotators[name] = r
 		}
-		require.NoError(t, tg.admin.PutPolicy(ctx, keycloak.Policy{Name: "fapi", AccessTypes: []string{"confidential"}, Profiles: []string{"fapi-2-dpop-security-profile"}}))
+		require.NoError(t, tg.admin.PutPolicy(ctx, admin.Policy{Name: "fapi", AccessTypes: []string{"confidential"}, Profiles: []string{"fapi-2-dpop-security-profile"}}))
 		for name, r := range rotators {
 			q := &requesters{stop: make(chan struct{})}
 			q.group.Go(func() {

@@ -10,6 +10,7 @@ import (
 	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/dcr"
 	"github.com/nokkel/nokkel/selfservice/keycloak"
+	"github.com/nokkel/nokkel/selfservice/keycloak/admin"
 	"github.com/nokkel/nokkel/selfservice/keycloak/keycloaktest"
 	"github.com/nokkel/nokkel/selfservice/providertest"
 	"github.com/stretchr/testify/require"
@@ -21,7 +22,7 @@ type faulty struct {
 	t       *testing.T
 	server  *keycloaktest.Server
 	store   *selfservice.Mem
-	admin   *keycloak.Admin // without faults
+	admin   *admin.API // without faults
 	id      string
 	managed bool // by itself
 }
@@ -46,9 +47,9 @@ func (f *faulty) realm(base http.RoundTripper) keycloak.Realm {
 	return keycloak.Realm{Server: fakeURL, Name: "test", Base: base}
 }
 
-func (f *faulty) administrator(base http.RoundTripper) *keycloak.Admin {
+func (f *faulty) administrator(base http.RoundTripper) *admin.API {
 	master := keycloak.Realm{Server: fakeURL, Name: "master", Base: base}
-	return &keycloak.Admin{Realm: f.realm(base), Tokens: master.Tokens(&assertion.Basic{
+	return &admin.API{Realm: f.realm(base), Tokens: master.Tokens(&assertion.Basic{
 		ClientID: keycloaktest.AdminID, Secret: keys.NewSecret(keycloaktest.AdminSecret),
 	}, nil)}
 }
@@ -145,7 +146,7 @@ func ways(t *testing.T) map[string]func(*faulty) *providertest.Target {
 		},
 		"an own secret without a policy": func(f *faulty) *providertest.Target {
 			target := f.target(selfservice.Credential{Secret: firstSecret()}, func(c *keycloak.Client) selfservice.Provider {
-				return keycloak.OwnSecret{Client: c, Cut: true}
+				return keycloak.OwnSecret{Client: c, AllowGap: true}
 			})
 			target.Gone, target.AtOnce = true, true
 			return target
@@ -154,7 +155,7 @@ func ways(t *testing.T) map[string]func(*faulty) *providertest.Target {
 			require.NoError(f.t, f.admin.SetKeys(f.t.Context(), f.id, set(certifiedKey)))
 			require.NoError(f.t, f.admin.Upload(f.t.Context(), f.id, certificateFile(certifiedKey)))
 			target := f.target(selfservice.Credential{Key: certifiedKey}, func(c *keycloak.Client) selfservice.Provider {
-				return keycloak.CertificateCut{Client: c}
+				return keycloak.Certificate{Client: c}
 			})
 			target.Gone, target.AtOnce = true, true
 			return target

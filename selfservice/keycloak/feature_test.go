@@ -9,6 +9,7 @@ import (
 
 	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/keycloak"
+	"github.com/nokkel/nokkel/selfservice/keycloak/admin"
 	"github.com/nokkel/nokkel/selfservice/keycloak/keycloaktest"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -16,11 +17,11 @@ import (
 
 // rotationFeature is the state of client-secret-rotation on the live server:
 // KEYCLOAK_FEATURES are the previews that it was started with.
-func rotationFeature() keycloak.State {
+func rotationFeature() admin.State {
 	if previews, told := os.LookupEnv("KEYCLOAK_FEATURES"); told && !strings.Contains(previews, "client-secret-rotation") {
-		return keycloak.Off
+		return admin.Off
 	}
-	return keycloak.On
+	return admin.On
 }
 
 // featureless answers as a server without the feature does; measured on 26.7.4.
@@ -43,8 +44,8 @@ func (f featureless) RoundTrip(r *http.Request) (*http.Response, error) {
 func TestWithoutTheFeature(t *testing.T) {
 	check := func(tg *target) {
 		t, ctx := tg.t, tg.t.Context()
-		err := tg.admin.PutRotationProfile(ctx, keycloak.RotationProfile{Name: "weekly", Expiration: 7 * day, Rotated: 2 * day, Remaining: day})
-		require.ErrorIs(t, err, keycloak.ErrFeature)
+		err := tg.admin.PutRotationProfile(ctx, admin.RotationProfile{Name: "weekly", Expiration: 7 * day, Rotated: 2 * day, Remaining: day})
+		require.ErrorIs(t, err, admin.ErrFeature)
 
 		id, secret := tg.client("app", nil)
 		overlap, err := tg.admin.Overlap(ctx, id)
@@ -67,7 +68,7 @@ func TestWithoutTheFeature(t *testing.T) {
 		check(tg)
 	})
 	t.Run("live", func(t *testing.T) {
-		if rotationFeature() == keycloak.On {
+		if rotationFeature() == admin.On {
 			t.Skip("the server was started with the feature, or there is none")
 		}
 		check(live(t))

@@ -9,6 +9,7 @@ import (
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/keycloak"
+	"github.com/nokkel/nokkel/selfservice/keycloak/admin"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -27,7 +28,7 @@ func TestAFleetThroughOneAdministrator(t *testing.T) {
 			Store:    &selfservice.Mem{}, Timing: tg.short(),
 		}
 		require.NoError(t, own.Adopt(ctx, selfservice.Credential{Key: key}))
-		manager := &keycloak.Admin{Realm: tg.realm, Tokens: tg.realm.Tokens(tg.realm.Signer("manager", own), &dpop.Prover{})}
+		manager := &admin.API{Realm: tg.realm, Tokens: tg.realm.Tokens(tg.realm.Signer("manager", own), &dpop.Prover{})}
 
 		const clients = 12
 		first := make([]*keys.Key, clients)

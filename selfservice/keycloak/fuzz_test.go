@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/nokkel/nokkel/selfservice/keycloak"
+	"github.com/nokkel/nokkel/selfservice/keycloak/admin"
 	"github.com/nokkel/nokkel/selfservice/keycloak/keycloaktest"
 	"github.com/nokkel/nokkel/selfservice/providertest"
 	"github.com/stretchr/testify/assert"
@@ -27,17 +28,17 @@ func FuzzAnswers(f *testing.F) {
 	f.Add(500, []byte(`{"errorMessage":"`+secret+`"}`))
 	f.Fuzz(func(t *testing.T, status int, body []byte) {
 		status = 200 + (status%400+400)%400
-		admin := &keycloak.Admin{Tokens: fixed("token"), Realm: keycloak.Realm{Server: "https://k", Name: "r", Base: always{status, body}}}
+		api := &admin.API{Tokens: fixed("token"), Realm: keycloak.Realm{Server: "https://k", Name: "r", Base: always{status, body}}}
 		ctx := t.Context()
-		_, err1 := admin.FindClient(ctx, "app")
-		_, err2 := admin.ClientSecret(ctx, "1")
-		_, err3 := admin.Keys(ctx, "1")
-		_, err4 := admin.StoredKey(ctx, "1")
-		_, err5 := admin.RotationProfiles(ctx)
-		_, err6 := admin.Policies(ctx)
-		_, err7 := admin.ServerInfo(ctx)
-		err8 := admin.AddKey(ctx, "1", rsaKey().PublicKey())
-		err9 := admin.PutPolicy(ctx, keycloak.Policy{Name: "q", AccessTypes: []string{"public"}, Profiles: []string{"p"}})
+		_, err1 := api.FindClient(ctx, "app")
+		_, err2 := api.ClientSecret(ctx, "1")
+		_, err3 := api.Keys(ctx, "1")
+		_, err4 := api.StoredKey(ctx, "1")
+		_, err5 := api.RotationProfiles(ctx)
+		_, err6 := api.Policies(ctx)
+		_, err7 := api.ServerInfo(ctx)
+		err8 := api.AddKey(ctx, "1", rsaKey().PublicKey())
+		err9 := api.PutPolicy(ctx, admin.Policy{Name: "q", AccessTypes: []string{"public"}, Profiles: []string{"p"}})
 		if err := errors.Join(err1, err2, err3, err4, err5, err6, err7, err8, err9); err != nil {
 			assert.NotContains(t, err.Error(), secret)
 			assert.Less(t, len(err.Error()), 9*500)
@@ -62,8 +63,8 @@ func FuzzUpload(f *testing.F) {
 	f.Add("PKCS12", []byte{0x30, 0x80})
 	f.Add("JKS", []byte{0xfe, 0xed, 0xfe, 0xed})
 	f.Fuzz(func(t *testing.T, format string, content []byte) {
-		admin := &keycloak.Admin{Tokens: fixed("token"), Realm: keycloak.Realm{Server: "https://k", Name: "r", Base: always{500, nil}}}
-		assert.Error(t, admin.Upload(t.Context(), "1", keycloak.KeyFile{Format: keycloak.Format(format), Content: content}))
+		api := &admin.API{Tokens: fixed("token"), Realm: keycloak.Realm{Server: "https://k", Name: "r", Base: always{500, nil}}}
+		assert.Error(t, api.Upload(t.Context(), "1", admin.KeyFile{Format: admin.Format(format), Content: content}))
 	})
 }
 

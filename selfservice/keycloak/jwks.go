@@ -2,254 +2,116 @@ package keycloak
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"maps"
-	"net/http"
-	"slices"
-	"strings"
+	"time"
 
-	strict "github.com/go-jose/go-jose/v4/json" // case-sensitive, no duplicate members
-
-	"github.com/nokkel/nokkel/internal/redact"
 	"github.com/nokkel/nokkel/keys"
-	"github.com/nokkel/nokkel/selfservice/internal/rest"
+	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/keycloak/admin"
 )
 
-// maxJWKS is what is stored for one client at most; 60 keys are no trouble.
-const maxJWKS = 64 << 10
+// JWKS rotates the key of a client whose public keys are stored at Keycloak as
+// a JWKS, where old and new lie side by side. [admin.API.SetKeys] brings a client
+// there. Keys that somebody has cleared are made again where an Admin manages
+// the client.
+type JWKS struct {
+	*Client
 
-// Keys returns the public keys that are stored for the client as a JWKS, those
-// that this module can use. It fails with [ErrMode] when the client's keys
-// come from elsewhere.
-func (a *Admin) Keys(ctx context.Context, id string) (keys.Set, error) {
-	info, err := a.Client(ctx, id)
+	// AllowGap allows a rotation to another algorithm where a client policy, as
+	// FAPI's, lets the client have one only: the old key ends in the instant in
+	// which the new one is stored. False: [admin.ErrAlgorithm], and nothing changes.
+	AllowGap bool
+}
+
+var (
+	_ selfservice.Registrar = JWKS{}
+	_ selfservice.Remover   = JWKS{}
+	_ selfservice.Purger    = JWKS{}
+)
+
+// Adopted refuses what is no key.
+func (JWKS) Adopted(c selfservice.Credential) (selfservice.Credential, error) {
+	return selfservice.OnlyKeys(c)
+}
+
+// Propagation returns 12 s: so long may a node of the server refuse a new key.
+func (p JWKS) Propagation() time.Duration { return lag }
+
+// Check finds out whether the client, or its Admin, may change it.
+func (p JWKS) Check(ctx context.Context, as selfservice.Credential) error {
+	_, err := p.check(ctx, as, admin.MethodSignedJWT)
+	return err
+}
+
+// List returns the stored keys.
+func (p JWKS) List(ctx context.Context, as selfservice.Credential) ([]selfservice.Registration, error) {
+	_, info, err := p.manage(ctx, as, admin.MethodSignedJWT)
 	if err != nil {
-		return keys.Set{}, err
+		return nil, p.verdict(err)
 	}
-	return info.keys()
+	set, err := info.Keys()
+	return registrations(set), err
 }
 
-func (c *ClientInfo) keys() (keys.Set, error) {
-	document, err := c.jwks()
-	return keys.Set{Keys: document.public()}, err
-}
-
-// storesJWKS reports whether the server reads the JWKS string; a URL goes before.
-func (c *ClientInfo) storesJWKS() bool {
-	return c.Attributes[useJWKSString] == "true" && c.Attributes[useJWKSURL] != "true"
-}
-
-// SetKeys makes a client authenticate with private_key_jwt and these keys and
-// no others. It takes effect at once. Of a client that had a secret the server
-// refuses that from then on (it knows one method at a time) but keeps it, for
-// a way back ([Change.Method]). Tokens live on: a program that signs before
-// its last token has ended notices nothing of the move.
-func (a *Admin) SetKeys(ctx context.Context, id string, set keys.Set) error {
-	if len(set.Keys) == 0 {
-		return refuse(ErrLastKey, "")
-	}
-	var document jwks
+func registrations(set keys.Set) []selfservice.Registration {
+	var list []selfservice.Registration
 	for _, k := range set.Keys {
-		if err := document.add(k); err != nil {
-			return err
-		}
-	}
-	info, err := a.Client(ctx, id)
-	if err != nil {
-		return err
-	}
-	if err := a.storeKeys(ctx, info, document, Change{Method: MethodSignedJWT}); err != nil {
-		return err
-	}
-	return a.confirmKeys(ctx, id, func(stored jwks) bool {
-		return !slices.ContainsFunc(set.Keys, func(k *keys.PublicKey) bool { return len(stored.find(k.Thumbprint())) == 0 })
-	})
-}
-
-// AddKey stores one more key and keeps the others, those too that this module
-// cannot use. A key that is there already is no error. One with another
-// algorithm than the others is refused ([ErrAlgorithm]) where a client policy
-// wants a single signing algorithm, as FAPI's do; [Admin.SetKeys] replaces all.
-func (a *Admin) AddKey(ctx context.Context, id string, key *keys.PublicKey) error {
-	return a.addKey(ctx, id, key, Change{})
-}
-
-func (a *Admin) addKey(ctx context.Context, id string, key *keys.PublicKey, change Change) error {
-	return a.editKeys(ctx, id, func(document *jwks) (bool, error) {
-		stored := document.find(key.Thumbprint())
-		if len(stored) == 0 {
-			return true, document.add(key)
-		}
-		if !slices.ContainsFunc(stored, func(k *keys.PublicKey) bool { return k.KeyID() == key.KeyID() }) {
-			return false, refuse(ErrConfig, "the key is stored under another kid")
-		}
-		return false, nil
-	}, key.Thumbprint(), true, change)
-}
-
-// RemoveKey removes the key of an RFC 7638 thumbprint from the stored ones,
-// but not the last one ([ErrLastKey]). That it is not there is no error.
-func (a *Admin) RemoveKey(ctx context.Context, id, thumbprint string) error {
-	return a.editKeys(ctx, id, func(document *jwks) (bool, error) {
-		before := len(document.Keys)
-		document.Keys = slices.DeleteFunc(document.Keys, func(raw json.RawMessage) bool {
-			key, err := keys.ParsePublic(raw, keys.Options{})
-			return err == nil && key.Thumbprint() == thumbprint
-		})
-		if len(document.Keys) == before {
-			return false, nil
-		}
-		if len(document.public()) == 0 {
-			return false, refuse(ErrLastKey, "")
-		}
-		return true, nil
-	}, thumbprint, false, Change{})
-}
-
-// editKeys changes the stored JWKS and checks whether the change stayed. Nothing
-// comes between reading and writing: it is the time in which a key that another
-// administrator stores is lost.
-func (a *Admin) editKeys(ctx context.Context, id string, edit func(*jwks) (bool, error), thumbprint string, present bool, change Change) error {
-	info, err := a.Client(ctx, id)
-	if err != nil {
-		return err
-	}
-	document, err := info.jwks()
-	if err != nil {
-		return err
-	}
-	changed, err := edit(&document)
-	if err != nil || !changed {
-		return err
-	}
-	if err := a.storeKeys(ctx, info, document, change); err != nil {
-		return err
-	}
-	return a.confirmKeys(ctx, id, func(stored jwks) bool { return (len(stored.find(thumbprint)) > 0) == present })
-}
-
-// confirmKeys checks whether the change stayed, and whether the server takes
-// what the keys sign: a policy that this module does not know may have changed
-// more than it was told.
-func (a *Admin) confirmKeys(ctx context.Context, id string, stayed func(jwks) bool) error {
-	info, err := a.Client(ctx, id)
-	if err != nil {
-		return err
-	}
-	document, err := info.jwks()
-	if err != nil {
-		return err
-	}
-	algorithm, list := info.Attributes[signingAlgorithm], document.algorithms()
-	switch {
-	case !stayed(document):
-		return refuse(ErrLost, "another administrator wrote the client's keys")
-	case len(list) > 0 && algorithm != "" && !slices.ContainsFunc(list, func(key string) bool { return signs(key, algorithm) }):
-		return refuse(ErrAlgorithm, "the server has set "+redact.Line(algorithm, redact.MaxText)+", with which none of the client's keys sign")
-	}
-	return nil
-}
-
-func (a *Admin) storeKeys(ctx context.Context, info *ClientInfo, document jwks, change Change) error {
-	text, err := json.Marshal(document)
-	if err != nil {
-		return err
-	}
-	if len(text) > maxJWKS {
-		return refuse(ErrConfig, "a JWKS over 64 KiB")
-	}
-	attributes := map[string]string{useJWKSString: "true", jwksString: string(text), useJWKSURL: "false"}
-	maps.Copy(attributes, change.Attributes)
-	return a.update(ctx, info, Change{Method: change.Method, Attributes: attributes})
-}
-
-// SetJWKSURL makes a client authenticate with private_key_jwt and the keys that
-// the server fetches from there: an https URL, or http on loopback, without
-// userinfo and fragment ([ErrConfig]; servers store anything). Servers may
-// refuse to fetch from addresses of their own network.
-func (a *Admin) SetJWKSURL(ctx context.Context, id, address string) error {
-	if _, ok := rest.SafeURL(address); !ok || strings.Contains(address, "#") {
-		return refuse(ErrConfig, "the JWKS URL, which is to be https")
-	}
-	return a.UpdateClient(ctx, id, Change{Method: MethodSignedJWT, Attributes: map[string]string{
-		useJWKSURL: "true", jwksURL: address, useJWKSString: "false",
-	}})
-}
-
-// ClearKeysCache drops the keys that a node of the server has cached, of all
-// clients of all realms: each of the realm's Nodes, or the one that is asked.
-// For one client an empty [Admin.UpdateClient] is enough.
-//
-// From then on until it starts again the node also heeds every update of keys
-// that another node takes, which it does not otherwise (26.7.4). It is worth
-// being called at each node after its start, with the role manage-realm.
-func (a *Admin) ClearKeysCache(ctx context.Context) error {
-	return a.atEach(func(node *Admin) error {
-		return node.exchange(ctx, http.MethodPost, node.realm("clear-keys-cache"), nil, nil)
-	})
-}
-
-// jwks is a stored JWKS, with every key as it was written. The server stores
-// whatever it is given and then finds no key in it, so nothing goes there that
-// has not been through this type.
-type jwks struct {
-	Keys []json.RawMessage `json:"keys"`
-}
-
-// jwks returns the stored JWKS. It is empty where somebody has cleared the keys
-// of a client that signs: there new ones may go.
-func (c *ClientInfo) jwks() (jwks, error) {
-	switch {
-	case c.Attributes[useJWKSURL] == "true":
-		return jwks{}, refuse(ErrMode, "its keys are at a URL")
-	case c.Attributes[useJWKSString] != "true" && (c.Attributes[storedCertificate] != "" || c.Attributes[storedPublicKey] != ""):
-		return jwks{}, refuse(ErrMode, "it has a certificate or a public key, and no JWKS")
-	case c.Attributes[useJWKSString] != "true" && c.Method != MethodSignedJWT:
-		return jwks{}, refuse(ErrMode, "it has no JWKS stored")
-	case c.Attributes[useJWKSString] != "true" || c.Attributes[jwksString] == "":
-		return jwks{}, nil
-	}
-	var document struct{ Keys *[]json.RawMessage }
-	text := []byte(c.Attributes[jwksString])
-	if len(text) > maxJWKS || strict.Unmarshal(text, &map[string]any{}) != nil || json.Unmarshal(text, &document) != nil || document.Keys == nil {
-		return jwks{}, refuse(ErrMalformed, "the stored JWKS")
-	}
-	for _, raw := range *document.Keys {
-		if _, err := keys.ParsePublic(raw, keys.Options{}); errors.Is(err, keys.ErrPrivateKey) {
-			return jwks{}, refuse(ErrMalformed, "a private key in the stored JWKS")
-		}
-	}
-	return jwks{*document.Keys}, nil
-}
-
-// add appends a key. The server finds keys by kid, so a second one of the same
-// kid would hide the first.
-func (j *jwks) add(key *keys.PublicKey) error {
-	for _, raw := range j.Keys {
-		var other struct {
-			Kid string `json:"kid"`
-		}
-		if json.Unmarshal(raw, &other) == nil && other.Kid == key.KeyID() {
-			return refuse(ErrConfig, "two keys of one kid")
-		}
-	}
-	j.Keys = append(j.Keys, key.JWK())
-	return nil
-}
-
-// public returns the keys that this module can use. In a set that was made by
-// hand two may share a kid, and one may be there twice.
-func (j jwks) public() (list []*keys.PublicKey) {
-	for _, raw := range j.Keys {
-		if key, err := keys.ParsePublic(raw, keys.Options{}); err == nil {
-			list = append(list, key)
-		}
+		list = append(list, selfservice.Registration{KeyID: k.KeyID(), Fingerprint: k.Thumbprint()})
 	}
 	return list
 }
 
-// find returns the keys of a thumbprint.
-func (j jwks) find(thumbprint string) []*keys.PublicKey {
-	return slices.DeleteFunc(j.public(), func(k *keys.PublicKey) bool { return k.Thumbprint() != thumbprint })
+// Register stores the key beside the others. The node that took the update
+// accepts it at once, others within 11 s.
+func (p JWKS) Register(ctx context.Context, as, c selfservice.Credential) (selfservice.Registration, error) {
+	key, err := c.SigningKey(ctx)
+	if err != nil {
+		return selfservice.Registration{}, err
+	}
+	a, info, err := p.manage(ctx, as, admin.MethodSignedJWT)
+	if err == nil {
+		err = p.restore(ctx, a, info, admin.MethodSignedJWT)
+	}
+	if err == nil {
+		err = p.add(ctx, a, info, as, key)
+	}
+	return selfservice.Registration{KeyID: key.KeyID(), Fingerprint: key.Thumbprint()}, p.verdict(err)
+}
+
+func (p JWKS) add(ctx context.Context, a *admin.API, info *admin.Client, as selfservice.Credential, key *keys.Key) error {
+	err := a.AddKey(ctx, info.ID, key.PublicKey())
+	if p.AllowGap && errors.Is(err, admin.ErrAlgorithm) {
+		return a.SwitchKey(ctx, info.ID, key.PublicKey())
+	}
+	if err != nil {
+		return err
+	}
+	before, err := info.Keys()
+	if err != nil || as.Key == nil || !stores(before, as.Key) {
+		return err // there was none to harm
+	}
+	// A node may not know the new key yet, but if the old one is refused with
+	// it, then it is the update that did it.
+	if err = p.Verify(ctx, selfservice.Credential{Key: key}); errors.Is(err, selfservice.ErrInvalidClient) {
+		if err = p.Verify(ctx, as); errors.Is(err, selfservice.ErrInvalidClient) {
+			return errors.Join(refuse(admin.ErrLost, "the client's keys are refused since a new one was added, which is taken back"), err, a.RemoveKey(ctx, info.ID, key.Thumbprint()))
+		}
+	}
+	return nil // whether the new one works, the Rotator finds out
+}
+
+// Remove takes a key out of the stored ones. The node that took the update
+// refuses it at once. Others go on accepting it, for hours if nothing else
+// happens, unless they are the realm's Nodes or Purge reaches them.
+func (p JWKS) Remove(ctx context.Context, as selfservice.Credential, r selfservice.Registration) error {
+	a, info, err := p.manage(ctx, as, admin.MethodSignedJWT)
+	if err == nil {
+		err = a.RemoveKey(ctx, info.ID, r.Fingerprint)
+	}
+	return p.verdict(err)
+}
+
+// Purge is [Client.ReloadKeys], which ends a key that has been removed.
+func (p JWKS) Purge(ctx context.Context, as selfservice.Credential, _ selfservice.Registration) error {
+	return p.ReloadKeys(ctx, as)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/keycloak"
+	"github.com/nokkel/nokkel/selfservice/keycloak/admin"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -18,7 +19,7 @@ func TestStoredKeysActAtOnce(t *testing.T) {
 		t, ctx := tg.t, tg.t.Context()
 		id, _ := tg.client("app", nil)
 		one, two, three := newKey(t), newKey(t), newKey(t)
-		require.ErrorIs(t, tg.admin.AddKey(ctx, id, one.PublicKey()), keycloak.ErrMode, "it has a secret")
+		require.ErrorIs(t, tg.admin.AddKey(ctx, id, one.PublicKey()), admin.ErrMode, "it has a secret")
 		require.NoError(t, tg.admin.SetKeys(ctx, id, set(one)))
 		assert.True(t, tg.acceptsKey("app", one))
 		require.NoError(t, tg.admin.AddKey(ctx, id, two.PublicKey()))
@@ -27,7 +28,7 @@ func TestStoredKeysActAtOnce(t *testing.T) {
 		require.NoError(t, tg.admin.AddKey(ctx, id, two.PublicKey()), "repeated")
 		renamed, err := two.With(keys.Options{KeyID: "another"})
 		require.NoError(t, err)
-		require.ErrorIs(t, tg.admin.AddKey(ctx, id, renamed.PublicKey()), keycloak.ErrConfig, "the server would not find it by that kid")
+		require.ErrorIs(t, tg.admin.AddKey(ctx, id, renamed.PublicKey()), admin.ErrConfig, "the server would not find it by that kid")
 		stored, err := tg.admin.Keys(ctx, id)
 		require.NoError(t, err)
 		require.Len(t, stored.Keys, 2)
@@ -35,7 +36,7 @@ func TestStoredKeysActAtOnce(t *testing.T) {
 		assert.False(t, tg.acceptsKey("app", one))
 		assert.True(t, tg.acceptsKey("app", two))
 		require.NoError(t, tg.admin.RemoveKey(ctx, id, one.Thumbprint()), "repeated")
-		require.ErrorIs(t, tg.admin.RemoveKey(ctx, id, two.Thumbprint()), keycloak.ErrLastKey)
+		require.ErrorIs(t, tg.admin.RemoveKey(ctx, id, two.Thumbprint()), admin.ErrLastKey)
 		assert.False(t, tg.acceptsKey("app", three))
 
 		same, err := three.With(keys.Options{KeyID: two.KeyID()})
@@ -45,7 +46,7 @@ func TestStoredKeysActAtOnce(t *testing.T) {
 		assert.False(t, tg.acceptsKey("app", two))
 		require.Contains(t, string(two.PublicKey().JWK()), `"use":"sig"`, "without it the server finds no key")
 		purposeless := strings.Replace(string(two.PublicKey().JWK()), `"use":"sig"`, `"key_ops":["verify"]`, 1)
-		require.NoError(t, tg.admin.UpdateClient(ctx, id, keycloak.Change{Attributes: map[string]string{"jwks.string": `{"keys":[` + purposeless + `]}`}}))
+		require.NoError(t, tg.admin.UpdateClient(ctx, id, admin.Change{Attributes: map[string]string{"jwks.string": `{"keys":[` + purposeless + `]}`}}))
 		assert.False(t, tg.acceptsKey("app", two))
 	})
 }
@@ -57,8 +58,8 @@ func TestStoredKeysOfOthersStay(t *testing.T) {
 		one, two := newKey(t), newKey(t)
 		foreign := `{"kty":"OKP","crv":"X25519","use":"enc","kid":"theirs","x":"3p7bfXt9wbTTW2HC7OQ1Nz-DQ8hbeGdNrfx-FG-IK08","more":[1]}`
 		document := `{"keys":[` + foreign + `,` + string(one.PublicKey().JWK()) + `]}`
-		require.NoError(t, tg.admin.UpdateClient(ctx, id, keycloak.Change{
-			Method: keycloak.MethodSignedJWT, Attributes: map[string]string{"use.jwks.string": "true", "jwks.string": document},
+		require.NoError(t, tg.admin.UpdateClient(ctx, id, admin.Change{
+			Method: admin.MethodSignedJWT, Attributes: map[string]string{"use.jwks.string": "true", "jwks.string": document},
 		}))
 		require.True(t, tg.acceptsKey("app", one))
 		require.NoError(t, tg.admin.AddKey(ctx, id, two.PublicKey()))
@@ -67,11 +68,11 @@ func TestStoredKeysOfOthersStay(t *testing.T) {
 		require.NoError(t, err)
 		assert.JSONEq(t, `{"keys":[`+foreign+`,`+string(two.PublicKey().JWK())+`]}`, info.Attributes["jwks.string"])
 		assert.True(t, tg.acceptsKey("app", two))
-		require.ErrorIs(t, tg.admin.RemoveKey(ctx, id, two.Thumbprint()), keycloak.ErrLastKey, "the one left cannot sign")
+		require.ErrorIs(t, tg.admin.RemoveKey(ctx, id, two.Thumbprint()), admin.ErrLastKey, "the one left cannot sign")
 
 		same, err := newKey(t).With(keys.Options{KeyID: "theirs"})
 		require.NoError(t, err)
-		require.ErrorIs(t, tg.admin.AddKey(ctx, id, same.PublicKey()), keycloak.ErrConfig, "a kid that is taken")
+		require.ErrorIs(t, tg.admin.AddKey(ctx, id, same.PublicKey()), admin.ErrConfig, "a kid that is taken")
 	})
 }
 
@@ -92,7 +93,7 @@ func TestKeysThatAnotherAdministratorStoresMeanwhileStay(t *testing.T) {
 			return http.DefaultTransport.RoundTrip(r)
 		})
 		ours := newKey(t)
-		raced := &keycloak.Admin{Realm: realm, Tokens: tg.tokens}
+		raced := &admin.API{Realm: realm, Tokens: tg.tokens}
 		require.NoError(t, raced.AddKey(ctx, id, ours.PublicKey()))
 		stored, err := tg.admin.Keys(ctx, id)
 		require.NoError(t, err)
@@ -119,7 +120,7 @@ func TestASetMadeByHandRotates(t *testing.T) {
 		for _, k := range []*keys.Key{ours, theirs, twin, ours, named(ours, "ours too")} {
 			document = append(document, string(k.PublicKey().JWK()))
 		}
-		require.NoError(t, tg.admin.UpdateClient(ctx, id, keycloak.Change{Method: keycloak.MethodSignedJWT, Attributes: map[string]string{
+		require.NoError(t, tg.admin.UpdateClient(ctx, id, admin.Change{Method: admin.MethodSignedJWT, Attributes: map[string]string{
 			"use.jwks.string": "true", "jwks.string": `{"keys":[` + strings.Join(document, ",") + `]}`,
 		}}))
 		require.True(t, tg.acceptsKey("app", ours))
@@ -134,7 +135,7 @@ func TestASetMadeByHandRotates(t *testing.T) {
 		require.NoError(t, err)
 		assert.Len(t, list, 5)
 		require.NoError(t, tg.admin.AddKey(ctx, id, named(ours, "ours too").PublicKey()), "it is there under this kid as well")
-		require.ErrorIs(t, tg.admin.AddKey(ctx, id, named(newKey(t), "shared").PublicKey()), keycloak.ErrConfig)
+		require.ErrorIs(t, tg.admin.AddKey(ctx, id, named(newKey(t), "shared").PublicKey()), admin.ErrConfig)
 		_, err = provider.Register(ctx, selfservice.Credential{Key: ours}, selfservice.Credential{Key: next})
 		require.NoError(t, err)
 		require.NoError(t, provider.Remove(ctx, selfservice.Credential{Key: next}, selfservice.Registration{Fingerprint: ours.Thumbprint()}))
@@ -158,7 +159,7 @@ func TestABrokenStoredSetIsStoredByTheServerAndRefusedHere(t *testing.T) {
 		require.NoError(t, err)
 		for _, broken := range []string{`{"keys":[`, `[]`, `{}`, `{"keys":[],"keys":[]}`, `{"keys":[` + string(private) + `]}`} {
 			tg.rest(http.MethodPut, tg.path("clients", id), map[string]any{"attributes": map[string]string{"jwks.string": broken}})
-			require.ErrorIs(t, tg.admin.AddKey(ctx, id, newKey(t).PublicKey()), keycloak.ErrMalformed, broken)
+			require.ErrorIs(t, tg.admin.AddKey(ctx, id, newKey(t).PublicKey()), admin.ErrMalformed, broken)
 			if broken == `{"keys":[` {
 				assert.False(t, tg.acceptsKey("app", one), "the server took it")
 			}
@@ -179,7 +180,7 @@ func TestManyStoredKeys(t *testing.T) {
 		require.NoError(t, tg.admin.SetKeys(ctx, id, set(list...)))
 		assert.True(t, tg.acceptsKey("app", list[0]))
 		assert.True(t, tg.acceptsKey("app", list[59]))
-		require.ErrorIs(t, tg.admin.SetKeys(ctx, id, keys.Set{}), keycloak.ErrLastKey)
+		require.ErrorIs(t, tg.admin.SetKeys(ctx, id, keys.Set{}), admin.ErrLastKey)
 	})
 }
 
@@ -231,9 +232,9 @@ func TestSwitchingMethods(t *testing.T) {
 			return client.Verify(ctx, selfservice.Credential{Secret: secret})
 		}
 		require.ErrorIs(t, jwt("HS256"), selfservice.ErrInvalidClient)
-		require.NoError(t, tg.admin.UpdateClient(ctx, id, keycloak.Change{Method: keycloak.MethodSignedJWT}))
+		require.NoError(t, tg.admin.UpdateClient(ctx, id, admin.Change{Method: admin.MethodSignedJWT}))
 		assert.False(t, tg.acceptsSecret("app", secret), "a client of keys")
-		require.NoError(t, tg.admin.UpdateClient(ctx, id, keycloak.Change{Method: keycloak.MethodSecretJWT}))
+		require.NoError(t, tg.admin.UpdateClient(ctx, id, admin.Change{Method: admin.MethodSecretJWT}))
 		require.NoError(t, jwt("HS256"))
 		require.NoError(t, jwt("HS384"))
 		assert.False(t, tg.acceptsSecret("app", secret), "a secret in clear")
@@ -242,9 +243,9 @@ func TestSwitchingMethods(t *testing.T) {
 		require.ErrorIs(t, jwt("HS256"), selfservice.ErrInvalidClient)
 		secret = wrong
 
-		require.NoError(t, tg.admin.UpdateClient(ctx, id, keycloak.Change{Method: keycloak.MethodX509}))
+		require.NoError(t, tg.admin.UpdateClient(ctx, id, admin.Change{Method: admin.MethodX509}))
 		assert.False(t, tg.acceptsSecret("app", secret))
-		require.NoError(t, tg.admin.UpdateClient(ctx, id, keycloak.Change{Method: keycloak.MethodSecret}))
+		require.NoError(t, tg.admin.UpdateClient(ctx, id, admin.Change{Method: admin.MethodSecret}))
 		assert.True(t, tg.acceptsSecret("app", secret), "the secret was kept all the time")
 	})
 }

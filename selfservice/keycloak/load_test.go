@@ -16,6 +16,7 @@ import (
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/keycloak"
+	"github.com/nokkel/nokkel/selfservice/keycloak/admin"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -166,10 +167,10 @@ func TestCutsRotateUnderLoad(t *testing.T) {
 				}
 				id, first := tg.client("app", nil)
 				client := &keycloak.Client{Realm: tg.balanced(), ClientID: "app", Admin: tg.byAdmin()}
-				r := &selfservice.Rotator{Provider: keycloak.OwnSecret{Client: client, Cut: true}, Store: &selfservice.Mem{}, Timing: tg.short()}
+				r := &selfservice.Rotator{Provider: keycloak.OwnSecret{Client: client, AllowGap: true}, Store: &selfservice.Mem{}, Timing: tg.short()}
 				adopted := selfservice.Credential{Secret: first}
 				if !secret {
-					r.Provider, adopted = keycloak.CertificateCut{Client: client}, selfservice.Credential{Key: key}
+					r.Provider, adopted = keycloak.Certificate{Client: client}, selfservice.Credential{Key: key}
 					require.NoError(t, tg.admin.Upload(ctx, id, certificateFile(key)))
 				}
 				require.NoError(t, r.Adopt(ctx, adopted))
@@ -213,7 +214,7 @@ func TestAProgramMovesFromASecretToAKey(t *testing.T) {
 		require.NoError(t, err)
 		require.NotEqual(t, first.AccessToken, second.AccessToken)
 
-		require.NoError(t, tg.admin.UpdateClient(ctx, id, keycloak.Change{Method: keycloak.MethodSecret}))
+		require.NoError(t, tg.admin.UpdateClient(ctx, id, admin.Change{Method: admin.MethodSecret}))
 		require.True(t, tg.acceptsSecret("app", secret), "the way back")
 	})
 }

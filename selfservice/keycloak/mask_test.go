@@ -8,6 +8,7 @@ import (
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/keycloak"
+	"github.com/nokkel/nokkel/selfservice/keycloak/admin"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -30,12 +31,12 @@ func TestAMaskIsNeverWritten(t *testing.T) {
 		}
 
 		masked := selfservice.Credential{Secret: keys.NewSecret(mask)}
-		own := keycloak.OwnSecret{Client: &keycloak.Client{Realm: tg.realm, ClientID: "app", Admin: tg.admin}, Cut: true}
+		own := keycloak.OwnSecret{Client: &keycloak.Client{Realm: tg.realm, ClientID: "app", Admin: tg.admin}, AllowGap: true}
 		_, err = own.Register(ctx, selfservice.Credential{Secret: second}, masked)
-		require.ErrorIs(t, err, keycloak.ErrMasked)
-		require.ErrorIs(t, tg.admin.UpdateClient(ctx, id, keycloak.Change{Secret: masked.Secret}), keycloak.ErrMasked)
-		require.ErrorIs(t, tg.admin.UpdateClient(ctx, id, keycloak.Change{Attributes: map[string]string{"client.secret.rotated": mask}}), keycloak.ErrMasked)
-		require.ErrorIs(t, tg.admin.CarryOver(ctx, id, masked.Secret, firstSecret(), day, time.Hour), keycloak.ErrMasked)
+		require.ErrorIs(t, err, admin.ErrMasked)
+		require.ErrorIs(t, tg.admin.UpdateClient(ctx, id, admin.Change{Secret: masked.Secret}), admin.ErrMasked)
+		require.ErrorIs(t, tg.admin.UpdateClient(ctx, id, admin.Change{Attributes: map[string]string{"client.secret.rotated": mask}}), admin.ErrMasked)
+		require.ErrorIs(t, tg.admin.CarryOver(ctx, id, masked.Secret, firstSecret(), day, time.Hour), admin.ErrMasked)
 		assert.True(t, tg.acceptsSecret("app", first))
 		assert.True(t, tg.acceptsSecret("app", second))
 		assert.False(t, tg.acceptsSecret("app", masked.Secret))
@@ -43,12 +44,12 @@ func TestAMaskIsNeverWritten(t *testing.T) {
 		tg.rest(http.MethodPut, tg.path("clients", id), map[string]any{"secret": mask, "attributes": map[string]string{}})
 		assert.True(t, tg.acceptsSecret("app", masked.Secret), "the server takes it as it is")
 		_, err = own.List(ctx, selfservice.Credential{})
-		require.ErrorIs(t, err, keycloak.ErrMasked)
+		require.ErrorIs(t, err, admin.ErrMasked)
 		third, err := tg.admin.RegenerateSecret(ctx, id)
 		require.NoError(t, err)
 		assert.True(t, tg.acceptsSecret("app", third), "which is how one gets out of it")
 		_, err = own.List(ctx, selfservice.Credential{})
-		require.ErrorIs(t, err, keycloak.ErrMasked, "it is the rotated one now")
+		require.ErrorIs(t, err, admin.ErrMasked, "it is the rotated one now")
 	})
 }
 

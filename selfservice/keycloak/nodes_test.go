@@ -14,6 +14,7 @@ import (
 	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/dcr"
 	"github.com/nokkel/nokkel/selfservice/keycloak"
+	"github.com/nokkel/nokkel/selfservice/keycloak/admin"
 	"github.com/nokkel/nokkel/selfservice/keycloak/keycloaktest"
 	"github.com/nokkel/nokkel/selfservice/providertest"
 	"github.com/stretchr/testify/assert"
@@ -48,10 +49,10 @@ func eachCluster(t *testing.T, test func(*target)) {
 
 // split brings a client to where the first node refuses a key that the second
 // one accepts. The other key is accepted by both.
-func (tg *target) split(id string) (removed, kept *keys.Key, first, second *keycloak.Admin) {
+func (tg *target) split(id string) (removed, kept *keys.Key, first, second *admin.API) {
 	tg.t.Helper()
 	ctx, ways := tg.t.Context(), tg.each()
-	first, second = &keycloak.Admin{Realm: ways[0], Tokens: tg.tokens}, &keycloak.Admin{Realm: ways[1], Tokens: tg.tokens}
+	first, second = &admin.API{Realm: ways[0], Tokens: tg.tokens}, &admin.API{Realm: ways[1], Tokens: tg.tokens}
 	removed, kept = newKey(tg.t), newKey(tg.t)
 	require.NoError(tg.t, tg.admin.SetKeys(ctx, id, set(removed, kept)))
 	require.True(tg.t, tg.acceptsKey("app", removed))
@@ -77,9 +78,9 @@ func TestANodeKeepsTheKeysThatItHasLoaded(t *testing.T) {
 		if minds := tg.mindsOf(added); time.Since(loaded) < 10*time.Second {
 			assert.Equal(t, []bool{true, false}, minds, "it loaded its keys less than 10 s ago")
 		}
-		require.NoError(t, first.UpdateClient(ctx, id, keycloak.Change{}))
-		require.NoError(t, first.UpdateClient(ctx, id, keycloak.Change{Method: keycloak.MethodSecret}))
-		require.NoError(t, first.UpdateClient(ctx, id, keycloak.Change{Method: keycloak.MethodSignedJWT}))
+		require.NoError(t, first.UpdateClient(ctx, id, admin.Change{}))
+		require.NoError(t, first.UpdateClient(ctx, id, admin.Change{Method: admin.MethodSecret}))
+		require.NoError(t, first.UpdateClient(ctx, id, admin.Change{Method: admin.MethodSignedJWT}))
 		assert.Equal(t, []bool{false, true}, tg.mindsOf(removed), "whatever is done at the other node")
 		tg.wait(12 * time.Second)
 		assert.Equal(t, []bool{false, true}, tg.mindsOf(removed), "and however long it waits")
@@ -125,8 +126,8 @@ func TestKnownNodesTakeAnUpdateAtOnce(t *testing.T) {
 		}
 		wrong := tg.realm
 		wrong.Nodes = append([]string{"http://10.0.0.1"}, wrong.Nodes...)
-		err := (&keycloak.Admin{Realm: wrong, Tokens: tg.tokens}).SetKeys(ctx, id, set(two))
-		require.ErrorIs(t, err, keycloak.ErrConfig, "it is not https")
+		err := (&admin.API{Realm: wrong, Tokens: tg.tokens}).SetKeys(ctx, id, set(two))
+		require.ErrorIs(t, err, admin.ErrConfig, "it is not https")
 		assert.True(t, tg.acceptsKey("app", two), "the others know")
 	})
 }
@@ -147,7 +148,7 @@ func TestAClearedCacheHeedsTheOthers(t *testing.T) {
 		require.NoError(t, tg.admin.ClearKeysCache(ctx))
 		one, two := newKey(t), newKey(t)
 		for i := range tg.each() {
-			at := &keycloak.Admin{Realm: tg.each()[i], Tokens: tg.tokens}
+			at := &admin.API{Realm: tg.each()[i], Tokens: tg.tokens}
 			require.NoError(t, at.SetKeys(ctx, id, set(one, two)))
 			require.Equal(t, []bool{true, true}, tg.mindsOf(one))
 			require.NoError(t, at.RemoveKey(ctx, id, one.Thumbprint()))

@@ -39,7 +39,7 @@ func TestANewSecretIsNoticedAtOnce(t *testing.T) {
 	} {
 		for kind, provider := range map[string]func(*keycloak.Client) selfservice.Provider{
 			"the server's": func(c *keycloak.Client) selfservice.Provider { return keycloak.Secret{Client: c} },
-			"our own":      func(c *keycloak.Client) selfservice.Provider { return keycloak.OwnSecret{Client: c, Cut: true} },
+			"our own":      func(c *keycloak.Client) selfservice.Provider { return keycloak.OwnSecret{Client: c, AllowGap: true} },
 		} {
 			t.Run(kind+" by "+how, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nokkel/nokkel/selfservice/keycloak"
+	"github.com/nokkel/nokkel/selfservice/keycloak/admin"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -25,9 +25,9 @@ func TestPoliciesOfOthersStay(t *testing.T) {
 		}
 		profileBefore, policyBefore := foreign()
 
-		weekly := keycloak.RotationProfile{Name: "weekly", Description: "every week", Expiration: 7 * day, Rotated: 2 * day, Remaining: day}
+		weekly := admin.RotationProfile{Name: "weekly", Description: "every week", Expiration: 7 * day, Rotated: 2 * day, Remaining: day}
 		require.NoError(t, tg.admin.PutRotationProfile(ctx, weekly))
-		policy := keycloak.Policy{Name: "all", AccessTypes: []string{"confidential"}, Profiles: []string{"weekly"}}
+		policy := admin.Policy{Name: "all", AccessTypes: []string{"confidential"}, Profiles: []string{"weekly"}}
 		require.NoError(t, tg.admin.PutPolicy(ctx, policy))
 		weekly.Expiration = 14 * day
 		require.NoError(t, tg.admin.PutRotationProfile(ctx, weekly))
@@ -36,14 +36,14 @@ func TestPoliciesOfOthersStay(t *testing.T) {
 
 		profiles, err := tg.admin.RotationProfiles(ctx)
 		require.NoError(t, err)
-		assert.Equal(t, []keycloak.RotationProfile{weekly}, profiles)
+		assert.Equal(t, []admin.RotationProfile{weekly}, profiles)
 		policies, err := tg.admin.Policies(ctx)
 		require.NoError(t, err)
 		require.Len(t, policies, 2)
 		assert.Equal(t, []string{"any-client"}, policies[0].Others)
 		assert.Equal(t, policy, policies[1])
 
-		require.ErrorIs(t, tg.admin.DeleteProfile(ctx, "weekly"), keycloak.ErrConflict, "a policy names it")
+		require.ErrorIs(t, tg.admin.DeleteProfile(ctx, "weekly"), admin.ErrConflict, "a policy names it")
 		require.NoError(t, tg.admin.DeletePolicy(ctx, "all"))
 		require.NoError(t, tg.admin.DeletePolicy(ctx, "all"), "repeated")
 		require.NoError(t, tg.admin.DeleteProfile(ctx, "weekly"))
@@ -61,13 +61,13 @@ func TestPoliciesWrittenByTheConsole(t *testing.T) {
 			{"executor":"secret-rotation","configuration":{"expiration-period":"2505600","rotated-expiration-period":"172800","remaining-rotation-period":"864000"}}]}]}`))
 		profiles, err := tg.admin.RotationProfiles(ctx)
 		require.NoError(t, err)
-		want := keycloak.RotationProfile{Name: "p", Expiration: 29 * day, Rotated: 2 * day, Remaining: 10 * day}
-		assert.Equal(t, []keycloak.RotationProfile{want}, profiles)
+		want := admin.RotationProfile{Name: "p", Expiration: 29 * day, Rotated: 2 * day, Remaining: 10 * day}
+		assert.Equal(t, []admin.RotationProfile{want}, profiles)
 		want.Expiration = 30 * day
 		require.NoError(t, tg.admin.PutRotationProfile(ctx, want))
 		profiles, err = tg.admin.RotationProfiles(ctx)
 		require.NoError(t, err)
-		assert.Equal(t, []keycloak.RotationProfile{want}, profiles)
+		assert.Equal(t, []admin.RotationProfile{want}, profiles)
 		raw := tg.rest(http.MethodGet, tg.path("client-policies/profiles"), nil).(map[string]any)["profiles"].([]any)[0].(map[string]any)
 		assert.Len(t, raw["executors"], 2, "the other executor stays")
 	})
@@ -78,7 +78,7 @@ func TestPoliciesWrittenByTheConsole(t *testing.T) {
 func TestConditionsThatPolicyCannotShowStay(t *testing.T) {
 	each(t, func(tg *target) {
 		t, ctx := tg.t, tg.t.Context()
-		require.NoError(t, tg.admin.PutRotationProfile(ctx, keycloak.RotationProfile{Name: "p", Expiration: day}))
+		require.NoError(t, tg.admin.PutRotationProfile(ctx, admin.RotationProfile{Name: "p", Expiration: day}))
 		tg.rest(http.MethodPut, tg.path("client-policies/policies"), json.RawMessage(`{"policies":[{"name":"q","enabled":true,"profiles":["p"],"conditions":[
 			{"condition":"client-access-type","configuration":{"type":["confidential","public"]}},
 			{"condition":"client-access-type","configuration":{"type":["confidential"]}},
@@ -98,8 +98,8 @@ func TestConditionsThatPolicyCannotShowStay(t *testing.T) {
 func TestAPolicyActsOnTheClientsOfItsConditions(t *testing.T) {
 	each(t, func(tg *target) {
 		t, ctx := tg.t, tg.t.Context()
-		require.NoError(t, tg.admin.PutRotationProfile(ctx, keycloak.RotationProfile{Name: "p", Expiration: day, Rotated: time.Hour, Remaining: time.Hour}))
-		require.NoError(t, tg.admin.PutPolicy(ctx, keycloak.Policy{Name: "q", AccessTypes: []string{"confidential"}, Roles: []string{"rotates", "other"}, Profiles: []string{"p"}}))
+		require.NoError(t, tg.admin.PutRotationProfile(ctx, admin.RotationProfile{Name: "p", Expiration: day, Rotated: time.Hour, Remaining: time.Hour}))
+		require.NoError(t, tg.admin.PutPolicy(ctx, admin.Policy{Name: "q", AccessTypes: []string{"confidential"}, Roles: []string{"rotates", "other"}, Profiles: []string{"p"}}))
 		with, _ := tg.client("with", nil)
 		without, _ := tg.client("without", nil)
 		tg.rest(http.MethodPost, tg.path("clients", with, "roles"), map[string]string{"name": "rotates"})
@@ -116,7 +116,7 @@ func TestAPolicyActsOnTheClientsOfItsConditions(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, tg.admin.DeletePolicy(ctx, "q"))
 		assert.True(t, tg.acceptsSecret("with", secret), "until the next update")
-		require.NoError(t, tg.admin.UpdateClient(ctx, with, keycloak.Change{}))
+		require.NoError(t, tg.admin.UpdateClient(ctx, with, admin.Change{}))
 		assert.False(t, tg.acceptsSecret("with", secret))
 	})
 }
@@ -126,9 +126,9 @@ func TestPoliciesThatTheServerWouldRefuse(t *testing.T) {
 		t, ctx := tg.t, tg.t.Context()
 		global := tg.rest(http.MethodGet, tg.path("client-policies/profiles?include-global-profiles=true"), nil).(map[string]any)["globalProfiles"].([]any)
 		name := global[0].(map[string]any)["name"].(string)
-		require.ErrorIs(t, tg.admin.PutRotationProfile(ctx, keycloak.RotationProfile{Name: name, Expiration: day}), keycloak.ErrConfig, "a global name")
-		require.ErrorIs(t, tg.admin.PutPolicy(ctx, keycloak.Policy{Name: "q", AccessTypes: []string{"public"}, Profiles: []string{"nobody"}}), keycloak.ErrNotFound)
-		require.NoError(t, tg.admin.PutPolicy(ctx, keycloak.Policy{Name: "q", AccessTypes: []string{"public"}, Profiles: []string{name}}), "a global profile may be named")
+		require.ErrorIs(t, tg.admin.PutRotationProfile(ctx, admin.RotationProfile{Name: name, Expiration: day}), admin.ErrConfig, "a global name")
+		require.ErrorIs(t, tg.admin.PutPolicy(ctx, admin.Policy{Name: "q", AccessTypes: []string{"public"}, Profiles: []string{"nobody"}}), admin.ErrNotFound)
+		require.NoError(t, tg.admin.PutPolicy(ctx, admin.Policy{Name: "q", AccessTypes: []string{"public"}, Profiles: []string{name}}), "a global profile may be named")
 
 		// What the server itself says to these is one and the same, or nothing.
 		for config, want := range map[string]int{
@@ -164,7 +164,7 @@ func TestPoliciesThatTheServerWouldRefuse(t *testing.T) {
 func TestAChangeThatAnotherAdministratorOverwroteIsLost(t *testing.T) {
 	each(t, func(tg *target) {
 		t, ctx := tg.t, tg.t.Context()
-		before := keycloak.RotationProfile{Name: "p", Description: "before", Expiration: day}
+		before := admin.RotationProfile{Name: "p", Description: "before", Expiration: day}
 		require.NoError(t, tg.admin.PutRotationProfile(ctx, before))
 		ours := before
 		ours.Description, ours.Expiration = "", 2*day // the description stays
@@ -183,8 +183,8 @@ func TestAChangeThatAnotherAdministratorOverwroteIsLost(t *testing.T) {
 				}
 				return resp, err
 			})
-			raced := &keycloak.Admin{Realm: realm, Tokens: tg.tokens}
-			require.ErrorIs(t, raced.PutRotationProfile(ctx, ours), keycloak.ErrLost, name)
+			raced := &admin.API{Realm: realm, Tokens: tg.tokens}
+			require.ErrorIs(t, raced.PutRotationProfile(ctx, ours), admin.ErrLost, name)
 			require.NoError(t, tg.admin.PutRotationProfile(ctx, ours), name)
 		}
 	})
@@ -197,16 +197,16 @@ func TestAChangeIsSeenInWhateverFormTheServerStoresIt(t *testing.T) {
 		t, ctx := tg.t, tg.t.Context()
 		tg.rest(http.MethodPut, tg.path("client-policies/profiles"), json.RawMessage(`{"profiles":[{"name":"p","description":null,"executors":[
 			{"executor":"consent-required","configuration":{}},{"executor":"consent-required","configuration":{"auto-configure":"true","more":[1.50,1e3,null,{"none":null}]}}]}]}`))
-		require.NoError(t, tg.admin.PutRotationProfile(ctx, keycloak.RotationProfile{Name: "p", Expiration: day}))
-		require.NoError(t, tg.admin.PutRotationProfile(ctx, keycloak.RotationProfile{Name: "q", Description: "æ\u2028<b>", Expiration: day}))
+		require.NoError(t, tg.admin.PutRotationProfile(ctx, admin.RotationProfile{Name: "p", Expiration: day}))
+		require.NoError(t, tg.admin.PutRotationProfile(ctx, admin.RotationProfile{Name: "q", Description: "æ\u2028<b>", Expiration: day}))
 		tg.rest(http.MethodPut, tg.path("client-policies/policies"), json.RawMessage(`{"policies":[{"name":"r","enabled":true,"profiles":["p"],"conditions":[
 			{"condition":"any-client","configuration":{}},{"condition":"any-client","configuration":{"is-negative-logic":null}}]}]}`))
-		require.NoError(t, tg.admin.PutPolicy(ctx, keycloak.Policy{Name: "r", Disabled: true, Profiles: []string{"q", "p"}, AccessTypes: []string{"public"}}))
+		require.NoError(t, tg.admin.PutPolicy(ctx, admin.Policy{Name: "r", Disabled: true, Profiles: []string{"q", "p"}, AccessTypes: []string{"public"}}))
 	})
 }
 
 func TestRulesOfProfilesAndPolicies(t *testing.T) {
-	for name, p := range map[string]keycloak.RotationProfile{
+	for name, p := range map[string]admin.RotationProfile{
 		"no name":                       {Expiration: day},
 		"no expiration":                 {Name: "p"},
 		"negative expiration":           {Name: "p", Expiration: -day},
@@ -218,10 +218,10 @@ func TestRulesOfProfilesAndPolicies(t *testing.T) {
 		"negative remaining":            {Name: "p", Expiration: day, Remaining: -time.Second},
 	} {
 		t.Run("profile: "+name, func(t *testing.T) {
-			require.ErrorIs(t, unasked(t).PutRotationProfile(t.Context(), p), keycloak.ErrConfig)
+			require.ErrorIs(t, unasked(t).PutRotationProfile(t.Context(), p), admin.ErrConfig)
 		})
 	}
-	for name, p := range map[string]keycloak.Policy{
+	for name, p := range map[string]admin.Policy{
 		"no name":             {AccessTypes: []string{"public"}, Profiles: []string{"p"}},
 		"no profile":          {Name: "q", AccessTypes: []string{"public"}},
 		"a profile twice":     {Name: "q", AccessTypes: []string{"public"}, Profiles: []string{"p", "p"}},
@@ -229,7 +229,7 @@ func TestRulesOfProfilesAndPolicies(t *testing.T) {
 		"an empty role":       {Name: "q", Roles: []string{""}, Profiles: []string{"p"}},
 	} {
 		t.Run("policy: "+name, func(t *testing.T) {
-			require.ErrorIs(t, unasked(t).PutPolicy(t.Context(), p), keycloak.ErrConfig)
+			require.ErrorIs(t, unasked(t).PutPolicy(t.Context(), p), admin.ErrConfig)
 		})
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/dcr"
 	"github.com/nokkel/nokkel/selfservice/keycloak"
+	"github.com/nokkel/nokkel/selfservice/keycloak/admin"
 	"github.com/nokkel/nokkel/selfservice/keycloak/keycloaktest"
 	"github.com/stretchr/testify/require"
 )
@@ -26,7 +27,7 @@ func TestARefusedAdministratorIsNotARefusedClient(t *testing.T) {
 		t, ctx := tg.t, tg.t.Context()
 		id, secret := tg.client("app", nil)
 		wrong := &assertion.Basic{ClientID: "app", Secret: firstSecret()}
-		client := &keycloak.Client{Realm: tg.realm, ClientID: "app", Admin: &keycloak.Admin{Realm: tg.realm, Tokens: tg.realm.Tokens(wrong, nil)}}
+		client := &keycloak.Client{Realm: tg.realm, ClientID: "app", Admin: &admin.API{Realm: tg.realm, Tokens: tg.realm.Tokens(wrong, nil)}}
 		_, err := keycloak.Secret{Client: client}.List(ctx, selfservice.Credential{Secret: secret})
 		require.ErrorIs(t, err, assertion.ErrInvalidClient)
 		require.NotErrorIs(t, err, selfservice.ErrInvalidClient)
@@ -34,7 +35,7 @@ func TestARefusedAdministratorIsNotARefusedClient(t *testing.T) {
 		_, err = keycloak.Secret{Client: client}.List(ctx, selfservice.Credential{Secret: firstSecret()})
 		require.ErrorIs(t, err, selfservice.ErrInvalidClient)
 
-		client.Admin = &keycloak.Admin{Realm: tg.realm, Tokens: tg.realm.Tokens(wrong, nil)}
+		client.Admin = &admin.API{Realm: tg.realm, Tokens: tg.realm.Tokens(wrong, nil)}
 		require.NoError(t, tg.admin.SetKeys(ctx, id, set(newKey(t))))
 		registered := client.Registered(&selfservice.Mem{})
 		require.NoError(t, registered.Adopt(ctx, dcr.Registration{ClientID: "app", URI: tg.realm.RegistrationURI("app"), AccessToken: keys.NewSecret("lost")}))
@@ -72,9 +73,9 @@ func TestASecretWithoutOverlapIsNotManagedByItself(t *testing.T) {
 		before, err := keycloak.Secret{Client: client}.List(ctx, first)
 		require.NoError(t, err)
 		_, _, err = keycloak.Secret{Client: client}.Issue(ctx, first, before)
-		require.ErrorIs(t, err, keycloak.ErrNoOverlap)
+		require.ErrorIs(t, err, admin.ErrNoOverlap)
 		_, err = keycloak.OwnSecret{Client: client}.Register(ctx, first, selfservice.Credential{Secret: firstSecret()})
-		require.ErrorIs(t, err, keycloak.ErrNoOverlap)
+		require.ErrorIs(t, err, admin.ErrNoOverlap)
 		require.True(t, tg.acceptsSecret("app", secret), "and nothing has happened")
 	})
 }
@@ -101,7 +102,7 @@ func TestVerifyKnowsNothingOfABusyServer(t *testing.T) {
 	tg.use(keycloak.Realm{Server: server.URL, Name: "test"})
 	_, secret := tg.client("web", map[string]any{"serviceAccountsEnabled": false})
 	for status, want := range map[int]error{
-		http.StatusServiceUnavailable: keycloak.ErrRefused, http.StatusTooManyRequests: keycloak.ErrRefused, http.StatusForbidden: selfservice.ErrInvalidClient,
+		http.StatusServiceUnavailable: admin.ErrRefused, http.StatusTooManyRequests: admin.ErrRefused, http.StatusForbidden: selfservice.ErrInvalidClient,
 	} {
 		tg.realm.Base = roundTripper(func(r *http.Request) (*http.Response, error) {
 			if !strings.HasSuffix(r.URL.Path, "/introspect") {
@@ -128,7 +129,7 @@ func TestSecretsThatSomebodyEndedStayEnded(t *testing.T) {
 			require.NoError(tg.t, tg.admin.InvalidateRotatedSecret(tg.t.Context(), id))
 		},
 		"by time": func(tg *target, id string) { // it is shown on
-			require.NoError(tg.t, tg.admin.UpdateClient(tg.t.Context(), id, keycloak.Change{Attributes: map[string]string{
+			require.NoError(tg.t, tg.admin.UpdateClient(tg.t.Context(), id, admin.Change{Attributes: map[string]string{
 				"client.secret.rotated.expiration.time": strconv.FormatInt(time.Now().Add(-time.Minute).Unix(), 10),
 			}}))
 		},
@@ -167,14 +168,14 @@ func TestSecretsInAVaultStayThere(t *testing.T) {
 		tg.policy(7*day, 2*day, day)
 		id, secret := tg.client("app", nil)
 		reference := keys.NewSecret("${vault.app}")
-		require.NoError(t, tg.admin.UpdateClient(ctx, id, keycloak.Change{Secret: reference}))
+		require.NoError(t, tg.admin.UpdateClient(ctx, id, admin.Change{Secret: reference}))
 		client := &keycloak.Client{Realm: tg.realm, ClientID: "app", Admin: tg.admin}
 		before, err := keycloak.Secret{Client: client}.List(ctx, selfservice.Credential{})
 		require.NoError(t, err)
 		_, _, err = keycloak.Secret{Client: client}.Issue(ctx, selfservice.Credential{Secret: secret}, before)
-		require.ErrorIs(t, err, keycloak.ErrMode)
+		require.ErrorIs(t, err, admin.ErrMode)
 		_, err = keycloak.OwnSecret{Client: client}.Register(ctx, selfservice.Credential{Secret: secret}, selfservice.Credential{Secret: firstSecret()})
-		require.ErrorIs(t, err, keycloak.ErrMode)
+		require.ErrorIs(t, err, admin.ErrMode)
 		main, err := tg.admin.ClientSecret(ctx, id)
 		require.NoError(t, err)
 		require.True(t, main.Equal(reference))

@@ -7,7 +7,7 @@ import (
 
 	"github.com/nokkel/nokkel/assertion"
 	"github.com/nokkel/nokkel/keys"
-	"github.com/nokkel/nokkel/selfservice/keycloak"
+	"github.com/nokkel/nokkel/selfservice/keycloak/admin"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/oauth2"
@@ -38,18 +38,18 @@ func TestARegeneratedSecretIsAskedFor(t *testing.T) {
 		require.NoError(t, err)
 		for _, c := range []struct {
 			name   string
-			method keycloak.Method
+			method admin.Method
 			auth   func(*behind) assertion.Authenticator
 		}{
-			{"client_secret_basic", keycloak.MethodSecret, func(b *behind) assertion.Authenticator { return &assertion.Basic{ClientID: "app", Secret: b} }},
-			{"client_secret_post", keycloak.MethodSecret, func(b *behind) assertion.Authenticator { return &assertion.Post{ClientID: "app", Secret: b} }},
-			{"client_secret_jwt", keycloak.MethodSecretJWT, func(b *behind) assertion.Authenticator {
+			{"client_secret_basic", admin.MethodSecret, func(b *behind) assertion.Authenticator { return &assertion.Basic{ClientID: "app", Secret: b} }},
+			{"client_secret_post", admin.MethodSecret, func(b *behind) assertion.Authenticator { return &assertion.Post{ClientID: "app", Secret: b} }},
+			{"client_secret_jwt", admin.MethodSecretJWT, func(b *behind) assertion.Authenticator {
 				signer := tg.realm.Signer("app", nil)
 				signer.Key, signer.Secret = nil, b
 				return signer
 			}},
 		} {
-			require.NoError(t, tg.admin.UpdateClient(t.Context(), id, keycloak.Change{Method: c.method}))
+			require.NoError(t, tg.admin.UpdateClient(t.Context(), id, admin.Change{Method: c.method}))
 			source := &behind{old: old, next: next}
 			tokens := tg.realm.Tokens(c.auth(source), nil)
 			_, err := tokens.Token(t.Context())

@@ -3,13 +3,12 @@ package keycloak
 import (
 	"context"
 	"encoding/json"
-	"net/http"
-	"net/url"
 	"slices"
 
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/dcr"
+	"github.com/nokkel/nokkel/selfservice/keycloak/internal/signing"
 )
 
 // Registered returns the client as one that manages itself by its registration
@@ -27,7 +26,7 @@ import (
 // to less than that.
 func (c *Client) Registered(store selfservice.Store) *dcr.Client {
 	r := &dcr.Client{
-		Store: store, Issuer: c.Realm.issuer(), Base: c.Realm.Base,
+		Store: store, Issuer: c.Realm.URL(), Base: c.Realm.Base,
 		Change: keep, Propagation: lag, Purge: c.ReloadKeys,
 	}
 	if c.Admin != nil {
@@ -59,32 +58,13 @@ func keep(m dcr.Metadata) {
 // several it is left out, unless such a policy has been at work: that has set
 // the one of request objects too, and would take neither.
 func nameAlgorithm(m dcr.Metadata) {
-	var document jwks
-	if string(m["token_endpoint_auth_method"]) != `"private_key_jwt"` || json.Unmarshal(m["jwks"], &document) != nil {
+	if string(m["token_endpoint_auth_method"]) != `"private_key_jwt"` {
 		return
 	}
-	switch list := slices.Compact(slices.Sorted(slices.Values(document.algorithms()))); {
-	case len(list) == 1 && list[0] != anyRSA:
+	switch list := slices.Compact(slices.Sorted(slices.Values(signing.Algorithms(m["jwks"])))); {
+	case len(list) == 1 && list[0] != signing.AnyRSA:
 		m["token_endpoint_auth_signing_alg"], _ = json.Marshal(list[0]) // a string can be marshaled
 	case len(list) > 1 && m["request_object_signing_alg"] == nil:
 		delete(m, "token_endpoint_auth_signing_alg")
 	}
-}
-
-// RegistrationURI is where a client manages its registration.
-func (r Realm) RegistrationURI(clientID string) string {
-	return r.issuer() + "/clients-registrations/openid-connect/" + url.PathEscape(clientID)
-}
-
-// RegistrationToken makes a new registration access token for the client and
-// ends the one before.
-func (a *Admin) RegistrationToken(ctx context.Context, id string) (keys.Secret, error) {
-	var answer struct {
-		Token string `json:"registrationAccessToken"`
-	}
-	err := a.exchange(ctx, http.MethodPost, a.realm("clients", id, "registration-access-token"), nil, &answer)
-	if err == nil && answer.Token == "" {
-		err = refuse(ErrMalformed, "no registration access token")
-	}
-	return keys.NewSecret(answer.Token), err
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/dcr"
 	"github.com/nokkel/nokkel/selfservice/keycloak"
+	"github.com/nokkel/nokkel/selfservice/keycloak/admin"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -94,12 +95,12 @@ func TestAnUpdateByARegistrationAccessTokenLeavesTheMethod(t *testing.T) {
 		_, err = stale.Read(ctx)
 		require.ErrorIs(t, err, dcr.ErrAccessToken, "an update ends the token that it was made with")
 
-		require.NoError(t, tg.admin.UpdateClient(ctx, id, keycloak.Change{Method: keycloak.MethodSecretJWT}))
+		require.NoError(t, tg.admin.UpdateClient(ctx, id, admin.Change{Method: admin.MethodSecretJWT}))
 		_, err = registered.Update(ctx, touch)
 		require.NoError(t, err)
 		info, err := tg.admin.Client(ctx, id)
 		require.NoError(t, err)
-		assert.Equal(t, keycloak.MethodSecretJWT, info.Method, "left out, it would be a secret in clear")
+		assert.Equal(t, admin.MethodSecretJWT, info.Method, "left out, it would be a secret in clear")
 
 		_, err = registered.Update(ctx, func(m dcr.Metadata) (bool, error) {
 			m["client_secret"] = json.RawMessage(`"another-secret-that-somebody-chose"`)

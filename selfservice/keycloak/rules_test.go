@@ -12,7 +12,7 @@ import (
 	"github.com/nokkel/nokkel/assertion"
 	"github.com/nokkel/nokkel/dpop"
 	"github.com/nokkel/nokkel/keys"
-	"github.com/nokkel/nokkel/selfservice/keycloak"
+	"github.com/nokkel/nokkel/selfservice/keycloak/admin"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -119,7 +119,7 @@ func TestRulesOfProofs(t *testing.T) {
 		t, ctx := tg.t, tg.t.Context()
 		id, secret := tg.client("app", nil)
 		tg.grant("app", "view-clients")
-		require.NoError(t, tg.admin.UpdateClient(ctx, id, keycloak.Change{Attributes: map[string]string{"dpop.bound.access.tokens": "true"}}))
+		require.NoError(t, tg.admin.UpdateClient(ctx, id, admin.Change{Attributes: map[string]string{"dpop.bound.access.tokens": "true"}}))
 		key := newKey(t)
 		endpoint := tg.realm.Server + "/realms/" + tg.realm.Name + "/protocol/openid-connect/token"
 		prove := func(p dpop.Proof) string {

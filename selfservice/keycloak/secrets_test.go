@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/nokkel/nokkel/keys"
-	"github.com/nokkel/nokkel/selfservice/keycloak"
+	"github.com/nokkel/nokkel/selfservice/keycloak/admin"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -42,19 +42,19 @@ func TestSecretsOfClientsWithoutCredentials(t *testing.T) {
 		t, ctx := tg.t, tg.t.Context()
 		id, _ := tg.client("public", map[string]any{"publicClient": true, "serviceAccountsEnabled": false})
 		_, err := tg.admin.RegenerateSecret(ctx, id)
-		require.ErrorIs(t, err, keycloak.ErrMode)
+		require.ErrorIs(t, err, admin.ErrMode)
 		before := tg.whole(id)
-		require.ErrorIs(t, tg.admin.SetKeys(ctx, id, set(newKey(t))), keycloak.ErrMode)
-		require.ErrorIs(t, tg.admin.SetJWKSURL(ctx, id, "https://example.com/jwks.json"), keycloak.ErrMode)
-		require.ErrorIs(t, tg.admin.Upload(ctx, id, certificateFile(certified(t, keys.ES256))), keycloak.ErrMode)
-		require.ErrorIs(t, tg.admin.UpdateClient(ctx, id, keycloak.Change{Secret: firstSecret()}), keycloak.ErrMode)
+		require.ErrorIs(t, tg.admin.SetKeys(ctx, id, set(newKey(t))), admin.ErrMode)
+		require.ErrorIs(t, tg.admin.SetJWKSURL(ctx, id, "https://example.com/jwks.json"), admin.ErrMode)
+		require.ErrorIs(t, tg.admin.Upload(ctx, id, certificateFile(certified(t, keys.ES256))), admin.ErrMode)
+		require.ErrorIs(t, tg.admin.UpdateClient(ctx, id, admin.Change{Secret: firstSecret()}), admin.ErrMode)
 		assert.Equal(t, before, tg.whole(id))
 		_, err = tg.admin.ClientSecret(ctx, "00000000-0000-0000-0000-000000000000")
-		require.ErrorIs(t, err, keycloak.ErrNotFound)
+		require.ErrorIs(t, err, admin.ErrNotFound)
 		_, err = tg.admin.RotatedSecret(ctx, "00000000-0000-0000-0000-000000000000")
-		require.ErrorIs(t, err, keycloak.ErrNotFound, "not the same as a client without a rotated secret")
+		require.ErrorIs(t, err, admin.ErrNotFound, "not the same as a client without a rotated secret")
 		_, err = tg.admin.FindClient(ctx, "nobody")
-		require.ErrorIs(t, err, keycloak.ErrNotFound)
+		require.ErrorIs(t, err, admin.ErrNotFound)
 	})
 }
 
@@ -119,7 +119,7 @@ func TestExpiryOfSecrets(t *testing.T) {
 		assert.False(t, tg.acceptsSecret("app", second), "the main one has ended")
 
 		// Any update has the server make a new one; what was main works again.
-		require.NoError(t, tg.admin.UpdateClient(ctx, id, keycloak.Change{}))
+		require.NoError(t, tg.admin.UpdateClient(ctx, id, admin.Change{}))
 		third, err := tg.admin.ClientSecret(ctx, id)
 		require.NoError(t, err)
 		assert.False(t, third.Equal(second))
@@ -135,7 +135,7 @@ func TestAnExpiredMainSecretTakesTheRotatedOneWithIt(t *testing.T) {
 		tg.policy(7*day, 2*day, day)
 		second, err := tg.admin.RegenerateSecret(ctx, id)
 		require.NoError(t, err)
-		require.NoError(t, tg.admin.UpdateClient(ctx, id, keycloak.Change{Attributes: map[string]string{
+		require.NoError(t, tg.admin.UpdateClient(ctx, id, admin.Change{Attributes: map[string]string{
 			"client.secret.expiration.time": strconv.FormatInt(time.Now().Add(8*time.Second).Unix(), 10),
 		}}))
 		assert.True(t, tg.acceptsSecret("app", first))
@@ -153,17 +153,17 @@ func TestUpdateKeepsWhatItDoesNotName(t *testing.T) {
 		status, _ := tg.raw(http.MethodPut, tg.path("clients", id), "application/json", map[string]any{"authorizationServicesEnabled": true})
 		assert.Equal(t, http.StatusInternalServerError, status, "an update without attributes that would start the clock")
 
-		require.NoError(t, tg.admin.UpdateClient(ctx, id, keycloak.Change{Attributes: map[string]string{"mine": "", "new": "3"}}))
+		require.NoError(t, tg.admin.UpdateClient(ctx, id, admin.Change{Attributes: map[string]string{"mine": "", "new": "3"}}))
 		info, err := tg.admin.Client(ctx, id)
 		require.NoError(t, err)
 		assert.True(t, info.AuthorizationServices)
 		assert.True(t, info.ServiceAccount)
-		assert.Equal(t, keycloak.MethodSecret, info.Method)
+		assert.Equal(t, admin.MethodSecret, info.Method)
 		assert.NotContains(t, info.Attributes, "mine")
 		assert.Equal(t, "2", info.Attributes["other"])
 		assert.Equal(t, "3", info.Attributes["new"])
 		assert.True(t, tg.acceptsSecret("app", secret))
-		require.ErrorIs(t, tg.admin.UpdateClient(ctx, id, keycloak.Change{Secret: keys.NewSecret("**********")}), keycloak.ErrMasked)
+		require.ErrorIs(t, tg.admin.UpdateClient(ctx, id, admin.Change{Secret: keys.NewSecret("**********")}), admin.ErrMasked)
 
 		// The trap itself: what our updates echo, a plain one switches off.
 		tg.rest(http.MethodPut, tg.path("clients", id), map[string]any{"attributes": map[string]string{}})

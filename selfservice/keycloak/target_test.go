@@ -20,6 +20,7 @@ import (
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/keycloak"
+	"github.com/nokkel/nokkel/selfservice/keycloak/admin"
 	"github.com/nokkel/nokkel/selfservice/keycloak/keycloaktest"
 	"github.com/stretchr/testify/require"
 )
@@ -31,7 +32,7 @@ type target struct {
 	live      bool
 	version   string
 	realm     keycloak.Realm // with its Nodes, if it has more than one
-	admin     *keycloak.Admin
+	admin     *admin.API
 	tokens    *assertion.TokenSource // of the administrator of all realms
 	wait      func(time.Duration)
 	grantRole func(clientID, role string)
@@ -103,7 +104,7 @@ func or(a, b string) string {
 
 func (tg *target) use(realm keycloak.Realm) {
 	tg.realm = realm
-	tg.admin = &keycloak.Admin{Realm: realm, Tokens: tg.tokens}
+	tg.admin = &admin.API{Realm: realm, Tokens: tg.tokens}
 }
 
 // old reports whether the server is from before 26.1.
@@ -255,8 +256,8 @@ func (tg *target) balanced() keycloak.Realm {
 }
 
 // byAdmin is the administrator of balanced.
-func (tg *target) byAdmin() *keycloak.Admin {
-	return &keycloak.Admin{Realm: tg.balanced(), Tokens: tg.tokens}
+func (tg *target) byAdmin() *admin.API {
+	return &admin.API{Realm: tg.balanced(), Tokens: tg.tokens}
 }
 
 func (tg *target) acceptsSecret(clientID string, s keys.Secret) bool {
@@ -272,17 +273,17 @@ func (tg *target) acceptsKey(clientID string, k *keys.Key) bool {
 // policy makes a rotation policy for all confidential clients of the realm.
 func (tg *target) policy(expiration, rotated, remaining time.Duration) {
 	tg.t.Helper()
-	require.NoError(tg.t, tg.admin.PutRotationProfile(tg.t.Context(), keycloak.RotationProfile{
+	require.NoError(tg.t, tg.admin.PutRotationProfile(tg.t.Context(), admin.RotationProfile{
 		Name: "rotation", Expiration: expiration, Rotated: rotated, Remaining: remaining,
 	}))
-	require.NoError(tg.t, tg.admin.PutPolicy(tg.t.Context(), keycloak.Policy{
+	require.NoError(tg.t, tg.admin.PutPolicy(tg.t.Context(), admin.Policy{
 		Name: "rotate", AccessTypes: []string{"confidential"}, Profiles: []string{"rotation"},
 	}))
 }
 
 // unasked is an administrator who is not to get as far as asking the server.
-func unasked(t *testing.T) *keycloak.Admin {
-	return &keycloak.Admin{Tokens: fixed("token"), Realm: keycloak.Realm{Server: fakeURL, Name: "test", Base: roundTripper(func(r *http.Request) (*http.Response, error) {
+func unasked(t *testing.T) *admin.API {
+	return &admin.API{Tokens: fixed("token"), Realm: keycloak.Realm{Server: fakeURL, Name: "test", Base: roundTripper(func(r *http.Request) (*http.Response, error) {
 		t.Errorf("%s %s was sent", r.Method, r.URL.Path)
 		return nil, http.ErrServerClosed
 	})}}

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/nokkel/nokkel/keys"
-	"github.com/nokkel/nokkel/selfservice/keycloak"
+	"github.com/nokkel/nokkel/selfservice/keycloak/admin"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -16,13 +16,13 @@ func TestAClientIsMadeConfidential(t *testing.T) {
 		t, ctx := tg.t, tg.t.Context()
 		for name, what := range map[string]string{"public": "publicClient", "bearer": "bearerOnly"} {
 			id, _ := tg.client(name, map[string]any{what: true, "serviceAccountsEnabled": false})
-			require.ErrorIs(t, tg.admin.UpdateClient(ctx, id, keycloak.Change{ServiceAccount: true}), keycloak.ErrMode)
-			require.ErrorIs(t, tg.admin.SetKeys(ctx, id, set(newKey(t))), keycloak.ErrMode)
-			require.NoError(t, tg.admin.UpdateClient(ctx, id, keycloak.Change{Confidential: true, ServiceAccount: true}))
+			require.ErrorIs(t, tg.admin.UpdateClient(ctx, id, admin.Change{ServiceAccount: true}), admin.ErrMode)
+			require.ErrorIs(t, tg.admin.SetKeys(ctx, id, set(newKey(t))), admin.ErrMode)
+			require.NoError(t, tg.admin.UpdateClient(ctx, id, admin.Change{Confidential: true, ServiceAccount: true}))
 			secret, err := tg.admin.ClientSecret(ctx, id)
 			require.NoError(t, err)
 			assert.True(t, tg.acceptsSecret(name, secret))
-			require.NoError(t, tg.admin.UpdateClient(ctx, id, keycloak.Change{Confidential: true}), "repeated")
+			require.NoError(t, tg.admin.UpdateClient(ctx, id, admin.Change{Confidential: true}), "repeated")
 			assert.True(t, tg.acceptsSecret(name, secret))
 			key := newKey(t)
 			require.NoError(t, tg.admin.SetKeys(ctx, id, set(key)))
@@ -36,8 +36,8 @@ func TestAClientIsMadeConfidential(t *testing.T) {
 func TestAPolicyByARole(t *testing.T) {
 	each(t, func(tg *target) {
 		t, ctx := tg.t, tg.t.Context()
-		require.NoError(t, tg.admin.PutRotationProfile(ctx, keycloak.RotationProfile{Name: "rotation", Expiration: day, Rotated: time.Hour}))
-		require.NoError(t, tg.admin.PutPolicy(ctx, keycloak.Policy{Name: "rotate", Roles: []string{"rotates secrets/weekly"}, Profiles: []string{"rotation"}}))
+		require.NoError(t, tg.admin.PutRotationProfile(ctx, admin.RotationProfile{Name: "rotation", Expiration: day, Rotated: time.Hour}))
+		require.NoError(t, tg.admin.PutPolicy(ctx, admin.Policy{Name: "rotate", Roles: []string{"rotates secrets/weekly"}, Profiles: []string{"rotation"}}))
 		id, _ := tg.client("app", nil)
 		overlap := func() bool {
 			t.Helper()
@@ -46,7 +46,7 @@ func TestAPolicyByARole(t *testing.T) {
 			return has
 		}
 		assert.False(t, overlap())
-		require.ErrorIs(t, tg.admin.DefineRole(ctx, id, ""), keycloak.ErrConfig)
+		require.ErrorIs(t, tg.admin.DefineRole(ctx, id, ""), admin.ErrConfig)
 		require.NoError(t, tg.admin.DefineRole(ctx, id, "rotates secrets/weekly"))
 		require.NoError(t, tg.admin.DefineRole(ctx, id, "rotates secrets/weekly"), "repeated")
 		assert.True(t, overlap())
@@ -58,8 +58,8 @@ func TestAPolicyByARole(t *testing.T) {
 		assert.True(t, overlap())
 		after := tg.rest(http.MethodGet, tg.path("client-policies/policies"), nil).(map[string]any)["policies"].([]any)[0]
 		assert.Equal(t, before, after)
-		require.ErrorIs(t, tg.admin.SetPolicyEnabled(ctx, "another", true), keycloak.ErrNotFound)
-		require.ErrorIs(t, tg.admin.DefineRole(ctx, "no-such-client", "role"), keycloak.ErrNotFound)
+		require.ErrorIs(t, tg.admin.SetPolicyEnabled(ctx, "another", true), admin.ErrNotFound)
+		require.ErrorIs(t, tg.admin.DefineRole(ctx, "no-such-client", "role"), admin.ErrNotFound)
 	})
 }
 
@@ -70,7 +70,7 @@ func TestAJWKSURLIsOneThatCanBeFetched(t *testing.T) {
 		"https://user:password@example.no/jwks.json", "https://example.no/jwks.json#part", "https:///jwks.json", "https://example.no/jwks.json#",
 	} {
 		err := unasked(t).SetJWKSURL(t.Context(), "id", address)
-		require.ErrorIs(t, err, keycloak.ErrConfig, address)
+		require.ErrorIs(t, err, admin.ErrConfig, address)
 		assert.NotContains(t, err.Error(), "password")
 	}
 	each(t, func(tg *target) {
@@ -87,7 +87,7 @@ func TestAJWKSURLIsOneThatCanBeFetched(t *testing.T) {
 // TestASecretOfAnUpdateIsAsStrongAsOfCarryOver: the server takes any.
 func TestASecretOfAnUpdateIsAsStrongAsOfCarryOver(t *testing.T) {
 	for _, weak := range []string{"x", "0123456789012345678901234567890"} {
-		require.ErrorIs(t, unasked(t).UpdateClient(t.Context(), "id", keycloak.Change{Secret: keys.NewSecret(weak)}), keycloak.ErrConfig)
+		require.ErrorIs(t, unasked(t).UpdateClient(t.Context(), "id", admin.Change{Secret: keys.NewSecret(weak)}), admin.ErrConfig)
 	}
 }
 
@@ -115,27 +115,27 @@ func TestNoCallChangesMoreThanItSays(t *testing.T) {
 			name       string
 			call       func() error
 			attributes []string // that it is about
-			method     keycloak.Method
+			method     admin.Method
 		}{
-			{"nothing", func() error { return tg.admin.UpdateClient(ctx, id, keycloak.Change{}) }, nil, keycloak.MethodSecret},
-			{"overlap", func() error { _, err := tg.admin.Overlap(ctx, id); return err }, nil, keycloak.MethodSecret},
+			{"nothing", func() error { return tg.admin.UpdateClient(ctx, id, admin.Change{}) }, nil, admin.MethodSecret},
+			{"overlap", func() error { _, err := tg.admin.Overlap(ctx, id); return err }, nil, admin.MethodSecret},
 			{"an attribute", func() error {
-				return tg.admin.UpdateClient(ctx, id, keycloak.Change{Attributes: map[string]string{"mine": "2"}})
-			}, []string{"mine"}, keycloak.MethodSecret},
-			{"set keys", func() error { return tg.admin.SetKeys(ctx, id, set(one)) }, keysAre, keycloak.MethodSignedJWT},
-			{"add a key", func() error { return tg.admin.AddKey(ctx, id, two.PublicKey()) }, keysAre, keycloak.MethodSignedJWT},
-			{"remove a key", func() error { return tg.admin.RemoveKey(ctx, id, one.Thumbprint()) }, keysAre, keycloak.MethodSignedJWT},
-			{"a certificate", func() error { return tg.admin.Upload(ctx, id, certificateFile(certified(t, keys.ES256))) }, keysAre, keycloak.MethodSignedJWT},
-			{"a JWKS URL", func() error { return tg.admin.SetJWKSURL(ctx, id, "https://example.no/jwks.json") }, keysAre, keycloak.MethodSignedJWT},
+				return tg.admin.UpdateClient(ctx, id, admin.Change{Attributes: map[string]string{"mine": "2"}})
+			}, []string{"mine"}, admin.MethodSecret},
+			{"set keys", func() error { return tg.admin.SetKeys(ctx, id, set(one)) }, keysAre, admin.MethodSignedJWT},
+			{"add a key", func() error { return tg.admin.AddKey(ctx, id, two.PublicKey()) }, keysAre, admin.MethodSignedJWT},
+			{"remove a key", func() error { return tg.admin.RemoveKey(ctx, id, one.Thumbprint()) }, keysAre, admin.MethodSignedJWT},
+			{"a certificate", func() error { return tg.admin.Upload(ctx, id, certificateFile(certified(t, keys.ES256))) }, keysAre, admin.MethodSignedJWT},
+			{"a JWKS URL", func() error { return tg.admin.SetJWKSURL(ctx, id, "https://example.no/jwks.json") }, keysAre, admin.MethodSignedJWT},
 			{"a subject", func() error {
 				return tg.admin.SetCertificateSubject(ctx, id, certified(t, keys.ES256).Certificates()[0])
-			}, []string{"x509.subjectdn", "x509.allow.regex.pattern.comparison"}, keycloak.MethodX509},
+			}, []string{"x509.subjectdn", "x509.allow.regex.pattern.comparison"}, admin.MethodX509},
 			{"a secret", func() error {
-				return tg.admin.UpdateClient(ctx, id, keycloak.Change{Method: keycloak.MethodSecret, Secret: firstSecret()})
-			}, nil, keycloak.MethodSecret},
+				return tg.admin.UpdateClient(ctx, id, admin.Change{Method: admin.MethodSecret, Secret: firstSecret()})
+			}, nil, admin.MethodSecret},
 			{"confidential", func() error {
-				return tg.admin.UpdateClient(ctx, id, keycloak.Change{Confidential: true, ServiceAccount: true})
-			}, nil, keycloak.MethodSecret},
+				return tg.admin.UpdateClient(ctx, id, admin.Change{Confidential: true, ServiceAccount: true})
+			}, nil, admin.MethodSecret},
 		} {
 			before := read()
 			require.NoError(t, step.call(), step.name)

@@ -17,21 +17,21 @@ import (
 	"github.com/nokkel/nokkel/certs"
 	"github.com/nokkel/nokkel/certs/keystore"
 	"github.com/nokkel/nokkel/keys"
-	"github.com/nokkel/nokkel/selfservice/keycloak"
+	"github.com/nokkel/nokkel/selfservice/keycloak/admin"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
-func certificateFile(k *keys.Key) keycloak.KeyFile {
-	return keycloak.KeyFile{Format: keycloak.FormatCertificate, Content: certs.PEM(k.Certificates())}
+func certificateFile(k *keys.Key) admin.KeyFile {
+	return admin.KeyFile{Format: admin.FormatCertificate, Content: certs.PEM(k.Certificates())}
 }
 
-func publicKeyFile(k *keys.Key) keycloak.KeyFile {
+func publicKeyFile(k *keys.Key) admin.KeyFile {
 	der, err := x509.MarshalPKIXPublicKey(k.PublicKey().Public())
 	if err != nil {
 		panic(err)
 	}
-	return keycloak.KeyFile{Format: keycloak.FormatPublicKey, Content: pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})}
+	return admin.KeyFile{Format: admin.FormatPublicKey, Content: pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})}
 }
 
 // TestAnUploadThatFailsLeavesTheKey, also where a public key is to take the
@@ -49,13 +49,13 @@ func TestAnUploadThatFailsLeavesTheKey(t *testing.T) {
 			}
 			return &http.Response{StatusCode: http.StatusBadGateway, Header: http.Header{}, Body: http.NoBody, Request: r}, nil
 		})
-		admin := &keycloak.Admin{Realm: realm, Tokens: tg.tokens}
-		require.ErrorIs(t, admin.Upload(ctx, id, publicKeyFile(certified(t, keys.ES256))), keycloak.ErrRefused)
-		require.NoError(t, tg.admin.UpdateClient(ctx, id, keycloak.Change{})) // no cached one
+		api := &admin.API{Realm: realm, Tokens: tg.tokens}
+		require.ErrorIs(t, api.Upload(ctx, id, publicKeyFile(certified(t, keys.ES256))), admin.ErrRefused)
+		require.NoError(t, tg.admin.UpdateClient(ctx, id, admin.Change{})) // no cached one
 		assert.True(t, tg.acceptsKey("app", key))
 
 		if tg.old() { // which takes no EC key in this form
-			require.ErrorIs(t, tg.admin.Upload(ctx, id, publicKeyFile(certified(t, keys.ES256))), keycloak.ErrRefused)
+			require.ErrorIs(t, tg.admin.Upload(ctx, id, publicKeyFile(certified(t, keys.ES256))), admin.ErrRefused)
 			assert.True(t, tg.acceptsKey("app", key))
 		}
 		next := certified(t, keys.RS256)
@@ -70,18 +70,18 @@ func TestUploadsActAtOnce(t *testing.T) {
 		t, ctx := tg.t, tg.t.Context()
 		id, _ := tg.client("app", nil)
 		const password = "changeit-7"
-		files := map[string]func(*keys.Key) keycloak.KeyFile{
+		files := map[string]func(*keys.Key) admin.KeyFile{
 			"certificate": certificateFile,
 			"public key":  publicKeyFile,
-			"JWKS": func(k *keys.Key) keycloak.KeyFile {
+			"JWKS": func(k *keys.Key) admin.KeyFile {
 				text, err := json.Marshal(set(k))
 				require.NoError(t, err)
-				return keycloak.KeyFile{Format: keycloak.FormatJWKS, Content: text}
+				return admin.KeyFile{Format: admin.FormatJWKS, Content: text}
 			},
-			"PKCS#12, its certificate": archive(t, keycloak.FormatPKCS12, keystore.MarshalPKCS12, password, false),
-			"PKCS#12 as it is":         archive(t, keycloak.FormatPKCS12, keystore.MarshalPKCS12, password, true),
-			"old PKCS#12 as it is":     archive(t, keycloak.FormatPKCS12, keystore.MarshalLegacyPKCS12, password, true),
-			"JKS as it is":             archive(t, keycloak.FormatJKS, keystore.MarshalJKS, password, true),
+			"PKCS#12, its certificate": archive(t, admin.FormatPKCS12, keystore.MarshalPKCS12, password, false),
+			"PKCS#12 as it is":         archive(t, admin.FormatPKCS12, keystore.MarshalPKCS12, password, true),
+			"old PKCS#12 as it is":     archive(t, admin.FormatPKCS12, keystore.MarshalLegacyPKCS12, password, true),
+			"JKS as it is":             archive(t, admin.FormatJKS, keystore.MarshalJKS, password, true),
 		}
 		last := certified(t, keys.ES256)
 		require.NoError(t, tg.admin.SetKeys(ctx, id, set(last)))
@@ -108,11 +108,11 @@ func TestUploadsActAtOnce(t *testing.T) {
 	})
 }
 
-func archive(t *testing.T, format keycloak.Format, write func(*keys.Key, string, string) ([]byte, error), password string, private bool) func(*keys.Key) keycloak.KeyFile {
-	return func(k *keys.Key) keycloak.KeyFile {
+func archive(t *testing.T, format admin.Format, write func(*keys.Key, string, string) ([]byte, error), password string, private bool) func(*keys.Key) admin.KeyFile {
+	return func(k *keys.Key) admin.KeyFile {
 		content, err := write(k, "mine", password)
 		require.NoError(t, err)
-		return keycloak.KeyFile{Format: format, Content: content, Alias: "mine", Password: keys.NewSecret(password), Private: private}
+		return admin.KeyFile{Format: format, Content: content, Alias: "mine", Password: keys.NewSecret(password), Private: private}
 	}
 }
 
@@ -135,7 +135,7 @@ func TestAnUploadAloneIsNotSeen(t *testing.T) {
 		require.Equal(t, http.StatusOK, status)
 		assert.False(t, tg.acceptsKey("app", two), "the server's cache has the old key")
 		assert.True(t, tg.acceptsKey("app", one))
-		require.NoError(t, tg.admin.UpdateClient(ctx, id, keycloak.Change{}))
+		require.NoError(t, tg.admin.UpdateClient(ctx, id, admin.Change{}))
 		assert.True(t, tg.acceptsKey("app", two))
 		assert.False(t, tg.acceptsKey("app", one))
 	})
@@ -182,19 +182,19 @@ func TestUploadRefusesWhatIsNotWhatItSays(t *testing.T) {
 	require.NoError(t, err)
 	two, err := json.Marshal(set(newKey(t), newKey(t)))
 	require.NoError(t, err)
-	for name, f := range map[string]keycloak.KeyFile{
-		"a private key":                  {Format: keycloak.FormatPublicKey, Content: private},
-		"a bare key as a certificate":    {Format: keycloak.FormatCertificate, Content: newKey(t).PublicKey().JWK()},
-		"two keys as one":                {Format: keycloak.FormatPublicKey, Content: two},
-		"BCFKS that would leave nothing": {Format: keycloak.FormatBCFKS, Content: []byte("x")},
+	for name, f := range map[string]admin.KeyFile{
+		"a private key":                  {Format: admin.FormatPublicKey, Content: private},
+		"a bare key as a certificate":    {Format: admin.FormatCertificate, Content: newKey(t).PublicKey().JWK()},
+		"two keys as one":                {Format: admin.FormatPublicKey, Content: two},
+		"BCFKS that would leave nothing": {Format: admin.FormatBCFKS, Content: []byte("x")},
 	} {
 		t.Run(name, func(t *testing.T) {
-			require.ErrorIs(t, unasked(t).Upload(t.Context(), "id", f), keycloak.ErrConfig)
+			require.ErrorIs(t, unasked(t).Upload(t.Context(), "id", f), admin.ErrConfig)
 		})
 	}
-	require.Error(t, unasked(t).Upload(t.Context(), "id", keycloak.KeyFile{Format: keycloak.FormatJWKS, Content: []byte("garbage")}))
-	for _, unknown := range []keycloak.Format{"", "PEM", "jks"} { // at which the server fails with 500
-		err := unasked(t).Upload(t.Context(), "id", keycloak.KeyFile{Format: unknown, Content: certificateFile(key).Content})
-		require.ErrorIs(t, err, keycloak.ErrConfig)
+	require.Error(t, unasked(t).Upload(t.Context(), "id", admin.KeyFile{Format: admin.FormatJWKS, Content: []byte("garbage")}))
+	for _, unknown := range []admin.Format{"", "PEM", "jks"} { // at which the server fails with 500
+		err := unasked(t).Upload(t.Context(), "id", admin.KeyFile{Format: unknown, Content: certificateFile(key).Content})
+		require.ErrorIs(t, err, admin.ErrConfig)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/keycloak"
+	"github.com/nokkel/nokkel/selfservice/keycloak/admin"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -97,7 +98,7 @@ func TestTheServersCacheOfFetchedKeys(t *testing.T) {
 		p.show(two)
 		tg.wait(11 * time.Second)
 		assert.True(t, tg.acceptsKey("app", one), "a known kid does not")
-		require.NoError(t, tg.admin.UpdateClient(ctx, id, keycloak.Change{}))
+		require.NoError(t, tg.admin.UpdateClient(ctx, id, admin.Change{}))
 		assert.False(t, tg.acceptsKey("app", one), "an update makes it forget")
 		assert.True(t, tg.acceptsKey("app", two))
 		p.show(one)
@@ -127,11 +128,11 @@ func TestTheLastPlaceOfKeysCounts(t *testing.T) {
 				assert.Equal(t, key == now, tg.acceptsKey("app", key))
 			}
 			_, err := tg.admin.Keys(ctx, id)
-			assert.Equal(t, now != stored, errors.Is(err, keycloak.ErrMode))
-			_, err = keycloak.CertificateCut{Client: client}.List(ctx, selfservice.Credential{})
-			assert.Equal(t, now != uploaded, errors.Is(err, keycloak.ErrMode))
+			assert.Equal(t, now != stored, errors.Is(err, admin.ErrMode))
+			_, err = keycloak.Certificate{Client: client}.List(ctx, selfservice.Credential{})
+			assert.Equal(t, now != uploaded, errors.Is(err, admin.ErrMode))
 			err = keycloak.JWKSURL{Client: client}.Remove(ctx, selfservice.Credential{}, selfservice.Registration{})
-			assert.Equal(t, now != fetched, errors.Is(err, keycloak.ErrMode))
+			assert.Equal(t, now != fetched, errors.Is(err, admin.ErrMode))
 		}
 	})
 }

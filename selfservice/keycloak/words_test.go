@@ -7,6 +7,7 @@ import (
 
 	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/keycloak"
+	"github.com/nokkel/nokkel/selfservice/keycloak/admin"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -25,17 +26,17 @@ func TestWhatAnAdministratorDidIsTold(t *testing.T) {
 		words  string
 		goesOn bool // a rotation is not refused
 	}{
-		"key, disabled":       {false, off, keycloak.ErrDisabled, "the client is disabled", false},
-		"key, deleted":        {false, nil, keycloak.ErrNotFound, "no client of that client_id", false},
-		"key, method":         {false, method("client-secret"), keycloak.ErrMode, "its method is client-secret", false},
-		"key, set emptied":    {false, attributes(map[string]string{"jwks.string": `{"keys":[]}`}), keycloak.ErrNotFound, "it has no keys stored", true},
-		"key, set removed":    {false, attributes(map[string]string{"jwks.string": ""}), keycloak.ErrNotFound, "it has no keys stored", true},
-		"key, all cleared":    {false, attributes(map[string]string{"jwks.string": "", "use.jwks.string": ""}), keycloak.ErrNotFound, "it has no keys stored", true},
-		"key, algorithm":      {false, attributes(map[string]string{"token.endpoint.auth.signing.alg": "PS256"}), keycloak.ErrAlgorithm, "it takes PS256, and the key signs with ES256", true},
-		"secret, disabled":    {true, off, keycloak.ErrDisabled, "the client is disabled", false},
-		"secret, deleted":     {true, nil, keycloak.ErrNotFound, "no client of that client_id", false},
-		"secret, client-jwt":  {true, method("client-jwt"), keycloak.ErrMode, "its method is client-jwt", false},
-		"secret, client-x509": {true, method("client-x509"), keycloak.ErrMode, "its method is client-x509", false},
+		"key, disabled":       {false, off, admin.ErrDisabled, "the client is disabled", false},
+		"key, deleted":        {false, nil, admin.ErrNotFound, "no client of that client_id", false},
+		"key, method":         {false, method("client-secret"), admin.ErrMode, "its method is client-secret", false},
+		"key, set emptied":    {false, attributes(map[string]string{"jwks.string": `{"keys":[]}`}), admin.ErrNotFound, "it has no keys stored", true},
+		"key, set removed":    {false, attributes(map[string]string{"jwks.string": ""}), admin.ErrNotFound, "it has no keys stored", true},
+		"key, all cleared":    {false, attributes(map[string]string{"jwks.string": "", "use.jwks.string": ""}), admin.ErrNotFound, "it has no keys stored", true},
+		"key, algorithm":      {false, attributes(map[string]string{"token.endpoint.auth.signing.alg": "PS256"}), admin.ErrAlgorithm, "it takes PS256, and the key signs with ES256", true},
+		"secret, disabled":    {true, off, admin.ErrDisabled, "the client is disabled", false},
+		"secret, deleted":     {true, nil, admin.ErrNotFound, "no client of that client_id", false},
+		"secret, client-jwt":  {true, method("client-jwt"), admin.ErrMode, "its method is client-jwt", false},
+		"secret, client-x509": {true, method("client-x509"), admin.ErrMode, "its method is client-x509", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			each(t, func(tg *target) {
@@ -44,7 +45,7 @@ func TestWhatAnAdministratorDidIsTold(t *testing.T) {
 				id, secret := tg.client("app", nil)
 				key := newKey(t)
 				c, next := selfservice.Credential{Secret: secret}, selfservice.Credential{Secret: firstSecret()}
-				var provider selfservice.Registrar = keycloak.OwnSecret{Client: client, Cut: true}
+				var provider selfservice.Registrar = keycloak.OwnSecret{Client: client, AllowGap: true}
 				if !test.secret {
 					require.NoError(t, tg.admin.SetKeys(ctx, id, set(key)))
 					c, next = selfservice.Credential{Key: key}, selfservice.Credential{Key: newKey(t)}
@@ -141,10 +142,10 @@ func TestALockOutSaysWhatTheAdminSees(t *testing.T) {
 				break
 			}
 		}
-		require.ErrorIs(t, err, keycloak.ErrDisabled, "there is no use in a new key")
+		require.ErrorIs(t, err, admin.ErrDisabled, "there is no use in a new key")
 		lockedOut := errors.Join(told...)
 		require.ErrorIs(t, lockedOut, selfservice.ErrLockedOut)
-		require.ErrorIs(t, lockedOut, keycloak.ErrDisabled)
+		require.ErrorIs(t, lockedOut, admin.ErrDisabled)
 		assert.Contains(t, lockedOut.Error(), "Invalid client or Invalid client credentials")
 
 		tg.rest(http.MethodPut, tg.path("clients", id), map[string]any{"enabled": true, "attributes": map[string]string{}})

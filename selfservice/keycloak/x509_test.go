@@ -18,6 +18,7 @@ import (
 	"github.com/nokkel/nokkel/certs"
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice/keycloak"
+	"github.com/nokkel/nokkel/selfservice/keycloak/admin"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -83,7 +84,7 @@ func TestMutualTLS(t *testing.T) {
 	token, err := ca.tokens(t, tg, key).Token(ctx)
 	require.NoError(t, err)
 	assert.Empty(t, confirmation(t, token))
-	require.NoError(t, tg.admin.UpdateClient(ctx, id, keycloak.Change{Attributes: map[string]string{"tls.client.certificate.bound.access.tokens": "true"}}))
+	require.NoError(t, tg.admin.UpdateClient(ctx, id, admin.Change{Attributes: map[string]string{"tls.client.certificate.bound.access.tokens": "true"}}))
 	token, err = ca.tokens(t, tg, key).Token(ctx)
 	require.NoError(t, err)
 	assert.Equal(t, certs.SHA256(key.Certificates()[0]).Base64URL(), confirmation(t, token), "RFC 8705 §3.1")
@@ -154,7 +155,7 @@ func TestMutualTLSOfEverySubject(t *testing.T) {
 
 func TestMutualTLSNeedsASubject(t *testing.T) {
 	err := unasked(t).SetCertificateSubject(t.Context(), "id", &x509.Certificate{RawSubject: []byte{0x30, 0}})
-	require.ErrorIs(t, err, keycloak.ErrConfig)
+	require.ErrorIs(t, err, admin.ErrConfig)
 }
 
 // FuzzCertificateSubject reads any DER as the subject of a certificate.
@@ -175,9 +176,9 @@ func FuzzCertificateSubject(f *testing.F) {
 			}
 			return always{http.StatusOK, []byte(`{"id":"1"}`)}.RoundTrip(r)
 		})
-		admin := &keycloak.Admin{Tokens: fixed("token"), Realm: keycloak.Realm{Server: "https://k", Name: "r", Base: base}}
-		if err := admin.SetCertificateSubject(t.Context(), "1", &x509.Certificate{RawSubject: der}); err != nil {
-			require.ErrorIs(t, err, keycloak.ErrConfig)
+		api := &admin.API{Tokens: fixed("token"), Realm: keycloak.Realm{Server: "https://k", Name: "r", Base: base}}
+		if err := api.SetCertificateSubject(t.Context(), "1", &x509.Certificate{RawSubject: der}); err != nil {
+			require.ErrorIs(t, err, admin.ErrConfig)
 			return
 		}
 		assert.Contains(t, sent, "=")

@@ -9,6 +9,7 @@ import (
 	"github.com/nokkel/nokkel/keys/keystest"
 	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/keycloak"
+	"github.com/nokkel/nokkel/selfservice/keycloak/admin"
 	"github.com/nokkel/nokkel/selfservice/keycloak/keycloaktest"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -21,11 +22,11 @@ func TestNodesByConnection(t *testing.T) {
 	server.AddRealm("test")
 	server.AddClient("test", "app")
 	realm := keycloak.Realm{Server: server.URL, Name: "test"}
-	admin := &keycloak.Admin{Realm: realm, Tokens: server.Admin()}
-	id, err := admin.FindClient(t.Context(), "app")
+	api := &admin.API{Realm: realm, Tokens: server.Admin()}
+	id, err := api.FindClient(t.Context(), "app")
 	require.NoError(t, err)
 	old, next := keystest.Key(t, keys.ES256), keystest.Key(t, keys.ES256)
-	require.NoError(t, admin.SetKeys(t.Context(), id.ID, keys.Set{Keys: []*keys.PublicKey{old.PublicKey()}}))
+	require.NoError(t, api.SetKeys(t.Context(), id.ID, keys.Set{Keys: []*keys.PublicKey{old.PublicKey()}}))
 	known := func(key *keys.Key) (nodes int) {
 		for node := range server.Nodes {
 			if server.AcceptsAt(node, "test", "app", key.Thumbprint()) {
@@ -43,7 +44,7 @@ func TestNodesByConnection(t *testing.T) {
 	for range 5 {
 		require.NoError(t, ask(kept, old)) // one node loads the keys
 	}
-	require.NoError(t, admin.AddKey(t.Context(), id.ID, next.PublicKey()))
+	require.NoError(t, api.AddKey(t.Context(), id.ID, next.PublicKey()))
 	assert.Equal(t, 2, known(next), "the one that has loaded the keys does not load them again for 10 s")
 	for range 5 {
 		require.ErrorIs(t, ask(kept, next), assertion.ErrInvalidClient)

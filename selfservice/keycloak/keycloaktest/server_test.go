@@ -5,6 +5,7 @@ import (
 
 	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/keycloak"
+	"github.com/nokkel/nokkel/selfservice/keycloak/admin"
 	"github.com/nokkel/nokkel/selfservice/keycloak/keycloaktest"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -16,9 +17,9 @@ func TestOfAUser(t *testing.T) {
 	server.AddRealm("test")
 	secret := server.AddClient("test", "app")
 	realm := keycloak.Realm{Server: server.URL, Name: "test"}
-	admin := &keycloak.Admin{Realm: realm, Tokens: server.Admin()}
+	api := &admin.API{Realm: realm, Tokens: server.Admin()}
 
-	client := &keycloak.Client{Realm: realm, ClientID: "app", Admin: admin}
+	client := &keycloak.Client{Realm: realm, ClientID: "app", Admin: api}
 	rotator := &selfservice.Rotator{Provider: keycloak.Secret{Client: client}, Store: &selfservice.Mem{}, Timing: selfservice.Timing{Propagation: -1}}
 	first := selfservice.Credential{Secret: secret}
 	require.NoError(t, rotator.Adopt(t.Context(), first))

@@ -1,4 +1,4 @@
-package keycloak
+package admin
 
 import (
 	"context"
@@ -74,7 +74,7 @@ func (s seconds) duration() time.Duration { return time.Duration(s) * time.Secon
 // PutRotationProfile creates the profile, or changes the one of that name:
 // its other executors stay, and an empty description keeps the old one. The
 // server must have the feature client-secret-rotation, else [ErrFeature].
-func (a *Admin) PutRotationProfile(ctx context.Context, p RotationProfile) error {
+func (a *API) PutRotationProfile(ctx context.Context, p RotationProfile) error {
 	if err := p.check(); err != nil {
 		return err
 	}
@@ -112,7 +112,7 @@ func (a *Admin) PutRotationProfile(ctx context.Context, p RotationProfile) error
 }
 
 // RotationProfiles returns the profiles of the realm that rotate secrets.
-func (a *Admin) RotationProfiles(ctx context.Context) ([]RotationProfile, error) {
+func (a *API) RotationProfiles(ctx context.Context) ([]RotationProfile, error) {
 	own, _, err := profilesDocument().load(ctx, a)
 	if err != nil {
 		return nil, err
@@ -146,7 +146,7 @@ func (a *Admin) RotationProfiles(ctx context.Context) ([]RotationProfile, error)
 
 // DeleteProfile deletes a profile of the realm. One that a policy still names
 // is refused: the server would drop it, and the policy would do nothing.
-func (a *Admin) DeleteProfile(ctx context.Context, name string) error {
+func (a *API) DeleteProfile(ctx context.Context, name string) error {
 	a.policies.Lock()
 	defer a.policies.Unlock()
 	policies, _, err := policiesDocument().load(ctx, a)

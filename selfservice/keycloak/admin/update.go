@@ -1,4 +1,4 @@
-package keycloak
+package admin
 
 import (
 	"cmp"
@@ -10,9 +10,10 @@ import (
 	"strings"
 
 	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/selfservice/keycloak/internal/signing"
 )
 
-// Change is what [Admin.UpdateClient] changes; zero fields stay as they are.
+// Change is what [API.UpdateClient] changes; zero fields stay as they are.
 type Change struct {
 	Method     Method
 	Secret     keys.Secret
@@ -27,7 +28,9 @@ type Change struct {
 	// (client_credentials, RFC 6749 §4.4).
 	ServiceAccount bool
 
-	algorithm string // what the client's one key signs with, if its attributes do not tell
+	// KeyAlgorithm is what the client's one key signs with, where the server
+	// does not know the key: at a JWKS URL.
+	KeyAlgorithm keys.Algorithm
 }
 
 // UpdateClient changes parts of a client. A method or a secret for one that is
@@ -38,7 +41,7 @@ type Change struct {
 // Every update drops what has been cached of the client's keys by the node
 // that took it, and by no other but the realm's Nodes; an empty Change does
 // only that. At other nodes a new key may be refused for 11 s, and a removed
-// one lives on: see [Client.ReloadKeys], and [Admin.ClearKeysCache] for a way
+// one lives on: see keycloak.Client.ReloadKeys, and [API.ClearKeysCache] for a way
 // to make nodes heed each other. Everything else takes effect at all nodes at
 // once.
 //
@@ -52,12 +55,12 @@ type Change struct {
 // Under a rotation policy an update also starts the clock of a secret that has
 // no expiry yet, and replaces one that has expired by a new one of the server's
 // choice, whatever the update says; read it afterwards.
-func (a *Admin) UpdateClient(ctx context.Context, id string, change Change) error {
+func (a *API) UpdateClient(ctx context.Context, id string, change Change) error {
 	secret := change.Secret.Reveal()
 	switch {
 	case isMask(secret), slices.ContainsFunc(slices.Collect(maps.Values(change.Attributes)), isMask):
 		return refuse(ErrMasked, "the mask is not a secret")
-	case secret != "" && len(secret) < minSecret && !inVault(change.Secret):
+	case secret != "" && len(secret) < minSecret && !InVault(change.Secret):
 		return refuse(ErrConfig, "a secret of less than 32 characters")
 	}
 	info, err := a.Client(ctx, id)
@@ -69,7 +72,7 @@ func (a *Admin) UpdateClient(ctx context.Context, id string, change Change) erro
 
 // update sends what change names, and what the server would otherwise change
 // by itself. The first signing algorithm that it takes becomes the client's.
-func (a *Admin) update(ctx context.Context, info *ClientInfo, change Change) error {
+func (a *API) update(ctx context.Context, info *Client, change Change) error {
 	if !change.Confidential && (change.Method != "" || !change.Secret.IsZero() || change.ServiceAccount) {
 		if err := info.confidential(); err != nil {
 			return err // the server would store it, and go on asking for nothing
@@ -80,8 +83,8 @@ func (a *Admin) update(ctx context.Context, info *ClientInfo, change Change) err
 	candidates := info.candidates(change)
 	var err error
 	for i, algorithm := range candidates {
-		if attributes[signingAlgorithm] = algorithm; algorithm == leaveAlgorithm {
-			delete(attributes, signingAlgorithm)
+		if attributes[SigningAlgorithm] = algorithm; algorithm == signing.Leave {
+			delete(attributes, SigningAlgorithm)
 		}
 		err = a.exchange(ctx, http.MethodPut, a.realm("clients", info.ID), body, nil)
 		if i == len(candidates)-1 || !refusesAlgorithm(err) {
@@ -102,7 +105,7 @@ func (a *Admin) update(ctx context.Context, info *ClientInfo, change Change) err
 // when it is not sent: it switches authorization services off, and before 26.1
 // front-channel logout and the service account, whose user it deletes with all
 // its roles. Policies of FAPI replace a method that is not sent.
-func (c *ClientInfo) body(change Change) map[string]any {
+func (c *Client) body(change Change) map[string]any {
 	body := map[string]any{}
 	if c.AuthorizationServices {
 		body["authorizationServicesEnabled"] = true
@@ -128,7 +131,7 @@ func (c *ClientInfo) body(change Change) map[string]any {
 // attributes returns those that change names and the client's algorithms;
 // never nil: without attributes the rotation executor fails where it has a time
 // to write (500).
-func (c *ClientInfo) attributes(change Change) map[string]string {
+func (c *Client) attributes(change Change) map[string]string {
 	attributes := map[string]string{}
 	for _, name := range algorithmAttributes() {
 		if c.Attributes[name] != "" {
@@ -140,24 +143,24 @@ func (c *ClientInfo) attributes(change Change) map[string]string {
 }
 
 // candidates are the signing algorithms to try, in this order.
-func (c *ClientInfo) candidates(change Change) []string {
-	if named, ok := change.Attributes[signingAlgorithm]; ok {
+func (c *Client) candidates(change Change) []string {
+	if named, ok := change.Attributes[SigningAlgorithm]; ok {
 		return []string{named}
 	}
-	current := c.Attributes[signingAlgorithm]
+	current := c.Attributes[SigningAlgorithm]
 	if cmp.Or(change.Method, c.Method) != MethodSignedJWT {
-		return signingAlgorithms(current, nil)
+		return signing.Candidates(current, nil)
 	}
 	after := map[string]string{}
 	maps.Copy(after, c.Attributes)
 	maps.Copy(after, change.Attributes)
 	switch {
-	case change.algorithm != "":
-		return signingAlgorithms(current, []string{change.algorithm})
+	case change.KeyAlgorithm != "":
+		return signing.Candidates(current, []string{string(change.KeyAlgorithm)})
 	case after[useJWKSURL] == "true":
 		return []string{current} // its keys are not known here
 	}
-	return signingAlgorithms(current, keyAlgorithms(after))
+	return signing.Candidates(current, keyAlgorithms(after))
 }
 
 // refusesAlgorithm tells the answer of a policy that does not take the signing

@@ -1,4 +1,4 @@
-package keycloak
+package admin
 
 import (
 	"context"
@@ -31,7 +31,7 @@ type ServerInfo struct {
 }
 
 // ServerInfo asks the server for its version and features.
-func (a *Admin) ServerInfo(ctx context.Context) (ServerInfo, error) {
+func (a *API) ServerInfo(ctx context.Context) (ServerInfo, error) {
 	var answer serverInfo
 	if err := a.get(ctx, "/serverinfo", nil, &answer); err != nil {
 		return ServerInfo{}, err

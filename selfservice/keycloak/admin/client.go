@@ -1,4 +1,4 @@
-package keycloak
+package admin
 
 import (
 	"context"
@@ -41,8 +41,8 @@ const (
 	rotatedExpires = "client.secret.rotated.expiration.time"
 )
 
-// ClientInfo is what the realm knows of a client, without its secrets.
-type ClientInfo struct {
+// Client is what the realm knows of a client, without its secrets.
+type Client struct {
 	ID                    string            `json:"id"` // the server's own, which paths take
 	ClientID              string            `json:"clientId"`
 	Enabled               bool              `json:"enabled"`
@@ -53,7 +53,6 @@ type ClientInfo struct {
 	FrontchannelLogout    bool              `json:"frontchannelLogout"`
 	Method                Method            `json:"clientAuthenticatorType"`
 	Attributes            map[string]string `json:"attributes"`
-	Access                map[string]bool   `json:"access"` // what the caller may do: view, configure, manage
 }
 
 // SecretTimes are the times of a client's secrets; zero where there is none.
@@ -65,14 +64,14 @@ type SecretTimes struct {
 }
 
 // SecretTimes reads the times from the client's attributes.
-func (c *ClientInfo) SecretTimes() SecretTimes {
+func (c *Client) SecretTimes() SecretTimes {
 	return SecretTimes{
 		Created: c.time(secretCreated), Expires: c.time(secretExpires),
 		RotatedCreated: c.time(rotatedCreated), RotatedExpires: c.time(rotatedExpires),
 	}
 }
 
-func (c *ClientInfo) time(attribute string) time.Time {
+func (c *Client) time(attribute string) time.Time {
 	s, err := strconv.ParseInt(c.Attributes[attribute], 10, 64)
 	if err != nil || s <= 0 {
 		return time.Time{}
@@ -81,7 +80,7 @@ func (c *ClientInfo) time(attribute string) time.Time {
 }
 
 // confidential refuses clients that have no credentials.
-func (c *ClientInfo) confidential() error {
+func (c *Client) confidential() error {
 	if c.Public || c.BearerOnly {
 		return refuse(ErrMode, "it is public or bearer-only")
 	}
@@ -89,7 +88,7 @@ func (c *ClientInfo) confidential() error {
 }
 
 // withoutSecrets drops the attributes that hold secrets in clear.
-func (c *ClientInfo) withoutSecrets() *ClientInfo {
+func (c *Client) withoutSecrets() *Client {
 	maps.DeleteFunc(c.Attributes, func(name, _ string) bool {
 		return name == rotatedSecret || strings.HasSuffix(name, ".private.key") // SAML's too
 	})
@@ -97,8 +96,8 @@ func (c *ClientInfo) withoutSecrets() *ClientInfo {
 }
 
 // FindClient returns the client of that client_id, or [ErrNotFound].
-func (a *Admin) FindClient(ctx context.Context, clientID string) (*ClientInfo, error) {
-	var list []*ClientInfo
+func (a *API) FindClient(ctx context.Context, clientID string) (*Client, error) {
+	var list []*Client
 	if err := a.get(ctx, a.realm("clients"), url.Values{"clientId": {clientID}}, &list); err != nil {
 		return nil, err
 	}
@@ -111,8 +110,8 @@ func (a *Admin) FindClient(ctx context.Context, clientID string) (*ClientInfo, e
 }
 
 // Client returns the client of that id.
-func (a *Admin) Client(ctx context.Context, id string) (*ClientInfo, error) {
-	c := new(ClientInfo)
+func (a *API) Client(ctx context.Context, id string) (*Client, error) {
+	c := new(Client)
 	if err := a.get(ctx, a.realm("clients", id), nil, c); err != nil {
 		return nil, err
 	}

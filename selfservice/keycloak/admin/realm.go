@@ -1,7 +1,6 @@
-package keycloak
+package admin
 
 import (
-	"context"
 	"net/http"
 	"net/url"
 	"strings"
@@ -23,59 +22,42 @@ type Realm struct {
 	// Server. Each node caches keys for itself. With Nodes an update of keys
 	// is repeated, without its change, at each of them, and acts at once.
 	// Empty: a node may refuse a new key for 11 s, and accept one that was
-	// removed until [Client.ReloadKeys] reaches it.
+	// removed until keycloak.Client.ReloadKeys reaches it.
 	Nodes []string
 }
 
-func (r Realm) issuer() string {
+// URL returns the realm's URL, which is the issuer of its tokens.
+func (r Realm) URL() string {
 	if r.Issuer != "" {
 		return r.Issuer
 	}
 	return strings.TrimSuffix(r.Server, "/") + "/realms/" + url.PathEscape(r.Name)
 }
 
-func (r Realm) endpoint(name string) string {
-	return r.issuer() + "/protocol/openid-connect/" + name
+// Endpoint returns the URL of an endpoint of OpenID Connect, such as "token" or
+// "auth".
+func (r Realm) Endpoint(name string) string {
+	return r.URL() + "/protocol/openid-connect/" + name
 }
 
 // Signer authenticates a client of the realm with private_key_jwt. The
 // audience is the issuer alone: from 26.2 on a second one is refused.
 func (r Realm) Signer(clientID string, key keys.Source) *assertion.Signer {
-	return &assertion.Signer{ClientID: clientID, Audience: r.issuer(), Key: key}
+	return &assertion.Signer{ClientID: clientID, Audience: r.URL(), Key: key}
 }
 
 // Tokens returns a source of tokens that auth gets at the realm: bearer
 // tokens, or with a prover tokens bound to a DPoP key (26.4 or later, or the
 // feature dpop).
 func (r Realm) Tokens(auth assertion.Authenticator, prover *dpop.Prover) *assertion.TokenSource {
-	s := &assertion.TokenSource{Endpoint: r.endpoint("token"), Auth: auth, Base: r.Base}
+	s := &assertion.TokenSource{Endpoint: r.Endpoint("token"), Auth: auth, Base: r.Base}
 	if prover != nil {
 		s.Prover = prover
 	}
 	return s
 }
 
-// Password authenticates a user with the password grant (RFC 6749 §4.3)
-// through a public client. It is for the first administrator of a new server,
-// who makes the client that everything else is done with.
-type Password struct {
-	Username string
-	Password keys.Secret
-	ClientID string // empty: admin-cli, which every realm has
-}
-
-// Authenticate turns the token request into one of the password grant.
-func (p *Password) Authenticate(_ context.Context, _ http.Header, form url.Values) error {
-	form.Set("grant_type", "password")
-	form.Set("client_id", p.clientID())
-	form.Set("username", p.Username)
-	form.Set("password", p.Password.Reveal())
-	return nil
-}
-
-func (p *Password) clientID() string {
-	if p.ClientID == "" {
-		return "admin-cli"
-	}
-	return p.ClientID
+// RegistrationURI is where a client manages its registration.
+func (r Realm) RegistrationURI(clientID string) string {
+	return r.URL() + "/clients-registrations/openid-connect/" + url.PathEscape(clientID)
 }

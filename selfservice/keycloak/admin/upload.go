@@ -1,4 +1,4 @@
-package keycloak
+package admin
 
 import (
 	"bytes"
@@ -13,9 +13,10 @@ import (
 	"github.com/nokkel/nokkel/certs"
 	"github.com/nokkel/nokkel/certs/keystore"
 	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/selfservice/keycloak/internal/signing"
 )
 
-// KeyFile is a file with a client's key, as [Admin.Upload] sends it.
+// KeyFile is a file with a client's key, as [API.Upload] sends it.
 type KeyFile struct {
 	Format   Format
 	Content  []byte
@@ -31,11 +32,11 @@ type KeyFile struct {
 // at once: the file is checked here, sent, and the client switched to it (the
 // server's own upload leaves the switches and its cache of keys as they were,
 // so a certificate goes by an update instead). There is no overlap. A client that is to be rotated has a JWKS
-// instead, see [Admin.SetKeys].
+// instead, see [API.SetKeys].
 //
 // What assertions must name the key: for a certificate nothing or certs.KeyID,
 // for a bare public key certs.KeyID, in a JWKS the kid.
-func (a *Admin) Upload(ctx context.Context, id string, f KeyFile) error {
+func (a *API) Upload(ctx context.Context, id string, f KeyFile) error {
 	f, public, err := f.public()
 	if err != nil {
 		return err
@@ -51,9 +52,9 @@ func (a *Admin) Upload(ctx context.Context, id string, f KeyFile) error {
 	if err != nil {
 		return err
 	}
-	algorithm := anyRSA // of a keystore that cannot be opened here
+	algorithm := signing.AnyRSA // of a keystore that cannot be opened here
 	if len(public) > 0 {
-		algorithm = algorithmOf(public[0].Public())
+		algorithm = signing.Of(public[0].Public())
 	}
 	if f.Format == FormatCertificate {
 		return a.storeCertificate(ctx, info, public[0].Certificates()[0], algorithm)
@@ -68,9 +69,23 @@ func (a *Admin) Upload(ctx context.Context, id string, f KeyFile) error {
 	})
 }
 
+// SetCertificate makes a client authenticate with private_key_jwt and the key's
+// first certificate, in place of what it had. It acts at once.
+func (a *API) SetCertificate(ctx context.Context, id string, key *keys.PublicKey) error {
+	chain := key.Certificates()
+	if len(chain) == 0 {
+		return refuse(ErrConfig, "a key without a certificate")
+	}
+	info, err := a.Client(ctx, id)
+	if err != nil {
+		return err
+	}
+	return a.storeCertificate(ctx, info, chain[0], string(key.Algorithm()))
+}
+
 // storeCertificate makes a certificate act in one update, which the server
 // carries out whole or not at all.
-func (a *Admin) storeCertificate(ctx context.Context, info *ClientInfo, certificate *x509.Certificate, algorithm string) error {
+func (a *API) storeCertificate(ctx context.Context, info *Client, certificate *x509.Certificate, algorithm string) error {
 	change := acting(algorithm)
 	for _, name := range storedKeyAttributes() {
 		change.Attributes[name] = ""
@@ -83,7 +98,7 @@ func (a *Admin) storeCertificate(ctx context.Context, info *ClientInfo, certific
 // a call of its own and makes the new one act. That takes several steps: what
 // would refuse the last of them is asked first, and what fails is taken back.
 // Until the last update the server's cache has the old key.
-func (a *Admin) replaceCertificate(ctx context.Context, info *ClientInfo, algorithm string, replace func() error) error {
+func (a *API) replaceCertificate(ctx context.Context, info *Client, algorithm string, replace func() error) error {
 	if err := a.update(ctx, info, Change{}); err != nil {
 		return err
 	}
@@ -107,14 +122,14 @@ func (a *Admin) replaceCertificate(ctx context.Context, info *ClientInfo, algori
 
 // acting makes the certificate or public key act that is stored.
 func acting(algorithm string) Change {
-	return Change{Method: MethodSignedJWT, algorithm: algorithm, Attributes: map[string]string{
+	return Change{Method: MethodSignedJWT, KeyAlgorithm: keys.Algorithm(algorithm), Attributes: map[string]string{
 		useJWKSURL: "false", useJWKSString: "false", jwksString: "",
 	}}
 }
 
 // takeBack stores what the client's keys were, if they are not that any more; of
 // a private key that the server had made it keeps the public part.
-func (a *Admin) takeBack(ctx context.Context, info *ClientInfo) error {
+func (a *API) takeBack(ctx context.Context, info *Client) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout) // what failed may be that ctx has ended
 	defer cancel()
 	now, err := a.Client(ctx, info.ID)

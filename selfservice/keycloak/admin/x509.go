@@ -1,4 +1,4 @@
-package keycloak
+package admin
 
 import (
 	"context"
@@ -24,7 +24,7 @@ const (
 //
 // The subject is compared as a name: by default Keycloak would take it as a
 // regular expression, in which a dot stands for any character.
-func (a *Admin) SetCertificateSubject(ctx context.Context, id string, like *x509.Certificate) error {
+func (a *API) SetCertificateSubject(ctx context.Context, id string, like *x509.Certificate) error {
 	name, err := distinguishedName(like.RawSubject)
 	if err != nil {
 		return err

@@ -6,10 +6,11 @@ import (
 
 	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/jwksurl"
+	"github.com/nokkel/nokkel/selfservice/keycloak/admin"
 )
 
 // JWKSURL rotates the key of a client whose keys Keycloak fetches from a URL
-// ([Admin.SetJWKSURL]). The program publishes there what the Rotator says:
+// ([admin.API.SetJWKSURL]). The program publishes there what the Rotator says:
 //
 //	http.Handle("/jwks.json", &keys.Handler{Keys: rotator.Published})
 //
@@ -57,14 +58,14 @@ func (p JWKSURL) Register(ctx context.Context, as, c selfservice.Credential) (se
 	}
 	url, info, err := p.url(ctx, as)
 	if err == nil {
-		err = p.restore(ctx, p.admin(as), info, MethodSignedJWT)
+		err = p.restore(ctx, p.admin(as), info, admin.MethodSignedJWT)
 	}
 	if err != nil {
 		return selfservice.Registration{}, p.verdict(err)
 	}
-	if current := info.Attributes[signingAlgorithm]; current != "" && current != string(key.Algorithm()) {
+	if current := info.Attributes[admin.SigningAlgorithm]; current != "" && current != string(key.Algorithm()) {
 		// Both are to be accepted until the old one is published no more.
-		err := p.admin(as).update(ctx, info, Change{Attributes: map[string]string{signingAlgorithm: anyAlgorithm}})
+		err := p.admin(as).UpdateClient(ctx, info.ID, admin.Change{Attributes: map[string]string{admin.SigningAlgorithm: ""}})
 		if err != nil {
 			return selfservice.Registration{}, p.verdict(err)
 		}
@@ -101,23 +102,24 @@ func (p JWKSURL) Remove(ctx context.Context, as selfservice.Credential, r selfse
 	}
 	for _, k := range set.Keys {
 		if k.Thumbprint() == r.Fingerprint {
-			return &Error{Rule: ErrPublished, Wait: refetch}
+			return &admin.Error{Rule: ErrPublished, Wait: refetch}
 		}
 	}
-	change := Change{}
+	change := admin.Change{}
 	if as.Key != nil {
-		change.algorithm = string(as.Key.Algorithm()) // should a policy want one named
+		change.KeyAlgorithm = as.Key.Algorithm() // should a policy want one named
 	}
-	return p.verdict(p.admin(as).update(ctx, info, change))
+	return p.verdict(p.admin(as).UpdateClient(ctx, info.ID, change))
 }
 
-func (p JWKSURL) url(ctx context.Context, as selfservice.Credential) (*jwksurl.Provider, *ClientInfo, error) {
-	_, info, err := p.manage(ctx, as, MethodSignedJWT)
+func (p JWKSURL) url(ctx context.Context, as selfservice.Credential) (*jwksurl.Provider, *admin.Client, error) {
+	_, info, err := p.manage(ctx, as, admin.MethodSignedJWT)
 	if err != nil {
 		return nil, nil, err
 	}
-	if info.Attributes[useJWKSURL] != "true" {
-		return nil, nil, refuse(ErrMode, "it has no JWKS URL")
+	address := info.JWKSURL()
+	if address == "" {
+		return nil, nil, refuse(admin.ErrMode, "it has no JWKS URL")
 	}
-	return &jwksurl.Provider{URL: info.Attributes[jwksURL], MaxAge: refetch, Margin: p.Margin, Base: p.Realm.Base}, info, nil
+	return &jwksurl.Provider{URL: address, MaxAge: refetch, Margin: p.Margin, Base: p.Realm.Base}, info, nil
 }

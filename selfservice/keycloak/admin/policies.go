@@ -1,4 +1,4 @@
-package keycloak
+package admin
 
 import (
 	"context"
@@ -71,7 +71,7 @@ func (p Policy) conditions() []any {
 // PutPolicy creates the policy, or changes the one of that name. The profiles
 // must be there. A policy without any condition would act on no client and is
 // refused.
-func (a *Admin) PutPolicy(ctx context.Context, p Policy) error {
+func (a *API) PutPolicy(ctx context.Context, p Policy) error {
 	if err := p.check(); err != nil {
 		return err
 	}
@@ -112,7 +112,7 @@ func (a *Admin) PutPolicy(ctx context.Context, p Policy) error {
 }
 
 // Policies returns the realm's own policies.
-func (a *Admin) Policies(ctx context.Context) ([]Policy, error) {
+func (a *API) Policies(ctx context.Context) ([]Policy, error) {
 	own, _, err := policiesDocument().load(ctx, a)
 	if err != nil {
 		return nil, err
@@ -165,7 +165,7 @@ func (p *Policy) read(c condition) bool {
 // SetPolicyEnabled turns a policy of the realm on or off and leaves the rest
 // of it as it is. Secrets that it let live on end with the next update of
 // their client after it is turned off.
-func (a *Admin) SetPolicyEnabled(ctx context.Context, name string, enabled bool) error {
+func (a *API) SetPolicyEnabled(ctx context.Context, name string, enabled bool) error {
 	a.policies.Lock()
 	defer a.policies.Unlock()
 	return policiesDocument().edit(ctx, a, name, func(old entry) (entry, error) {
@@ -178,7 +178,7 @@ func (a *Admin) SetPolicyEnabled(ctx context.Context, name string, enabled bool)
 
 // DeletePolicy deletes a policy of the realm. Secrets that it let live on end
 // with the next update of their client.
-func (a *Admin) DeletePolicy(ctx context.Context, name string) error {
+func (a *API) DeletePolicy(ctx context.Context, name string) error {
 	a.policies.Lock()
 	defer a.policies.Unlock()
 	return policiesDocument().edit(ctx, a, name, func(entry) (entry, error) { return nil, nil })

@@ -1,4 +1,4 @@
-package keycloak
+package admin
 
 import (
 	"bytes"
@@ -27,9 +27,9 @@ const (
 	jsonType    = "application/json"
 )
 
-// Admin calls the Admin REST API of a realm. Its methods may be called from
+// API calls the Admin REST API of a realm. Its methods may be called from
 // many goroutines; its fields must not change after the first call. They take
-// a client's id, which [Admin.FindClient] gives for its client_id.
+// a client's id, which [API.FindClient] gives for its client_id.
 //
 // No call is conditional: Keycloak has no versions. Where a call reads,
 // changes and writes, it looks afterwards whether its change is there
@@ -37,7 +37,7 @@ const (
 // as one row even if an update names one of them: of two updates in the same
 // instant the later one takes the other's back, without an error, whoever sent
 // them. (Seen in a third of 200 such pairs; attributes, keys among them, stay.)
-type Admin struct {
+type API struct {
 	Realm  Realm            // whose clients are managed
 	Tokens dpop.TokenSource // who asks: a client of this realm or of master, see [Realm.Tokens]
 
@@ -58,9 +58,9 @@ type request struct {
 // call makes one call and returns the body of a 2xx answer. A token that is
 // refused, as after a restart of the server, is replaced once; so is one that
 // lacks a role: 26.0 looks for it in the token, and it may be granted by now.
-func (a *Admin) call(ctx context.Context, r request) ([]byte, error) {
+func (a *API) call(ctx context.Context, r request) ([]byte, error) {
 	if a.Tokens == nil {
-		return nil, refuse(ErrConfig, "an Admin without Tokens")
+		return nil, refuse(ErrConfig, "an API without Tokens")
 	}
 	ctx, cancel := context.WithTimeout(ctx, cmp.Or(r.timeout, callTimeout))
 	defer cancel()
@@ -84,7 +84,7 @@ func (a *Admin) call(ctx context.Context, r request) ([]byte, error) {
 	return a.send(ctx, r, next, key)
 }
 
-func (a *Admin) send(ctx context.Context, r request, token string, key *keys.Key) ([]byte, error) {
+func (a *API) send(ctx context.Context, r request, token string, key *keys.Key) ([]byte, error) {
 	address, err := a.address(r)
 	if err != nil {
 		return nil, err
@@ -142,7 +142,7 @@ func wrap(err error) error {
 }
 
 // address refuses to send tokens over the network in clear.
-func (a *Admin) address(r request) (string, error) {
+func (a *API) address(r request) (string, error) {
 	u, ok := rest.SafeURL(a.Realm.Server)
 	if !ok || u.RawQuery != "" || u.Fragment != "" {
 		return "", refuse(ErrConfig, "the server's URL, which is to be https")
@@ -155,7 +155,7 @@ func (a *Admin) address(r request) (string, error) {
 }
 
 // realm returns the path of something in the realm.
-func (a *Admin) realm(elements ...string) string {
+func (a *API) realm(elements ...string) string {
 	path := "/realms/" + url.PathEscape(a.Realm.Name)
 	for _, e := range elements {
 		path += "/" + url.PathEscape(e)
@@ -164,12 +164,12 @@ func (a *Admin) realm(elements ...string) string {
 }
 
 // get reads JSON into answer.
-func (a *Admin) get(ctx context.Context, path string, query url.Values, answer any) error {
+func (a *API) get(ctx context.Context, path string, query url.Values, answer any) error {
 	return a.read(ctx, request{method: http.MethodGet, path: path, query: query}, answer)
 }
 
 // send in and read the answer as JSON; either may be nil.
-func (a *Admin) exchange(ctx context.Context, method, path string, in, answer any) error {
+func (a *API) exchange(ctx context.Context, method, path string, in, answer any) error {
 	r := request{method: method, path: path}
 	if in != nil {
 		body, err := json.Marshal(in)
@@ -181,7 +181,7 @@ func (a *Admin) exchange(ctx context.Context, method, path string, in, answer an
 	return a.read(ctx, r, answer)
 }
 
-func (a *Admin) read(ctx context.Context, r request, answer any) error {
+func (a *API) read(ctx context.Context, r request, answer any) error {
 	body, err := a.call(ctx, r)
 	if err != nil || answer == nil {
 		return err

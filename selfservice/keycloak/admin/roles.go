@@ -1,4 +1,4 @@
-package keycloak
+package admin
 
 import (
 	"context"
@@ -9,7 +9,7 @@ import (
 // DefineRole defines a role of that name on the client, for a client policy
 // whose condition client-roles names it ([Policy.Roles]). One that is there
 // already is no error.
-func (a *Admin) DefineRole(ctx context.Context, id, name string) error {
+func (a *API) DefineRole(ctx context.Context, id, name string) error {
 	if name == "" { // the server takes it
 		return refuse(ErrConfig, "a role without a name")
 	}

@@ -1,4 +1,4 @@
-package keycloak
+package admin
 
 import (
 	"context"
@@ -22,7 +22,7 @@ func policiesDocument() document { return document{"policies", "globalPolicies"}
 
 type entry = json.RawMessage
 
-func (d document) load(ctx context.Context, a *Admin) (own, global []entry, err error) {
+func (d document) load(ctx context.Context, a *API) (own, global []entry, err error) {
 	var members map[string]json.RawMessage
 	query := url.Values{"include-global-" + d.kind: {"true"}}
 	if err := a.get(ctx, d.path(a), query, &members); err != nil {
@@ -43,11 +43,11 @@ func list(raw json.RawMessage) ([]entry, error) {
 	return l, nil
 }
 
-func (d document) path(a *Admin) string { return a.realm("client-policies", d.kind) }
+func (d document) path(a *API) string { return a.realm("client-policies", d.kind) }
 
 // edit replaces the entry of a name by what change makes of it: change gets
 // nil where there is none, and returns nil to delete it.
-func (d document) edit(ctx context.Context, a *Admin, name string, change func(entry) (entry, error)) error {
+func (d document) edit(ctx context.Context, a *API, name string, change func(entry) (entry, error)) error {
 	own, global, err := d.load(ctx, a)
 	if err != nil {
 		return err

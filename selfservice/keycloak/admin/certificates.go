@@ -1,4 +1,4 @@
-package keycloak
+package admin
 
 import (
 	"context"
@@ -14,6 +14,7 @@ import (
 	"github.com/nokkel/nokkel/certs"
 	"github.com/nokkel/nokkel/certs/keystore"
 	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/selfservice/keycloak/internal/signing"
 )
 
 // StoredKey is what the realm has stored of the one key of a client that works
@@ -33,8 +34,8 @@ type certificateAnswer struct {
 }
 
 // StoredKey returns the client's certificate or public key. For a client with
-// a JWKS stored it is the first key of that; use [Admin.Keys].
-func (a *Admin) StoredKey(ctx context.Context, id string) (StoredKey, error) {
+// a JWKS stored it is the first key of that; use [API.Keys].
+func (a *API) StoredKey(ctx context.Context, id string) (StoredKey, error) {
 	var answer certificateAnswer
 	if err := a.get(ctx, a.certificates(id), nil, &answer); err != nil {
 		return StoredKey{}, err
@@ -47,7 +48,7 @@ func (a *Admin) StoredKey(ctx context.Context, id string) (StoredKey, error) {
 // which the server finds them. They act at once, which a token proves. Newer
 // servers deprecate this, and a key that is made here and uploaded has never
 // left its owner. A key that comes with an error may be stored, and act or not.
-func (a *Admin) GenerateKey(ctx context.Context, id string) (*keys.Key, error) {
+func (a *API) GenerateKey(ctx context.Context, id string) (*keys.Key, error) {
 	info, err := a.Client(ctx, id)
 	if err == nil {
 		err = info.confidential()
@@ -56,7 +57,7 @@ func (a *Admin) GenerateKey(ctx context.Context, id string) (*keys.Key, error) {
 		return nil, err
 	}
 	var key *keys.Key
-	err = a.replaceCertificate(ctx, info, anyRSA, func() error {
+	err = a.replaceCertificate(ctx, info, signing.AnyRSA, func() error {
 		var answer certificateAnswer
 		err := a.read(ctx, request{method: http.MethodPost, path: a.certificates(id) + "/generate", timeout: makeTimeout}, &answer)
 		if err == nil {
@@ -72,12 +73,12 @@ func (a *Admin) GenerateKey(ctx context.Context, id string) (*keys.Key, error) {
 
 // proven returns the key with the algorithm that the client's settings leave,
 // once a token was got with it.
-func (a *Admin) proven(ctx context.Context, id string, key *keys.Key) (*keys.Key, error) {
+func (a *API) proven(ctx context.Context, id string, key *keys.Key) (*keys.Key, error) {
 	info, err := a.Client(ctx, id)
 	if err != nil {
 		return key, err
 	}
-	if algorithm := info.Attributes[signingAlgorithm]; signs(anyRSA, algorithm) {
+	if algorithm := info.Attributes[SigningAlgorithm]; signing.Fits(signing.AnyRSA, algorithm) {
 		named, err := key.With(keys.Options{Algorithm: keys.Algorithm(algorithm)})
 		if err != nil {
 			return key, err
@@ -128,8 +129,8 @@ type Keystore struct {
 
 // GenerateKeystore has the server make a key and return it in a keystore,
 // which [Keystore.Key] opens. The server keeps the certificate only. The rest
-// is as with [Admin.GenerateKey].
-func (a *Admin) GenerateKeystore(ctx context.Context, id string, k Keystore) ([]byte, error) {
+// is as with [API.GenerateKey].
+func (a *API) GenerateKeystore(ctx context.Context, id string, k Keystore) ([]byte, error) {
 	info, err := a.Client(ctx, id)
 	if err == nil {
 		err = info.confidential()
@@ -138,7 +139,7 @@ func (a *Admin) GenerateKeystore(ctx context.Context, id string, k Keystore) ([]
 		return nil, err
 	}
 	var content []byte
-	err = a.replaceCertificate(ctx, info, anyRSA, func() (err error) {
+	err = a.replaceCertificate(ctx, info, signing.AnyRSA, func() (err error) {
 		content, err = a.keystore(ctx, id, "/generate-and-download", k)
 		return err
 	})
@@ -160,22 +161,15 @@ func (k Keystore) Key(content []byte) (*keys.Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	return CertificateKey(key)
-}
-
-// CertificateKey returns the key under the kid by which Keycloak finds it where
-// it holds the key's certificate or the bare public key: certs.KeyID, not the
-// RFC 7638 thumbprint that keys have by themselves.
-func CertificateKey(key *keys.Key) (*keys.Key, error) {
 	return key.With(keys.Options{KeyID: certs.KeyID(key.PublicKey())})
 }
 
 // DownloadKeystore returns what the server holds in a keystore.
-func (a *Admin) DownloadKeystore(ctx context.Context, id string, k Keystore) ([]byte, error) {
+func (a *API) DownloadKeystore(ctx context.Context, id string, k Keystore) ([]byte, error) {
 	return a.keystore(ctx, id, "/download", k)
 }
 
-func (a *Admin) keystore(ctx context.Context, id, operation string, k Keystore) ([]byte, error) {
+func (a *API) keystore(ctx context.Context, id, operation string, k Keystore) ([]byte, error) {
 	if !k.Format.archive() || k.Alias == "" || k.Password.IsZero() {
 		return nil, refuse(ErrConfig, "a keystore has a format, an alias and a password")
 	}
@@ -198,7 +192,7 @@ func (a *Admin) keystore(ctx context.Context, id, operation string, k Keystore) 
 
 func (f Format) archive() bool { return f == FormatJKS || f == FormatPKCS12 || f == FormatBCFKS }
 
-func (a *Admin) certificates(id string) string {
+func (a *API) certificates(id string) string {
 	return a.realm("clients", id, "certificates", credential)
 }
 

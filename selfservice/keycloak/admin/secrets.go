@@ -1,4 +1,4 @@
-package keycloak
+package admin
 
 import (
 	"context"
@@ -9,6 +9,10 @@ import (
 
 	"github.com/nokkel/nokkel/keys"
 )
+
+// InVault reports whether a secret is a reference to one that the server keeps
+// in a vault (from 26.6 on).
+func InVault(secret keys.Secret) bool { return strings.HasPrefix(secret.Reveal(), "${vault.") }
 
 // isMask tells the stars that a server shows in place of a secret.
 func isMask(s string) bool { return s != "" && strings.Trim(s, "*") == "" }
@@ -25,7 +29,7 @@ func (s secretAnswer) secret() (keys.Secret, error) {
 }
 
 // ClientSecret returns the client's main secret; zero when it has none.
-func (a *Admin) ClientSecret(ctx context.Context, id string) (keys.Secret, error) {
+func (a *API) ClientSecret(ctx context.Context, id string) (keys.Secret, error) {
 	var answer secretAnswer
 	if err := a.get(ctx, a.realm("clients", id, "client-secret"), nil, &answer); err != nil {
 		return keys.Secret{}, err
@@ -36,8 +40,8 @@ func (a *Admin) ClientSecret(ctx context.Context, id string) (keys.Secret, error
 // RegenerateSecret has the server make a new main secret. While a rotation
 // policy applies to the client, the old one lives on as the rotated secret for
 // the policy's time; otherwise it ends at once. A reply that was lost is found
-// by [Admin.ClientSecret].
-func (a *Admin) RegenerateSecret(ctx context.Context, id string) (keys.Secret, error) {
+// by [API.ClientSecret].
+func (a *API) RegenerateSecret(ctx context.Context, id string) (keys.Secret, error) {
 	info, err := a.Client(ctx, id)
 	if err != nil {
 		return keys.Secret{}, err
@@ -54,8 +58,8 @@ func (a *Admin) RegenerateSecret(ctx context.Context, id string) (keys.Secret, e
 
 // RotatedSecret returns the secret before the main one, for as long as the
 // server keeps it, which may be longer than it accepts it: see
-// [ClientInfo.SecretTimes]. Zero when there is none.
-func (a *Admin) RotatedSecret(ctx context.Context, id string) (keys.Secret, error) {
+// [Client.SecretTimes]. Zero when there is none.
+func (a *API) RotatedSecret(ctx context.Context, id string) (keys.Secret, error) {
 	var answer secretAnswer
 	err := a.get(ctx, a.realm("clients", id, "client-secret", "rotated"), nil, &answer)
 	if errors.Is(err, ErrNotFound) {
@@ -70,7 +74,7 @@ func (a *Admin) RotatedSecret(ctx context.Context, id string) (keys.Secret, erro
 
 // InvalidateRotatedSecret ends the secret before the main one. That there is
 // none is no error.
-func (a *Admin) InvalidateRotatedSecret(ctx context.Context, id string) error {
+func (a *API) InvalidateRotatedSecret(ctx context.Context, id string) error {
 	return a.exchange(ctx, http.MethodDelete, a.realm("clients", id, "client-secret", "rotated"), nil, nil)
 }
 
@@ -78,13 +82,13 @@ func (a *Admin) InvalidateRotatedSecret(ctx context.Context, id string) error {
 // old secret lives on beside a new one. Keycloak answers that only by what an
 // update does, so this makes one that changes nothing else; without a policy
 // it ends a rotated secret that a former policy left behind.
-func (a *Admin) Overlap(ctx context.Context, id string) (bool, error) {
+func (a *API) Overlap(ctx context.Context, id string) (bool, error) {
 	info, err := a.touch(ctx, id)
 	return err == nil && !info.SecretTimes().Expires.IsZero(), err
 }
 
 // touch is an update without a change, and the client after it.
-func (a *Admin) touch(ctx context.Context, id string) (*ClientInfo, error) {
+func (a *API) touch(ctx context.Context, id string) (*Client, error) {
 	if err := a.UpdateClient(ctx, id, Change{}); err != nil {
 		return nil, err
 	}
@@ -97,7 +101,7 @@ func (a *Admin) touch(ctx context.Context, id string) (*ClientInfo, error) {
 // applies to the client ([ErrNoOverlap] otherwise); lifetime and overlap then
 // stand in place of the policy's own times. Keycloak does not document this
 // way; it is in the contract test of every version that this package names.
-func (a *Admin) CarryOver(ctx context.Context, id string, old, next keys.Secret, lifetime, overlap time.Duration) error {
+func (a *API) CarryOver(ctx context.Context, id string, old, next keys.Secret, lifetime, overlap time.Duration) error {
 	switch {
 	case old.IsZero() || next.IsZero() || old.Equal(next):
 		return refuse(ErrConfig, "two different secrets are needed")
@@ -132,7 +136,7 @@ func (a *Admin) CarryOver(ctx context.Context, id string, old, next keys.Secret,
 
 // confirmSecrets checks whether the server has the secrets it was given: a
 // policy may have gone meanwhile, or another administrator come.
-func (a *Admin) confirmSecrets(ctx context.Context, id string, main, rotated keys.Secret) error {
+func (a *API) confirmSecrets(ctx context.Context, id string, main, rotated keys.Secret) error {
 	got, err := a.ClientSecret(ctx, id)
 	if err != nil {
 		return err

@@ -1,0 +1,41 @@
+package admin
+
+import (
+	"crypto/x509"
+
+	"github.com/nokkel/nokkel/selfservice/keycloak/internal/signing"
+)
+
+// SigningAlgorithm is the attribute of the one algorithm (JWS "alg") that the server takes from
+// a client's assertions; without it any that a key of the client has.
+const SigningAlgorithm = "token.endpoint.auth.signing.alg"
+
+// algorithmAttributes are those that a client policy with the executor
+// secure-signature-algorithm, as FAPI's have, sets to its default (PS256) in
+// every update that does not name them, whatever the client has.
+func algorithmAttributes() []string {
+	return []string{
+		SigningAlgorithm, "access.token.signed.response.alg", "id.token.signed.response.alg",
+		"user.info.response.signature.alg", "request.object.signature.alg",
+	}
+}
+
+// keyAlgorithms returns what the keys in a client's attributes sign with.
+func keyAlgorithms(attributes map[string]string) []string {
+	if attributes[useJWKSString] == "true" {
+		return signing.Algorithms([]byte(attributes[jwksString]))
+	}
+	for _, attribute := range []string{storedCertificate, storedPublicKey} {
+		der, err := decodeArmour(attributes[attribute])
+		if err != nil || len(der) == 0 {
+			continue
+		}
+		if certificate, err := x509.ParseCertificate(der); err == nil {
+			return []string{signing.Of(certificate.PublicKey)}
+		}
+		if public, err := x509.ParsePKIXPublicKey(der); err == nil {
+			return []string{signing.Of(public)}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,272 @@
+package admin
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	strict "github.com/go-jose/go-jose/v4/json" // case-sensitive, no duplicate members
+
+	"github.com/nokkel/nokkel/internal/redact"
+	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/selfservice/internal/rest"
+	"github.com/nokkel/nokkel/selfservice/keycloak/internal/signing"
+)
+
+// maxJWKS is what is stored for one client at most; 60 keys are no trouble.
+const maxJWKS = 64 << 10
+
+// Keys returns the public keys that are stored for the client as a JWKS, those
+// that this module can use. It fails with [ErrMode] when the client's keys
+// come from elsewhere.
+func (a *API) Keys(ctx context.Context, id string) (keys.Set, error) {
+	info, err := a.Client(ctx, id)
+	if err != nil {
+		return keys.Set{}, err
+	}
+	return info.Keys()
+}
+
+// Keys is [API.Keys] of a client that has been read.
+func (c *Client) Keys() (keys.Set, error) {
+	document, err := c.jwks()
+	return keys.Set{Keys: document.public()}, err
+}
+
+// JWKSURL returns where the server fetches the client's keys; empty: it does not.
+func (c *Client) JWKSURL() string {
+	if c.Attributes[useJWKSURL] != "true" {
+		return ""
+	}
+	return c.Attributes[jwksURL]
+}
+
+// StoresJWKS reports whether the server reads the client's keys from a JWKS
+// that it stores.
+func (c *Client) StoresJWKS() bool {
+	return c.Attributes[useJWKSString] == "true" && c.Attributes[useJWKSURL] != "true"
+}
+
+// SetKeys makes a client authenticate with private_key_jwt and these keys and
+// no others. It takes effect at once. Of a client that had a secret the server
+// refuses that from then on (it knows one method at a time) but keeps it, for
+// a way back ([Change.Method]). Tokens live on: a program that signs before
+// its last token has ended notices nothing of the move.
+func (a *API) SetKeys(ctx context.Context, id string, set keys.Set) error {
+	if len(set.Keys) == 0 {
+		return refuse(ErrLastKey, "")
+	}
+	var document jwks
+	for _, k := range set.Keys {
+		if err := document.add(k); err != nil {
+			return err
+		}
+	}
+	info, err := a.Client(ctx, id)
+	if err != nil {
+		return err
+	}
+	if err := a.storeKeys(ctx, info, document, Change{Method: MethodSignedJWT}); err != nil {
+		return err
+	}
+	return a.confirmKeys(ctx, id, func(stored jwks) bool {
+		return !slices.ContainsFunc(set.Keys, func(k *keys.PublicKey) bool { return len(stored.find(k.Thumbprint())) == 0 })
+	})
+}
+
+// AddKey stores one more key and keeps the others, those too that this module
+// cannot use. A key that is there already is no error. One with another
+// algorithm than the others is refused ([ErrAlgorithm]) where a client policy
+// wants a single signing algorithm, as FAPI's do; [API.SetKeys] replaces all.
+func (a *API) AddKey(ctx context.Context, id string, key *keys.PublicKey) error {
+	return a.addKey(ctx, id, key, Change{})
+}
+
+// SwitchKey stores one more key, as AddKey does, and makes its algorithm the
+// only one that the server takes from the client: keys of another end at once.
+func (a *API) SwitchKey(ctx context.Context, id string, key *keys.PublicKey) error {
+	return a.addKey(ctx, id, key, Change{Attributes: map[string]string{SigningAlgorithm: string(key.Algorithm())}})
+}
+
+func (a *API) addKey(ctx context.Context, id string, key *keys.PublicKey, change Change) error {
+	return a.editKeys(ctx, id, func(document *jwks) (bool, error) {
+		stored := document.find(key.Thumbprint())
+		if len(stored) == 0 {
+			return true, document.add(key)
+		}
+		if !slices.ContainsFunc(stored, func(k *keys.PublicKey) bool { return k.KeyID() == key.KeyID() }) {
+			return false, refuse(ErrConfig, "the key is stored under another kid")
+		}
+		return false, nil
+	}, key.Thumbprint(), true, change)
+}
+
+// RemoveKey removes the key of an RFC 7638 thumbprint from the stored ones,
+// but not the last one ([ErrLastKey]). That it is not there is no error.
+func (a *API) RemoveKey(ctx context.Context, id, thumbprint string) error {
+	return a.editKeys(ctx, id, func(document *jwks) (bool, error) {
+		before := len(document.Keys)
+		document.Keys = slices.DeleteFunc(document.Keys, func(raw json.RawMessage) bool {
+			key, err := keys.ParsePublic(raw, keys.Options{})
+			return err == nil && key.Thumbprint() == thumbprint
+		})
+		if len(document.Keys) == before {
+			return false, nil
+		}
+		if len(document.public()) == 0 {
+			return false, refuse(ErrLastKey, "")
+		}
+		return true, nil
+	}, thumbprint, false, Change{})
+}
+
+// editKeys changes the stored JWKS and checks whether the change stayed. Nothing
+// comes between reading and writing: it is the time in which a key that another
+// administrator stores is lost.
+func (a *API) editKeys(ctx context.Context, id string, edit func(*jwks) (bool, error), thumbprint string, present bool, change Change) error {
+	info, err := a.Client(ctx, id)
+	if err != nil {
+		return err
+	}
+	document, err := info.jwks()
+	if err != nil {
+		return err
+	}
+	changed, err := edit(&document)
+	if err != nil || !changed {
+		return err
+	}
+	if err := a.storeKeys(ctx, info, document, change); err != nil {
+		return err
+	}
+	return a.confirmKeys(ctx, id, func(stored jwks) bool { return (len(stored.find(thumbprint)) > 0) == present })
+}
+
+// confirmKeys checks whether the change stayed, and whether the server takes
+// what the keys sign: a policy that this module does not know may have changed
+// more than it was told.
+func (a *API) confirmKeys(ctx context.Context, id string, stayed func(jwks) bool) error {
+	info, err := a.Client(ctx, id)
+	if err != nil {
+		return err
+	}
+	document, err := info.jwks()
+	if err != nil {
+		return err
+	}
+	algorithm, list := info.Attributes[SigningAlgorithm], signing.Algorithms([]byte(info.Attributes[jwksString]))
+	switch {
+	case !stayed(document):
+		return refuse(ErrLost, "another administrator wrote the client's keys")
+	case len(list) > 0 && algorithm != "" && !slices.ContainsFunc(list, func(key string) bool { return signing.Fits(key, algorithm) }):
+		return refuse(ErrAlgorithm, "the server has set "+redact.Line(algorithm, redact.MaxText)+", with which none of the client's keys sign")
+	}
+	return nil
+}
+
+func (a *API) storeKeys(ctx context.Context, info *Client, document jwks, change Change) error {
+	text, err := json.Marshal(document)
+	if err != nil {
+		return err
+	}
+	if len(text) > maxJWKS {
+		return refuse(ErrConfig, "a JWKS over 64 KiB")
+	}
+	attributes := map[string]string{useJWKSString: "true", jwksString: string(text), useJWKSURL: "false"}
+	maps.Copy(attributes, change.Attributes)
+	return a.update(ctx, info, Change{Method: change.Method, Attributes: attributes})
+}
+
+// SetJWKSURL makes a client authenticate with private_key_jwt and the keys that
+// the server fetches from there: an https URL, or http on loopback, without
+// userinfo and fragment ([ErrConfig]; servers store anything). Servers may
+// refuse to fetch from addresses of their own network.
+func (a *API) SetJWKSURL(ctx context.Context, id, address string) error {
+	if _, ok := rest.SafeURL(address); !ok || strings.Contains(address, "#") {
+		return refuse(ErrConfig, "the JWKS URL, which is to be https")
+	}
+	return a.UpdateClient(ctx, id, Change{Method: MethodSignedJWT, Attributes: map[string]string{
+		useJWKSURL: "true", jwksURL: address, useJWKSString: "false",
+	}})
+}
+
+// ClearKeysCache drops the keys that a node of the server has cached, of all
+// clients of all realms: each of the realm's Nodes, or the one that is asked.
+// For one client an empty [API.UpdateClient] is enough.
+//
+// From then on until it starts again the node also heeds every update of keys
+// that another node takes, which it does not otherwise (26.7.4). It is worth
+// being called at each node after its start, with the role manage-realm.
+func (a *API) ClearKeysCache(ctx context.Context) error {
+	return a.atEach(func(node *API) error {
+		return node.exchange(ctx, http.MethodPost, node.realm("clear-keys-cache"), nil, nil)
+	})
+}
+
+// jwks is a stored JWKS, with every key as it was written. The server stores
+// whatever it is given and then finds no key in it, so nothing goes there that
+// has not been through this type.
+type jwks struct {
+	Keys []json.RawMessage `json:"keys"`
+}
+
+// jwks returns the stored JWKS. It is empty where somebody has cleared the keys
+// of a client that signs: there new ones may go.
+func (c *Client) jwks() (jwks, error) {
+	switch {
+	case c.Attributes[useJWKSURL] == "true":
+		return jwks{}, refuse(ErrMode, "its keys are at a URL")
+	case c.Attributes[useJWKSString] != "true" && (c.Attributes[storedCertificate] != "" || c.Attributes[storedPublicKey] != ""):
+		return jwks{}, refuse(ErrMode, "it has a certificate or a public key, and no JWKS")
+	case c.Attributes[useJWKSString] != "true" && c.Method != MethodSignedJWT:
+		return jwks{}, refuse(ErrMode, "it has no JWKS stored")
+	case c.Attributes[useJWKSString] != "true" || c.Attributes[jwksString] == "":
+		return jwks{}, nil
+	}
+	var document struct{ Keys *[]json.RawMessage }
+	text := []byte(c.Attributes[jwksString])
+	if len(text) > maxJWKS || strict.Unmarshal(text, &map[string]any{}) != nil || json.Unmarshal(text, &document) != nil || document.Keys == nil {
+		return jwks{}, refuse(ErrMalformed, "the stored JWKS")
+	}
+	for _, raw := range *document.Keys {
+		if _, err := keys.ParsePublic(raw, keys.Options{}); errors.Is(err, keys.ErrPrivateKey) {
+			return jwks{}, refuse(ErrMalformed, "a private key in the stored JWKS")
+		}
+	}
+	return jwks{*document.Keys}, nil
+}
+
+// add appends a key. The server finds keys by kid, so a second one of the same
+// kid would hide the first.
+func (j *jwks) add(key *keys.PublicKey) error {
+	for _, raw := range j.Keys {
+		var other struct {
+			Kid string `json:"kid"`
+		}
+		if json.Unmarshal(raw, &other) == nil && other.Kid == key.KeyID() {
+			return refuse(ErrConfig, "two keys of one kid")
+		}
+	}
+	j.Keys = append(j.Keys, key.JWK())
+	return nil
+}
+
+// public returns the keys that this module can use. In a set that was made by
+// hand two may share a kid, and one may be there twice.
+func (j jwks) public() (list []*keys.PublicKey) {
+	for _, raw := range j.Keys {
+		if key, err := keys.ParsePublic(raw, keys.Options{}); err == nil {
+			list = append(list, key)
+		}
+	}
+	return list
+}
+
+// find returns the keys of a thumbprint.
+func (j jwks) find(thumbprint string) []*keys.PublicKey {
+	return slices.DeleteFunc(j.public(), func(k *keys.PublicKey) bool { return k.Thumbprint() != thumbprint })
+}

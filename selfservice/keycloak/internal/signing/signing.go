@@ -1,0 +1,90 @@
+// Package signing knows which algorithms (JWS "alg") the keys of a client sign
+// with, and which one Keycloak is to be told.
+package signing
+
+import (
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"github.com/nokkel/nokkel/keys"
+)
+
+// AnyRSA is what a key signs with that does not say: RS or PS, 256 to 512.
+const AnyRSA = "RSA"
+
+// Fits reports whether a key signs with an algorithm.
+func Fits(key, algorithm string) bool {
+	return key == algorithm || key == AnyRSA && (strings.HasPrefix(algorithm, "RS") || strings.HasPrefix(algorithm, "PS"))
+}
+
+const (
+	Any   = ""  // unsets it; a policy that wants one refuses the whole update then
+	Leave = "-" // does not name it
+)
+
+// Candidates returns what to set the client's signing algorithm to,
+// now that its keys sign with these: the first one that the server takes. What
+// it has stays if all keys fit it, and no algorithm is set where none was,
+// unless a policy wants one.
+func Candidates(current string, list []string) []string {
+	other := func(key string) bool { return !Fits(key, current) }
+	one := ""
+	if len(list) > 0 && !slices.ContainsFunc(list, func(key string) bool { return key != list[0] }) {
+		one = list[0]
+	}
+	switch {
+	case current != "" && !slices.ContainsFunc(list, other):
+		return []string{current}
+	case len(list) == 0: // nothing is signed
+		return []string{Any, Leave}
+	case one == AnyRSA:
+		return []string{Any, string(keys.PS256)} // what FAPI's policies set themselves
+	case one == "":
+		return []string{Any}
+	case current != "": // nothing is signed with that any more
+		return []string{one}
+	}
+	return []string{Any, one}
+}
+
+// Algorithms returns what the keys of a JWKS sign with, those that the server
+// finds.
+func Algorithms(jwks []byte) (list []string) {
+	var document struct{ Keys []json.RawMessage }
+	if json.Unmarshal(jwks, &document) != nil {
+		return nil
+	}
+	for _, raw := range document.Keys {
+		var key struct{ Kty, Crv, Alg, Use string }
+		if json.Unmarshal(raw, &key) != nil || key.Use != "sig" {
+			continue
+		}
+		curves := map[string]string{"P-256": "ES256", "P-384": "ES384", "P-521": "ES512", "Ed25519": "EdDSA"}
+		switch {
+		case curves[key.Crv] != "":
+			list = append(list, curves[key.Crv])
+		case key.Alg != "":
+			list = append(list, key.Alg)
+		case key.Kty == "RSA":
+			list = append(list, AnyRSA)
+		}
+	}
+	return list
+}
+
+// Of returns what a public key signs with; empty: nothing that is known.
+func Of(public any) string {
+	switch public := public.(type) {
+	case *rsa.PublicKey:
+		return AnyRSA
+	case *ecdsa.PublicKey:
+		return map[int]string{256: "ES256", 384: "ES384", 521: "ES512"}[public.Curve.Params().BitSize]
+	case ed25519.PublicKey:
+		return "EdDSA"
+	}
+	return ""
+}

@@ -1,0 +1,144 @@
+package keycloak
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/keycloak/admin"
+)
+
+// Secret rotates a client secret that Keycloak makes.
+//
+// While a rotation policy applies to the client the old secret lives on for
+// the policy's time, which should be longer than the Rotator's overlap. Without
+// one it ends in the instant in which the new one is made, and requests fail
+// until the program has it; [admin.API.Overlap] tells which it is. A client that
+// manages itself is refused that ([admin.ErrNoOverlap]): were the reply lost, it
+// could not ask again. [OwnSecret] can do it.
+type Secret struct{ *Client }
+
+// secretMethods are the ways to authenticate with a secret.
+func secretMethods() []admin.Method { return []admin.Method{admin.MethodSecret, admin.MethodSecretJWT} }
+
+var (
+	_ selfservice.Issuer  = Secret{}
+	_ selfservice.Remover = Secret{}
+)
+
+// Adopted refuses what is no secret.
+func (Secret) Adopted(c selfservice.Credential) (selfservice.Credential, error) {
+	return selfservice.OnlySecrets(c)
+}
+
+// Propagation returns zero: every node knows a new secret at once.
+func (p Secret) Propagation() time.Duration { return 0 }
+
+// List returns the main secret and, where there is one, the rotated one.
+func (p Secret) List(ctx context.Context, as selfservice.Credential) ([]selfservice.Registration, error) {
+	a, info, err := p.manage(ctx, as, secretMethods()...)
+	if err != nil {
+		return nil, p.verdict(err)
+	}
+	main, err := a.ClientSecret(ctx, info.ID)
+	if err != nil {
+		return nil, p.verdict(err)
+	}
+	rotated, err := a.RotatedSecret(ctx, info.ID)
+	if err != nil {
+		return nil, p.verdict(err)
+	}
+	var list []selfservice.Registration
+	if !main.IsZero() {
+		list = append(list, registration(info, main))
+	}
+	if !rotated.IsZero() {
+		t := info.SecretTimes()
+		list = append(list, selfservice.Registration{
+			Fingerprint: selfservice.Credential{Secret: rotated}.Fingerprint(), Created: t.RotatedCreated, Expires: t.RotatedExpires,
+			Inactive: !t.RotatedExpires.IsZero() && time.Now().After(t.RotatedExpires), // it is shown on after its end
+		})
+	}
+	return list, nil
+}
+
+func registration(info *admin.Client, main keys.Secret) selfservice.Registration {
+	t := info.SecretTimes()
+	return selfservice.Registration{Fingerprint: selfservice.Credential{Secret: main}.Fingerprint(), Created: t.Created, Expires: t.Expires}
+}
+
+// Check is that of [OwnSecret]; an Admin needs no policy.
+func (p Secret) Check(ctx context.Context, as selfservice.Credential) error {
+	return OwnSecret{Client: p.Client, AllowGap: p.Admin != nil}.Check(ctx, as)
+}
+
+// Issue has a new secret made, or finds the one that was made when the reply
+// was lost.
+func (p Secret) Issue(ctx context.Context, as selfservice.Credential, before []selfservice.Registration) (selfservice.Credential, selfservice.Registration, error) {
+	secret, info, err := p.issue(ctx, as, before)
+	if err != nil {
+		return selfservice.Credential{}, selfservice.Registration{}, p.verdict(err)
+	}
+	return selfservice.Credential{Secret: secret}, registration(info, secret), nil
+}
+
+func (p Secret) issue(ctx context.Context, as selfservice.Credential, before []selfservice.Registration) (keys.Secret, *admin.Client, error) {
+	a, info, err := p.manage(ctx, as, secretMethods()...)
+	if err != nil {
+		return keys.Secret{}, nil, err
+	}
+	if err := p.restore(ctx, a, info, secretMethods()...); err != nil {
+		return keys.Secret{}, nil, err
+	}
+	main, err := a.ClientSecret(ctx, info.ID)
+	if err != nil {
+		return keys.Secret{}, nil, err
+	}
+	known := func(r selfservice.Registration) bool {
+		return r.Fingerprint == selfservice.Credential{Secret: main}.Fingerprint()
+	}
+	if !main.IsZero() && !slices.ContainsFunc(before, known) {
+		return main, info, nil
+	}
+	if err := notInVault(main); err != nil {
+		return keys.Secret{}, nil, err
+	}
+	if p.Admin == nil {
+		switch overlap, err := a.Overlap(ctx, info.ID); {
+		case err != nil:
+			return keys.Secret{}, nil, err
+		case !overlap:
+			return keys.Secret{}, nil, refuse(admin.ErrNoOverlap, "no rotation policy applies")
+		}
+	}
+	next, err := a.RegenerateSecret(ctx, info.ID)
+	if err != nil {
+		return keys.Secret{}, nil, err
+	}
+	info, err = a.Client(ctx, info.ID)
+	return next, info, err
+}
+
+// notInVault refuses to replace a reference to a vault (from 26.6 on) by a
+// secret.
+func notInVault(main keys.Secret) error {
+	if admin.InVault(main) {
+		return refuse(admin.ErrMode, "its secret is kept in a vault, and a new one would replace the reference")
+	}
+	return nil
+}
+
+// Remove ends the secret before the main one, if it is this one.
+func (p Secret) Remove(ctx context.Context, as selfservice.Credential, r selfservice.Registration) error {
+	a, info, err := p.manage(ctx, as, secretMethods()...)
+	if err != nil {
+		return p.verdict(err)
+	}
+	rotated, err := a.RotatedSecret(ctx, info.ID)
+	if err == nil && (selfservice.Credential{Secret: rotated}).Fingerprint() == r.Fingerprint {
+		err = a.InvalidateRotatedSecret(ctx, info.ID)
+	}
+	return p.verdict(err)
+}
