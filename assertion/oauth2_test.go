@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/nokkel/nokkel/assertion"
 	"github.com/nokkel/nokkel/keys"
@@ -83,15 +85,22 @@ func TestOAuth2CodeFlow(t *testing.T) {
 }
 
 func TestOAuth2DeviceFlowPollsWithFreshAssertions(t *testing.T) {
-	t.Parallel() // x/oauth2 waits a second before each poll
 	s := newAuthServer(t)
-	ctx, conf := through(t, s), config(s)
-	device, err := conf.DeviceAuth(ctx)
-	require.NoError(t, err)
-	token, err := conf.DeviceAccessToken(ctx, device)
-	require.NoError(t, err)
-	assert.Equal(t, "token-for-urn:ietf:params:oauth:grant-type:device_code", token.AccessToken)
-	assert.Len(t, s.forms(), 3, "one device request, one pending poll, one token")
+	synctest.Test(t, func(t *testing.T) { // x/oauth2 waits a second before each poll
+		ctx, conf := through(t, s), config(s)
+		authenticate := ctx.Value(oauth2.HTTPClient).(*http.Client).Transport.(*assertion.Transport)
+		authenticate.Base = network(func(r *http.Request) (*http.Response, error) { // a bubble has no network
+			w := httptest.NewRecorder()
+			s.Config.Handler.ServeHTTP(w, r)
+			return w.Result(), nil
+		})
+		device, err := conf.DeviceAuth(ctx)
+		require.NoError(t, err)
+		token, err := conf.DeviceAccessToken(ctx, device)
+		require.NoError(t, err)
+		assert.Equal(t, "token-for-urn:ietf:params:oauth:grant-type:device_code", token.AccessToken)
+		assert.Len(t, s.forms(), 3, "one device request, one pending poll, one token")
+	})
 }
 
 func TestOAuth2TokenExchange(t *testing.T) {

@@ -22,18 +22,19 @@ import (
 
 // Keystores that are as large as they may be, or larger.
 
+var made []*keys.Key // by certified, for all tests
+
 // certified returns n keys with a certificate each.
 func certified(t testing.TB, n int) []*keys.Key {
 	t.Helper()
-	var all []*keys.Key
-	for i := range n {
+	for i := len(made); i < n; i++ {
 		key, err := keys.Generate(keys.EdDSA)
 		require.NoError(t, err)
 		key, err = certs.SelfSign(t.Context(), key, certs.Template{Subject: pkix.Name{CommonName: fmt.Sprint(i)}})
 		require.NoError(t, err)
-		all = append(all, key)
+		made = append(made, key)
 	}
-	return all
+	return made[:n]
 }
 
 func plainKey(t testing.TB, k *keys.Key) safeBag {
