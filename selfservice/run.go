@@ -88,7 +88,8 @@ func (r *Rotator) sleep(ctx context.Context, d time.Duration, wake <-chan struct
 // Rotate starts a rotation now, or joins the one that is under way, and
 // returns when its new credential is active and saved. The old one is retired
 // later, by Run or Step. After an error the rotation goes on with the next
-// Rotate, Step or Run.
+// Rotate, Step or Run, of this process or of another one: at once, unless ctx
+// ended in the middle of a call.
 func (r *Rotator) Rotate(ctx context.Context) error {
 	if err := r.check(); err != nil {
 		return err
@@ -105,6 +106,9 @@ func (r *Rotator) Rotate(ctx context.Context) error {
 			return err
 		}
 		at, err := r.step(ctx, before.Rotations)
+		if err != nil && ctx.Err() == nil {
+			return errors.Join(err, r.release(ctx))
+		}
 		if err != nil {
 			return err
 		}

@@ -64,7 +64,7 @@ func (p OwnSecret) Check(ctx context.Context, as selfservice.Credential) error {
 
 // List is that of [Secret].
 func (p OwnSecret) List(ctx context.Context, as selfservice.Credential) ([]selfservice.Registration, error) {
-	return Secret{p.Client}.List(ctx, as)
+	return Secret{Client: p.Client}.List(ctx, as)
 }
 
 // Register makes the secret the main one.
@@ -121,5 +121,5 @@ func (p OwnSecret) replace(ctx context.Context, a *admin.API, info *admin.Client
 
 // Remove is that of [Secret].
 func (p OwnSecret) Remove(ctx context.Context, as selfservice.Credential, r selfservice.Registration) error {
-	return Secret{p.Client}.Remove(ctx, as, r)
+	return Secret{Client: p.Client}.Remove(ctx, as, r)
 }

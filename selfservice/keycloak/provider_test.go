@@ -76,6 +76,10 @@ func TestASecretWithoutOverlapIsNotManagedByItself(t *testing.T) {
 		require.ErrorIs(t, err, admin.ErrNoOverlap)
 		_, err = keycloak.OwnSecret{Client: client}.Register(ctx, first, selfservice.Credential{Secret: firstSecret()})
 		require.ErrorIs(t, err, admin.ErrNoOverlap)
+		keeping := keycloak.Secret{Client: &keycloak.Client{Realm: tg.realm, ClientID: "app", Admin: tg.admin}, KeepOld: true}
+		_, _, err = keeping.Issue(ctx, first, before)
+		require.ErrorIs(t, err, admin.ErrNoOverlap, "as an administrator, who asked for that")
+		require.ErrorIs(t, keeping.Check(ctx, first), admin.ErrNoOverlap)
 		require.True(t, tg.acceptsSecret("app", secret), "and nothing has happened")
 	})
 }

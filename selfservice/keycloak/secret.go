@@ -18,7 +18,10 @@ import (
 // until the program has it; [admin.API.Overlap] tells which it is. A client that
 // manages itself is refused that ([admin.ErrNoOverlap]): were the reply lost, it
 // could not ask again. [OwnSecret] can do it.
-type Secret struct{ *Client }
+type Secret struct {
+	*Client
+	KeepOld bool // refuse an Admin too, where the old secret would end at once
+}
 
 // secretMethods are the ways to authenticate with a secret.
 func secretMethods() []admin.Method { return []admin.Method{admin.MethodSecret, admin.MethodSecretJWT} }
@@ -69,9 +72,13 @@ func registration(info *admin.Client, main keys.Secret) selfservice.Registration
 	return selfservice.Registration{Fingerprint: selfservice.Credential{Secret: main}.Fingerprint(), Created: t.Created, Expires: t.Expires}
 }
 
-// Check is that of [OwnSecret]; an Admin needs no policy.
+// overlaps reports whether the old secret must outlive the new one's making.
+func (p Secret) overlaps() bool { return p.Admin == nil || p.KeepOld }
+
+// Check is that of [OwnSecret]; an Admin needs no policy, unless KeepOld asks
+// for one.
 func (p Secret) Check(ctx context.Context, as selfservice.Credential) error {
-	return OwnSecret{Client: p.Client, AllowGap: p.Admin != nil}.Check(ctx, as)
+	return OwnSecret{Client: p.Client, AllowGap: !p.overlaps()}.Check(ctx, as)
 }
 
 // Issue has a new secret made, or finds the one that was made when the reply
@@ -105,7 +112,7 @@ func (p Secret) issue(ctx context.Context, as selfservice.Credential, before []s
 	if err := notInVault(main); err != nil {
 		return keys.Secret{}, nil, err
 	}
-	if p.Admin == nil {
+	if p.overlaps() {
 		switch overlap, err := a.Overlap(ctx, info.ID); {
 		case err != nil:
 			return keys.Secret{}, nil, err
