@@ -29,6 +29,7 @@ func isTame(t *testing.T, r result) {
 }
 
 func TestWhatAServerSaysIsTameWhenItIsPrinted(t *testing.T) {
+	t.Parallel()
 	t.Run("an attribute", func(t *testing.T) { // which a live server takes only in part
 		k := fronted(t, http.Handler.ServeHTTP)
 		info, err := k.admin.FindClient(t.Context(), clientID)
@@ -94,6 +95,7 @@ func TestWhatAServerSaysIsTameWhenItIsPrinted(t *testing.T) {
 }
 
 func TestAConsoleCleansWhateverItPrints(t *testing.T) {
+	t.Parallel()
 	var out, errs bytes.Buffer
 	c := &console{out: &out, err: &errs}
 	for _, arg := range []any{hostile, assert.AnError, errHelp, []string{hostile}, http.MethodGet} {
@@ -105,6 +107,7 @@ func TestAConsoleCleansWhateverItPrints(t *testing.T) {
 }
 
 func TestASecretThatNoTerminalShowsIsNotShown(t *testing.T) {
+	t.Parallel()
 	cloaks(t, func(t *testing.T, k *cloak) {
 		info, err := k.admin.FindClient(t.Context(), clientID)
 		require.NoError(t, err)
@@ -121,6 +124,7 @@ func TestASecretThatNoTerminalShowsIsNotShown(t *testing.T) {
 }
 
 func TestStateShowInJSONIsTame(t *testing.T) {
+	t.Parallel()
 	text, err := json.Marshal(hostile + "😀\u00e6\U000e0001")
 	require.NoError(t, err)
 	shown := escaped(text)

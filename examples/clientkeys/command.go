@@ -4,52 +4,61 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 )
 
 // command is what one or more words do: those of FHI's console tool are one
-// word, the others a system, a noun and a verb.
+// word, the others a system, a noun and a verb. help.txt explains it.
 type command struct {
 	name    string // in lower case, with a space between words
-	summary string // one line
-	about   string // what an operator should know before using it
-	task
+	options []option
+	ask     string // a question before it runs, with {Option} for a value; not with --Yes
+	run     action
 }
 
-// task holds the values of a command's options, preset to their defaults.
-type task interface {
-	declare(o *options)
-	run(ctx context.Context, c *console) error
-}
+type action func(ctx context.Context, in *input) error
 
 func commands() []command {
 	return slices.Concat(fhiCommands(), stateCommands(), helseidCommands(), keycloakCommands(), oktaCommands())
 }
 
-// fhiCommands are those of FHI's console tool.
-func fhiCommands() []command {
-	return []command{
-		{"generatejsonwebkey", "make a key and save it as two JWK files", aboutGenerateKey, &generateKey{newKey: defaultKey(), transform: jsonEscape}},
-		{"generatecertificate", "make a key with a self-signed certificate", aboutGenerateCertificate, &generateCertificate{newKey: defaultKey(), months: 24}},
-		{"updateclientkey", "register a new public key at HelseID", aboutUpdateKey, &updateKey{}},
-		{"readclientsecretexpiration", "print when a key at HelseID expires", aboutReadExpiration, &readExpiration{}},
+func (cmd command) execute(ctx context.Context, c *console, args []string) error {
+	in := &input{console: c, options: slices.Clone(cmd.options)}
+	if cmd.ask != "" {
+		in.options = append(in.options, yes())
 	}
+	switch err := in.parse(args); {
+	case errors.Is(err, errHelp):
+		cmd.help(c.out)
+		return nil
+	case err != nil:
+		return fmt.Errorf("%s: %w (see: clientkeys help %[1]s)", cmd.name, err)
+	}
+	err := in.ask(ctx, cmd.ask)
+	if err == nil {
+		err = cmd.run(ctx, in)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", cmd.name, in.nameValues(err))
+	}
+	if c.lost != nil {
+		return fmt.Errorf("%s: it is done, but the result could not be printed: %w", cmd.name, c.lost)
+	}
+	return nil
 }
 
-// find returns the command that the arguments begin with, and the rest. Of
-// what is no command nothing is repeated: it may be a key.
+// find returns the command that the arguments begin with, and the rest. Of an
+// unknown command nothing is repeated: it may be a key.
 func find(args []string) (command, []string, error) {
 	words := leading(args)
 	for n := len(words); n > 0; n-- {
 		name := strings.Join(words[:n], " ")
-		for _, cmd := range commands() {
-			if cmd.name == name {
-				return cmd, args[n:], nil
-			}
+		list := below(name)
+		if len(list) > 0 && list[0].name == name {
+			return list[0], args[n:], nil
 		}
-		if len(below(name)) > 0 {
+		if len(list) > 0 {
 			return command{}, nil, fmt.Errorf("unknown or incomplete command (see: clientkeys help %s)", name)
 		}
 	}
@@ -72,39 +81,4 @@ func below(words string) []command {
 	return slices.DeleteFunc(commands(), func(cmd command) bool {
 		return words != "" && cmd.name != words && !strings.HasPrefix(cmd.name, words+" ")
 	})
-}
-
-func isHelp(arg string) bool {
-	return slices.Contains([]string{"-h", "-help", "--help", "help"}, strings.ToLower(arg))
-}
-
-// help explains one command, or lists those that begin with some words.
-func help(c *console, args []string) error {
-	words := strings.Join(leading(args), " ")
-	list := below(words)
-	switch {
-	case len(list) == 0:
-		return errors.New("unknown command (see: clientkeys help)")
-	case list[0].name == words:
-		o := newOptions()
-		list[0].declare(o)
-		list[0].help(c.out, o)
-	default:
-		overview(c.out, words)
-	}
-	return nil
-}
-
-func overview(w io.Writer, words string) {
-	fmt.Fprintln(w, "Clientkeys looks after the credentials with which a client logs in at HelseID, Keycloak or Okta.")
-	fmt.Fprintln(w, "\nUsage: clientkeys <command> --Option value ...\n\nCommands:")
-	for _, cmd := range below(words) {
-		fmt.Fprintf(w, "  %-29s%s\n", cmd.name, cmd.summary)
-	}
-	fmt.Fprintln(w, "\nclientkeys help <command> explains a command and its options.")
-}
-
-func (cmd command) help(w io.Writer, o *options) {
-	fmt.Fprintf(w, "clientkeys %s: %s.\n\n%s\n\nOptions:\n", cmd.name, cmd.summary, cmd.about)
-	o.print(w)
 }

@@ -16,30 +16,41 @@ import (
 type console struct {
 	in       io.Reader
 	out, err io.Writer
-	lost     error // why a result was not printed
+	env      func(variable string) string
+	lost     error  // why a result was not printed
+	shield   func() // has the process ignore interrupts from here on; may be nil
 }
 
-// result prints a line for a script.
-func (c *console) result(format string, args ...any) {
-	if false {
-		_ = fmt.Sprintf(format, args...) // so that vet checks the callers
+// uninterrupted returns a context that no signal ends: where the server makes
+// a credential that would be lost. The wait is short, as every call has a limit.
+func (c *console) uninterrupted(ctx context.Context) context.Context {
+	if c.shield != nil {
+		c.shield()
 	}
-	if _, err := fmt.Fprintf(c.out, format+"\n", printable(args)...); err != nil {
+	return context.WithoutCancel(ctx)
+}
+
+// result prints lines for a script.
+func (c *console) result(format string, args ...any) {
+	if err := printTo(c.out, format, args...); err != nil {
 		c.lost = err
 	}
 }
 
 // tell prints a line for a person.
-func (c *console) tell(format string, args ...any) {
+func (c *console) tell(format string, args ...any) { printTo(c.err, format, args...) }
+
+func printTo(w io.Writer, format string, args ...any) error {
 	if false {
-		_ = fmt.Sprintf(format, args...)
+		_ = fmt.Sprintf(format, args...) // so that vet checks the callers
 	}
-	fmt.Fprintf(c.err, format+"\n", printable(args)...)
+	_, err := fmt.Fprintf(w, format+"\n", printable(args)...)
+	return err
 }
 
 // printable takes from all texts what would move the cursor of a terminal or
-// turn around a line: whatever a server, a file or a certificate says goes
-// through here.
+// reverse a line: whatever a server, a file or a certificate says goes through
+// here.
 func printable(args []any) []any {
 	shown := make([]any, len(args))
 	for i, arg := range args {
@@ -59,11 +70,29 @@ func printable(args []any) []any {
 	return shown
 }
 
+// credential prints what a server knows of one credential: its kind, its name
+// there, and what else is known. A zero time is not known.
+func (c *console) credential(kind, name string, made, expires time.Time, facts ...string) {
+	facts = append([]string{name}, facts...)
+	if !made.IsZero() {
+		facts = append(facts, "made "+date(made))
+	}
+	c.result("%s: %s expires %s", kind, strings.Join(facts, " "), date(expires))
+}
+
+// date prints an expiration, in UTC.
+func date(t time.Time) string {
+	if t.IsZero() {
+		return "never"
+	}
+	return t.UTC().Format(time.RFC3339)
+}
+
 // maxAnswer bounds what is read of an answer, in bytes.
 const maxAnswer = 100
 
 // confirm asks a question. Only y and yes mean yes; input that has ended is
-// an answer too, so that a job without a terminal does not wait forever.
+// an answer too, so that a job without a terminal does not wait.
 func (c *console) confirm(ctx context.Context, question string) error {
 	fmt.Fprintf(c.err, "%s [y/n] ", redact.Printable(question))
 	answered := make(chan string, 1)
@@ -84,24 +113,4 @@ func (c *console) confirm(ctx context.Context, question string) error {
 		}
 	}
 	return errors.New("nothing was changed, as not confirmed")
-}
-
-// consent is the option of the commands that ask before they change something.
-type consent struct{ yes bool }
-
-func (y *consent) declare(o *options) { o.toggle(&y.yes, "Yes", "y", "do not ask before") }
-
-func (y *consent) ask(ctx context.Context, c *console, format string, args ...any) error {
-	if y.yes {
-		return nil
-	}
-	return c.confirm(ctx, fmt.Sprintf(format, args...))
-}
-
-// date prints an expiration, in UTC.
-func date(t time.Time) string {
-	if t.IsZero() {
-		return "never"
-	}
-	return t.UTC().Format(time.RFC3339)
 }

@@ -11,6 +11,7 @@ import (
 )
 
 func TestRotateIfDueDoesNothingBeforeThat(t *testing.T) {
+	t.Parallel()
 	f := setup(t)
 	for range 2 {
 		r := invoke(t, "", f.rotating("helseid rotate", "--IfDue", "-ep", f.path("old_private.json"))...)
@@ -27,22 +28,23 @@ func TestRotateIfDueDoesNothingBeforeThat(t *testing.T) {
 }
 
 func TestRotateIfDueMakesTheStepsThatAreDue(t *testing.T) {
+	t.Parallel()
 	f := setup(t, func(s *helseidtest.Server) { s.Replace, s.Propagation = helseidtest.AtOnce, 500*time.Millisecond })
 	due := func(age string) result {
 		t.Helper()
-		r := invoke(t, "", f.rotating("helseid rotate", "--IfDue", "--MaxAge", age, "--Overlap", "1900ms", "--CallTimeout", "5s", "-ep", f.path("old_private.json"))...)
+		r := invoke(t, "", f.rotating("helseid rotate", "--IfDue", "--MaxAge", age, "--Overlap", "900ms", "--CallTimeout", "5s", "-ep", f.path("old_private.json"))...)
 		require.Equal(t, 0, r.code, r.stderr)
 		return r
 	}
 	due("1h")
-	time.Sleep(2 * time.Second)
-	r := due("2s")
+	time.Sleep(time.Second)
+	r := due("1s")
 	kid := f.active(t).KeyID()
 	assert.Contains(t, r.stdout, "OldKid: "+f.key.KeyID()+"\nNewKid: "+kid+"\n")
 	assert.Equal(t, 1, f.Counts().Registrations, "and the propagation was waited for")
 	require.Len(t, f.status(t).Retiring, 1)
 
-	time.Sleep(2 * time.Second)
+	time.Sleep(time.Second)
 	r = due("1h")
 	assert.Empty(t, r.stdout)
 	assert.Contains(t, r.stderr, "retired: "+f.key.Thumbprint())
@@ -51,6 +53,7 @@ func TestRotateIfDueMakesTheStepsThatAreDue(t *testing.T) {
 }
 
 func TestRotateIfDueFailsWhenAStepDoes(t *testing.T) {
+	t.Parallel()
 	f := setup(t)
 	require.Equal(t, 0, invoke(t, "", f.rotating("helseid rotate", "--IfDue", "-ep", f.path("old_private.json"))...).code)
 	f.Inject(helseidtest.Every(1, helseidtest.Problem(http.StatusServiceUnavailable, "Down", "")))

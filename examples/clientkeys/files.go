@@ -11,67 +11,64 @@ import (
 	"strings"
 
 	"github.com/nokkel/nokkel/internal/atomicfile"
+	"github.com/nokkel/nokkel/internal/redact"
+	"github.com/nokkel/nokkel/keys"
+)
+
+const (
+	ownerOnly fs.FileMode = 0o600
+	forAll    fs.FileMode = 0o644
 )
 
 // file is one to be written.
 type file struct {
 	name    string
 	content []byte
-	public  bool
-}
-
-func (f file) mode() fs.FileMode {
-	if f.public {
-		return 0o644
-	}
-	return 0o600 // for the owner alone
+	mode    fs.FileMode
 }
 
 // writeNew writes all of the files or none into dir (empty: the current one),
 // and replaces none. It prints their paths for a script.
-func writeNew(c *console, dir string, files ...file) error {
+func (c *console) writeNew(dir string, files ...file) error {
 	dir = cmp.Or(dir, ".")
 	if err := atomicfile.MkdirAll(dir); err != nil {
 		return err
 	}
-	var written []string
-	for _, f := range files {
-		path := filepath.Join(dir, f.name)
-		if err := atomicfile.Write(path, f.content, f.mode(), false); err != nil {
-			for _, path := range written { // one half of a pair is of no use
-				os.Remove(path)
+	for i, f := range files {
+		if err := atomicfile.Write(filepath.Join(dir, f.name), f.content, f.mode, false); err != nil {
+			for _, written := range files[:i] { // one half of a pair is of no use
+				os.Remove(filepath.Join(dir, written.name))
 			}
 			if errors.Is(err, fs.ErrExist) {
 				err = fmt.Errorf("file exists: %s", f.name)
 			}
 			return err
 		}
-		written = append(written, path)
 	}
-	for _, path := range written {
-		c.result("%s", path)
+	for _, f := range files {
+		c.result("%s", filepath.Join(dir, f.name))
 	}
 	return nil
 }
 
-// checkFileName refuses a name that would lead out of the directory.
-func checkFileName(option, name string) error {
+// fileName refuses a name that would lead out of the directory.
+func (in *input) fileName(option string) (string, error) {
+	name := in.text(option)
 	if strings.ContainsAny(name, `/\`) || !filepath.IsLocal(name) {
-		return fmt.Errorf("--%s becomes the name of a file and must not hold /, \\ or what else this system forbids", option)
+		return "", fmt.Errorf("--%s becomes the name of a file and must not hold /, \\ or what else this system forbids", option)
 	}
-	return nil
+	return name, nil
 }
 
 // maxFile bounds what is read of a file, in bytes: no keystore has more, and
 // the path may be that of a device.
 const maxFile = 1 << 20
 
-// readFile does not repeat the path in its error: it may be a key, given to
-// the wrong option.
-func readFile(option, path string) ([]byte, error) {
-	data, err := readAtMost(path, maxFile)
+// file reads the one that the option names.
+func (in *input) file(option string) ([]byte, error) {
+	data, err := readAtMost(in.text(option), maxFile)
 	if e := (*fs.PathError)(nil); errors.As(err, &e) {
-		err = e.Err
+		err = e.Err // without the path, which may be a key
 	}
 	if err != nil {
 		return nil, fmt.Errorf("the file of --%s: %w", option, err)
@@ -92,8 +89,61 @@ func readAtMost(path string, limit int64) ([]byte, error) {
 	return data, err
 }
 
-// oneLine takes the line end off the only line of a file.
-func oneLine(content string) (line string, ok bool) {
-	line = strings.TrimRight(content, "\r\n")
-	return line, line != "" && !strings.ContainsAny(line, "\r\n")
+// reserve makes the new file that an option names, if it does, for what a
+// server will make: nothing is lost for want of a place.
+func (in *input) reserve(option string) error {
+	if in.text(option) == "" {
+		return nil
+	}
+	err := atomicfile.Write(in.text(option), nil, ownerOnly, false)
+	if errors.Is(err, fs.ErrExist) {
+		return errors.New("the file of --" + option + " exists; it is not replaced")
+	}
+	return err
+}
+
+// save fills a reserved file; nothing leaves no file behind.
+func (in *input) save(option string, content []byte) error {
+	switch path := in.text(option); {
+	case path == "":
+		return nil
+	case len(content) == 0:
+		return os.Remove(path)
+	default:
+		return atomicfile.Write(path, content, ownerOnly, true)
+	}
+}
+
+// handoverOptions say where a secret goes.
+func handoverOptions() []option {
+	return []option{
+		path("SecretPath", "p", "file to write the secret to, which must not exist; only its owner can read it"),
+		toggle("Show", "show", "print the secret to standard output"),
+	}
+}
+
+// somewhere fails where a new secret would go nowhere.
+func (in *input) somewhere() error {
+	if in.text("SecretPath") == "" && !in.on("Show") {
+		return errors.New("missing --SecretPath or --Show: the new secret must go somewhere")
+	}
+	return nil
+}
+
+func (in *input) saveSecret(s keys.Secret) error { return in.save("SecretPath", []byte(s.Reveal())) }
+
+// showSecret prints the secret or its place. Nothing is printed before it is
+// saved: output into a pipe that nobody reads ends the process.
+func (in *input) showSecret(s keys.Secret) error {
+	if path := in.text("SecretPath"); path != "" {
+		in.result("SecretPath: %s", path)
+	}
+	if !in.on("Show") {
+		return nil
+	}
+	if redact.Printable(s.Reveal()) != s.Reveal() {
+		return errors.New("the secret holds characters that a terminal does not print; --SecretPath takes them")
+	}
+	in.result("Secret: %s", s.Reveal())
+	return nil
 }

@@ -14,6 +14,7 @@ import (
 // TestNobodyCanHaveThePrivateFileOpened: another user of the directory swaps
 // the name of the public file for the private one as soon as that is there.
 func TestNobodyCanHaveThePrivateFileOpened(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	swaps := 0
 	for range 10 {
@@ -46,6 +47,7 @@ func TestNobodyCanHaveThePrivateFileOpened(t *testing.T) {
 }
 
 func TestModesAreWhateverTheUmaskSays(t *testing.T) {
+	t.Parallel()
 	for _, umask := range []string{"000", "077", "277"} {
 		dir := t.TempDir()
 		cmd := program(t)

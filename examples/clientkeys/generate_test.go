@@ -31,6 +31,7 @@ func mode(t *testing.T, path string) os.FileMode {
 }
 
 func TestGenerateJSONWebKeyWritesBothFilesInBothForms(t *testing.T) {
+	t.Parallel()
 	for name, tc := range map[string]struct {
 		args      []string
 		extension string
@@ -67,6 +68,7 @@ func TestGenerateJSONWebKeyWritesBothFilesInBothForms(t *testing.T) {
 }
 
 func TestGeneratedKeyIsAJSONStringThatGoJoseReads(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	r := invoke(t, "", "generatejsonwebkey", "-n", "mine", "-d", dir, "-alg", "ES256")
 	require.Equal(t, 0, r.code, r.stderr)
@@ -82,6 +84,7 @@ func TestGeneratedKeyIsAJSONStringThatGoJoseReads(t *testing.T) {
 }
 
 func TestFilesGoToTheCurrentDirectoryByDefault(t *testing.T) {
+	t.Parallel()
 	for _, args := range [][]string{
 		{"generatejsonwebkey", "-n", "mine", "-alg", "ES256"},
 		{"generatecertificate", "-cn", "mine", "-pwd", "password", "-alg", "ES256"},
@@ -101,14 +104,16 @@ func TestFilesGoToTheCurrentDirectoryByDefault(t *testing.T) {
 }
 
 func TestDefaultKeyIsRSA4096ForRS512(t *testing.T) {
-	n := defaultKey()
-	key, err := n.make()
+	t.Parallel()
+	in := &input{options: newKeyOptions()}
+	key, err := in.newKey()
 	require.NoError(t, err)
 	assert.Equal(t, keys.RS512, key.Algorithm())
 	assert.Equal(t, 4096, key.PublicKey().Public().(*rsa.PublicKey).N.BitLen())
 }
 
 func TestFilesThatExistAreKeptAndNoHalfPairIsLeft(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	public := filepath.Join(dir, "mine_public.json")
 	require.NoError(t, os.WriteFile(public, []byte("precious"), 0o600))
@@ -136,6 +141,7 @@ func tool(t *testing.T, name string, args ...string) string {
 }
 
 func TestGenerateCertificateWritesThreeFiles(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	cmd := program(t, "generatecertificate", "-cn", "My Hospital", "-dir", dir, "-vm", "12", "-ks", "2048")
 	cmd.Env = append(cmd.Env, passwordVariable+"=from the environment")
@@ -170,6 +176,7 @@ func TestGenerateCertificateWritesThreeFiles(t *testing.T) {
 }
 
 func TestPasswordComesFromAFileOrWithAHintFromTheArguments(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	file := filepath.Join(dir, "password")
 	require.NoError(t, os.WriteFile(file, []byte("from a file\r\n"), 0o600))

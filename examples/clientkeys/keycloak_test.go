@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"path"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -41,6 +40,7 @@ type cloak struct {
 // administrator, a service account in the realm master.
 func cloaks(t *testing.T, test func(t *testing.T, k *cloak)) {
 	t.Run("fake", func(t *testing.T) {
+		t.Parallel()
 		server := keycloaktest.Start(t)
 		server.AddRealm("test")
 		k := newCloak(t, keycloak.Realm{Server: server.URL, Name: "test"}, keycloaktest.AdminID, keycloaktest.AdminSecret)
@@ -49,6 +49,7 @@ func cloaks(t *testing.T, test func(t *testing.T, k *cloak)) {
 		test(t, k)
 	})
 	t.Run("live", func(t *testing.T) {
+		t.Parallel()
 		address := os.Getenv("KEYCLOAK_URL")
 		if address == "" && os.Getenv("NOKKEL_LIVE") == "1" {
 			t.Fatal("NOKKEL_LIVE=1, but KEYCLOAK_URL names no server")
@@ -96,7 +97,7 @@ func (k *cloak) rest(method, at string, body any) (answer any) {
 	defer resp.Body.Close()
 	require.Less(k.t, resp.StatusCode, 300, "%s %s", method, at)
 	if resp.StatusCode == http.StatusCreated {
-		return path.Base(resp.Header.Get("Location"))
+		return filepath.Base(resp.Header.Get("Location"))
 	}
 	if text, err = io.ReadAll(resp.Body); len(text) > 0 {
 		require.NoError(k.t, json.Unmarshal(text, &answer))
@@ -176,6 +177,7 @@ func (k *cloak) policy() {
 }
 
 func TestKeycloakPolicyCreateAndShow(t *testing.T) {
+	t.Parallel()
 	cloaks(t, func(t *testing.T, k *cloak) {
 		r := k.do("keycloak policy show")
 		assert.Equal(t, 0, r.code, r.stderr)
@@ -214,6 +216,7 @@ Policy: "weekly" enabled for ["access type confidential" "client role rotating"]
 }
 
 func TestKeycloakAdministratorSignsInWithAKeyOrTheEnvironment(t *testing.T) {
+	t.Parallel()
 	cloaks(t, func(t *testing.T, k *cloak) {
 		key, err := keys.Generate(keys.ES256)
 		require.NoError(t, err)
@@ -240,9 +243,9 @@ func TestKeycloakAdministratorSignsInWithAKeyOrTheEnvironment(t *testing.T) {
 		r = k.as("keycloak status", asBoot...)
 		assert.Equal(t, 1, r.code)
 		assert.Contains(t, r.stderr, "missing --AdminPrivateJwkPath, --AdminSecretPath or CLIENTKEYS_ADMIN_SECRET")
-		t.Setenv("CLIENTKEYS_ADMIN_SECRET", strings.TrimSpace(readOwn(t, k.path("admin"))))
+		setenv(t, "CLIENTKEYS_ADMIN_SECRET", strings.TrimSpace(readOwn(t, k.path("admin"))))
 		assert.Equal(t, 0, k.as("keycloak status", asBoot...).code)
-		t.Setenv("CLIENTKEYS_ADMIN_SECRET", "wrong-admin-secret")
+		setenv(t, "CLIENTKEYS_ADMIN_SECRET", "wrong-admin-secret")
 		r = k.as("keycloak status", asBoot...)
 		assert.Equal(t, 1, r.code)
 		assert.NotContains(t, r.stderr, "wrong-admin-secret")

@@ -25,6 +25,7 @@ func (k *cloak) certificate(name string) *keys.Key {
 }
 
 func TestKeycloakRotateReadsThePFX(t *testing.T) {
+	t.Parallel()
 	cloaks(t, func(t *testing.T, k *cloak) {
 		old := k.certificate("mine")
 		k.must("keycloak key upload", "-y", "-p", k.path("mine_public.pem"))
@@ -51,10 +52,11 @@ func TestKeycloakRotateReadsThePFX(t *testing.T) {
 }
 
 func TestKeycloakCertificateRotate(t *testing.T) {
+	t.Parallel()
 	cloaks(t, func(t *testing.T, k *cloak) {
 		old := k.certificate("mine")
 		k.must("keycloak key upload", "-y", "-f", "certificate", "-p", k.path("mine_public.pem"))
-		t.Setenv(passwordVariable, "password-of-the-pfx")
+		setenv(t, passwordVariable, "password-of-the-pfx")
 		state := []string{"-c", clientID, "-s", k.path("state"), "-ep", k.path("mine_private.pfx")}
 		r := k.do("keycloak rotate", state...)
 		assert.Equal(t, 1, r.code, "it is no JWKS")
@@ -81,6 +83,7 @@ func TestKeycloakCertificateRotate(t *testing.T) {
 }
 
 func TestKeycloakKeyGenerateAndDownload(t *testing.T) {
+	t.Parallel()
 	cloaks(t, func(t *testing.T, k *cloak) {
 		k.write("password", "password-of-the-store\n")
 		with := []string{"-c", clientID, "-pwdp", k.path("password"), "-p", k.path("new.p12")}
@@ -124,8 +127,9 @@ func TestKeycloakKeyGenerateAndDownload(t *testing.T) {
 }
 
 func TestKeycloakKeyDownloadLeavesNoFileWhenThereIsNothing(t *testing.T) {
+	t.Parallel()
 	cloaks(t, func(t *testing.T, k *cloak) {
-		t.Setenv(passwordVariable, "password-of-the-store")
+		setenv(t, passwordVariable, "password-of-the-store")
 		r := k.do("keycloak key download", "-c", clientID, "-p", k.path("none.p12"))
 		assert.Equal(t, 1, r.code)
 		assert.Contains(t, r.stderr, "nothing was saved")

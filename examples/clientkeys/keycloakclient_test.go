@@ -11,6 +11,7 @@ import (
 )
 
 func TestKeycloakClientConfidential(t *testing.T) {
+	t.Parallel()
 	cloaks(t, func(t *testing.T, k *cloak) {
 		k.rest(http.MethodPost, "/admin/realms/"+k.realm.Name+"/clients", map[string]any{"clientId": "web", "publicClient": true})
 		r := k.do("keycloak client confidential", "-c", "web")
@@ -33,6 +34,7 @@ func TestKeycloakClientConfidential(t *testing.T) {
 // TestKeycloakPolicyFromCreationToDeletion: a policy meets a client once that
 // defines the role.
 func TestKeycloakPolicyFromCreationToDeletion(t *testing.T) {
+	t.Parallel()
 	cloaks(t, func(t *testing.T, k *cloak) {
 		overlap := func() bool {
 			t.Helper()
@@ -85,6 +87,7 @@ func TestKeycloakPolicyFromCreationToDeletion(t *testing.T) {
 }
 
 func TestKeycloakPolicyDeleteKeepsAProfileThatIsNamed(t *testing.T) {
+	t.Parallel()
 	cloaks(t, func(t *testing.T, k *cloak) {
 		k.policy()
 		policies, err := k.admin.Policies(t.Context())
@@ -101,6 +104,7 @@ func TestKeycloakPolicyDeleteKeepsAProfileThatIsNamed(t *testing.T) {
 }
 
 func TestKeycloakJWKSURLSetAndCacheClear(t *testing.T) {
+	t.Parallel()
 	cloaks(t, func(t *testing.T, k *cloak) {
 		key := keystest.Key(t, keys.ES256)
 		site := publish(t, key)

@@ -30,6 +30,7 @@ func (k *cloak) writeKey(name string, key *keys.Key) {
 }
 
 func TestKeycloakKeysUploadOfAJWK(t *testing.T) {
+	t.Parallel()
 	cloaks(t, func(t *testing.T, k *cloak) {
 		one, two, three := keystest.Key(t, keys.ES256), keystest.Key(t, keys.ES256), keystest.Key(t, keys.ES256)
 		k.writeKey("one", one)
@@ -62,6 +63,7 @@ func TestKeycloakKeysUploadOfAJWK(t *testing.T) {
 }
 
 func TestKeycloakKeysUploadOfCertificateAndKeystore(t *testing.T) {
+	t.Parallel()
 	cloaks(t, func(t *testing.T, k *cloak) {
 		certified := func() *keys.Key {
 			key := keystest.Key(t, keys.ES256)
@@ -104,6 +106,7 @@ func TestKeycloakKeysUploadOfCertificateAndKeystore(t *testing.T) {
 // TestKeycloakKeysOfAPublicClient: the server would store them, and go on
 // asking for nothing.
 func TestKeycloakKeysOfAPublicClient(t *testing.T) {
+	t.Parallel()
 	cloaks(t, func(t *testing.T, k *cloak) {
 		assert.Contains(t, k.must("keycloak status"), "Secret: made unknown expires never\n", "somebody chose it")
 		k.rest(http.MethodPost, "/admin/realms/"+k.realm.Name+"/clients", map[string]any{"clientId": "web", "publicClient": true})

@@ -24,6 +24,7 @@ func (k *cloak) status() (st selfservice.Status) {
 }
 
 func TestKeycloakRotateOfAKey(t *testing.T) {
+	t.Parallel()
 	cloaks(t, func(t *testing.T, k *cloak) {
 		old := keystest.Key(t, keys.ES256)
 		k.writeKey("old", old)
@@ -52,6 +53,7 @@ func TestKeycloakRotateOfAKey(t *testing.T) {
 }
 
 func TestKeycloakRotateOfASecret(t *testing.T) {
+	t.Parallel()
 	cloaks(t, func(t *testing.T, k *cloak) {
 		rotate := func(state string) result {
 			t.Helper()
@@ -81,6 +83,7 @@ func TestKeycloakRotateOfASecret(t *testing.T) {
 }
 
 func TestKeycloakRotateWithCut(t *testing.T) {
+	t.Parallel()
 	cloaks(t, func(t *testing.T, k *cloak) {
 		out := k.must("keycloak rotate", "--Propagation", "1ms", "--Cut", "-s", k.path("state"), "-esp", k.path("secret"))
 		assert.Equal(t, "Expiration: never\n", out)
@@ -93,10 +96,11 @@ func TestKeycloakRotateWithCut(t *testing.T) {
 }
 
 func TestKeycloakRotateByTheClientItself(t *testing.T) {
+	t.Parallel()
 	cloaks(t, func(t *testing.T, k *cloak) {
 		k.policy()
 		k.grant(clientID, "manage-clients")
-		t.Setenv("CLIENTKEYS_SECRET", k.secret.Reveal())
+		setenv(t, "CLIENTKEYS_SECRET", k.secret.Reveal())
 		r := k.as("keycloak rotate", "--Propagation", "1ms", "-c", clientID, "-s", k.path("state"))
 		require.Equal(t, 0, r.code, r.stderr)
 		assert.Equal(t, 1, k.status().Rotations)
@@ -109,7 +113,7 @@ func TestKeycloakRotateByTheClientItself(t *testing.T) {
 			theirs, err = k.admin.RegenerateSecret(t.Context(), info.ID)
 			require.NoError(t, err)
 		}
-		t.Setenv("CLIENTKEYS_SECRET", theirs.Reveal())
+		setenv(t, "CLIENTKEYS_SECRET", theirs.Reveal())
 		r = k.as("keycloak rotate", "--Propagation", "1ms", "-c", clientID, "-s", k.path("state"))
 		require.Equal(t, 0, r.code, r.stderr)
 		assert.Contains(t, r.stderr, "is used only if the server refuses")
@@ -118,6 +122,7 @@ func TestKeycloakRotateByTheClientItself(t *testing.T) {
 }
 
 func TestKeycloakRotateAdoptsNothingThatIsNotAccepted(t *testing.T) {
+	t.Parallel()
 	cloaks(t, func(t *testing.T, k *cloak) {
 		k.write("wrong", strings.Repeat("w", 40))
 		for says, args := range map[string][]string{

@@ -18,6 +18,7 @@ import (
 )
 
 func TestKeycloakSecretRegenerateWritesTheSecretToAFile(t *testing.T) {
+	t.Parallel()
 	cloaks(t, func(t *testing.T, k *cloak) {
 		r := k.do("keycloak secret regenerate", "-c", clientID, "-y")
 		assert.Equal(t, 1, r.code)
@@ -40,6 +41,7 @@ func TestKeycloakSecretRegenerateWritesTheSecretToAFile(t *testing.T) {
 }
 
 func TestKeycloakSecretUnderAPolicy(t *testing.T) {
+	t.Parallel()
 	cloaks(t, func(t *testing.T, k *cloak) {
 		k.policy()
 		assert.Equal(t, "Rotated: none\n", k.must("keycloak secret rotated", "-p", k.path("none")))
@@ -80,6 +82,7 @@ func TestKeycloakSecretUnderAPolicy(t *testing.T) {
 }
 
 func TestKeycloakSecretRegenerateLeavesNoFileWhenItFails(t *testing.T) {
+	t.Parallel()
 	cloaks(t, func(t *testing.T, k *cloak) {
 		k.grant(clientID, "view-clients")
 		r := k.as("keycloak secret regenerate", "-c", clientID, "-ac", clientID, "-asp", k.path("secret"), "-p", k.path("new"), "-y")
@@ -97,6 +100,7 @@ func TestKeycloakSecretRegenerateLeavesNoFileWhenItFails(t *testing.T) {
 }
 
 func TestKeycloakSecretRegenerateLosesNoSecretToWhatEndsIt(t *testing.T) {
+	t.Parallel()
 	regenerate := func(t *testing.T, k *cloak) *exec.Cmd {
 		return program(t, "keycloak", "secret", "regenerate", "-u", k.realm.Server, "-r", k.realm.Name, "-ac", readOwn(t, k.path("adminid")), "-ar", "master",
 			"-asp", k.path("admin"), "-c", clientID, "-p", k.path("new"), "-y")
@@ -131,6 +135,7 @@ func TestKeycloakSecretRegenerateLosesNoSecretToWhatEndsIt(t *testing.T) {
 }
 
 func TestKeycloakSecretRegenerateFindsTheSecretOfALostAnswer(t *testing.T) {
+	t.Parallel()
 	made := 0
 	k := fronted(t, func(server http.Handler, w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/client-secret") {

@@ -1,20 +1,19 @@
 // Clientkeys makes, registers, checks and rotates the credentials with which a
-// client logs in: at HelseID, with the commands, options and files of FHI's
-// console tool, so that scripts for that one go on working, at Keycloak and at
-// Okta.
+// client authenticates: at HelseID, with the commands, options and files of
+// FHI's console tool, so that scripts written for that keep working, at
+// Keycloak and at Okta.
 //
 //	clientkeys help
 //	clientkeys help keycloak
 //	clientkeys help helseid rotate
 //
-// What a script wants goes to standard output, what a person wants to
-// standard error. The exit code is 0 on success and 1 on failure.
+// What a script wants goes to standard output, everything else to standard
+// error. The exit code is 0 on success and 1 on failure.
 package main
 
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
@@ -22,19 +21,18 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second one ends the program at once
-	c := &console{in: os.Stdin, out: os.Stdout, err: os.Stderr}
-	if err := execute(ctx, c, os.Args[1:]); err != nil {
-		c.tell("clientkeys: %v", err)
-		os.Exit(1)
-	}
+	context.AfterFunc(ctx, stop) // a second signal ends the program at once
+	c := &console{in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.Getenv, shield: func() { signal.Ignore(os.Interrupt, syscall.SIGTERM) }}
+	os.Exit(c.main(ctx, os.Args[1:]))
 }
 
-// uninterrupted returns a context that no signal ends: where the server makes
-// a credential that would be lost. The wait is short, as every call has a limit.
-func uninterrupted(ctx context.Context) context.Context {
-	signal.Ignore(os.Interrupt, syscall.SIGTERM)
-	return context.WithoutCancel(ctx)
+// main returns the exit code.
+func (c *console) main(ctx context.Context, args []string) int {
+	if err := execute(ctx, c, args); err != nil {
+		c.tell("clientkeys: %v", err)
+		return 1
+	}
+	return 0
 }
 
 func execute(ctx context.Context, c *console, args []string) error {
@@ -49,20 +47,5 @@ func execute(ctx context.Context, c *console, args []string) error {
 	if err != nil {
 		return err
 	}
-	o := newOptions()
-	cmd.declare(o)
-	switch err := o.parse(args); {
-	case errors.Is(err, errHelp):
-		cmd.help(c.out, o)
-		return nil
-	case err != nil:
-		return fmt.Errorf("%s: %w (see: clientkeys help %[1]s)", cmd.name, err)
-	}
-	if err := cmd.run(ctx, c); err != nil {
-		return fmt.Errorf("%s: %w", cmd.name, o.nameValues(err))
-	}
-	if c.lost != nil {
-		return fmt.Errorf("%s: it is done, but the result could not be printed: %w", cmd.name, c.lost)
-	}
-	return nil
+	return cmd.execute(ctx, c, args)
 }

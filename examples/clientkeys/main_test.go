@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -48,14 +49,33 @@ func program(t *testing.T, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// invoke runs clientkeys to its end. Standard input is what stdin holds, and
-// then has ended.
+// invoke runs clientkeys to its end, in this process: what takes a process of
+// its own (signals, a umask, a working directory) uses program. Standard input
+// is what stdin holds, and then has ended.
 func invoke(t *testing.T, stdin string, args ...string) result {
 	t.Helper()
-	cmd := program(t, args...)
-	cmd.Stdin = strings.NewReader(stdin)
-	return finish(t, cmd)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	var out, errs bytes.Buffer
+	c := &console{in: strings.NewReader(stdin), out: &out, err: &errs, env: func(name string) string {
+		value, _ := variables.Load(variable{t, name})
+		s, _ := value.(string)
+		return s
+	}}
+	code := c.main(ctx, args)
+	return result{code: code, stdout: out.String(), stderr: errs.String()}
 }
+
+// variable is one of the environment of what a test invokes: tests that run
+// in parallel share that of the process.
+type variable struct {
+	t    *testing.T
+	name string
+}
+
+var variables sync.Map // from variable to string
+
+func setenv(t *testing.T, name, value string) { variables.Store(variable{t, name}, value) }
 
 func finish(t *testing.T, cmd *exec.Cmd) result {
 	t.Helper()
@@ -125,6 +145,7 @@ func (f *fixture) at(command string, args ...string) []string {
 }
 
 func TestHelpGoesToStdoutAndNamesEveryCommandAndOption(t *testing.T) {
+	t.Parallel()
 	for _, word := range []string{"help", "HELP", "--help", "-h"} {
 		r := invoke(t, "", word)
 		assert.Equal(t, 0, r.code)
@@ -137,10 +158,12 @@ func TestHelpGoesToStdoutAndNamesEveryCommandAndOption(t *testing.T) {
 		asked := invoke(t, "", "help", strings.ToUpper(cmd.name))
 		assert.Equal(t, asked, invoke(t, "", cmd.name, "--help"))
 		assert.Equal(t, 0, asked.code)
-		assert.Contains(t, asked.stdout, cmd.about)
-		o := newOptions()
-		cmd.declare(o)
-		for _, opt := range o.list {
+		summary, about := explained(cmd.name)
+		assert.NotEmpty(t, summary)
+		assert.NotContains(t, about, "{")
+		assert.Greater(t, len(about), 40)
+		assert.Contains(t, asked.stdout, about)
+		for _, opt := range cmd.options {
 			assert.Contains(t, asked.stdout, "--"+opt.long)
 			assert.NotEmpty(t, opt.usage)
 		}
@@ -148,6 +171,7 @@ func TestHelpGoesToStdoutAndNamesEveryCommandAndOption(t *testing.T) {
 }
 
 func TestWrongUseFailsOnStderrWithoutRepeatingValues(t *testing.T) {
+	t.Parallel()
 	const secret = "s3cret-value"
 	for rule, args := range map[string][]string{
 		"no command given":                                {},
@@ -181,6 +205,7 @@ func TestWrongUseFailsOnStderrWithoutRepeatingValues(t *testing.T) {
 }
 
 func TestAResultThatCannotBePrintedIsAFailure(t *testing.T) {
+	t.Parallel()
 	nowhere, err := os.Open(os.DevNull) // for reading
 	require.NoError(t, err)
 	defer nowhere.Close()
@@ -194,12 +219,14 @@ func TestAResultThatCannotBePrintedIsAFailure(t *testing.T) {
 }
 
 func TestAFileIsReadUpToALimit(t *testing.T) {
+	t.Parallel()
 	file := filepath.Join(t.TempDir(), "file")
 	require.NoError(t, os.WriteFile(file, make([]byte, maxFile), 0o600))
-	data, err := readFile("Option", file)
+	in := &input{options: []option{{long: "Option", form: pathForm, value: file}}}
+	data, err := in.file("Option")
 	require.NoError(t, err)
 	assert.Len(t, data, maxFile)
 	require.NoError(t, os.Truncate(file, 1<<40)) // no machine has the memory for it
-	_, err = readFile("Option", file)
+	_, err = in.file("Option")
 	assert.EqualError(t, err, "the file of --Option: it has more than 1048576 bytes")
 }

@@ -84,6 +84,7 @@ func (a *acme) must(command string, args ...string) string {
 func (a *acme) accepts(c selfservice.Credential) bool { return a.Accepts(a.app, c.Fingerprint()) }
 
 func TestOktaKeyFromAddToDelete(t *testing.T) {
+	t.Parallel()
 	a := newAcme(t, false)
 	next := keystest.Key(t, keys.ES256)
 	a.writeKey("next", next)
@@ -136,6 +137,7 @@ func firstLines(text string, n int) string {
 }
 
 func TestOktaSecretFromAddToDelete(t *testing.T) {
+	t.Parallel()
 	a := newAcme(t, true)
 	r := a.do("okta secret add")
 	assert.Equal(t, 1, r.code)
@@ -169,6 +171,7 @@ func TestOktaSecretFromAddToDelete(t *testing.T) {
 }
 
 func TestOktaSecretAddKeepsWhatOktaMayKnow(t *testing.T) {
+	t.Parallel()
 	a := newAcme(t, true)
 	a.Inject(func(_ int, r *http.Request) *oktatest.Fault {
 		if r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/secrets") {
@@ -183,7 +186,9 @@ func TestOktaSecretAddKeepsWhatOktaMayKnow(t *testing.T) {
 }
 
 func TestOktaRotate(t *testing.T) {
+	t.Parallel()
 	t.Run("of a key", func(t *testing.T) {
+		t.Parallel()
 		a := newAcme(t, false)
 		state := []string{"-s", a.path("state"), "-ep", a.path("old_private.json"), "--Propagation", "1ms", "--Overlap", "100ms"}
 		assert.Empty(t, a.must("okta rotate", append(state, "--IfDue")...), "adopted, and not due")
@@ -195,6 +200,7 @@ func TestOktaRotate(t *testing.T) {
 		}, 30*time.Second, 100*time.Millisecond, "the old one is deleted")
 	})
 	t.Run("of a secret", func(t *testing.T) {
+		t.Parallel()
 		a := newAcme(t, true)
 		a.must("okta rotate", "-s", a.path("state"), "-esp", a.path("secret"), "--Propagation", "1ms")
 		assert.True(t, a.accepts(selfservice.Credential{Secret: a.secret}), "inside the overlap")
@@ -202,6 +208,7 @@ func TestOktaRotate(t *testing.T) {
 		assert.True(t, a.accepts(selfservice.Credential{Secret: keys.NewSecret(readOwn(t, a.path("new")))}))
 	})
 	t.Run("of a secret without room", func(t *testing.T) {
+		t.Parallel()
 		a := newAcme(t, true)
 		out := a.must("okta secret add", "-p", a.path("other"))
 		id := regexp.MustCompile(`^SecretId: (\S+)\n`).FindStringSubmatch(out)[1]
@@ -215,6 +222,7 @@ func TestOktaRotate(t *testing.T) {
 		assert.NotContains(t, a.must("okta secret list"), id)
 	})
 	t.Run("by the app itself", func(t *testing.T) {
+		t.Parallel()
 		a := newAcme(t, false)
 		r := invoke(t, "", "okta", "rotate", "-u", a.URL, "-app", a.adminID, "-s", a.path("state"), "-ep", a.path("admin_private.json"), "--Propagation", "1ms")
 		require.Equal(t, 0, r.code, r.stderr)
@@ -227,6 +235,7 @@ func TestOktaRotate(t *testing.T) {
 }
 
 func TestOktaAdministratorHasAnAPIToken(t *testing.T) {
+	t.Parallel()
 	a := newAcme(t, false)
 	at := []string{"okta", "key", "list", "-u", a.URL, "-app", a.app}
 	r := invoke(t, "", at...)
@@ -238,11 +247,11 @@ func TestOktaAdministratorHasAnAPIToken(t *testing.T) {
 	r = invoke(t, "", append(at, "-atp", a.path("token"))...)
 	require.Equal(t, 0, r.code, r.stderr)
 	assert.Contains(t, r.stdout, "kid "+a.key.KeyID())
-	t.Setenv(tokenVariable, "00wrong-token-of-okta")
+	setenv(t, tokenVariable, "00wrong-token-of-okta")
 	r = invoke(t, "", at...)
 	assert.Equal(t, 1, r.code)
 	assert.Contains(t, r.stderr, "the token is not accepted")
 	assert.NotContains(t, r.stderr, "00wrong")
-	t.Setenv(tokenVariable, oktatest.APIToken)
+	setenv(t, tokenVariable, oktatest.APIToken)
 	assert.Equal(t, 0, invoke(t, "", at...).code)
 }

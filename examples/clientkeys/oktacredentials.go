@@ -5,109 +5,101 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
+	"time"
 
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice/okta"
 )
 
-const aboutKeyList = `Prints the public keys that Okta has stored for an app, active or not, with Okta's
-ids for them, which the other commands take.`
+func oktaCredentialCommands() []command {
+	return slices.Concat([]command{
+		{"okta key list", appOptions(), "", onApp(oktaKeys)},
+		{"okta key add", appOptions(required(path("PublicKeyPath", "p", "file with the public key: JWK or PEM"))), "", oktaKeyAdd},
+		{"okta secret list", appOptions(), "", onApp(oktaSecrets)},
+		{"okta secret add", appOptions(handoverOptions()...), "", oktaSecretAdd},
+	},
+		oktaSwitches("okta key", "KeyId", (*okta.Admin).ActivateKey, (*okta.Admin).DeactivateKey, (*okta.Admin).DeleteKey),
+		oktaSwitches("okta secret", "SecretId", (*okta.Admin).ActivateSecret, (*okta.Admin).DeactivateSecret, (*okta.Admin).DeleteSecret))
+}
 
-// oktaKeyList is the command "okta key list".
-type oktaKeyList struct{ oktaApp }
+// oktaSwitches are the commands that do one thing to one key or secret.
+func oktaSwitches(words, id string, activate, deactivate, remove func(a *okta.Admin, ctx context.Context, appID, id string) error) []command {
+	options := appOptions(required(text(id, "i", "Okta's id of it, as list prints it")))
+	do := func(call func(a *okta.Admin, ctx context.Context, appID, id string) error) action {
+		return onApp(func(ctx context.Context, in *input, admin *okta.Admin, appID string) error {
+			return call(admin, ctx, appID, in.text(id))
+		})
+	}
+	return []command{
+		{words + " activate", options, "", do(activate)},
+		{words + " deactivate", options, "Deactivate {" + id + "} of app {AppId}?", do(deactivate)},
+		{words + " delete", options, "Delete {" + id + "} of app {AppId}?", do(remove)},
+	}
+}
 
-func (k *oktaKeyList) run(ctx context.Context, c *console) error {
-	admin, err := k.admin()
+func oktaKeys(ctx context.Context, in *input, admin *okta.Admin, appID string) error {
+	list, err := admin.Keys(ctx, appID)
+	for _, key := range list {
+		facts := []string{strings.ToLower(string(key.Status))}
+		if key.KeyID != "" {
+			facts = append(facts, "kid "+key.KeyID)
+		}
+		if key.PublicKey != nil {
+			facts = append(facts, string(key.PublicKey.Algorithm()))
+		}
+		if key.Use == "enc" {
+			facts = append(facts, "for encryption")
+		}
+		in.credential("Key", key.ID, key.Created, time.Time{}, facts...)
+	}
+	return err
+}
+
+func oktaSecrets(ctx context.Context, in *input, admin *okta.Admin, appID string) error {
+	list, err := admin.Secrets(ctx, appID)
+	for _, s := range list {
+		in.credential("Secret", s.ID, s.Created, time.Time{}, strings.ToLower(string(s.Status)))
+	}
+	return err
+}
+
+func oktaKeyAdd(ctx context.Context, in *input) error {
+	key, err := in.public("PublicKey")
 	if err != nil {
 		return err
 	}
-	return printOktaKeys(ctx, c, admin, k.id)
+	return onApp(func(ctx context.Context, in *input, admin *okta.Admin, appID string) error {
+		added, err := admin.AddKey(ctx, appID, key)
+		if err == nil {
+			in.result("KeyId: %s\nKid: %s", added.ID, added.KeyID)
+		}
+		return err
+	})(ctx, in)
 }
 
-const aboutSecretList = `Prints the client secrets of an app, active or not, with Okta's ids for them, which
-the other commands take, and without their values. Okta logs that they were read.`
-
-// oktaSecretList is the command "okta secret list".
-type oktaSecretList struct{ oktaApp }
-
-func (k *oktaSecretList) run(ctx context.Context, c *console) error {
-	admin, err := k.admin()
-	if err != nil {
+func oktaSecretAdd(ctx context.Context, in *input) error {
+	if err := in.somewhere(); err != nil {
 		return err
 	}
-	return printOktaSecrets(ctx, c, admin, k.id)
-}
-
-const aboutKeyAdd = `Stores one more public key for an app, active at once, and prints Okta's id for it.
-With two keys every assertion must name its key: the first one must have a kid,
-and the programs must send it. A private key is refused.`
-
-// oktaKeyAdd is the command "okta key add".
-type oktaKeyAdd struct {
-	oktaApp
-	path string
-}
-
-func (k *oktaKeyAdd) declare(o *options) {
-	k.oktaApp.declare(o)
-	o.requiredPath(&k.path, "PublicKeyPath", "p", "file with the public key: JWK or PEM")
-}
-
-func (k *oktaKeyAdd) run(ctx context.Context, c *console) error {
-	key, err := (&given{name: "PublicKey", file: k.path}).public()
-	if err != nil {
-		return err
-	}
-	admin, err := k.admin()
-	if err != nil {
-		return err
-	}
-	added, err := admin.AddKey(ctx, k.id, key)
-	if err != nil {
-		return err
-	}
-	c.result("KeyId: %s\nKid: %s", added.ID, added.KeyID)
-	return nil
-}
-
-const aboutSecretAdd = `Makes a client secret, saves it in the file of --SecretPath, with mode 0600, or
-prints it with --Show, and has Okta accept it beside the one that is there. Prints
-Okta's id for it. Okta has room for two, inactive ones included.`
-
-// oktaSecretAdd is the command "okta secret add".
-type oktaSecretAdd struct {
-	oktaApp
-	handover
-}
-
-func (k *oktaSecretAdd) declare(o *options) {
-	k.oktaApp.declare(o)
-	k.handover.declare(o)
-}
-
-func (k *oktaSecretAdd) run(ctx context.Context, c *console) error {
-	if k.handover.isZero() {
-		return errNowhere
-	}
-	admin, err := k.admin()
-	if err != nil {
-		return err
-	}
-	if err := k.reserve(); err != nil {
-		return err
-	}
-	secret := keys.NewSecret(rand.Text() + rand.Text())
-	if err := k.keep(secret); err != nil { // before Okta knows it
-		return err
-	}
-	added, err := admin.AddSecret(uninterrupted(ctx), k.id, secret)
-	var refused *okta.Error
-	switch {
-	case errors.As(err, &refused) && refused.Status >= 400 && refused.Status < 500:
-		return errors.Join(err, k.keep(keys.Secret{}))
-	case err != nil:
-		return fmt.Errorf("%w; it may have been added all the same, so the file is kept: \"okta secret list\" shows", err)
-	}
-	c.result("SecretId: %s", added.ID)
-	return k.print(c, secret)
+	return onApp(func(ctx context.Context, in *input, admin *okta.Admin, appID string) error {
+		if err := in.reserve("SecretPath"); err != nil {
+			return err
+		}
+		secret := keys.NewSecret(rand.Text() + rand.Text())
+		if err := in.saveSecret(secret); err != nil { // before Okta knows it
+			return err
+		}
+		added, err := admin.AddSecret(in.uninterrupted(ctx), appID, secret)
+		var refused *okta.Error
+		switch {
+		case errors.As(err, &refused) && refused.Status >= 400 && refused.Status < 500:
+			return errors.Join(err, in.saveSecret(keys.Secret{}))
+		case err != nil:
+			return fmt.Errorf("%w; it may have been added all the same, so the file is kept: \"okta secret list\" shows", err)
+		}
+		in.result("SecretId: %s", added.ID)
+		return in.showSecret(secret)
+	})(ctx, in)
 }

@@ -48,6 +48,7 @@ func repeats(printed, secret string) bool {
 }
 
 func TestAKeyInTheWrongPlaceIsNotRepeated(t *testing.T) {
+	t.Parallel()
 	for form, key := range spellings(t) {
 		for name, c := range map[string]struct {
 			args []string
@@ -99,13 +100,11 @@ func TestNoOptionRepeatsAKey(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for form, key := range spellings(t) {
 		for _, cmd := range commands() {
-			o := newOptions()
-			cmd.declare(o)
-			for _, opt := range o.list {
+			for _, opt := range cmd.options {
 				for _, args := range [][]string{{"--" + opt.long, key}, {"-" + opt.long + "=" + key}, {"--" + opt.long + "=", key}, {"--" + opt.long + key}} {
 					var out, errs bytes.Buffer
-					c := &console{in: strings.NewReader(""), out: &out, err: &errs}
-					err := execute(t.Context(), c, append(strings.Fields(cmd.name), args...))
+					c := &console{in: strings.NewReader(""), out: &out, err: &errs, env: os.Getenv}
+					err := cmd.execute(t.Context(), c, args)
 					require.Error(t, err)
 					require.False(t, repeats(out.String()+errs.String()+err.Error(), key), "%s of %s: %s", form, cmd.name, args[0][:3])
 				}
@@ -115,6 +114,7 @@ func TestNoOptionRepeatsAKey(t *testing.T) {
 }
 
 func TestOrdinaryValuesAreNoKeys(t *testing.T) {
+	t.Parallel()
 	for _, value := range []string{
 		"", "my-client", "3d1c9fb2-5a41-4e2c-9b61-1b1f0c9ce1c4", "/var/lib/app/key", "Åse Østby AS", "C:\\keys\\mine", "0oa2o0xeoZ1aBcDeF5d7",
 		strings.Repeat("0123456789", 12), strings.Repeat("a", maxName), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", "eyJ",
@@ -124,6 +124,7 @@ func TestOrdinaryValuesAreNoKeys(t *testing.T) {
 }
 
 func TestAnErrorNamesTheOptionAndNotItsPath(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "a-secret-in-the-wrong-place")
 	require.NoError(t, os.WriteFile(dir, nil, 0o600))
 	for option, args := range map[string][]string{

@@ -42,6 +42,7 @@ func (f *fixture) status(t *testing.T) selfservice.Status {
 }
 
 func TestRotateAdoptsOnceAndThenUsesTheStateDirectory(t *testing.T) {
+	t.Parallel()
 	f := setup(t, func(s *helseidtest.Server) { s.Replace = helseidtest.AtOnce })
 	kid := f.key.KeyID()
 	for n, args := range [][]string{{"-ep", f.path("old_private.json")}, {}, {"-ep", f.path("old_private.json")}} {
@@ -74,6 +75,7 @@ func TestRotateAdoptsOnceAndThenUsesTheStateDirectory(t *testing.T) {
 }
 
 func TestRotateAdoptsNoKeyThatIsNotAccepted(t *testing.T) {
+	t.Parallel()
 	f := setup(t)
 	f.write(t, "stranger", keystest.Key(t, keys.ES256))
 	for says, args := range map[string][]string{
@@ -96,8 +98,10 @@ func TestRotateAdoptsNoKeyThatIsNotAccepted(t *testing.T) {
 // The process dies while it waits for an answer: of the registration, which
 // is then not made, or of the request that comes after it.
 func TestRotateGoesOnAfterKill9(t *testing.T) {
+	t.Parallel()
 	for name, registrations := range map[string]int{"before the registration": 1, "after the registration": 2} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			f := setup(t, func(s *helseidtest.Server) { s.Replace = helseidtest.AtOnce })
 			require.Equal(t, 0, invoke(t, "", f.rotating("helseid rotate", "-ep", f.path("old_private.json"))...).code)
 			f.RemoveKey(clientID, f.key.PublicKey()) // so that the new key alone is left once it is registered
@@ -130,6 +134,7 @@ func TestRotateGoesOnAfterKill9(t *testing.T) {
 }
 
 func TestRotateThatFailsSaysThatNoKeyIsLost(t *testing.T) {
+	t.Parallel()
 	f := setup(t)
 	require.Equal(t, 0, invoke(t, "", f.rotating("helseid rotate", "-ep", f.path("old_private.json"))...).code)
 	f.Inject(helseidtest.Every(1, helseidtest.Problem(http.StatusServiceUnavailable, "Down", "")))
@@ -140,6 +145,7 @@ func TestRotateThatFailsSaysThatNoKeyIsLost(t *testing.T) {
 }
 
 func TestALockOutEndsWithAKeyThatAPersonRegisters(t *testing.T) {
+	t.Parallel()
 	f := setup(t, func(s *helseidtest.Server) { s.Replace = helseidtest.AtOnce })
 	require.Equal(t, 0, invoke(t, "", f.rotating("helseid rotate", "-ep", f.path("old_private.json"))...).code)
 	f.RemoveKey(clientID, f.key.PublicKey())
@@ -164,6 +170,7 @@ func TestALockOutEndsWithAKeyThatAPersonRegisters(t *testing.T) {
 }
 
 func TestRotateEndsOnSIGTERM(t *testing.T) {
+	t.Parallel()
 	f := setup(t)
 	require.Equal(t, 0, invoke(t, "", f.rotating("helseid rotate", "-ep", f.path("old_private.json"))...).code)
 	cmd := program(t, f.at("helseid rotate", "-s", f.path("state"))...)
@@ -182,6 +189,7 @@ func TestRotateEndsOnSIGTERM(t *testing.T) {
 }
 
 func TestRunRotatesUntilSIGTERM(t *testing.T) {
+	t.Parallel()
 	f := setup(t)
 	cmd := program(t, f.rotating("helseid run", "-ep", f.path("old_private.json"), "--MaxAge", "500ms", "--Overlap", "200ms")...)
 	wait := launch(t, cmd)
@@ -199,6 +207,7 @@ func TestRunRotatesUntilSIGTERM(t *testing.T) {
 }
 
 func TestStateDirectoryIsForTheOwnerAlone(t *testing.T) {
+	t.Parallel()
 	f := setup(t)
 	require.NoError(t, os.Mkdir(f.path("state"), 0o755))
 	require.NoError(t, os.Chmod(f.path("state"), 0o755)) // whatever the umask
@@ -209,6 +218,7 @@ func TestStateDirectoryIsForTheOwnerAlone(t *testing.T) {
 }
 
 func TestRotateSaysWhatToDoWithADamagedStateDirectory(t *testing.T) {
+	t.Parallel()
 	f := setup(t)
 	require.NoError(t, os.Mkdir(f.path("state"), 0o700))
 	require.NoError(t, os.WriteFile(f.path("state")+"/state-1", []byte("torn"), 0o600))

@@ -4,117 +4,169 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"slices"
 
 	"github.com/nokkel/nokkel/selfservice"
-	"github.com/nokkel/nokkel/selfservice/filestore"
 	"github.com/nokkel/nokkel/selfservice/keycloak"
 )
 
-// state holds the options that say where a rotation is kept, and its pace.
-type state struct {
-	dir    string
-	timing selfservice.Timing
-}
+// providing makes the provider of a rotation, of keys or else of secrets.
+type providing func(in *input, ofKeys bool) (selfservice.Provider, error)
 
-func (s *state) declare(o *options) {
-	o.requiredPath(&s.dir, "StateDirectory", "s", "directory of this client alone, where its keys are kept")
-	o.duration(&s.timing.MaxAge, "MaxAge", "replace a key that is older than this, like 720h (default: as its expiry says, or 90 days)")
-	o.duration(&s.timing.RenewBefore, "RenewBefore", "replace a key this long before it expires (default: a third of its life)")
-	o.duration(&s.timing.Overlap, "Overlap", "how long the old key is kept after a change (default 1h)")
-	o.duration(&s.timing.Propagation, "Propagation", "how long a new key must be accepted before it is used (default: as long as the server's nodes may take)")
-	o.duration(&s.timing.CallTimeout, "CallTimeout", "limit of each call to the server (default 30s)")
-}
+// kinds are the credentials that a rotation may start from.
+type kinds int
 
-func (s *state) rotator() *selfservice.Rotator {
-	return &selfservice.Rotator{Store: filestore.Dir(s.dir), Timing: s.timing}
-}
+const (
+	keysOnly kinds = iota
+	keysAndSecrets
+)
 
-// rotation holds the options of the commands that rotate a client of any
-// system.
-type rotation struct {
-	state
-	system   system
-	existing existing
-}
+// secretVariable holds the client's secret where no option gives it.
+const secretVariable = "CLIENTKEYS_SECRET"
 
-func (r *rotation) declare(o *options) {
-	r.state.declare(o)
-	r.system.declare(o)
-	r.existing.declare(o, r.system.kinds())
-}
-
-// start returns a rotator whose state directory holds a credential, the
-// existing one if it was empty. In one that was not, the existing one is only
-// for the day on which the server refuses all that is stored: a person may have
-// registered it to end that.
-func (r *rotation) start(ctx context.Context, c *console) (*selfservice.Rotator, selfservice.Status, error) {
-	before, err := r.rotator().Status(ctx)
-	switch {
-	case errors.Is(err, selfservice.ErrNotAdopted):
-		return r.adopt(ctx, c)
-	case errors.Is(err, selfservice.ErrCorrupt):
-		return nil, before, fmt.Errorf("%w: restore the state directory from a backup, or go on with an empty one and the key that is registered", err)
-	case err != nil:
-		return nil, before, err
+// rotating returns the commands that rotate what the words name; options say
+// which client of which server.
+func rotating(words string, options []option, k kinds, provide providing) []command {
+	options = slices.Concat(stateOptions(), options, privateOptions("ExistingPrivateJwk", "e", "ep", "the private key that is registered (first time only)"))
+	if k == keysAndSecrets {
+		options = append(options, path("ExistingSecretPath", "esp", "file that holds the client's secret (first time only; default: $"+secretVariable+")"))
 	}
-	ofKeys := before.Active.KeyID != ""
-	rotator := r.rotator()
-	if err := r.equip(rotator, ofKeys); err != nil {
-		return nil, before, err
+	due := toggle("IfDue", "due", "make only the steps that are due; for cron")
+	return []command{
+		{words + " rotate", append(slices.Clip(options), due), "", provide.rotate},
+		{words + " run", options, "", provide.run},
 	}
-	if r.existing.isZero() {
-		return rotator, before, nil
-	}
-	credential, err := r.existing.credential(c)
-	if err != nil || ofKeys != (credential.Key != nil) { // the file may be gone, and is not needed
-		c.tell("Note: the state directory has a key already; the given one is not used.")
-		return rotator, before, nil
-	}
-	c.tell("Note: the state directory has a key already; the given one is used only if the server refuses that.")
-	return rotator, before, rotator.Adopt(ctx, credential)
 }
 
-// equip gives a rotator its provider.
-func (r *rotation) equip(rotator *selfservice.Rotator, ofKeys bool) (err error) {
-	rotator.Provider, err = r.system.provider(ofKeys)
-	if certificates, ok := rotator.Provider.(keycloak.Certificate); ok {
-		rotator.New = certificates.Make // so that state export has the certificate
+func (provide providing) run(ctx context.Context, in *input) error {
+	rotator, now, err := provide.start(ctx, in)
+	if err != nil {
+		return err
+	}
+	client := in.text("ClientId")
+	if app := in.text("AppId"); app != "" {
+		client = app
+	}
+	rotator.Logger = slog.New(slog.NewTextHandler(in.err, nil)).With("client", client)
+	rotator.Logger.Info("rotation runs", "kid", now.Active.KeyID, "due", now.Due)
+	err = rotator.Run(ctx)
+	if ctx.Err() != nil {
+		rotator.Logger.Info("rotation stopped")
+		return nil
 	}
 	return err
 }
 
-// adopt puts the existing credential into an empty state directory, once the
-// server has shown that it accepts it.
-func (r *rotation) adopt(ctx context.Context, c *console) (*selfservice.Rotator, selfservice.Status, error) {
-	var none selfservice.Status
-	credential, err := r.existing.credential(c)
+func (provide providing) rotate(ctx context.Context, in *input) error {
+	rotator, before, err := provide.start(ctx, in)
 	if err != nil {
-		return nil, none, fmt.Errorf("the state directory holds no key yet: %w", err)
+		return err
 	}
-	rotator := r.rotator()
-	if err := r.equip(rotator, credential.Key != nil); err != nil {
-		return nil, none, err
+	if p := before.Pending; p != nil {
+		in.tell("Going on with the rotation to key %s that was begun %s.", p.Name(), date(p.Made))
 	}
-	if adopter, ok := rotator.Provider.(selfservice.Adopter); ok {
-		if credential, err = adopter.Adopted(credential); err != nil {
-			return nil, none, err
+	rotator.OnEvent = func(e selfservice.Event) {
+		if e.Err != nil {
+			in.tell("%s: %v", e.Kind, e.Err)
+			return
 		}
+		in.tell("%s: %s", e.Kind, e.Credential)
 	}
-	if err := rotator.Provider.Verify(ctx, credential); err != nil {
-		return nil, none, fmt.Errorf("the credential of %s was not adopted: %w", r.existing.option(), err)
+	if in.on("IfDue") {
+		_, err = rotator.RunDue(ctx)
+	} else {
+		err = rotator.Rotate(ctx)
 	}
-	if err := rotator.Adopt(ctx, credential); err != nil {
+	switch {
+	case errors.Is(err, selfservice.ErrLockedOut):
+		return fmt.Errorf("%w: register a new key by hand and rotate again with it as the existing one", err)
+	case errors.Is(err, context.Canceled):
+		return errors.New("interrupted; no key is lost, and the next rotate goes on from here")
+	case err != nil:
+		return fmt.Errorf("%w; no key is lost, and the next rotate goes on from here", err)
+	}
+	after, err := rotator.Status(ctx)
+	if err != nil {
+		return err
+	}
+	if after.Rotations == before.Rotations {
+		in.tell("No key was replaced; the active one is due %s, the next step %s.", date(after.Due), date(after.Next))
+		return nil
+	}
+	if after.Active.KeyID != "" { // a client secret has none
+		in.result("OldKid: %s\nNewKid: %s", before.Active.KeyID, after.Active.KeyID)
+	}
+	in.result("Expiration: %s", date(after.Active.Expires))
+	return nil
+}
+
+// start returns a rotator whose state directory holds a credential, the
+// existing one if it was empty and the server accepts it. In one that was not,
+// the existing one is only for the day on which the server refuses all that is
+// stored: a person may have registered it to end that.
+func (provide providing) start(ctx context.Context, in *input) (*selfservice.Rotator, selfservice.Status, error) {
+	var none selfservice.Status
+	rotator := in.rotator()
+	before, err := rotator.Status(ctx)
+	empty := errors.Is(err, selfservice.ErrNotAdopted)
+	switch {
+	case errors.Is(err, selfservice.ErrCorrupt):
+		return nil, none, fmt.Errorf("%w: restore the state directory from a backup, or start with an empty one and the key that is registered", err)
+	case err != nil && !empty:
 		return nil, none, err
 	}
-	before, err := rotator.Status(ctx)
+	given, option, unusable := in.existing()
+	if empty && unusable != nil {
+		return nil, none, fmt.Errorf("the state directory holds no key yet: %w", unusable)
+	}
+	ofKeys := given.Key != nil
+	if !empty {
+		ofKeys = before.Active.KeyID != ""
+	}
+	rotator = in.rotator() // one that has not been called: its fields may change
+	if rotator.Provider, err = provide(in, ofKeys); err != nil {
+		return nil, none, err
+	}
+	if certificates, ok := rotator.Provider.(keycloak.Certificate); ok {
+		rotator.New = certificates.Make // so that state export has the certificate
+	}
+	switch {
+	case empty:
+		if err := rotator.Enroll(ctx, given); err != nil {
+			return nil, none, fmt.Errorf("the credential of %s was not adopted: %w", option, err)
+		}
+		before, err = rotator.Status(ctx)
+	case option == "":
+	case unusable != nil || ofKeys != (given.Key != nil): // the file may be gone, and is not needed
+		in.tell("Note: the state directory has a key already; the given one is not used.")
+	default:
+		in.tell("Note: the state directory has a key already; the given one is used only if the server refuses that.")
+		err = rotator.Enroll(ctx, given)
+	}
 	return rotator, before, err
 }
 
-// stored returns the status of a state directory that holds something.
-func stored(ctx context.Context, rotator *selfservice.Rotator) (selfservice.Status, error) {
-	st, err := rotator.Status(ctx)
-	if errors.Is(err, selfservice.ErrNotAdopted) {
-		err = errors.New("the state directory holds no key yet; the first rotate puts one there")
+// existing returns the credential that a rotation starts from, a key or, where
+// the system has them, a secret, and the option or variable that gave it.
+func (in *input) existing() (c selfservice.Credential, option string, err error) {
+	key, secretPath, secrets := in.given("ExistingPrivateJwk"), in.text("ExistingSecretPath"), in.has("ExistingSecretPath")
+	switch {
+	case key != "" && secretPath != "":
+		return c, key, errors.New("give one of --" + key + " and --ExistingSecretPath")
+	case key != "" || !secrets:
+		if key != "" {
+			option = "--" + key
+		}
+		c.Key, err = in.private("ExistingPrivateJwk")
+		return c, option, err
+	case secretPath != "":
+		option = "--ExistingSecretPath"
+	case in.env(secretVariable) != "":
+		option = secretVariable
+	default:
+		return c, "", errors.New("missing --ExistingPrivateJwkPath, --ExistingSecretPath or " + secretVariable)
 	}
-	return st, err
+	c.Secret, err = in.secret("ExistingSecretPath", secretVariable)
+	return c, option, err
 }

@@ -11,6 +11,7 @@ import (
 )
 
 func TestStateExportWritesTheActiveKey(t *testing.T) {
+	t.Parallel()
 	f := setup(t, func(s *helseidtest.Server) { s.Replace = helseidtest.AtOnce })
 	require.Equal(t, 0, invoke(t, "", f.rotating("helseid rotate", "-ep", f.path("old_private.json"))...).code)
 	active := f.active(t)
@@ -29,6 +30,7 @@ func TestStateExportWritesTheActiveKey(t *testing.T) {
 }
 
 func TestStateExportReplacesAFileOnlyWhenTold(t *testing.T) {
+	t.Parallel()
 	f := setup(t)
 	require.Equal(t, 0, invoke(t, "", f.rotating("helseid rotate", "-ep", f.path("old_private.json"))...).code)
 	file := f.path("mine")
@@ -45,6 +47,7 @@ func TestStateExportReplacesAFileOnlyWhenTold(t *testing.T) {
 }
 
 func TestStateExportRefuses(t *testing.T) {
+	t.Parallel()
 	f := setup(t)
 	for says, args := range map[string][]string{
 		"the state directory holds no key yet":       {"-s", f.path("state"), "-p", f.path("key")},

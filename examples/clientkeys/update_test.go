@@ -17,6 +17,7 @@ import (
 )
 
 func TestUpdateClientKeyRegistersAndPrints(t *testing.T) {
+	t.Parallel()
 	f := setup(t, func(s *helseidtest.Server) { s.Propagation = 500 * time.Millisecond })
 	next := keystest.Key(t, keys.PS256)
 	f.write(t, "new", next)
@@ -32,6 +33,7 @@ func TestUpdateClientKeyRegistersAndPrints(t *testing.T) {
 }
 
 func TestUpdateClientKeyAsksUnlessToldYes(t *testing.T) {
+	t.Parallel()
 	for name, tc := range map[string]struct {
 		stdin   string
 		updates bool
@@ -64,6 +66,7 @@ func TestUpdateClientKeyAsksUnlessToldYes(t *testing.T) {
 }
 
 func TestUpdateClientKeyRefusesBeforeItSendsAnything(t *testing.T) {
+	t.Parallel()
 	f := setup(t)
 	next := keystest.Key(t, keys.ES256)
 	f.write(t, "new", next)
@@ -101,6 +104,7 @@ func TestUpdateClientKeyRefusesBeforeItSendsAnything(t *testing.T) {
 }
 
 func TestUpdateClientKeySaysWhatAFailureMeans(t *testing.T) {
+	t.Parallel()
 	post := func(fault helseidtest.Fault) func(int, *http.Request) *helseidtest.Fault {
 		return func(_ int, r *http.Request) *helseidtest.Fault {
 			if r.Method == http.MethodPost && r.URL.Path == "/v1/client-secret" {
@@ -133,6 +137,7 @@ func TestUpdateClientKeySaysWhatAFailureMeans(t *testing.T) {
 }
 
 func TestUpdateClientKeySaysWhatAnInterruptMeans(t *testing.T) {
+	t.Parallel()
 	f := setup(t)
 	f.write(t, "new", keystest.Key(t, keys.ES256))
 	started := make(chan *os.Process, 1)
@@ -153,6 +158,7 @@ func TestUpdateClientKeySaysWhatAnInterruptMeans(t *testing.T) {
 }
 
 func TestAnInterruptEndsAQuestion(t *testing.T) {
+	t.Parallel()
 	f := setup(t)
 	f.write(t, "new", keystest.Key(t, keys.ES256))
 	cmd := program(t, f.at("updateclientkey", "-np", f.path("new_public.json"), "-ep", f.path("old_private.json"))...)
@@ -178,6 +184,7 @@ func TestAnInterruptEndsAQuestion(t *testing.T) {
 }
 
 func TestReadClientSecretExpirationPrintsUnixSeconds(t *testing.T) {
+	t.Parallel()
 	f := setup(t)
 	f.write(t, "new", keystest.Key(t, keys.ES256))
 	require.Equal(t, 0, invoke(t, "", f.at("updateclientkey", "-np", f.path("new_public.json"), "-ep", f.path("old_private.json"), "-y")...).code)
@@ -196,6 +203,7 @@ func TestReadClientSecretExpirationPrintsUnixSeconds(t *testing.T) {
 }
 
 func TestReadClientSecretExpirationFailsWithAReason(t *testing.T) {
+	t.Parallel()
 	t.Run("the key is not listed", func(t *testing.T) {
 		f := setup(t)
 		f.Inject(func(_ int, r *http.Request) *helseidtest.Fault {
