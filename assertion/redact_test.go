@@ -1,48 +1,133 @@
 package assertion_test
 
 import (
-	"net/url"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/nokkel/nokkel/assertion"
 	"github.com/nokkel/nokkel/keys"
-	"github.com/nokkel/nokkel/keys/keystest"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/oauth2"
+	"golang.org/x/oauth2/clientcredentials"
 )
 
-const unshown = "a-secret-that-must-not-be-shown-anywhere-at-all"
+// TestErrorsWithASuccessStatusQuoteNoCredential: GitHub refuses with 200, and
+// golang.org/x/oauth2 puts the whole of it into its error.
+func TestErrorsWithASuccessStatusQuoteNoCredential(t *testing.T) {
+	const secret = "correct-horse"
+	for name, c := range map[string]struct{ content, body string }{
+		"JSON":                     {"application/json", `{"error":"bad_client","error_description":"` + secret + ` is wrong"}`},
+		"JSON with a null token":   {"application/json", `{"access_token":null,"error":"bad_client","error_description":"` + secret + ` is wrong"}`},
+		"JSON with an empty token": {"application/json", `{"access_token":"","error":"bad_client","error_description":"` + secret + ` is wrong"}`},
+		"JSON as text":             {"text/plain", `{"error":"bad_client","error_description":"` + secret + ` is wrong"}`},
+		"JSON with a token":        {"application/json", `{"access_token":"t","error":"bad_client","error_description":"` + secret + ` is wrong"}`},
+		"a form":                   {"application/x-www-form-urlencoded; charset=utf-8", "error=bad_client&error_description=" + secret + "+is+wrong"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			as := answering(200, c.body, "Content-Type", c.content)
+			post := &assertion.Post{ClientID: clientID, Secret: keys.NewSecret(secret)}
+			ctx := context.WithValue(t.Context(), oauth2.HTTPClient, &http.Client{Transport: &assertion.Transport{Auth: post, Endpoint: endpoint, Base: as}})
+			config := clientcredentials.Config{ClientID: clientID, TokenURL: endpoint, AuthStyle: oauth2.AuthStyleInParams}
+			_, err := config.Token(ctx)
+			require.Error(t, err)
+			assert.NotContains(t, err.Error(), secret)
 
-func TestNoTypeShowsASecret(t *testing.T) {
-	key := testKey(t, keys.ES256)
-	secret := keys.NewSecret(unshown)
-	source := sourceOf(t, answering(200, `{"access_token":"`+unshown+`","token_type":"Bearer","expires_in":600,"refresh_token":"`+unshown+`"}`))
-	token, err := source.Token(t.Context())
-	require.NoError(t, err)
-	basic, post := &assertion.Basic{ClientID: clientID, Secret: secret}, &assertion.Post{ClientID: clientID, Secret: secret}
-	failing := sourceOf(t, answering(401, `{"error":"invalid_client","error_description":"`+unshown+`"}`))
-	failing.Auth = post
-	_, refused := failing.Token(t.Context())
-	require.Error(t, refused)
-
-	values := map[string][]any{
-		"Basic":     {basic},
-		"Error":     {refused},
-		"Metadata":  {&assertion.Metadata{Issuer: issuer}},
-		"MutualTLS": {&assertion.MutualTLS{ClientID: clientID}},
-		"Post":      {post},
-		"Signer": {
-			&assertion.Signer{ClientID: clientID, Audience: issuer, Key: key},
-			&assertion.Signer{ClientID: clientID, Audience: issuer, Secret: secret},
-		},
-		"Token":       {token, assertion.Token{AccessToken: secret, Key: key}},
-		"TokenSource": {source, failing, source.OAuth2(t.Context())},
-		"Transport":   {&assertion.Transport{Auth: basic}, &assertion.Transport{Auth: post}},
+			_, err = (&assertion.TokenSource{Endpoint: endpoint, Auth: post, Base: as}).Token(t.Context())
+			require.Error(t, err)
+			assert.NotContains(t, err.Error(), secret)
+			var refused *assertion.Error
+			require.ErrorAs(t, err, &refused)
+			assert.Equal(t, "[redacted] is wrong", refused.Description)
+		})
 	}
-	secrets := append(keystest.Secrets(t, key), []byte(unshown), []byte(url.QueryEscape(unshown)))
-	keystest.PackageHides(t, values, secrets...)
+}
 
-	var e *assertion.Error
-	require.ErrorAs(t, refused, &e)
-	assert.Equal(t, "[redacted]", e.Description)
+// TestSuccessIsNotTouched: a token may well have the client's secret in it, as
+// that of a server under test has.
+func TestSuccessIsNotTouched(t *testing.T) {
+	long := strings.Repeat("x", 2<<20)
+	for name, c := range map[string]struct{ content, body string }{
+		"a token":                       {"application/json", `{"access_token":"s3","token_type":"Bearer"}`},
+		"an empty error":                {"application/json", `{"error":"","x":"s3"}`},
+		"an error that is no text":      {"application/json", `{"error":false,"x":"s3"}`},
+		"an error deeper in the answer": {"application/json", `{"x":{"error":"s3"}}`},
+		"introspection":                 {"application/json", `{"active":true,"sub":"s3"}`},
+		"no JSON":                       {"text/html", `error s3`},
+		"JSON that does not end":        {"application/json", `{"error":"s3"`},
+		"longer than anyone looks":      {"application/json", `{"x":"` + long + `","error":"s3"}`},
+		"nothing":                       {"application/json", ``},
+	} {
+		t.Run(name, func(t *testing.T) {
+			post := &assertion.Post{ClientID: clientID, Secret: keys.NewSecret("s3")}
+			resp, err := (&assertion.Transport{Auth: post, Endpoint: endpoint, Base: answering(200, c.body, "Content-Type", c.content)}).RoundTrip(formPost(t, endpoint, "a=b"))
+			require.NoError(t, err)
+			body, err := io.ReadAll(resp.Body)
+			require.NoError(t, err)
+			assert.True(t, c.body == string(body))
+		})
+	}
+}
+
+func TestAnAnswerThatBreaksOffIsHandedOnAsItIs(t *testing.T) {
+	broken := errors.New("connection lost")
+	torn := &closes{Reader: io.MultiReader(strings.NewReader(`{"error":`), &once{broken})}
+	base := network(func(*http.Request) (*http.Response, error) { return &http.Response{StatusCode: 200, Body: torn}, nil })
+	resp, err := (&assertion.Transport{Auth: testSigner(t), Endpoint: endpoint, Base: base}).RoundTrip(formPost(t, endpoint, "a=b"))
+	require.NoError(t, err)
+	body, err := io.ReadAll(resp.Body)
+	assert.Equal(t, `{"error":`, string(body))
+	assert.ErrorIs(t, err, broken)
+	assert.False(t, torn.closed)
+	resp.Body.Close()
+	assert.True(t, torn.closed)
+}
+
+// once says what went wrong once, as some bodies do.
+type once struct{ err error }
+
+func (o *once) Read([]byte) (int, error) {
+	err := o.err
+	o.err = io.EOF
+	return 0, err
+}
+
+// TestErrorOf an answer of a Transport is the error that a TokenSource has of it.
+func TestErrorOf(t *testing.T) {
+	for how, refusal := range refusals {
+		for method, auth := range methods {
+			if refusal.methods != nil && !slices.Contains(refusal.methods, method) {
+				continue
+			}
+			source := &replica{now: credentialPair(t, "the secret of the client, long enough"), next: credentialPair(t, "one that is not asked for at all")}
+			server := func() *strictServer {
+				return &strictServer{t: t, takes: source.next, refuses: refusal.refuses, seen: map[string]bool{}}
+			}
+			fixed := &replica{now: source.now, next: source.now}
+			_, err := (&assertion.TokenSource{Endpoint: endpoint, Auth: auth(fixed), Base: server()}).Token(t.Context())
+			var want *assertion.Error
+			require.ErrorAs(t, err, &want, how)
+			require.ErrorIs(t, err, assertion.ErrInvalidClient, how)
+			resp, err := (&assertion.Transport{Auth: auth(fixed), Endpoint: endpoint, Base: server()}).RoundTrip(formPost(t, endpoint, "grant_type=client_credentials"))
+			require.NoError(t, err)
+			_, err = io.Copy(io.Discard, resp.Body)
+			require.NoError(t, err)
+			got := assertion.ErrorOf(resp)
+			require.NotNil(t, got, how)
+			assert.Equal(t, want.Rule, got.Rule, how)
+			assert.Equal(t, want.Status, got.Status)
+			assert.Equal(t, want.Code, got.Code)
+			assert.Equal(t, want.Description, got.Description)
+		}
+	}
+	tr := &assertion.Transport{Auth: testSigner(t), Endpoint: endpoint, Base: answering(200, `{"active":false}`)}
+	resp, err := tr.RoundTrip(formPost(t, endpoint, "token=none"))
+	require.NoError(t, err)
+	assert.Nil(t, assertion.ErrorOf(resp))
+	assert.Nil(t, assertion.ErrorOf(&http.Response{StatusCode: 400, Body: http.NoBody}), "an answer that is not a Transport's")
 }

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/nokkel/nokkel/assertion"
-	"github.com/nokkel/nokkel/internal/slow/slowtest"
+	"github.com/nokkel/nokkel/internal/respbody/slowtest"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )

@@ -47,7 +47,7 @@ type TokenSource struct {
 	current atomic.Pointer[cached]
 
 	mu        sync.Mutex // guards what follows; never held while anything waits
-	flight    *flight
+	call      *call
 	failures  int
 	retry     time.Time // no request before this
 	lastErr   error
@@ -74,7 +74,7 @@ func (s *TokenSource) Token(ctx context.Context) (*Token, error) {
 		return nil, err
 	}
 	select {
-	case <-f.landed:
+	case <-f.done:
 		return f.token, f.err
 	case <-ctx.Done():
 		return nil, failed("waiting for a token", ctx.Err())

@@ -76,7 +76,7 @@ func TestAWaitersCancelEndsItsOwnWaitOnly(t *testing.T) {
 		first, cancel := context.WithCancel(t.Context())
 		start := time.Now()
 		var wg sync.WaitGroup
-		wg.Go(func() { // the one whose call started the flight
+		wg.Go(func() { // the one that started the request
 			_, err := s.Token(first)
 			assert.ErrorIs(t, err, context.Canceled)
 			assert.Equal(t, 100*time.Millisecond, time.Since(start))

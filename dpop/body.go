@@ -15,17 +15,17 @@ const maxReplay = 1 << 20 // bytes kept of a body that has no GetBody
 // reads is kept, up to maxReplay, so that the next can start over; a body that
 // outgrows this is still sent, once.
 type body struct {
-	req  *http.Request
-	sent int // attempts so far
-	tape *tape
+	req       *http.Request
+	sent      int // attempts so far
+	recording *recording
 }
 
 func newBody(req *http.Request) *body {
 	b := &body{req: req}
 	if !b.empty() && req.GetBody == nil {
-		b.tape = &tape{src: req.Body, close: sync.OnceValue(req.Body.Close), limit: maxReplay}
+		b.recording = &recording{src: req.Body, close: sync.OnceValue(req.Body.Close), limit: maxReplay}
 		if req.ContentLength > maxReplay {
-			b.tape.limit = 0 // it will not fit; why keep any
+			b.recording.limit = 0 // it will not fit; why keep any
 		}
 	}
 	return b
@@ -37,8 +37,8 @@ func (b *body) empty() bool { return b.req.Body == nil || b.req.Body == http.NoB
 func (b *body) next() (io.ReadCloser, error) {
 	b.sent++
 	switch {
-	case b.tape != nil:
-		return b.tape.rewind(), nil
+	case b.recording != nil:
+		return b.recording.rewind(), nil
 	case b.sent == 1 || b.empty():
 		return b.req.Body, nil
 	}
@@ -46,27 +46,27 @@ func (b *body) next() (io.ReadCloser, error) {
 }
 
 // replayable reports whether next would return the whole body again.
-func (b *body) replayable() bool { return b.tape == nil || !b.tape.torn.Load() }
+func (b *body) replayable() bool { return b.recording == nil || !b.recording.overflowed.Load() }
 
 // done says that there will be no other attempt. The last one may go on
 // reading: a server can answer before it has seen the whole body.
 func (b *body) done() {
 	switch {
-	case b.tape != nil:
-		b.tape.finish()
+	case b.recording != nil:
+		b.recording.finish()
 	case b.sent == 0 && b.req.Body != nil:
 		b.req.Body.Close()
 	}
 }
 
-// tape keeps what is read of src.
-type tape struct {
-	src     io.Reader
-	close   func() error // of src, once
-	limit   int64        // bytes kept at most
-	torn    atomic.Bool  // more was read: no way back
-	last    atomic.Bool  // no attempt follows the current one
-	current atomic.Pointer[tapeReader]
+// recording keeps what is read of src.
+type recording struct {
+	src        io.Reader
+	close      func() error // of src, once
+	limit      int64        // bytes kept at most
+	overflowed atomic.Bool  // more was read: no way back
+	last       atomic.Bool  // no attempt follows the current one
+	current    atomic.Pointer[recordingReader]
 
 	// An attempt that was answered early may be inside src.Read while the
 	// next one begins; mu keeps them apart. It is never held for Close, which
@@ -77,21 +77,21 @@ type tape struct {
 	end  error // what src ended with
 }
 
-// tapeReader is the body of one attempt.
-type tapeReader struct {
-	tape   *tape
-	at     int64
-	closed atomic.Bool
+// recordingReader is the body of one attempt.
+type recordingReader struct {
+	recording *recording
+	at        int64
+	closed    atomic.Bool
 }
 
 // rewind ends the current attempt's reading and begins another.
-func (t *tape) rewind() *tapeReader {
-	r := &tapeReader{tape: t}
+func (t *recording) rewind() *recordingReader {
+	r := &recordingReader{recording: t}
 	t.current.Store(r)
 	return r
 }
 
-func (t *tape) finish() {
+func (t *recording) finish() {
 	t.last.Store(true)
 	if r := t.current.Load(); r == nil || r.closed.Load() {
 		t.close()
@@ -99,8 +99,8 @@ func (t *tape) finish() {
 }
 
 // Read gives what is kept and then more of the source.
-func (r *tapeReader) Read(p []byte) (int, error) {
-	t := r.tape
+func (r *recordingReader) Read(p []byte) (int, error) {
+	t := r.recording
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	switch {
@@ -110,7 +110,7 @@ func (r *tapeReader) Read(p []byte) (int, error) {
 		n := copy(p, t.kept[r.at:])
 		r.at += int64(n)
 		return n, nil
-	case r.at < t.read: // the attempt before tore the tape with its last Read
+	case r.at < t.read: // the previous attempt went past the limit with its last Read
 		return 0, refuse(ErrBody, "")
 	case t.end != nil:
 		return 0, t.end
@@ -120,9 +120,9 @@ func (r *tapeReader) Read(p []byte) (int, error) {
 	t.read += int64(n)
 	r.at = t.read
 	if t.read > t.limit {
-		t.torn.Store(true)
+		t.overflowed.Store(true)
 	}
-	if t.torn.Load() {
+	if t.overflowed.Load() {
 		t.kept = nil
 	} else {
 		t.kept = append(t.kept, p[:n]...)
@@ -131,10 +131,10 @@ func (r *tapeReader) Read(p []byte) (int, error) {
 }
 
 // Close closes the source too when no attempt follows.
-func (r *tapeReader) Close() error {
+func (r *recordingReader) Close() error {
 	r.closed.Store(true)
-	if r.tape.last.Load() {
-		return r.tape.close()
+	if r.recording.last.Load() {
+		return r.recording.close()
 	}
 	return nil
 }

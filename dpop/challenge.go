@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/nokkel/nokkel/internal/slow"
+	"github.com/nokkel/nokkel/internal/respbody"
 )
 
 const (
@@ -42,14 +42,14 @@ func nonceOf(h http.Header) string {
 // DPoP challenges, as a resource server says it (RFC 9449 §7.1), and that of
 // a JSON body, as a token endpoint does (RFC 6749 §5.2). Servers mix the two
 // up, with status 400 and 401. The body stays readable; it is not waited for
-// when the header says all that there is to know, nor longer than slow.Wait.
+// when the header says all that there is to know, nor longer than respbody.Wait.
 func errorCodes(resp *http.Response) []string {
 	codes := challengeErrors(resp.Header, "DPoP")
 	if slices.Contains(codes, errorUseNonce) {
 		return codes
 	}
 	var head []byte
-	head, resp.Body, _ = slow.Head(resp.Body, maxErrorBody, slow.Wait)
+	head, resp.Body, _ = respbody.Head(resp.Body, maxErrorBody, respbody.Wait)
 	var e struct {
 		Error string `json:"error"`
 	}

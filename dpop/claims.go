@@ -72,7 +72,7 @@ func seconds(value []byte) (*int64, bool) {
 }
 
 // match compares what a proof says with the request that carries it.
-func (v *Verifier) match(p *opened, r Request) (*Checked, error) {
+func (v *Verifier) match(p *parsedProof, r Request) (*Checked, error) {
 	now, c, token := time.Now(), &p.claims, r.Token.Reveal()
 	issued := time.Unix(*c.iat, 0)
 	jkt := p.key.Thumbprint()

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/nokkel/nokkel/internal/origin"
-	"github.com/nokkel/nokkel/internal/slow"
+	"github.com/nokkel/nokkel/internal/respbody"
 	"github.com/nokkel/nokkel/keys"
 )
 
@@ -98,17 +98,17 @@ func (x *exchange) send(token string, key *keys.Key) (*http.Response, error) {
 			// Only now is it known that the Date was that of the clock which judges proofs.
 			x.prover.learn(at, func(m *memory) { m.skew = trial.skew })
 		}
-		if !x.again(resp, nonce, sent, &trial.skew) {
+		if !x.retryable(resp, nonce, sent, &trial.skew) {
 			resp.Request = x.req // not the one that carries token and proof
 			return resp, nil
 		}
-		slow.Drain(resp.Body, maxErrorBody)
+		respbody.Drain(resp.Body, maxErrorBody)
 	}
 }
 
-// again reports whether the answer is one that another attempt can better, and
+// retryable reports whether another attempt can do better than this answer, and
 // corrects skew when it was the clock.
-func (x *exchange) again(resp *http.Response, nonce string, sent time.Time, skew *time.Duration) bool {
+func (x *exchange) retryable(resp *http.Response, nonce string, sent time.Time, skew *time.Duration) bool {
 	if !refused(resp) || !x.body.replayable() {
 		return false
 	}

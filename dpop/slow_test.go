@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/nokkel/nokkel/dpop"
-	"github.com/nokkel/nokkel/internal/slow/slowtest"
+	"github.com/nokkel/nokkel/internal/respbody/slowtest"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )

@@ -7,7 +7,7 @@ import (
 	"net/http"
 	"slices"
 
-	"github.com/nokkel/nokkel/internal/slow"
+	"github.com/nokkel/nokkel/internal/respbody"
 	"github.com/nokkel/nokkel/keys"
 )
 
@@ -94,7 +94,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err == nil && fresh == token {
 		return resp, nil
 	}
-	slow.Drain(resp.Body, maxErrorBody)
+	respbody.Drain(resp.Body, maxErrorBody)
 	if err != nil {
 		return nil, err
 	}

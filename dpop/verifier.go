@@ -111,7 +111,7 @@ func (v *Verifier) Check(ctx context.Context, r Request) (*Checked, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := v.open(compact)
+	p, err := v.parse(compact)
 	if err != nil {
 		return nil, err
 	}
@@ -121,7 +121,7 @@ func (v *Verifier) Check(ctx context.Context, r Request) (*Checked, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !p.signed() {
+	if !p.verify() {
 		return nil, refuseProof(ErrProofSignature, "")
 	}
 	return checked, nil

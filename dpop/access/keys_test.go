@@ -14,7 +14,7 @@ import (
 
 	"github.com/nokkel/nokkel/dpop"
 	"github.com/nokkel/nokkel/dpop/access"
-	"github.com/nokkel/nokkel/internal/slow/slowtest"
+	"github.com/nokkel/nokkel/internal/respbody/slowtest"
 	"github.com/nokkel/nokkel/keys"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"

@@ -11,7 +11,7 @@ import (
 
 	"github.com/nokkel/nokkel/assertion"
 	"github.com/nokkel/nokkel/internal/origin"
-	"github.com/nokkel/nokkel/internal/slow"
+	"github.com/nokkel/nokkel/internal/respbody"
 	"github.com/nokkel/nokkel/keys"
 )
 
@@ -80,7 +80,7 @@ func (v *Verifier) readSet(ctx context.Context, address string) (keys.Set, error
 	if resp.StatusCode != http.StatusOK {
 		return keys.Set{}, unavailable("reading its keys: status "+strconv.Itoa(resp.StatusCode), nil)
 	}
-	body, _, err := slow.Head(resp.Body, maxSet+1, slow.Wait)
+	body, _, err := respbody.Head(resp.Body, maxSet+1, respbody.Wait)
 	if err != nil {
 		return keys.Set{}, unavailable("reading its keys", err)
 	}

@@ -11,7 +11,7 @@ const (
 	defaultTimeout  = 30 * time.Second
 	unknownLifetime = time.Minute
 	minMargin       = time.Second
-	maxMargin       = 10 * time.Second // a token is not served so close to its end: it has a way to go
+	maxMargin       = 10 * time.Second // a token is not served so close to its end: it has yet to travel
 	firstPause      = 250 * time.Millisecond
 	maxPause        = 30 * time.Second
 	discardPause    = 5 * time.Second
@@ -20,7 +20,7 @@ const (
 // cached is a token and what is planned for it.
 type cached struct {
 	token   *Token
-	refresh time.Time // from here on a new one is asked for and this one served
+	refresh time.Time // from here on a new one is requested while this one is served
 	end     time.Time // from here on it is not served
 }
 
@@ -46,45 +46,45 @@ func reached(t, now time.Time) bool {
 	return !now.Before(t) || now.UnixNano() >= t.UnixNano()
 }
 
-// flight is a token request under way. token and err may be read once landed
-// is closed.
-type flight struct {
-	landed chan struct{}
-	token  *Token
-	err    error
+// call is a token request under way. token and err may be read once done is
+// closed.
+type call struct {
+	done  chan struct{}
+	token *Token
+	err   error
 }
 
 // renew returns what there is for a caller whose token is due: a token that
-// can be served, or a flight to wait for, or the error of the last flight while
-// the next one has to wait. It starts a flight where none is under way.
-func (s *TokenSource) renew(ctx context.Context, now time.Time) (*cached, *flight, error) {
+// can still be served, or a call to wait for, or the error of the last call
+// while the next one has to wait. It starts a call where none is under way.
+func (s *TokenSource) renew(ctx context.Context, now time.Time) (*cached, *call, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := s.current.Load()
 	if c != nil && !reached(c.refresh, now) {
-		return c, nil, nil // renewed while the caller came here
+		return c, nil, nil // renewed since the caller looked
 	}
-	if s.flight == nil && reached(s.retry, now) {
+	if s.call == nil && reached(s.retry, now) {
 		s.start(ctx)
 	}
 	switch {
 	case c != nil && !reached(c.end, now):
 		return c, nil, nil
-	case s.flight != nil:
-		return nil, s.flight, nil
+	case s.call != nil:
+		return nil, s.call, nil
 	}
 	return nil, nil, s.lastErr
 }
 
-// start begins a flight. It keeps the values of the caller's context, not its
-// end: others wait for it too. s.mu is held.
+// start begins a call. It keeps the values of the caller's context but not its
+// cancellation: others wait for it too. s.mu is held.
 func (s *TokenSource) start(ctx context.Context) {
-	f := &flight{landed: make(chan struct{})}
-	s.flight = f
+	f := &call{done: make(chan struct{})}
+	s.call = f
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.timeout())
-	// A key in a device that hangs does not look at ctx; nobody waits longer for it.
+	// A key in a device that hangs ignores ctx; nobody waits longer for it.
 	stop := context.AfterFunc(ctx, func() {
-		s.land(f, nil, failed("token request", context.Cause(ctx)))
+		s.finish(f, nil, failed("token request", context.Cause(ctx)))
 	})
 	go func() {
 		var c *cached
@@ -95,29 +95,29 @@ func (s *TokenSource) start(ctx context.Context) {
 			}
 			stop()
 			cancel()
-			s.land(f, c, err)
+			s.finish(f, c, err)
 		}()
 		c, err = s.fetch(ctx)
 	}()
 }
 
-// land ends a flight, once. Those who waited are woken when the lock is free
-// again: they find the source at rest, whatever looks into it.
-func (s *TokenSource) land(f *flight, c *cached, err error) {
+// finish ends a call, once. Its waiters wake after the lock is free again, and
+// find the source at rest.
+func (s *TokenSource) finish(f *call, c *cached, err error) {
 	if s.settle(f, c, err) {
-		close(f.landed)
+		close(f.done)
 	}
 }
 
-// settle takes in what came of a flight that is still under way: its token is
-// served from now on, or its failure delays the next one.
-func (s *TokenSource) settle(f *flight, c *cached, err error) bool {
+// settle records the result of a call that is still under way: its token is
+// served from now on, or its failure delays the next call.
+func (s *TokenSource) settle(f *call, c *cached, err error) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.flight != f {
+	if s.call != f {
 		return false
 	}
-	s.flight = nil
+	s.call = nil
 	if err == nil {
 		f.token = c.token
 		s.current.Store(c)

@@ -1,4 +1,4 @@
-package slow
+package respbody
 
 import (
 	"bytes"
@@ -14,7 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/nokkel/nokkel/internal/slow/slowtest"
+	"github.com/nokkel/nokkel/internal/respbody/slowtest"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )

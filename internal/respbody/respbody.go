@@ -1,6 +1,6 @@
-// Package slow reads bodies of answers whose server may take its time: it
-// drips them, or never ends them.
-package slow
+// Package respbody reads response bodies of servers that may send them byte by
+// byte, or never to their end.
+package respbody
 
 import (
 	"io"
@@ -11,7 +11,7 @@ import (
 
 const (
 	// Wait is how long an answer may take from its header to the end of the
-	// part of its body that is looked into.
+	// part of its body that is inspected.
 	Wait = 10 * time.Second
 
 	drainWait = 250 * time.Millisecond

@@ -11,7 +11,7 @@ import (
 	"strconv"
 
 	"github.com/nokkel/nokkel/internal/redact"
-	"github.com/nokkel/nokkel/internal/slow"
+	"github.com/nokkel/nokkel/internal/respbody"
 )
 
 const (
@@ -45,11 +45,11 @@ type serverError struct {
 // when that does not come in time.
 func readError(resp *http.Response) (e *serverError, body []byte, err error) {
 	if resp.StatusCode >= http.StatusMultipleChoices {
-		body, _, _ = slow.Head(resp.Body, maxErrorBody, slow.Wait) // a torn answer is still the answer
+		body, _, _ = respbody.Head(resp.Body, maxErrorBody, respbody.Wait) // a torn answer is still the answer
 		resp.Body.Close()
 		return parseError(resp, body), body, nil
 	}
-	body, rest, err := slow.Head(resp.Body, maxLookedAt, slow.Wait)
+	body, rest, err := respbody.Head(resp.Body, maxLookedAt, respbody.Wait)
 	if resp.Body = rest; errors.Is(err, os.ErrDeadlineExceeded) {
 		return nil, nil, err
 	}

@@ -19,16 +19,16 @@ const (
 	maxRSABits = 4096
 )
 
-// opened is a proof that is read. Its signature has not been looked at.
-type opened struct {
+// parsedProof is a proof whose signature is not verified yet.
+type parsedProof struct {
 	jws.Token
 	alg    keys.Algorithm
 	key    *keys.PublicKey
 	claims claims
 }
 
-// signed reports whether the proof is by the key in it.
-func (p *opened) signed() bool {
+// verify reports whether the key in the proof signed it.
+func (p *parsedProof) verify() bool {
 	return jws.Verify(p.key.Public(), p.alg, p.Signed, p.Signature)
 }
 
@@ -46,8 +46,8 @@ func oneProof(proofs []string) (string, error) {
 	return proofs[0], nil
 }
 
-// open reads a proof. Nobody knows who has made it, nor for what.
-func (v *Verifier) open(compact string) (*opened, error) {
+// parse reads a proof, without checking who made it or what for.
+func (v *Verifier) parse(compact string) (*parsedProof, error) {
 	t, ok := jws.Parse(compact)
 	if !ok {
 		return nil, refuseProof(ErrProofMalformed, "not three parts of unpadded base64url")
@@ -67,7 +67,7 @@ func (v *Verifier) open(compact string) (*opened, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &opened{t, h.alg, key, c}, nil
+	return &parsedProof{t, h.alg, key, c}, nil
 }
 
 type proofHeader struct {
