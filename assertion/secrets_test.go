@@ -40,7 +40,7 @@ func TestNoTypeShowsASecret(t *testing.T) {
 		"Transport":   {&assertion.Transport{Auth: basic}, &assertion.Transport{Auth: post}},
 	}
 	secrets := append(keystest.Secrets(t, key), []byte(unshown), []byte(url.QueryEscape(unshown)))
-	keystest.PackageHides(t, values, secrets...)
+	keystest.PackageRedacted(t, values, secrets...)
 
 	var e *assertion.Error
 	require.ErrorAs(t, refused, &e)

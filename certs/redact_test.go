@@ -14,7 +14,7 @@ import (
 func TestNoTypeShowsASecret(t *testing.T) {
 	_, err := certs.Parse(nil)
 	require.EqualError(t, err, "certs: no certificate: in the PEM text")
-	keystest.PackageHides(t, map[string][]any{
+	keystest.PackageRedacted(t, map[string][]any{
 		"Error":      {err},
 		"Template":   {certs.Template{Subject: pkix.Name{CommonName: "app"}}},
 		"Thumbprint": {certs.Thumbprint{}},

@@ -189,7 +189,7 @@ func TestFailuresOfADeviceAreHandedOnUnseen(t *testing.T) {
 		require.ErrorIs(t, err, rejected)
 		require.ErrorIs(t, err, keys.ErrSigner)
 		require.EqualError(t, err, "certs: signer failed: it returned an error")
-		keystest.Hides(t, err, []byte(rejected.Error()))
+		keystest.Redacted(t, err, []byte(rejected.Error()))
 	}
 
 	cancelled, cancel := context.WithCancel(t.Context())

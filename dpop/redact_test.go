@@ -47,7 +47,7 @@ func TestNoTypeShowsASecret(t *testing.T) {
 	verdict := guard.Check(t.Context(), []string{"DPoP " + token}, dpop.Call{Method: "GET", URL: api, Proofs: ask.Proofs})
 	require.Error(t, verdict.Err)
 
-	keystest.PackageHides(t, map[string][]any{
+	keystest.PackageRedacted(t, map[string][]any{
 		"Checked":    {checked},
 		"Entry":      {dpop.Entry{}}, // hashes of what is no secret
 		"Memory":     {memory},

@@ -43,7 +43,7 @@ func TestNoTypeShowsASecret(t *testing.T) {
 			"Secret":    {secret, &secret},
 			"Set":       {keys.Set{Keys: []*keys.PublicKey{public}}},
 		}
-		keystest.PackageHides(t, values, secrets...)
+		keystest.PackageRedacted(t, values, secrets...)
 	}
 }
 

@@ -61,7 +61,7 @@ func TestNoTypeShowsASecret(t *testing.T) {
 					secrets = append(secrets, []byte(c.Secret.Reveal()))
 				}
 			}
-			keystest.PackageHides(t, map[string][]any{
+			keystest.PackageRedacted(t, map[string][]any{
 				"CallError":        {failed, corrupt},
 				"Credential":       {first, &made},
 				"CredentialStatus": {status.Active},

@@ -19,7 +19,7 @@ func TestNoTypeShowsASecret(t *testing.T) {
 	_, wrong := keystore.Parse(testdata(t, "openssl-aes256.p12"), password)
 	require.Error(t, wrong)
 
-	keystest.PackageHides(t, map[string][]any{
+	keystest.PackageRedacted(t, map[string][]any{
 		"Entry": {entries, entries[0], &entries[0]},
 		"Error": {wrong},
 	}, append(keystest.Secrets(t, entries[0].Key), []byte(password), []byte("changeit"))...)

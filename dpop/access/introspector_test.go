@@ -161,7 +161,7 @@ func TestIntrospectorErrorsDoNotQuote(t *testing.T) {
 		for _, status := range []int{200, 400, 500} {
 			_, err := introspector(network(func(*http.Request) (*http.Response, error) { return answer(status, body), nil })).Token(t.Context(), token)
 			require.ErrorIs(t, err, access.ErrUnavailable)
-			keystest.Hides(t, err, []byte(token))
+			keystest.Redacted(t, err, []byte(token))
 		}
 	}
 }

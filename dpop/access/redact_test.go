@@ -28,7 +28,7 @@ func TestNoTypeShowsASecret(t *testing.T) {
 	_, inactive := i.Token(t.Context(), opaque+"x")
 	require.Error(t, inactive)
 
-	keystest.PackageHides(t, map[string][]any{
+	keystest.PackageRedacted(t, map[string][]any{
 		"Error":        {refused, inactive},
 		"Verifier":     {v},
 		"Introspector": {i},

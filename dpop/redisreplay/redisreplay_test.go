@@ -63,5 +63,5 @@ func TestConfiguration(t *testing.T) {
 }
 
 func TestNoTypeShowsASecret(t *testing.T) {
-	keystest.PackageHides(t, map[string][]any{"Cache": {&redisreplay.Cache{}}})
+	keystest.PackageRedacted(t, map[string][]any{"Cache": {&redisreplay.Cache{}}})
 }

@@ -136,9 +136,9 @@ func TestDatabaseDown(t *testing.T) {
 	checked, err := (&dpop.Verifier{Replay: table}).Verify(t.Context(), r)
 	require.ErrorIs(t, err, dpop.ErrReplayStore)
 	assert.Nil(t, checked)
-	keystest.Hides(t, err, []byte(password))
+	keystest.Redacted(t, err, []byte(password))
 	require.Error(t, table.Create(t.Context()))
-	keystest.PackageHides(t, map[string][]any{"Table": {table}}, []byte(r.Proofs[0])) // what printing a DB shows is the caller's
+	keystest.PackageRedacted(t, map[string][]any{"Table": {table}}, []byte(r.Proofs[0])) // what printing a DB shows is the caller's
 }
 
 // TestServerEndsTheConnections: a request in between is refused or taken once,

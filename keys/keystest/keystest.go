@@ -1,7 +1,7 @@
 // Package keystest helps to test programs that hold keys:
 //
 //	key := keystest.Key(t, keys.ES256)
-//	keystest.Hides(t, myConfig, keystest.Secrets(t, key)...) // prints in no form
+//	keystest.Redacted(t, myConfig, keystest.Secrets(t, key)...) // no form of it shows a secret
 package keystest
 
 import (
@@ -20,7 +20,7 @@ import (
 	"github.com/nokkel/nokkel/keys"
 )
 
-// Key makes a new key for alg that is as small as allowed: RSA has 2048 bits.
+// Key makes a new key for alg, as small as is allowed: 2048 bits for RSA.
 func Key(t testing.TB, alg keys.Algorithm) *keys.Key {
 	t.Helper()
 	key, err := keys.GenerateRSA(alg, 2048)
@@ -52,10 +52,9 @@ func Secrets(t testing.TB, key *keys.Key) [][]byte {
 	return nil
 }
 
-// exportedTypes returns the names of the exported types that the Go files of
-// a folder declare, sorted; without tests, and without interfaces, which hold
-// nothing themselves. A test that holds them against its own list fails when a
-// type is added and nobody has thought about it.
+// exportedTypes returns the sorted names of the exported types that the Go
+// files of a folder declare, except tests, and except interfaces, which hold
+// nothing themselves.
 func exportedTypes(t testing.TB, dir string) []string {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(dir, "*.go"))

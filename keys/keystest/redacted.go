@@ -17,15 +17,15 @@ import (
 	"testing"
 )
 
-// Hides fails the test when any of the secrets (of 8 bytes or more) shows in
-// what fmt, encoding/json, slog or an error makes of value: of value itself,
-// of what it points to, and of either inside a struct (exported and not), a
-// slice and a map; or in what a walk by reflection finds, which asks no methods
-// and follows every pointer, as testify does to show how two values differ. It
-// looks for the bytes as they are, in hex, in base64 of both alphabets at any
-// offset, and in decimal. The walk leaves out test doubles: types of packages
-// whose names end in "test".
-func Hides(t testing.TB, value any, secrets ...[]byte) {
+// Redacted fails the test when any of the secrets (of 8 bytes or more) shows in
+// what fmt, encoding/json, slog or an error prints of value: of value itself, of
+// what it points to, and of either inside a struct field (exported or not), a
+// slice and a map; or in a walk by reflection, which calls no methods and
+// follows every pointer, as testify does to show how two values differ. It
+// looks for the raw bytes, hex, base64 of both alphabets at any offset, and
+// decimal. The walk skips test doubles: types of packages whose names end in
+// "test".
+func Redacted(t testing.TB, value any, secrets ...[]byte) {
 	t.Helper()
 	for how, text := range printed(value) {
 		for _, secret := range secrets {
@@ -41,11 +41,11 @@ func Hides(t testing.TB, value any, secrets ...[]byte) {
 	}
 }
 
-// PackageHides is [Hides] for every value of every exported type of the package
-// under test, by the type's name. A type without one fails the test, so that
-// nobody adds a type and forgets to think about it. What can hold a secret has
-// to be given with one of secrets in it.
-func PackageHides(t testing.TB, values map[string][]any, secrets ...[]byte) {
+// PackageRedacted is [Redacted] for every exported type of the package under
+// test: values holds some of each, by the type's name. A type without a value
+// fails the test, so that nobody adds one without thinking about it. A type that
+// can hold a secret needs a value with one of secrets in it.
+func PackageRedacted(t testing.TB, values map[string][]any, secrets ...[]byte) {
 	t.Helper()
 	for _, name := range exportedTypes(t, ".") {
 		if len(values[name]) == 0 {
@@ -54,12 +54,12 @@ func PackageHides(t testing.TB, values map[string][]any, secrets ...[]byte) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		for _, value := range values[name] {
-			Hides(t, value, secrets...)
+			Redacted(t, value, secrets...)
 		}
 	}
 }
 
-// printed returns every form in which value gets into logs, by name.
+// printed returns every form in which value may reach a log, by name.
 func printed(value any) map[string]string {
 	texts := map[string]string{"a walk by reflection": reflected(value)}
 	add := func(place string, v any) {

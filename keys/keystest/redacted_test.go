@@ -26,9 +26,9 @@ type recorder struct {
 func (r *recorder) Helper()               {}
 func (r *recorder) Errorf(string, ...any) { r.failed = true }
 
-// TestHidesFindsLeaks proves that the check can fail: values that are known
+// TestRedactedFindsLeaks proves that the check can fail: values that are known
 // to print what they hold.
-func TestHidesFindsLeaks(t *testing.T) {
+func TestRedactedFindsLeaks(t *testing.T) {
 	key := Key(t, keys.EdDSA)
 	secrets := Secrets(t, key)
 	private, _ := key.PrivateJWK()
@@ -53,15 +53,15 @@ func TestHidesFindsLeaks(t *testing.T) {
 	}
 	for name, leak := range leaks {
 		r := &recorder{TB: t}
-		Hides(r, leak.value, leak.secrets...)
+		Redacted(r, leak.value, leak.secrets...)
 		assert.True(t, r.failed, name)
 	}
-	Hides(t, key.PublicKey(), secrets...)
+	Redacted(t, key.PublicKey(), secrets...)
 	type ring struct{ next *ring }
 	loop := new(ring)
 	loop.next = loop
-	Hides(t, loop, secrets...)
-	Hides(t, &struct{ reveal func() []byte }{func() []byte { return secrets[0] }}, secrets...)
+	Redacted(t, loop, secrets...)
+	Redacted(t, &struct{ reveal func() []byte }{func() []byte { return secrets[0] }}, secrets...)
 }
 
 func TestExportedTypesListsThisPackage(t *testing.T) {
@@ -71,7 +71,7 @@ func TestExportedTypesListsThisPackage(t *testing.T) {
 	assert.Empty(t, exportedTypes(t, "."))
 }
 
-// TestEveryPackageHidesItsSecrets looks for a call of PackageHides in the tests
+// TestEveryPackageHidesItsSecrets looks for a call of PackageRedacted in the tests
 // of every package of the module that has types to check.
 func TestEveryPackageHidesItsSecrets(t *testing.T) {
 	const module = "../.."
@@ -90,8 +90,8 @@ func TestEveryPackageHidesItsSecrets(t *testing.T) {
 		tests, err := filepath.Glob(dir + "/*_test.go")
 		assert.True(t, slices.ContainsFunc(tests, func(file string) bool {
 			text, err := os.ReadFile(file)
-			return err == nil && bytes.Contains(text, []byte("keystest.PackageHides(t, "))
-		}), "no test in %s calls keystest.PackageHides", dir)
+			return err == nil && bytes.Contains(text, []byte("keystest.PackageRedacted(t, "))
+		}), "no test in %s calls keystest.PackageRedacted", dir)
 		return err
 	}))
 	assert.Greater(t, checked, 8)

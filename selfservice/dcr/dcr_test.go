@@ -341,7 +341,7 @@ func TestNoTypeShowsASecret(t *testing.T) {
 	require.NoError(t, taker.Secret(post).Verify(t.Context(), selfservice.Credential{Secret: keys.NewSecret(secret)}))
 	require.NotNil(t, attempt.Auth)
 
-	keystest.PackageHides(t, map[string][]any{
+	keystest.PackageRedacted(t, map[string][]any{
 		"Application":       {application},
 		"Attempt":           {attempt},
 		"ClientCredentials": {dcr.ClientCredentials{}},

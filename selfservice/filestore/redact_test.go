@@ -13,7 +13,7 @@ func TestNoTypeShowsASecret(t *testing.T) {
 	dir := filestore.Dir(t.TempDir() + "/key")
 	_, err := dir.Save(t.Context(), secret, "")
 	require.NoError(t, err)
-	keystest.PackageHides(t, map[string][]any{
+	keystest.PackageRedacted(t, map[string][]any{
 		"Dir":   {dir},
 		"Error": {&filestore.Error{Path: string(dir), Rule: filestore.ErrMode}},
 	}, secret)

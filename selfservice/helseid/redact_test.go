@@ -27,7 +27,7 @@ func TestNoTypeShowsASecret(t *testing.T) {
 	_, refused := client.ClientSecrets(t.Context(), key)
 	require.ErrorIs(t, refused, helseid.ErrRefused)
 
-	keystest.PackageHides(t, map[string][]any{
+	keystest.PackageRedacted(t, map[string][]any{
 		"Client":       {client, client.HTTPClient(key), source, token},
 		"ClientSecret": {list[0]},
 		"Environment":  {client.Environment},

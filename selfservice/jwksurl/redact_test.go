@@ -21,5 +21,5 @@ func TestNoTypeShowsASecret(t *testing.T) {
 	}
 	failed := provider.Verify(t.Context(), selfservice.Credential{Key: key})
 	require.ErrorIs(t, failed, selfservice.ErrInvalidClient)
-	keystest.PackageHides(t, map[string][]any{"Provider": {provider, failed}}, keystest.Secrets(t, key)...)
+	keystest.PackageRedacted(t, map[string][]any{"Provider": {provider, failed}}, keystest.Secrets(t, key)...)
 }

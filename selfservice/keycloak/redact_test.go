@@ -31,7 +31,7 @@ func TestNoTypeShowsASecret(t *testing.T) {
 	}}
 	require.NoError(t, client.Verify(t.Context(), selfservice.Credential{Secret: secret}))
 
-	keystest.PackageHides(t, map[string][]any{
+	keystest.PackageRedacted(t, map[string][]any{
 		"Certificate": {keycloak.Certificate{Client: client}},
 		"Client":      {client, &keycloak.Client{Realm: realm, ClientID: "app", Admin: api}},
 		"JWKS":        {keycloak.JWKS{Client: client}},

@@ -38,7 +38,7 @@ func TestNoTypeShowsASecret(t *testing.T) {
 		return &assertion.Post{ClientID: web, Secret: secret.Value}
 	}}
 
-	keystest.PackageHides(t, map[string][]any{
+	keystest.PackageRedacted(t, map[string][]any{
 		"Admin":          {admin, &okta.Admin{Org: org, Tokens: tokens}},
 		"App":            {app},
 		"Authentication": {okta.Authentication{Method: okta.MethodPrivateKey, Keys: keys.Set{Keys: publicKeys(key)}}},

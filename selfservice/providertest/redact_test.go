@@ -14,7 +14,7 @@ func TestNoTypeShowsASecret(t *testing.T) {
 	const secret = "the secret of a client under test"
 	mem := &selfservice.Mem{}
 	io := &providertest.IO{}
-	keystest.PackageHides(t, map[string][]any{
+	keystest.PackageRedacted(t, map[string][]any{
 		"Fault": {providertest.CrashAfter},
 		"IO":    {io, io.Store(mem)},
 		"Target": {

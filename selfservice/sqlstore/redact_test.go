@@ -24,12 +24,12 @@ func TestNoTypeShowsASecret(t *testing.T) {
 	_, _, loading := store.Load(t.Context())
 	creating := table.Create(t.Context())
 
-	keystest.PackageHides(t, map[string][]any{
+	keystest.PackageRedacted(t, map[string][]any{
 		"Dialect": {table.Dialect},
 		"Table":   {table, store},
 	}, []byte(blob))
 	for _, err := range []error{saving, loading, creating} {
 		require.Error(t, err)
-		keystest.Hides(t, err, []byte(password), []byte(blob))
+		keystest.Redacted(t, err, []byte(password), []byte(blob))
 	}
 }

@@ -15,7 +15,7 @@ func TestNoTypeShowsASecret(t *testing.T) {
 	s.AddClient("app", key.PublicKey())
 	d, err := s.issuer.key.Bytes()
 	require.NoError(t, err)
-	keystest.PackageHides(t, map[string][]any{
+	keystest.PackageRedacted(t, map[string][]any{
 		"Counts":      {s.Counts()},
 		"Fault":       {Problem(http.StatusTeapot, "", "")},
 		"Refusal":     {KeyWeak},

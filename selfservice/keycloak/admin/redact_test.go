@@ -29,7 +29,7 @@ func TestNoTypeShowsASecret(t *testing.T) {
 	require.Error(t, refused)
 	key := keystest.Key(t, keys.ES256)
 
-	keystest.PackageHides(t, map[string][]any{
+	keystest.PackageRedacted(t, map[string][]any{
 		"API":             {api},
 		"Change":          {admin.Change{Secret: secret}},
 		"Client":          {info},

@@ -11,5 +11,5 @@ func TestNoTypeShowsASecret(t *testing.T) {
 	server := Start(t)
 	token, err := server.Admin().Token(t.Context())
 	require.NoError(t, err)
-	keystest.PackageHides(t, map[string][]any{"Server": {server}}, []byte(token.AccessToken.Reveal()), []byte(AdminSecret))
+	keystest.PackageRedacted(t, map[string][]any{"Server": {server}}, []byte(token.AccessToken.Reveal()), []byte(AdminSecret))
 }

@@ -14,7 +14,7 @@ func TestNoTypeShowsASecret(t *testing.T) {
 	app := oktatest.App{Secret: keys.NewSecret(secret)}
 	server := oktatest.New("http://127.0.0.1")
 	server.AddApp(app)
-	keystest.PackageHides(t, map[string][]any{
+	keystest.PackageRedacted(t, map[string][]any{
 		"App":    {app},
 		"Doubts": {oktatest.Doubts{}},
 		"Event":  {oktatest.Event{}},
