@@ -56,7 +56,7 @@ func TestCleaningUpThatFailsForGoodDoesNotHoldUpTheNextRotation(t *testing.T) {
 					r, _ := adopted(t, server, server.Full(fails(s, map[string]error{point: err})))
 					ctx, cancel := context.WithCancel(t.Context())
 					defer cancel()
-					r.Timing.MaxAge = 10 * day
+					r.Timing.MaxAge, r.Timing.Reread = 10*day, 30*time.Minute
 					go r.Run(ctx)
 					time.Sleep(35 * day)
 					st, err := r.Status(ctx)
@@ -214,6 +214,7 @@ func TestRunDoesNotEndForWhatMayPass(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				server := &model.Server{}
 				r, first := adopted(t, server, server.Registrar(nil))
+				r.Timing.Reread = 30 * time.Minute // nobody else writes
 				breaks(r)
 				failed := 0
 				r.OnEvent = func(selfservice.Event) { failed++ }

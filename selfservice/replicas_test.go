@@ -5,6 +5,9 @@ import (
 	"flag"
 	"math/rand/v2"
 	"runtime"
+	"strconv"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,26 +17,34 @@ import (
 	"github.com/nokkel/nokkel/selfservice/internal/model"
 )
 
-var seeds = flag.Int("seeds", 100, "histories of the model test")
+var seeds = flag.Int("seeds", histories, "histories of the model tests")
 
 // TestReplicasInAnyOrder lets three replicas share one store and one server,
 // and lets a random scheduler decide who goes on, who is killed and how time
 // passes. Each seed is one history; a failure names it.
 func TestReplicasInAnyOrder(t *testing.T) {
 	var total history
-	for seed := range *seeds {
-		synctest.Test(t, func(t *testing.T) {
-			h := play(t, uint64(seed))
-			total.rotations += h.rotations
-			total.kills += h.kills
-			total.requests += h.requests
-			total.steps += h.steps
-			total.refused += h.refused
-		})
-		if t.Failed() {
-			return
+	var mu sync.Mutex
+	var next atomic.Int64
+	play := func(t *testing.T) {
+		for seed := next.Add(1) - 1; seed < int64(*seeds) && !t.Failed(); seed = next.Add(1) - 1 {
+			synctest.Test(t, func(t *testing.T) {
+				h := play(t, uint64(seed))
+				mu.Lock()
+				defer mu.Unlock()
+				total.rotations += h.rotations
+				total.kills += h.kills
+				total.requests += h.requests
+				total.steps += h.steps
+				total.refused += h.refused
+			})
 		}
 	}
+	t.Run("histories", func(t *testing.T) {
+		for i := range runtime.GOMAXPROCS(0) {
+			t.Run(strconv.Itoa(i), func(t *testing.T) { t.Parallel(); play(t) })
+		}
+	})
 	if total.refused == 0 {
 		t.Error("no request was refused: no replica learned of a new secret that way")
 	}

@@ -21,7 +21,7 @@ import (
 func stuck(t *testing.T, because error) (*selfservice.Rotator, *model.Server) {
 	server := &model.Server{Validity: 30 * day}
 	r, _ := adopted(t, server, server.OnlyRemoves(fails(&spy{}, map[string]error{"remove": because})))
-	r.Timing.Reread = 30 * time.Minute // spares the test time
+	r.Timing.Reread = 30 * time.Minute // nobody else writes
 	return r, server
 }
 

@@ -1,6 +1,7 @@
 package selfservice_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
@@ -34,6 +35,7 @@ func newPlant(t *testing.T, server *model.Server, timing selfservice.Timing) *pl
 	first := selfservice.Credential{Key: key}
 	server.Adopt(first)
 	p := &plant{server: server}
+	timing.Reread = cmp.Or(timing.Reread, 15*time.Minute) // nobody else writes, and a year has 500,000 minutes
 	p.rotator = &selfservice.Rotator{Provider: server.Registrar(nil), Store: &selfservice.Mem{}, Timing: timing, OnEvent: func(e selfservice.Event) {
 		p.mu.Lock()
 		defer p.mu.Unlock()

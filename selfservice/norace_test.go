@@ -1,0 +1,5 @@
+//go:build !race
+
+package selfservice_test
+
+const histories = 100
