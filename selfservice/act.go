@@ -184,7 +184,7 @@ func (r *Rotator) register(ctx context.Context, s *state, o *outcome) {
 // find looks for a credential in what the server lists as accepted.
 func (r *Rotator) find(ctx context.Context, s *state, c Credential) (Registration, bool, error) {
 	list, err := r.list(ctx, s.Active.Credential)
-	i := slices.IndexFunc(list, func(reg Registration) bool { return reg.Of(c) && !reg.Inactive })
+	i := slices.IndexFunc(list, func(reg Registration) bool { return reg.Matches(c) && !reg.Inactive })
 	if err != nil || i < 0 {
 		return Registration{}, false, err
 	}
@@ -214,7 +214,7 @@ func (r *Rotator) prove(ctx context.Context, s *state, m rules, o *outcome) {
 			return
 		}
 		o.list, o.err = r.list(ctx, s.Active.Credential)
-		known := func(reg Registration) bool { return reg.Of(p.Credential) && (m.issues || !reg.Inactive) }
+		known := func(reg Registration) bool { return reg.Matches(p.Credential) && (m.issues || !reg.Inactive) }
 		if o.err == nil && !slices.ContainsFunc(o.list, known) {
 			o.result = forgotten
 		}

@@ -41,7 +41,7 @@ type state struct {
 	Rotations int      // switches so far
 	Serial    int      // counts the saves
 	Lineage   string   // of all that began with one Adopt
-	Claim     claim
+	Lease     lease
 
 	version  string // of the store; "" before the first save
 	restored bool   // from memory, see goneBack

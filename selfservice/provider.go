@@ -131,9 +131,9 @@ func (r Registration) storable() Registration {
 	return r
 }
 
-// Of reports whether r is the registration of c: by fingerprint, and by kid
+// Matches reports whether r is the registration of c: by fingerprint, and by kid
 // only where the server tells no fingerprint.
-func (r Registration) Of(c Credential) bool {
+func (r Registration) Matches(c Credential) bool {
 	if r.Fingerprint != "" {
 		return r.Fingerprint == c.Fingerprint()
 	}

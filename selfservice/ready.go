@@ -85,7 +85,7 @@ func (r *Rotator) Check(ctx context.Context) (err error) {
 		return errors.Join(append(found, fmt.Errorf("selfservice: the active credential: %w", err))...)
 	}
 	list, err := r.list(ctx, s.Active.Credential)
-	of := func(reg Registration) bool { return reg.Of(s.Active.Credential) }
+	of := func(reg Registration) bool { return reg.Matches(s.Active.Credential) }
 	switch {
 	case err != nil:
 		found = append(found, fmt.Errorf("selfservice: listing what is registered: %w", err))

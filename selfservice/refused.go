@@ -37,11 +37,11 @@ func (r *Rotator) SecretRefused(ctx context.Context, secret keys.Secret) (keys.S
 func (r *Rotator) instead(ctx context.Context, refused Credential) (Credential, error) {
 	r.start()
 	s, known := r.current.Load(), false
-	if s != nil && r.glances.recent() { // as good as the store, if it has one that is newer
+	if s != nil && r.rereads.recent() { // as good as the store, if it has one that is newer
 		known = r.active(s).Fingerprint() != refused.Fingerprint() || s.Pending != nil && !s.Pending.Credential.IsZero()
 	}
 	if s != nil && !known {
-		r.glance(ctx)
+		r.reread(ctx)
 	}
 	s, err := r.serving(ctx)
 	if err != nil {

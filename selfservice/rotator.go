@@ -53,7 +53,7 @@ type Rotator struct {
 	stands atomic.Pointer[standIn] // served in its place; nil: nothing
 	record atomic.Pointer[record]  // what became of the steps
 
-	glances  glances
+	rereads  rereads
 	switches atomic.Int64 // made by this process
 	damaged  atomic.Int64 // files that have been told of
 

@@ -117,7 +117,7 @@ func (r *Rotator) Rotate(ctx context.Context) error {
 			r.poke()
 			return nil
 		}
-		if s.Claim.heldByOther(r.owner, time.Now(), r.Timing.lease()) {
+		if s.Lease.heldByOther(r.owner, time.Now(), r.Timing.lease()) {
 			r.join(ctx, at)
 		} else {
 			r.rest(ctx, at)

@@ -26,7 +26,7 @@ func (r *Rotator) RunDue(ctx context.Context) (next time.Time, err error) {
 		case at.IsZero():
 			return at, r.release(ctx)
 		case wait <= 0:
-		case s.Claim.heldByOther(r.owner, time.Now(), r.Timing.lease()):
+		case s.Lease.heldByOther(r.owner, time.Now(), r.Timing.lease()):
 			return at, nil
 		case s.Pending == nil || wait > maxTry:
 			return at, r.release(ctx)
@@ -38,20 +38,20 @@ func (r *Rotator) RunDue(ctx context.Context) (next time.Time, err error) {
 	}
 }
 
-// release gives up the claim, so that the next process need not wait for it.
+// release gives up the lease, so that the next process need not wait for it.
 func (r *Rotator) release(ctx context.Context) error {
 	if err := r.lock(ctx); err != nil {
 		return err
 	}
 	defer r.unlock()
 	s := r.current.Load()
-	if s == nil || s.Claim.Owner != r.owner {
+	if s == nil || s.Lease.Owner != r.owner {
 		return nil
 	}
 	s = s.clone()
-	s.Claim = claim{}
+	s.Lease = lease{}
 	if err := r.save(ctx, s); !errors.Is(err, ErrConflict) {
 		return err
 	}
-	return nil // another replica has moved on, with a claim of its own
+	return nil // another replica has moved on, with a lease of its own
 }

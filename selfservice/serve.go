@@ -123,7 +123,7 @@ func (r *Rotator) unsaved(ctx context.Context, before, s *state, p plan, m rules
 	return err
 }
 
-// keep saves what the server issued to a replica that has overslept its claim.
+// keep saves what the server issued to a replica that has overslept its lease.
 func (r *Rotator) keep(ctx context.Context, issued *entry, m rules) error {
 	s, err := r.read(ctx)
 	if err != nil || s.holds(issued.Credential) {

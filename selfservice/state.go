@@ -5,23 +5,23 @@ import (
 	"time"
 )
 
-// claim says which replica moves the rotation on. It is no lock: a holder that
+// lease says which replica moves the rotation on. It is no lock: a holder that
 // oversleeps finds its next save refused, and every remote step may be
 // repeated. It keeps replicas from doing the same work twice.
-type claim struct {
+type lease struct {
 	Owner string    `json:"owner,omitempty"`
 	Until time.Time `json:"until,omitzero"`
 }
 
-// heldByOther reports whether another than owner holds the claim. A claim that
+// heldByOther reports whether another than owner holds the lease. A lease that
 // ends later than any replica could have said comes from a clock that was
 // stepped and does not count.
-func (c claim) heldByOther(owner string, now time.Time, lease time.Duration) bool {
-	return c.Owner != "" && c.Owner != owner && now.Before(c.Until) && c.Until.Sub(now) <= 2*lease
+func (c lease) heldByOther(owner string, now time.Time, length time.Duration) bool {
+	return c.Owner != "" && c.Owner != owner && now.Before(c.Until) && c.Until.Sub(now) <= 2*length
 }
 
 // hold makes this replica the one that moves the rotation on.
-func (s *state) hold(now time.Time, m rules) { s.Claim = claim{m.owner, now.Add(m.lease())} }
+func (s *state) hold(now time.Time, m rules) { s.Lease = lease{m.owner, now.Add(m.lease())} }
 
 // clone returns a copy that can be changed. Credentials and the lists in
 // entries are shared; nothing changes those in place.
@@ -92,7 +92,7 @@ func (e *entry) registration() Registration {
 }
 
 // keep takes in a secret that the server issued to a replica that has
-// overslept its claim: nobody else has it, and it may be the one that the server
+// overslept its lease: nobody else has it, and it may be the one that the server
 // accepts.
 func (s *state) keep(issued *entry, now time.Time, m rules) {
 	if s.Pending == nil || !s.Pending.Credential.IsZero() {
@@ -114,7 +114,7 @@ func (s *state) goneBack(stored *state) bool {
 // may know it.
 func (s *state) restore(older *state, until time.Time) *state {
 	c := s.clone()
-	c.version, c.Claim, c.restored = older.version, older.Claim, true
+	c.version, c.Lease, c.restored = older.version, older.Lease, true
 	c.Serial, c.Rotations = max(s.Serial, older.Serial), max(s.Rotations, older.Rotations)
 	for _, e := range older.entries() {
 		if !e.Credential.IsZero() && !c.holds(e.Credential) {

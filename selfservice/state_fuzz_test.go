@@ -20,7 +20,7 @@ func FuzzState(f *testing.F) {
 	first, second := Credential{Key: keystest.Key(f, keys.EdDSA)}, Credential{Secret: keys.NewSecret("the secret of a client")}
 	for _, s := range []*state{
 		{Active: &entry{Credential: first, Made: now}},
-		{Active: &entry{Credential: second}, Pending: &entry{Before: []Registration{{ID: "1", Expires: now}}}, Claim: claim{"me", now}},
+		{Active: &entry{Credential: second}, Pending: &entry{Before: []Registration{{ID: "1", Expires: now}}}, Lease: lease{"me", now}},
 		{Active: &entry{Credential: second}, Pending: &entry{Credential: first}, Retiring: []*entry{{Credential: first, Until: now, Off: true}}, Rotations: 7},
 	} {
 		blob, err := s.encode()
@@ -78,7 +78,7 @@ func TestStateComesBackWhole(t *testing.T) {
 			require.False(t, v.Field(i).IsZero(), "%s is not part of this test", v.Type().Field(i).Name)
 		}
 	}
-	s := &state{Active: e, Pending: e, Retiring: []*entry{e, e}, Rotations: 7, Serial: 8, Lineage: "9", Claim: claim{"me", at(10)}, version: "1"}
+	s := &state{Active: e, Pending: e, Retiring: []*entry{e, e}, Rotations: 7, Serial: 8, Lineage: "9", Lease: lease{"me", at(10)}, version: "1"}
 	blob, err := s.encode()
 	require.NoError(t, err)
 	again, err := decode(blob, "1")

@@ -82,7 +82,7 @@ const maxRetiring = 50
 // That is told then, and no error of the step.
 func (r *Rotator) move(ctx context.Context, s *state, now time.Time, force int) (at time.Time, lockedOut, err error) {
 	m := r.rules()
-	held := s.Claim.heldByOther(r.owner, now, m.lease())
+	held := s.Lease.heldByOther(r.owner, now, m.lease())
 	if !held && s.mend(now, m) {
 		return now, nil, r.save(ctx, s)
 	}
@@ -94,7 +94,7 @@ func (r *Rotator) move(ctx context.Context, s *state, now time.Time, force int) 
 		lockedOut = err
 	}
 	if held {
-		return s.Claim.Until, nil, nil
+		return s.Lease.Until, nil, nil
 	}
 	p := s.next(now, m)
 	if s.Pending == nil && s.Rotations <= force {
@@ -125,21 +125,21 @@ func (r *Rotator) move(ctx context.Context, s *state, now time.Time, force int) 
 func (r *Rotator) do(ctx context.Context, s *state, p plan, m rules) change {
 	switch p.do {
 	case issue, register, turnOff, remove, purge:
-		if err := r.claim(ctx, s, m); err != nil {
+		if err := r.acquire(ctx, s, m); err != nil {
 			return change{at: time.Now(), err: err}
 		}
 	}
 	return r.settle(ctx, s, p, r.act(ctx, s, p, m), m)
 }
 
-// claim makes this replica the one that moves the rotation on, for at least
+// acquire makes this replica the one that moves the rotation on, for at least
 // the calls of one step.
-func (r *Rotator) claim(ctx context.Context, s *state, m rules) error {
+func (r *Rotator) acquire(ctx context.Context, s *state, m rules) error {
 	now := time.Now().Round(0)
-	if s.Claim.Owner == r.owner && s.Claim.Until.Sub(now) >= 3*m.callTimeout() {
+	if s.Lease.Owner == r.owner && s.Lease.Until.Sub(now) >= 3*m.callTimeout() {
 		return nil
 	}
-	if s.Claim.Owner != r.owner {
+	if s.Lease.Owner != r.owner {
 		r.fresh = "" // who held it since may have sent what this process had not
 	}
 	s.hold(now, m)
@@ -180,7 +180,7 @@ func (r *Rotator) rescue(ctx context.Context) (moved bool, err error) {
 	}
 	s = s.clone()
 	m, o := r.rules(), outcome{result: refused, began: time.Now().Round(0)}
-	held := s.Claim.heldByOther(r.owner, o.began, m.lease())
+	held := s.Lease.heldByOther(r.owner, o.began, m.lease())
 	for _, e := range s.candidates(o.began, m, r.given, held) {
 		err := r.accepted(ctx, e)
 		if err == nil {

@@ -95,12 +95,12 @@ type stateJSON struct {
 	Rotations int          `json:"rotations"`
 	Serial    int          `json:"serial,omitempty"`
 	Lineage   string       `json:"lineage,omitempty"`
-	Claim     claim        `json:"claim,omitzero"`
+	Lease     lease        `json:"lease,omitzero"`
 }
 
 // encode returns the blob.
 func (s *state) encode() ([]byte, error) {
-	j := stateJSON{Format: stateFormat, Rotations: s.Rotations, Serial: s.Serial, Lineage: s.Lineage, Claim: s.Claim}
+	j := stateJSON{Format: stateFormat, Rotations: s.Rotations, Serial: s.Serial, Lineage: s.Lineage, Lease: s.Lease}
 	var err error
 	if j.Active, err = s.Active.stored(); err != nil {
 		return nil, err
@@ -134,7 +134,7 @@ func decode(blob []byte, version string) (*state, error) {
 	if j.Format != stateFormat || j.Active == nil {
 		return nil, fmt.Errorf("%w: format %d", ErrCorrupt, j.Format)
 	}
-	s := &state{Rotations: j.Rotations, Serial: j.Serial, Lineage: j.Lineage, Claim: j.Claim, version: version}
+	s := &state{Rotations: j.Rotations, Serial: j.Serial, Lineage: j.Lineage, Lease: j.Lease, version: version}
 	var err error
 	if s.Active, err = j.Active.entry(); err != nil {
 		return nil, err

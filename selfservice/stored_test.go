@@ -106,7 +106,7 @@ func TestClockThatWasAhead(t *testing.T) {
 				active[member] = ahead
 			}
 			state["retiring"].([]any)[0].(map[string]any)["until"] = ahead
-			state["claim"] = map[string]any{"owner": "somebody", "until": ahead}
+			state["lease"] = map[string]any{"owner": "somebody", "until": ahead}
 		})
 		require.NoError(t, steps(t, r))
 		time.Sleep(61 * time.Minute)
@@ -133,7 +133,7 @@ func TestClockThatWasAheadWhileACredentialIsPending(t *testing.T) {
 					pending := state["pending"].(map[string]any)
 					pending["registered"] = time.Now().Add(ahead)
 					pending["registration"].(map[string]any)["usableFrom"] = time.Now().Add(ahead).Add(2 * time.Minute)
-					delete(state, "claim")
+					delete(state, "lease")
 				})
 				ctx, cancel = context.WithCancel(t.Context())
 				defer cancel()
@@ -147,7 +147,7 @@ func TestClockThatWasAheadWhileACredentialIsPending(t *testing.T) {
 }
 
 // TestIssuedSecretOfALateReplicaIsKept is a replica that sleeps in the middle
-// of a call for longer than its claim: what the server made for it is the one
+// of a call for longer than its lease: what the server made for it is the one
 // that works, and nobody else has it.
 func TestIssuedSecretOfALateReplicaIsKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -170,7 +170,7 @@ func TestIssuedSecretThatAnotherReplicaReadIsNotRetired(t *testing.T) {
 		r, _ := adopted(t, server, server.FullIssuer(s.do))
 		other := &selfservice.Rotator{Provider: server.FullIssuer(nil), Store: r.Store}
 		s.on["issue"] = func() {
-			time.Sleep(5 * time.Minute) // past its claim
+			time.Sleep(5 * time.Minute) // past its lease
 			assert.NoError(t, other.Rotate(t.Context()))
 		}
 		require.NoError(t, r.Rotate(t.Context()))
@@ -195,7 +195,7 @@ func TestIssuedSecretOfALateReplicaReplacesNoOther(t *testing.T) {
 			server.Adopt(others)
 			edit(t, r.Store, func(state map[string]any) {
 				state["pending"] = map[string]any{"secret": others.Secret.Reveal(), "made": time.Now(), "registered": time.Now()}
-				delete(state, "claim")
+				delete(state, "lease")
 			})
 		}
 		require.NoError(t, r.Rotate(t.Context()))
@@ -215,7 +215,7 @@ func TestDamagedStoreIsToldOnce(t *testing.T) {
 		"sealed": func(s selfservice.Store) selfservice.Store { return selfservice.Seal(s, "app", aead) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) { // the first rotator's claim is waited out
+			synctest.Test(t, func(t *testing.T) { // the first rotator's lease is waited out
 				path := filepath.Join(dirs, name)
 				server := &model.Server{}
 				r, first := adopted(t, server, server.Registrar(nil))

@@ -129,7 +129,7 @@ func (t Timing) check() error {
 	case t.CallTimeout > t.longestCall():
 		return fmt.Errorf("%w: CallTimeout %v is longer than Overlap %v: a replica could sign with a credential that is gone", ErrConfig, t.CallTimeout, t.overlap())
 	case t.lease() < 4*t.callTimeout():
-		return fmt.Errorf("%w: Lease %v is shorter than 4 times CallTimeout %v: a replica could lose its claim in the middle of a step", ErrConfig, t.lease(), t.callTimeout())
+		return fmt.Errorf("%w: Lease %v is shorter than 4 times CallTimeout %v: a replica could lose its lease in the middle of a step", ErrConfig, t.lease(), t.callTimeout())
 	case t.MaxAge > 0 && t.MaxAge <= t.overlap():
 		return fmt.Errorf("%w: MaxAge %v is not longer than Overlap %v", ErrConfig, t.MaxAge, t.overlap())
 	}

@@ -132,7 +132,7 @@ func (s *state) giveUp(c *change, now time.Time, m rules) {
 func (s *state) setAside(now time.Time, m rules) {
 	s.Pending.Before = nil
 	s.retire(s.Pending, now, m)
-	s.Pending, s.Claim = nil, claim{}
+	s.Pending, s.Lease = nil, lease{}
 }
 
 // retire puts a credential among the old ones, until the end of its overlap or
@@ -155,7 +155,7 @@ func (s *state) reissue(now time.Time, m rules, before []Registration) {
 		s.setAside(now, m)
 	}
 	s.Pending = &entry{Made: made, Before: append(slices.Clone(before), lost.registration()), Lag: s.Active.Lag}
-	s.Claim = claim{}
+	s.Lease = lease{}
 }
 
 // promote makes the pending credential active.
@@ -167,7 +167,7 @@ func (s *state) promote(c *change, now time.Time, m rules) {
 		s.Active.Registered = now // the reply was lost, but it works
 	}
 	s.Rotations++
-	s.Claim = claim{}
+	s.Lease = lease{}
 	c.save, c.err = true, nil
 	c.tell(EventSwitched, s.Active.Credential, nil)
 }
@@ -176,7 +176,7 @@ func (s *state) promote(c *change, now time.Time, m rules) {
 func (s *state) forget(c *change, old *entry) {
 	s.drop(old)
 	if s.Pending == nil && len(s.Retiring) == 0 {
-		s.Claim = claim{}
+		s.Lease = lease{}
 	}
 	c.save = true
 	c.tell(EventRetired, old.Credential, nil)
@@ -213,7 +213,7 @@ func (s *state) postpone(c *change, old *entry, now time.Time) {
 // one before it goes first. The active one is among them: it may work after
 // all.
 //
-// While another replica holds the claim only the pending one is tried:
+// While another replica holds the lease only the pending one is tried:
 // whatever the holder is doing with that, a switch to it does no harm. An old
 // one it may be about to remove.
 func (s *state) candidates(now time.Time, m rules, given Credential, held bool) []*entry {
@@ -267,7 +267,7 @@ func (s *state) stepBack(c *change, old *entry, now time.Time) {
 	early := s.Active
 	early.Lag, early.Since = max(2*early.Lag, early.waited(now), defaultPropagation), time.Time{}
 	old.Since, old.Until, old.Off, old.Stuck = now, time.Time{}, false, false
-	s.Active, s.Pending, s.Claim = old, early, claim{}
+	s.Active, s.Pending, s.Lease = old, early, lease{}
 	c.save = true
 	c.tell(EventRolledBack, early.Credential, fmt.Errorf("%w everywhere yet: it is proved once more", ErrInvalidClient))
 }
@@ -294,7 +294,7 @@ func (s *state) replace(by *entry, now time.Time, m rules) {
 	s.drop(by)
 	s.retire(s.Active, now, m)
 	by.Since, by.Until, by.Off, by.Removed, by.Stuck = now, time.Time{}, false, false, false
-	s.Active, s.Claim = by, claim{}
+	s.Active, s.Lease = by, lease{}
 }
 
 // lockedOut begins again where the provider needs no credential for that.
@@ -335,7 +335,7 @@ func adopt(c Credential, now time.Time) *entry {
 func (s *state) refresh(list []Registration, now time.Time) {
 	for _, e := range s.entries() {
 		for _, r := range list {
-			if !e.Credential.IsZero() && r.Of(e.Credential) {
+			if !e.Credential.IsZero() && r.Matches(e.Credential) {
 				e.Registration = r
 			}
 		}

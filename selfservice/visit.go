@@ -94,7 +94,7 @@ func (p *pass) steps(ctx context.Context, v *visit) (ending, error) {
 		s = r.current.Load()
 		wait := time.Until(at)
 		switch {
-		case s.Claim.heldByOther(r.owner, time.Now(), r.Timing.lease()):
+		case s.Lease.heldByOther(r.owner, time.Now(), r.Timing.lease()):
 			return elsewhere, nil
 		case !at.IsZero() && wait <= 0:
 		case s.Pending != nil && !at.IsZero() && wait < v.left: // the server is about to accept it

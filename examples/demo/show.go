@@ -91,7 +91,7 @@ func show(ctx context.Context, o options) (result, error) {
 }
 
 // pace spreads the wanted rotations over the time. One takes longer when the
-// rotator is killed in the middle of it: it waits for the dead one's claim.
+// rotator is killed in the middle of it: it waits for the dead one's lease.
 func pace(o options) selfservice.Timing {
 	every := o.duration / time.Duration(o.rotations+1)
 	if o.kill {

@@ -65,7 +65,7 @@ func TestRegister(t *testing.T) {
 		listed, err := r.Keys().List(t.Context(), selfservice.Credential{})
 		require.NoError(t, err)
 		require.Len(t, listed, 1)
-		assert.True(t, listed[0].Of(current(t, r.rotator)))
+		assert.True(t, listed[0].Matches(current(t, r.rotator)))
 		assert.Len(t, r.app.Metadata, 1, "it is the caller's")
 
 		for range 2 {
@@ -285,7 +285,7 @@ func TestRegisterLostReply(t *testing.T) {
 	assert.Equal(t, key.Fingerprint(), current(t, next.rotator).Fingerprint())
 	listed, err := next.Keys().List(t.Context(), key)
 	require.NoError(t, err)
-	assert.True(t, listed[0].Of(key))
+	assert.True(t, listed[0].Matches(key))
 }
 
 // TestRegisterOnceForAllReplicas: they start at the same moment.

@@ -151,7 +151,7 @@ func TestSecretsThatSomebodyEndedStayEnded(t *testing.T) {
 				list, err := own.List(ctx, selfservice.Credential{Secret: stolen})
 				require.NoError(t, err)
 				for _, r := range list {
-					require.Equal(t, r.Of(selfservice.Credential{Secret: stolen}), r.Inactive)
+					require.Equal(t, r.Matches(selfservice.Credential{Secret: stolen}), r.Inactive)
 				}
 				for range 2 { // the second time after a reply that was lost
 					_, err = own.Register(ctx, selfservice.Credential{Secret: stolen}, selfservice.Credential{Secret: firstSecret()})

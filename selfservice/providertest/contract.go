@@ -171,7 +171,7 @@ func (c *contract) noRefusal(call, what string, err error) {
 }
 
 func has(list []selfservice.Registration, cred selfservice.Credential) bool {
-	return slices.ContainsFunc(list, func(r selfservice.Registration) bool { return r.Of(cred) && !r.Inactive })
+	return slices.ContainsFunc(list, func(r selfservice.Registration) bool { return r.Matches(cred) && !r.Inactive })
 }
 
 // becomes waits until the server accepts a credential at all of its nodes, or

@@ -66,7 +66,7 @@ func (w issuing) Issue(ctx context.Context, as selfservice.Credential, before []
 	switch {
 	case cred.IsZero():
 		w.fail("Issue", "it succeeds without a credential")
-	case slices.ContainsFunc(before, func(r selfservice.Registration) bool { return r.Of(cred) }):
+	case slices.ContainsFunc(before, func(r selfservice.Registration) bool { return r.Matches(cred) }):
 		w.fail("Issue", "it returns a credential that was there before")
 	default:
 		w.added("Issue", reg)
@@ -76,7 +76,7 @@ func (w issuing) Issue(ctx context.Context, as selfservice.Credential, before []
 
 // added: what the server has just taken.
 func (c *contract) added(call string, reg selfservice.Registration) {
-	if (reg.Fingerprint != "" || reg.KeyID != "") && !reg.Of(c.next) {
+	if (reg.Fingerprint != "" || reg.KeyID != "") && !reg.Matches(c.next) {
 		c.fail(call, "it returns the registration of another credential")
 	}
 	if !c.target.AtOnce && !c.target.ServerMade && !c.target.Accepts(c.target.First.Fingerprint()) {
@@ -168,7 +168,7 @@ func (c *contract) retirement(ctx context.Context) {
 	if len(list) == 0 {
 		return
 	}
-	if i := slices.IndexFunc(list, func(r selfservice.Registration) bool { return r.Of(old) }); i >= 0 {
+	if i := slices.IndexFunc(list, func(r selfservice.Registration) bool { return r.Matches(old) }); i >= 0 {
 		reg = list[i]
 	}
 	end := func(call, what string, f func(ctx context.Context, as selfservice.Credential, r selfservice.Registration) error) bool {
@@ -208,7 +208,7 @@ func (c *contract) retirement(ctx context.Context) {
 	switch list, err := c.list(ctx, c.provider, c.next); {
 	case err != nil:
 		c.fail("List", "after a removal: %v", err)
-	case c.target.Gone && slices.ContainsFunc(list, func(r selfservice.Registration) bool { return r.Of(old) }):
+	case c.target.Gone && slices.ContainsFunc(list, func(r selfservice.Registration) bool { return r.Matches(old) }):
 		c.fail("List", "it shows what was removed")
 	}
 	if end("Remove", "one that is gone", remover.Remove) && turns != nil {

@@ -13,38 +13,38 @@ import (
 	"github.com/nokkel/nokkel/selfservice"
 )
 
-// weather is a server of three nodes, of a kind and with faults that a seed
+// flaky is a server of three nodes, of a kind and with faults that a seed
 // decides. It knows nothing of the engine but the documentation.
-type weather struct {
+type flaky struct {
 	issues, switches, administrator, independent bool
 
 	room     int
 	delay    time.Duration // until the last node knows a new credential
 	validity time.Duration
 
-	// The weather: percent of the calls that fail, and what fails for good.
+	// The outages: percent of the calls that fail, and what fails for good.
 	faults, storeFaults int
 	listLies, sticky    bool
 	fair                bool // no faults now, but for what fails for good
 
 	mu       sync.Mutex
 	rng      *rand.Rand
-	rows     []*weatherRow
+	rows     []*flakyRow
 	perHour  map[int64]int // calls
 	disk     selfservice.Mem
 	largest  int // state that was stored
 	findings []string
 }
 
-type weatherRow struct {
+type flakyRow struct {
 	credential selfservice.Credential
 	known      [3]time.Time // by node
 	expires    time.Time
 	off        bool
 }
 
-func newWeather(seed uint64) *weather {
-	w := &weather{rng: rand.New(rand.NewPCG(seed, 0)), perHour: map[int64]int{}}
+func newFlaky(seed uint64) *flaky {
+	w := &flaky{rng: rand.New(rand.NewPCG(seed, 0)), perHour: map[int64]int{}}
 	half := func() bool { return w.rng.IntN(2) == 0 }
 	w.issues, w.switches, w.administrator, w.independent = half(), half(), half(), half()
 	if half() {
@@ -63,21 +63,21 @@ func newWeather(seed uint64) *weather {
 }
 
 // find notes what must not happen.
-func (w *weather) find(format string, args ...any) {
+func (w *flaky) find(format string, args ...any) {
 	if len(w.findings) < 5 {
 		w.findings = append(w.findings, time.Now().Format(time.DateTime+" ")+fmt.Sprintf(format, args...))
 	}
 }
 
-func (w *weather) accepts(fingerprint string, node int) bool {
+func (w *flaky) accepts(fingerprint string, node int) bool {
 	now := time.Now()
-	return slices.ContainsFunc(w.rows, func(r *weatherRow) bool {
+	return slices.ContainsFunc(w.rows, func(r *flakyRow) bool {
 		return r.credential.Fingerprint() == fingerprint && !r.off && !now.Before(r.known[node]) && (r.expires.IsZero() || now.Before(r.expires))
 	})
 }
 
-func (w *weather) add(c selfservice.Credential, delay time.Duration) *weatherRow {
-	row := &weatherRow{credential: c}
+func (w *flaky) add(c selfservice.Credential, delay time.Duration) *flakyRow {
+	row := &flakyRow{credential: c}
 	for i := range row.known {
 		row.known[i] = time.Now().Add(time.Duration(w.rng.Int64N(int64(delay) + 1)))
 	}
@@ -88,12 +88,12 @@ func (w *weather) add(c selfservice.Credential, delay time.Duration) *weatherRow
 	return row
 }
 
-func (r *weatherRow) registration() selfservice.Registration {
+func (r *flakyRow) registration() selfservice.Registration {
 	return selfservice.Registration{Fingerprint: r.credential.Fingerprint(), Inactive: r.off, Expires: r.expires}
 }
 
-// call makes one call, whatever the weather does to it.
-func (w *weather) call(ctx context.Context, f func() error) error {
+// call makes one call, whatever becomes of it.
+func (w *flaky) call(ctx context.Context, f func() error) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	took := time.Duration(w.rng.IntN(300)) * time.Millisecond
@@ -134,13 +134,13 @@ func (w *weather) call(ctx context.Context, f func() error) error {
 }
 
 // pass lets others have their turn while f waits.
-func (w *weather) pass(f func()) {
+func (w *flaky) pass(f func()) {
 	w.mu.Unlock()
 	defer w.mu.Lock()
 	f()
 }
 
-func (w *weather) login(c selfservice.Credential) error {
+func (w *flaky) login(c selfservice.Credential) error {
 	if w.accepts(c.Fingerprint(), w.rng.IntN(3)) {
 		return nil
 	}
@@ -148,9 +148,9 @@ func (w *weather) login(c selfservice.Credential) error {
 }
 
 // as is the login of a call that changes or reads registrations.
-func (w *weather) as(ctx context.Context, c selfservice.Credential, f func() error) error {
+func (w *flaky) as(ctx context.Context, c selfservice.Credential, f func() error) error {
 	return w.call(ctx, func() error {
-		w.rows = slices.DeleteFunc(w.rows, func(r *weatherRow) bool { return w.validity > 0 && time.Now().After(r.expires) })
+		w.rows = slices.DeleteFunc(w.rows, func(r *flakyRow) bool { return w.validity > 0 && time.Now().After(r.expires) })
 		if !w.administrator {
 			if err := w.login(c); err != nil {
 				return err
@@ -160,11 +160,11 @@ func (w *weather) as(ctx context.Context, c selfservice.Credential, f func() err
 	})
 }
 
-func (w *weather) Verify(ctx context.Context, c selfservice.Credential) error {
+func (w *flaky) Verify(ctx context.Context, c selfservice.Credential) error {
 	return w.call(ctx, func() error { return w.login(c) })
 }
 
-func (w *weather) List(ctx context.Context, as selfservice.Credential) (list []selfservice.Registration, err error) {
+func (w *flaky) List(ctx context.Context, as selfservice.Credential) (list []selfservice.Registration, err error) {
 	err = w.as(ctx, as, func() error {
 		for _, r := range w.rows {
 			if !w.listLies || w.rng.IntN(4) > 0 {
@@ -176,18 +176,18 @@ func (w *weather) List(ctx context.Context, as selfservice.Credential) (list []s
 	return list, err
 }
 
-func (w *weather) Independent() bool { return w.administrator && w.independent }
+func (w *flaky) Independent() bool { return w.administrator && w.independent }
 
-func (w *weather) full() error {
+func (w *flaky) full() error {
 	if w.room > 0 && len(w.rows) >= w.room {
 		return &selfservice.CallError{Rule: selfservice.ErrLimit}
 	}
 	return nil
 }
 
-type weatherRegistrar struct{ w *weather }
+type flakyRegistrar struct{ w *flaky }
 
-func (p weatherRegistrar) Register(ctx context.Context, as, c selfservice.Credential) (reg selfservice.Registration, err error) {
+func (p flakyRegistrar) Register(ctx context.Context, as, c selfservice.Credential) (reg selfservice.Registration, err error) {
 	err = p.w.as(ctx, as, func() error {
 		if !p.w.stored()[c.Fingerprint()] {
 			p.w.find("a credential is registered that is not stored")
@@ -207,12 +207,12 @@ func (p weatherRegistrar) Register(ctx context.Context, as, c selfservice.Creden
 	return reg, err
 }
 
-type weatherIssuer struct{ w *weather }
+type flakyIssuer struct{ w *flaky }
 
-func (p weatherIssuer) Issue(ctx context.Context, as selfservice.Credential, before []selfservice.Registration) (c selfservice.Credential, reg selfservice.Registration, err error) {
+func (p flakyIssuer) Issue(ctx context.Context, as selfservice.Credential, before []selfservice.Registration) (c selfservice.Credential, reg selfservice.Registration, err error) {
 	err = p.w.as(ctx, as, func() error {
 		for _, r := range p.w.rows {
-			if !slices.ContainsFunc(before, func(b selfservice.Registration) bool { return b.Of(r.credential) }) {
+			if !slices.ContainsFunc(before, func(b selfservice.Registration) bool { return b.Matches(r.credential) }) {
 				c, reg = r.credential, r.registration()
 				return nil
 			}

@@ -49,7 +49,7 @@ func TestReplicaThatDiesHoldsUpTheOthersForItsLease(t *testing.T) {
 		<-rotate(t, dead)
 		next, err := other.Step(t.Context())
 		require.NoError(t, err)
-		assert.Zero(t, server.Registered(), "the claim of the dead one counts")
+		assert.Zero(t, server.Registered(), "the lease of the dead one counts")
 		assert.LessOrEqual(t, time.Until(next), 2*time.Minute)
 		time.Sleep(time.Until(next))
 		require.NoError(t, steps(t, other))
@@ -58,9 +58,9 @@ func TestReplicaThatDiesHoldsUpTheOthersForItsLease(t *testing.T) {
 	})
 }
 
-// TestClaimFromAClockThatWasAheadDoesNotCount: it ends later than any replica
+// TestLeaseFromAClockThatWasAheadDoesNotCount: it ends later than any replica
 // could have said.
-func TestClaimFromAClockThatWasAheadDoesNotCount(t *testing.T) {
+func TestLeaseFromAClockThatWasAheadDoesNotCount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server, dead, other := pair(t, 1000*time.Hour, runtime.Goexit)
 		<-rotate(t, dead)
@@ -120,7 +120,7 @@ func TestReplicaThatOversleptLooksBeforeItRegisters(t *testing.T) {
 		require.NoError(t, err)
 		require.NotEmpty(t, pending(t, r))
 
-		time.Sleep(10 * time.Minute) // past its claim
+		time.Sleep(10 * time.Minute) // past its lease
 		lost := errors.New("the reply was lost")
 		other := &selfservice.Rotator{Store: r.Store, Timing: r.Timing, Provider: server.Registrar(func(point string, call func() error) error {
 			if err := call(); err != nil || point != "register" && point != "verify" {
@@ -140,7 +140,7 @@ func TestReplicaThatOversleptLooksBeforeItRegisters(t *testing.T) {
 }
 
 // TestRefusalEndsTheWaitForADeadReplica is one that died when the server had
-// its new credential and had ended the old one: the claim is still good, but
+// its new credential and had ended the old one: the lease is still good, but
 // nothing works before somebody switches.
 func TestRefusalEndsTheWaitForADeadReplica(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -208,9 +208,9 @@ func TestOldCredentialDoesNotServeAgainWhileAnotherReplicaRemovesIt(t *testing.T
 	})
 }
 
-// TestClaimIsRenewedForTheCallsOfAStep is a replica whose claim from making the
+// TestLeaseIsRenewedForTheCallsOfAStep is a replica whose lease from making the
 // credential is about to end when it registers.
-func TestClaimIsRenewedForTheCallsOfAStep(t *testing.T) {
+func TestLeaseIsRenewedForTheCallsOfAStep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var until time.Time
 		var one, other *selfservice.Rotator

@@ -17,9 +17,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-type weatherRetirer struct{ w *weather }
+type flakyRetirer struct{ w *flaky }
 
-func (p weatherRetirer) change(ctx context.Context, as selfservice.Credential, f func()) error {
+func (p flakyRetirer) change(ctx context.Context, as selfservice.Credential, f func()) error {
 	return p.w.as(ctx, as, func() error {
 		if p.w.sticky {
 			return errors.New("no right to do that")
@@ -30,53 +30,53 @@ func (p weatherRetirer) change(ctx context.Context, as selfservice.Credential, f
 	})
 }
 
-func (p weatherRetirer) turn(ctx context.Context, as selfservice.Credential, reg selfservice.Registration, off bool) error {
+func (p flakyRetirer) turn(ctx context.Context, as selfservice.Credential, reg selfservice.Registration, off bool) error {
 	return p.change(ctx, as, func() {
 		for _, r := range p.w.rows {
-			r.off = r.off != (reg.Of(r.credential) && r.off != off)
+			r.off = r.off != (reg.Matches(r.credential) && r.off != off)
 		}
 	})
 }
 
-func (p weatherRetirer) Activate(ctx context.Context, as selfservice.Credential, reg selfservice.Registration) error {
+func (p flakyRetirer) Activate(ctx context.Context, as selfservice.Credential, reg selfservice.Registration) error {
 	return p.turn(ctx, as, reg, false)
 }
 
-func (p weatherRetirer) Deactivate(ctx context.Context, as selfservice.Credential, reg selfservice.Registration) error {
+func (p flakyRetirer) Deactivate(ctx context.Context, as selfservice.Credential, reg selfservice.Registration) error {
 	return p.turn(ctx, as, reg, true)
 }
 
-func (p weatherRetirer) Remove(ctx context.Context, as selfservice.Credential, reg selfservice.Registration) error {
+func (p flakyRetirer) Remove(ctx context.Context, as selfservice.Credential, reg selfservice.Registration) error {
 	return p.change(ctx, as, func() {
-		p.w.rows = slices.DeleteFunc(p.w.rows, func(r *weatherRow) bool { return reg.Of(r.credential) })
+		p.w.rows = slices.DeleteFunc(p.w.rows, func(r *flakyRow) bool { return reg.Matches(r.credential) })
 	})
 }
 
-func (w *weather) provider() selfservice.Provider {
-	retirer := weatherRetirer{w}
+func (w *flaky) provider() selfservice.Provider {
+	retirer := flakyRetirer{w}
 	switch {
 	case w.issues:
 		return struct {
-			*weather
+			*flaky
 			selfservice.Issuer
 			selfservice.Remover
-		}{w, weatherIssuer{w}, retirer}
+		}{w, flakyIssuer{w}, retirer}
 	case w.switches:
 		return struct {
-			*weather
+			*flaky
 			selfservice.Registrar
-			weatherRetirer
-		}{w, weatherRegistrar{w}, retirer}
+			flakyRetirer
+		}{w, flakyRegistrar{w}, retirer}
 	}
 	return struct {
-		*weather
+		*flaky
 		selfservice.Registrar
 		selfservice.Remover
-	}{w, weatherRegistrar{w}, retirer}
+	}{w, flakyRegistrar{w}, retirer}
 }
 
 // stored returns the fingerprints in the store.
-func (w *weather) stored() map[string]bool {
+func (w *flaky) stored() map[string]bool {
 	type entry struct{ Secret string }
 	var state struct {
 		Active, Pending entry
@@ -92,7 +92,7 @@ func (w *weather) stored() map[string]bool {
 }
 
 // check finds a lock-out.
-func (w *weather) check(when string) {
+func (w *flaky) check(when string) {
 	for fingerprint := range w.stored() {
 		for node := range 3 {
 			if w.accepts(fingerprint, node) {
@@ -103,10 +103,10 @@ func (w *weather) check(when string) {
 	w.find("locked out when %s", when)
 }
 
-// weatherStore is the store as one replica sees it.
-type weatherStore struct{ w *weather }
+// flakyStore is the store as one replica sees it.
+type flakyStore struct{ w *flaky }
 
-func (s weatherStore) fault() int {
+func (s flakyStore) fault() int {
 	s.w.mu.Lock()
 	defer s.w.mu.Unlock()
 	if s.w.fair || s.w.rng.IntN(100) >= s.w.storeFaults {
@@ -115,7 +115,7 @@ func (s weatherStore) fault() int {
 	return 1 + s.w.rng.IntN(4)
 }
 
-func (s weatherStore) Load(ctx context.Context) ([]byte, string, error) {
+func (s flakyStore) Load(ctx context.Context) ([]byte, string, error) {
 	switch s.fault() {
 	case 1:
 		return nil, "", errors.New("down")
@@ -128,7 +128,7 @@ func (s weatherStore) Load(ctx context.Context) ([]byte, string, error) {
 	return s.w.disk.Load(ctx)
 }
 
-func (s weatherStore) Save(ctx context.Context, blob []byte, version string) (string, error) {
+func (s flakyStore) Save(ctx context.Context, blob []byte, version string) (string, error) {
 	fault := s.fault()
 	if fault == 1 {
 		return "", errors.New("down")
@@ -150,7 +150,7 @@ func (s weatherStore) Save(ctx context.Context, blob []byte, version string) (st
 }
 
 // use is a request of a program that follows the documentation.
-func (w *weather) use(ctx context.Context, r *selfservice.Rotator) {
+func (w *flaky) use(ctx context.Context, r *selfservice.Rotator) {
 	secret, err := r.ClientSecret(ctx)
 	if err != nil {
 		w.change(func() { w.find("nothing is served: %v", err) })
@@ -168,19 +168,19 @@ func (w *weather) use(ctx context.Context, r *selfservice.Rotator) {
 	}
 }
 
-// TestAnyWeather runs replicas at servers of any kind in weather of any kind:
+// TestRandomOutages runs replicas at servers of any kind in outages of any kind:
 // never a lock-out, calls and state within bounds, no goroutine left, and in
-// fair weather no failed request and a rotation when one is asked for.
-func TestAnyWeather(t *testing.T) {
+// a quiet time no failed request and a rotation when one is asked for.
+func TestRandomOutages(t *testing.T) {
 	for seed := range uint64(max(*seeds/5, 1)) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
-			synctest.Test(t, func(t *testing.T) { anyWeather(t, newWeather(seed)) })
+			synctest.Test(t, func(t *testing.T) { outagesAtRandom(t, newFlaky(seed)) })
 		})
 	}
 }
 
-func anyWeather(t *testing.T, w *weather) {
+func outagesAtRandom(t *testing.T, w *flaky) {
 	first := selfservice.Credential{Secret: keys.NewSecret("the first secret, made by hand")}
 	w.add(first, 0)
 	w.fair = true
@@ -190,7 +190,7 @@ func anyWeather(t *testing.T, w *weather) {
 	defer end()
 	var replicas []*selfservice.Rotator
 	for range 1 + w.rng.IntN(3) {
-		r := &selfservice.Rotator{Provider: w.provider(), Store: weatherStore{w}, Timing: selfservice.Timing{MaxAge: 2 * day, Reread: 10 * time.Minute}}
+		r := &selfservice.Rotator{Provider: w.provider(), Store: flakyStore{w}, Timing: selfservice.Timing{MaxAge: 2 * day, Reread: 10 * time.Minute}}
 		require.NoError(t, r.Adopt(ctx, first))
 		replicas = append(replicas, r)
 		all.Go(func() {
@@ -229,7 +229,7 @@ func anyWeather(t *testing.T, w *weather) {
 	assert.Less(t, w.largest, 16<<10)
 }
 
-func (w *weather) change(f func()) {
+func (w *flaky) change(f func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	f()

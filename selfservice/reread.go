@@ -7,31 +7,31 @@ import (
 )
 
 const (
-	// glanceEvery is the least time between two readings of the store that
+	// minReread is the least time between two readings of the store that
 	// refused requests cause: there may be thousands of them a second.
-	glanceEvery = time.Second
+	minReread = time.Second
 
-	// glanceTimeout is how long a refused request waits for the store.
-	glanceTimeout = 2 * time.Second
+	// rereadTimeout is how long a refused request waits for the store.
+	rereadTimeout = 2 * time.Second
 )
 
-// glances are the readings of the store that refused requests wait for.
-type glances struct {
+// rereads are the readings of the store that refused requests wait for.
+type rereads struct {
 	mu    sync.Mutex
 	next  chan struct{} // closed at the end of the next one; nil: nobody waits for any
 	begun time.Time     // the last one
 }
 
-// glance returns when the store has been read after the call, or cannot be.
+// reread returns when the store has been read after the call, or cannot be.
 // All who wait share one reading, and there is about one a second.
-func (r *Rotator) glance(ctx context.Context) {
-	g := &r.glances
+func (r *Rotator) reread(ctx context.Context) {
+	g := &r.rereads
 	g.mu.Lock()
 	done := g.next
 	if done == nil {
 		done = make(chan struct{})
 		g.next = done
-		go r.readFor(context.WithoutCancel(ctx), done, time.Until(g.begun.Add(glanceEvery)))
+		go r.readFor(context.WithoutCancel(ctx), done, time.Until(g.begun.Add(minReread)))
 	}
 	g.mu.Unlock()
 	select {
@@ -41,21 +41,21 @@ func (r *Rotator) glance(ctx context.Context) {
 }
 
 // recent reports whether refused requests had the store read just now.
-func (g *glances) recent() bool {
+func (g *rereads) recent() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return time.Since(g.begun) < glanceEvery
+	return time.Since(g.begun) < minReread
 }
 
 // readFor reads the store after that wait, for those who are there by then.
 func (r *Rotator) readFor(ctx context.Context, done chan struct{}, wait time.Duration) {
 	defer close(done)
 	time.Sleep(wait)
-	g := &r.glances
+	g := &r.rereads
 	g.mu.Lock()
 	g.next, g.begun = nil, time.Now() // who comes from now on may not see what this one reads
 	g.mu.Unlock()
-	ctx, cancel := context.WithTimeout(ctx, glanceTimeout)
+	ctx, cancel := context.WithTimeout(ctx, rereadTimeout)
 	defer cancel()
 	r.read(ctx)
 }
