@@ -1,0 +1,163 @@
+package rest_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nokkel/nokkel/dpop"
+	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/selfservice/rest"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// serve answers every request with h, and returns the URL.
+func serve(t *testing.T, h http.HandlerFunc) string {
+	server := httptest.NewServer(h)
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+func TestWhatIsSent(t *testing.T) {
+	var got *http.Request
+	var body string
+	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		text, _ := io.ReadAll(r.Body)
+		got, body = r, string(text)
+	})
+	require.NoError(t, rest.Call{Method: http.MethodPost, URL: url + "/keys", Body: []byte("{}")}.JSON(t.Context(), nil))
+	assert.Equal(t, "POST /keys", got.Method+" "+got.URL.Path)
+	assert.Equal(t, "{}", body)
+	assert.Equal(t, "application/json", got.Header.Get("Content-Type"))
+	assert.Equal(t, "application/json", got.Header.Get("Accept"))
+	assert.Empty(t, got.Header.Get("Authorization"))
+
+	h := http.Header{"Accept": {"text/plain"}, "Authorization": {"Token t"}}
+	a, err := rest.Call{Method: http.MethodPost, URL: url, Header: h}.Do(t.Context())
+	require.NoError(t, err)
+	assert.True(t, a.OK())
+	assert.Equal(t, []string{"text/plain"}, got.Header["Accept"])
+	assert.Equal(t, "Token t", got.Header.Get("Authorization"))
+	assert.Zero(t, got.ContentLength)
+	assert.NotContains(t, got.Header, "Content-Type")
+	assert.Equal(t, []string{"text/plain"}, h["Accept"], "it is only read")
+}
+
+// tokens gives one token after the other, each when the one before is discarded.
+type tokens struct {
+	list []string
+	key  *keys.Key
+	err  error
+}
+
+func (s *tokens) BoundToken(context.Context) (string, *keys.Key, error) { return s.list[0], s.key, s.err }
+func (s *tokens) Discard(token string) {
+	if token == s.list[0] && len(s.list) > 1 {
+		s.list = s.list[1:]
+	}
+}
+
+// TestATokenThatIsRefusedIsReplacedOnce, bearer or bound to a key.
+func TestATokenThatIsRefusedIsReplacedOnce(t *testing.T) {
+	key, err := keys.Generate(keys.ES256)
+	require.NoError(t, err)
+	for scheme, key := range map[string]*keys.Key{"Bearer": nil, "DPoP": key} {
+		var sent []string
+		url := serve(t, func(w http.ResponseWriter, r *http.Request) {
+			sent = append(sent, r.Header.Get("Authorization"))
+			assert.Equal(t, key != nil, r.Header.Get("DPoP") != "")
+			if r.Header.Get("Authorization") != scheme+" good" {
+				w.WriteHeader(http.StatusUnauthorized)
+			}
+		})
+		call := rest.Call{Method: http.MethodGet, URL: url, Tokens: &tokens{list: []string{"old", "good"}, key: key}, Prover: &dpop.Prover{}}
+		require.NoError(t, call.JSON(t.Context(), nil))
+		require.NoError(t, call.JSON(t.Context(), nil))
+		assert.Equal(t, []string{scheme + " old", scheme + " good", scheme + " good"}, sent)
+
+		for _, list := range [][]string{{"old"}, {"old", "older", "good"}} {
+			sent = nil
+			call.Tokens = &tokens{list: list, key: key}
+			err := call.JSON(t.Context(), nil)
+			require.ErrorIs(t, err, rest.ErrRefused)
+			assert.Len(t, sent, len(list[:min(len(list), 2)]))
+		}
+	}
+	wrong := errors.New("no token today")
+	err = rest.Call{Method: http.MethodGet, URL: "https://api.example.no", Tokens: &tokens{list: []string{""}, err: wrong}}.JSON(t.Context(), nil)
+	assert.Equal(t, wrong, err)
+}
+
+func TestFailures(t *testing.T) {
+	status, answer := 200, ""
+	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Retry-After", "7")
+		w.Header().Set("Location", "/elsewhere")
+		w.WriteHeader(status)
+		io.WriteString(w, answer)
+	})
+	var v struct{ Name string }
+	for _, c := range []struct {
+		status int
+		answer string
+		rule   error
+		says   string
+	}{
+		{200, `{"Name":"x"}`, nil, ""},
+		{200, `{"Name":1}`, rest.ErrMalformed, "rest: the answer is not the JSON that it should be: 200"},
+		{200, strings.Repeat(" ", 1<<20+1), rest.ErrTooLarge, "rest: the answer is too large: 200"},
+		{302, "", rest.ErrRefused, "rest: the server refused the request: 302"},
+		{429, strings.Repeat("x", 2<<20), rest.ErrRefused, "rest: the server refused the request: 429"},
+	} {
+		status, answer = c.status, c.answer
+		err := rest.Call{Method: http.MethodGet, URL: url}.JSON(t.Context(), &v)
+		require.ErrorIs(t, err, c.rule, c.answer)
+		if c.rule == nil {
+			continue
+		}
+		require.EqualError(t, err, c.says)
+		var e *rest.Error
+		require.ErrorAs(t, err, &e)
+		assert.Equal(t, c.status, e.Status)
+		if c.rule == rest.ErrRefused {
+			assert.Equal(t, 7*time.Second, e.RetryAfter())
+		}
+	}
+	assert.Equal(t, "x", v.Name)
+	for _, url := range []string{"http://api.example.no", "ftp://localhost", "/keys", "https://a:b@api.example.no"} {
+		require.ErrorIs(t, rest.Call{Method: http.MethodGet, URL: url}.JSON(t.Context(), nil), rest.ErrURL)
+	}
+	require.ErrorIs(t, rest.Call{Method: "B AD", URL: url}.JSON(t.Context(), nil), rest.ErrURL)
+}
+
+// TestErrorsQuoteNothingThatWasSent: neither a token nor a secret of the body.
+func TestErrorsQuoteNothingThatWasSent(t *testing.T) {
+	const token, secret = "a-token-nobody-may-see", "a-secret-nobody-may-see"
+	call := rest.Call{
+		Method: http.MethodPost, URL: "https://api.example.no", Body: []byte(`{"client_secret":"` + secret + `"}`),
+		Tokens: &tokens{list: []string{token}},
+		Base: roundTripper(func(*http.Request) (*http.Response, error) {
+			return nil, errors.New("cut off after " + token + " and " + secret)
+		}),
+	}
+	err := call.JSON(t.Context(), nil)
+	require.ErrorIs(t, err, rest.ErrNoAnswer)
+	assert.NotContains(t, err.Error(), token)
+	assert.NotContains(t, err.Error(), secret)
+
+	call.Base = nil
+	call.URL = serve(t, func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusForbidden) })
+	a, err := call.Do(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, "refused [redacted] with [redacted]", a.Text("refused\n"+token+" with "+secret))
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
