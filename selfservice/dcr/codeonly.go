@@ -7,13 +7,13 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"net/http"
 	"net/url"
-	"strings"
 
 	"github.com/nokkel/nokkel/assertion"
-	"github.com/nokkel/nokkel/internal/redact"
+	internal "github.com/nokkel/nokkel/selfservice/internal/rest"
 )
 
 // A client of the authorization-code grant alone gets no token without a
@@ -46,22 +46,19 @@ func (v PushedRequest) Verify(ctx context.Context, a Attempt) error {
 		"code_challenge_method": {"S256"},
 	}
 	maps.Copy(form, v.Params)
-	got, err := a.post(ctx, a.Auth, a.Server.PAREndpoint, form)
-	if err != nil {
-		return err
-	}
+	status, body, err := a.post(ctx, a.Auth, a.Server.PAREndpoint, form)
 	var answer struct {
 		RequestURI string `json:"request_uri"`
 	}
-	refused := assertion.ErrorOf(got.Response)
+	var refused *assertion.Error
 	switch {
-	case refused != nil && refused.Status == http.StatusUnauthorized:
+	case errors.As(err, &refused) && refused.Status == http.StatusUnauthorized:
 		refused.Rule = assertion.ErrInvalidClient // whatever the code
 		return refused
-	case refused != nil:
-		return refused
-	case json.Unmarshal(got.text, &answer) != nil || answer.RequestURI == "":
-		return &Error{Rule: ErrMalformed, Detail: "no request_uri", Status: got.StatusCode}
+	case err != nil:
+		return err
+	case json.Unmarshal(body, &answer) != nil || answer.RequestURI == "":
+		return &Error{Rule: ErrMalformed, Detail: "no request_uri", Status: status}
 	}
 	return nil
 }
@@ -103,34 +100,27 @@ func (v UnknownCode) Verify(ctx context.Context, a Attempt) error {
 
 // ask returns nil if the server says invalid_grant.
 func (v UnknownCode) ask(ctx context.Context, a Attempt, auth assertion.Authenticator) error {
-	got, err := a.post(ctx, auth, a.Server.TokenEndpoint, url.Values{
+	status, _, err := a.post(ctx, auth, a.Server.TokenEndpoint, url.Values{
 		"grant_type": {"authorization_code"}, "code": {rand.Text()}, "redirect_uri": {v.RedirectURI},
 		"code_verifier": {rand.Text() + rand.Text()}, // RFC 7636 §4.1: at least 43 characters
 	})
-	if err != nil {
-		return err
-	}
-	refused := assertion.ErrorOf(got.Response)
+	var refused *assertion.Error
 	switch {
-	case refused == nil:
-		return &Error{Rule: ErrMalformed, Detail: "no error to a code that is made up", Status: got.StatusCode}
-	case refused.Status == http.StatusBadRequest && refused.Code == "invalid_grant":
+	case err == nil:
+		return &Error{Rule: ErrMalformed, Detail: "no error to a code that is made up", Status: status}
+	case errors.As(err, &refused) && refused.Status == http.StatusBadRequest && refused.Code == "invalid_grant":
 		return nil
 	}
-	return refused
+	return err
 }
 
-// post sends a form as the client.
-func (a Attempt) post(ctx context.Context, auth assertion.Authenticator, endpoint string, form url.Values) (reply, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(form.Encode()))
-	if err != nil {
-		return reply{}, refuse(ErrAddress, "")
+// post sends a form as the client. What the server refuses is an
+// *assertion.Error.
+func (a Attempt) post(ctx context.Context, auth assertion.Authenticator, endpoint string, form url.Values) (status int, body []byte, err error) {
+	status, body, err = internal.PostForm(ctx, a.Base, auth, endpoint, form)
+	var refused *assertion.Error
+	if err != nil && !errors.As(err, &refused) {
+		err = fmt.Errorf("dcr: POST of the form: %w", err)
 	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	req.Header.Set("Accept", "application/json")
-	var sent redact.Values
-	sent.AddForm(form) // the Transport takes out what it sends itself
-	return exchange(&assertion.Transport{Auth: auth, Endpoint: endpoint, Base: a.Base}, req, sent, "the form")
+	return status, body, err
 }

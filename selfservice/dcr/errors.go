@@ -8,8 +8,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/nokkel/nokkel/internal/redact"
-	"github.com/nokkel/nokkel/internal/retryafter"
+	"github.com/nokkel/nokkel/selfservice/rest"
 )
 
 // The rules that a configuration or an answer can break. Every refusal is an
@@ -71,12 +70,12 @@ func (e *Error) RetryAfter() time.Duration { return e.Wait }
 func refuse(rule error, detail string) error { return &Error{Rule: rule, Detail: detail} }
 
 // refusal is the error of an answer that was not asked for.
-func refusal(resp *http.Response, text []byte, sent redact.Values) *Error {
-	e := &Error{Rule: ErrRefused, Status: resp.StatusCode, Wait: retryafter.Of(resp.Header)}
+func refusal(got *rest.Answer) *Error {
+	e := &Error{Rule: ErrRefused, Status: got.Status, Wait: got.RetryAfter()}
 	var body struct {
 		Error string `json:"error"`
 	}
-	if json.Unmarshal(text, &body) == nil && isCode(body.Error) && sent.Line(body.Error, 40) == body.Error {
+	if json.Unmarshal(got.Body, &body) == nil && isCode(body.Error) && got.Text(body.Error) == body.Error {
 		e.Code = body.Error
 	}
 	switch {

@@ -6,10 +6,10 @@ import (
 	"net/http"
 	"testing"
 
-	"github.com/nokkel/nokkel/internal/redact"
 	"github.com/nokkel/nokkel/internal/retryafter"
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/rest"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -66,7 +66,7 @@ func FuzzRefusal(f *testing.F) {
 	f.Add(401, "120", []byte(`{"error":"a Secret"}`))
 	f.Add(500, "-1", []byte(`<html>`))
 	f.Fuzz(func(t *testing.T, status int, retryAfter string, body []byte) {
-		err := refusal(&http.Response{StatusCode: status, Header: http.Header{"Retry-After": {retryAfter}}}, body, redact.Values{})
+		err := refusal(&rest.Answer{Status: status, Header: http.Header{"Retry-After": {retryAfter}}, Body: body})
 		var e *Error
 		require.ErrorAs(t, err, &e)
 		assert.Regexp(t, `^[a-z_]{0,40}$`, e.Code)

@@ -172,14 +172,14 @@ func (c *Client) post(ctx context.Context, endpoint string, initial keys.Secret,
 	if err != nil {
 		return answer{}, err
 	}
-	if got.StatusCode != http.StatusCreated && got.StatusCode != http.StatusOK {
-		e := refusal(got.Response, got.text, got.sent)
+	if got.Status != http.StatusCreated && got.Status != http.StatusOK {
+		e := refusal(got)
 		if e.Rule == ErrAccessToken {
 			e.Rule = ErrInitialToken
 		}
 		return answer{}, e
 	}
-	return got.answer()
+	return parse(got)
 }
 
 // adoptSecret gives the Rotator the secret that the server has made, which may

@@ -1,24 +1,20 @@
 package dcr
 
 import (
-	"bytes"
 	"context"
+	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"time"
 
 	"github.com/nokkel/nokkel/internal/origin"
-	"github.com/nokkel/nokkel/internal/redact"
 	"github.com/nokkel/nokkel/keys"
-	"github.com/nokkel/nokkel/selfservice/internal/rest"
+	internal "github.com/nokkel/nokkel/selfservice/internal/rest"
+	"github.com/nokkel/nokkel/selfservice/rest"
 )
 
-const (
-	callTimeout = 30 * time.Second
-	maxAnswer   = 1 << 20
-)
+const callTimeout = 30 * time.Second // as that of a rest.Call
 
 // send makes one call of the registration's URI.
 func (c *Client) send(ctx context.Context, method string, r Registration, body []byte) (answer, error) {
@@ -26,72 +22,41 @@ func (c *Client) send(ctx context.Context, method string, r Registration, body [
 	if err != nil {
 		return answer{}, err
 	}
-	if got.StatusCode != http.StatusOK {
-		return answer{}, refusal(got.Response, got.text, got.sent)
+	if got.Status != http.StatusOK {
+		return answer{}, refusal(got)
 	}
-	return got.answer()
+	return parse(got)
 }
 
-// reply is what a server said to a call.
-type reply struct {
-	*http.Response
-	text []byte        // its body
-	sent redact.Values // what of the call must not be in an error
-}
-
-func (r reply) answer() (answer, error) {
-	a, ok := readAnswer(r.text)
+func parse(got *rest.Answer) (answer, error) {
+	a, ok := readAnswer(got.Body)
 	if !ok {
-		return answer{}, &Error{Rule: ErrMalformed, Status: r.StatusCode}
+		return answer{}, &Error{Rule: ErrMalformed, Status: got.Status}
 	}
 	return a, nil
 }
 
-// call sends JSON and a bearer token, if there are any, and reads the answer.
-// Redirects are not followed.
-func (c *Client) call(ctx context.Context, method, address string, token keys.Secret, body []byte) (reply, error) {
-	if err := checkURL(address); err != nil {
-		return reply{}, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, method, address, bytes.NewReader(body))
-	if err != nil {
-		return reply{}, refuse(ErrAddress, "")
-	}
+// call sends JSON and a bearer token, if there are any.
+func (c *Client) call(ctx context.Context, method, address string, token keys.Secret, body []byte) (*rest.Answer, error) {
+	call := rest.Call{Method: method, URL: address, Body: body, Base: c.Base}
 	if !token.IsZero() {
-		req.Header.Set("Authorization", "Bearer "+token.Reveal())
+		call.Header = http.Header{"Authorization": {"Bearer " + token.Reveal()}}
 	}
-	req.Header.Set("Accept", "application/json")
-	if body != nil {
-		req.Header.Set("Content-Type", "application/json")
+	got, err := call.Do(ctx)
+	var failed *rest.Error
+	switch ok := errors.As(err, &failed); {
+	case !ok:
+		return got, err
+	case failed.Rule == rest.ErrURL:
+		return nil, refuse(ErrAddress, "")
+	case failed.Rule == rest.ErrTooLarge:
+		return nil, &Error{Rule: ErrMalformed, Detail: "more than 1 MiB", Status: failed.Status}
 	}
-	base := c.Base
-	if base == nil {
-		base = http.DefaultTransport
-	}
-	return exchange(base, req, rest.Sent(req, "", body), "the registration")
-}
-
-// exchange makes a request and reads the whole answer.
-func exchange(base http.RoundTripper, req *http.Request, sent redact.Values, what string) (reply, error) {
-	resp, err := base.RoundTrip(req)
-	if err != nil {
-		return reply{}, fmt.Errorf("dcr: %s of %s: %w", req.Method, what, sent.Error(err))
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
-	if err != nil {
-		return reply{}, fmt.Errorf("dcr: reading the answer: %w", err)
-	}
-	if len(text) > maxAnswer {
-		return reply{}, &Error{Rule: ErrMalformed, Detail: "more than 1 MiB", Status: resp.StatusCode}
-	}
-	return reply{Response: resp, text: text, sent: sent}, nil
+	return nil, fmt.Errorf("dcr: %s of the registration: %w", method, failed.Err)
 }
 
 func checkURL(raw string) error {
-	if _, ok := rest.SafeURL(raw); !ok {
+	if _, ok := internal.SafeURL(raw); !ok {
 		return refuse(ErrAddress, "")
 	}
 	return nil
@@ -99,7 +64,7 @@ func checkURL(raw string) error {
 
 // sameOrigin reports whether a token that belongs at b may be sent to a.
 func sameOrigin(a, b string) bool {
-	to, ok := rest.SafeURL(a)
+	to, ok := internal.SafeURL(a)
 	at, err := url.Parse(b)
 	return ok && err == nil && origin.Same(to, at)
 }

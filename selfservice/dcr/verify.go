@@ -11,7 +11,7 @@ import (
 	"github.com/nokkel/nokkel/assertion"
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
-	"github.com/nokkel/nokkel/selfservice/internal/rest"
+	internal "github.com/nokkel/nokkel/selfservice/internal/rest"
 )
 
 // Attempt is a credential of the client that [Client.Verify] is to try.
@@ -46,7 +46,7 @@ func (c *Client) verify(ctx context.Context, cred selfservice.Credential, auth f
 	if verify == nil {
 		verify = ClientCredentials{}.Verify
 	}
-	return rest.Verdict(verify(ctx, Attempt{
+	return internal.Verdict(verify(ctx, Attempt{
 		ClientID: r.ClientID, Server: m, Auth: as(cred), Base: c.Base,
 		madeUp: func() (assertion.Authenticator, error) {
 			other, err := like(cred)
@@ -82,7 +82,7 @@ type ClientCredentials struct {
 
 // Verify is for [Client.Verify].
 func (v ClientCredentials) Verify(ctx context.Context, a Attempt) error {
-	tokens := rest.ApartTokens(&assertion.TokenSource{
+	tokens := internal.ApartTokens(&assertion.TokenSource{
 		Endpoint: a.Server.TokenEndpoint, Auth: a.Auth, Base: a.Base,
 		Scopes: v.Scopes, Params: v.Params, Prover: v.Prover,
 	})

@@ -1,23 +1,17 @@
 package helseid
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
 
 	"github.com/nokkel/nokkel/assertion"
-	"github.com/nokkel/nokkel/dpop"
 	"github.com/nokkel/nokkel/keys"
-	"github.com/nokkel/nokkel/selfservice/internal/rest"
+	internal "github.com/nokkel/nokkel/selfservice/internal/rest"
+	"github.com/nokkel/nokkel/selfservice/rest"
 )
 
-const (
-	clientSecretPath = "v1/client-secret"
-	maxBody          = 1 << 20
-)
+const clientSecretPath = "v1/client-secret"
 
 // call makes one call of the self-service API as the key that as gives now,
 // and returns status and body of a 2xx answer.
@@ -40,73 +34,28 @@ func (c *Client) call(ctx context.Context, as keys.Source, method string, body [
 	if err != nil {
 		return 0, nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, method, address, bytes.NewReader(body))
-	if err != nil {
-		return 0, nil, &Error{Rule: ErrAddress}
-	}
-	req.Header.Set("Accept", "application/json")
-	if body != nil {
-		req.Header.Set("Content-Type", "application/json")
-	}
-	tokens := c.tokens.get(key, func() *assertion.TokenSource {
-		return c.source(key, []string{SelfServiceScope}, nil)
-	})
-	source := &authority{TokenSource: tokens}
-	// A RoundTripper follows no redirect.
-	resp, err := (&dpop.Transport{Tokens: source, Prover: &c.learned().prover, Base: c.Base}).RoundTrip(req)
-	if err != nil {
-		return 0, nil, wrap(rest.Sent(req, source.token, body).Error(err))
-	}
-	defer resp.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
+	got, err := rest.Call{
+		Method: method, URL: address, Body: body, Base: c.Base, Prover: &c.learned().prover,
+		Tokens: c.tokens.get(key, func() *assertion.TokenSource { return c.source(key, []string{SelfServiceScope}, nil) }),
+	}.Do(ctx)
+	var failed *rest.Error
 	switch {
-	case resp.StatusCode/100 != 2:
-		return 0, nil, refusal(resp, answer, rest.Sent(req, source.token, body)) // what came of the body will do
+	case errors.As(err, &failed) && failed.Rule == rest.ErrTooLarge:
+		return 0, nil, &Error{Rule: ErrTooLarge, Status: failed.Status}
+	case failed != nil && failed.Err != nil:
+		return 0, nil, fmt.Errorf("helseid: calling the self-service API: %w", failed.Err)
 	case err != nil:
-		return 0, nil, wrap(err)
-	case len(answer) > maxBody:
-		return 0, nil, &Error{Rule: ErrTooLarge, Status: resp.StatusCode}
+		return 0, nil, err
+	case !got.OK():
+		return 0, nil, refusal(got)
 	}
-	return resp.StatusCode, answer, nil
-}
-
-// authority is the source of the tokens for a call, whose failures are not the
-// API's. Their errors say themselves where they come from.
-type authority struct {
-	*assertion.TokenSource
-	token string // given last
-}
-
-func (a *authority) BoundToken(ctx context.Context) (string, *keys.Key, error) {
-	token, key, err := a.TokenSource.BoundToken(ctx)
-	a.token = token
-	if err != nil {
-		err = authorityError{err}
-	}
-	return token, key, err
-}
-
-type authorityError struct{ error }
-
-// wrap says that it was the API that failed, if it was.
-func wrap(err error) error {
-	var token authorityError
-	var proof *dpop.Error
-	switch {
-	case errors.As(err, &token):
-		return token.error
-	case errors.As(err, &proof):
-		return err
-	}
-	return fmt.Errorf("helseid: calling the self-service API: %w", err)
+	return got.Status, got.Body, nil
 }
 
 // address returns the endpoint's URL below a base address, which may end with
 // a slash and must not lead tokens over the network in clear.
 func address(base string) (string, error) {
-	u, ok := rest.SafeURL(base)
+	u, ok := internal.SafeURL(base)
 	if !ok || u.RawQuery != "" || u.Fragment != "" {
 		return "", &Error{Rule: ErrAddress}
 	}

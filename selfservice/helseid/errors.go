@@ -3,12 +3,10 @@ package helseid
 import (
 	"encoding/json"
 	"errors"
-	"net/http"
 	"strconv"
 	"time"
 
-	"github.com/nokkel/nokkel/internal/redact"
-	"github.com/nokkel/nokkel/internal/retryafter"
+	"github.com/nokkel/nokkel/selfservice/rest"
 )
 
 // The rules that a call or an answer can break. Every refusal is an *[Error]
@@ -61,21 +59,21 @@ func (e *Error) RetryAfter() time.Duration { return e.Wait }
 
 // refusal makes the Error of an answer. Its body may be problem details,
 // another text, or nothing; only the four members are taken out of it.
-func refusal(resp *http.Response, body []byte, sent redact.Values) *Error {
+func refusal(got *rest.Answer) *Error {
 	e := &Error{
 		Rule:            ErrRefused,
-		Status:          resp.StatusCode,
-		WWWAuthenticate: sent.Line(resp.Header.Get("WWW-Authenticate"), redact.MaxText),
-		Wait:            retryafter.Of(resp.Header),
+		Status:          got.Status,
+		WWWAuthenticate: got.Text(got.Header.Get("WWW-Authenticate")),
+		Wait:            got.RetryAfter(),
 	}
 	var members map[string]json.RawMessage
-	if json.Unmarshal(body, &members) != nil {
+	if json.Unmarshal(got.Body, &members) != nil {
 		return e
 	}
 	for name, field := range map[string]*string{"type": &e.Type, "title": &e.Title, "detail": &e.Detail, "instance": &e.Instance} {
 		var text string
 		if json.Unmarshal(members[name], &text) == nil { // RFC 9457 §3.1: a member of the wrong type is ignored
-			*field = sent.Line(text, redact.MaxText)
+			*field = got.Text(text)
 		}
 	}
 	return e

@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"github.com/nokkel/nokkel/selfservice"
-	"github.com/nokkel/nokkel/selfservice/internal/rest"
+	internal "github.com/nokkel/nokkel/selfservice/internal/rest"
 )
 
 // A Client is a selfservice.Provider: a Rotator renews its key. HelseID knows
@@ -33,14 +33,14 @@ func (c *Client) Verify(ctx context.Context, cred selfservice.Credential) error 
 	if err != nil {
 		return err
 	}
-	return rest.Verdict(c.VerifyKey(ctx, key))
+	return internal.Verdict(c.VerifyKey(ctx, key))
 }
 
 // List is [Client.ClientSecrets] for a Rotator.
 func (c *Client) List(ctx context.Context, as selfservice.Credential) ([]selfservice.Registration, error) {
 	secrets, err := c.ClientSecrets(ctx, as)
 	if err != nil {
-		return nil, rest.Verdict(err)
+		return nil, internal.Verdict(err)
 	}
 	list := make([]selfservice.Registration, len(secrets))
 	for i, s := range secrets {
@@ -57,7 +57,7 @@ func (c *Client) Register(ctx context.Context, as, cred selfservice.Credential) 
 	}
 	expires, err := c.UpdateClientSecret(ctx, as, key.PublicKey())
 	if err != nil {
-		return selfservice.Registration{}, rest.Verdict(err)
+		return selfservice.Registration{}, internal.Verdict(err)
 	}
 	return selfservice.Registration{KeyID: key.KeyID(), Fingerprint: key.Thumbprint(), Expires: expires}, nil
 }

@@ -8,7 +8,7 @@ import (
 
 	"github.com/nokkel/nokkel/assertion"
 	"github.com/nokkel/nokkel/keys"
-	"github.com/nokkel/nokkel/selfservice/internal/rest"
+	internal "github.com/nokkel/nokkel/selfservice/internal/rest"
 )
 
 // maxKeys bounds the keys whose tokens are kept. A rotation has three in hand:
@@ -73,7 +73,7 @@ func (t *selfServiceTokens) front(e keyTokens) *assertion.TokenSource {
 // as that key. A key that is not, not yet or no longer accepted gives an
 // *assertion.Error with the code "invalid_client".
 func (c *Client) VerifyKey(ctx context.Context, key *keys.Key) error {
-	source := rest.ApartTokens(c.source(key, []string{SelfServiceScope}, nil))
+	source := internal.ApartTokens(c.source(key, []string{SelfServiceScope}, nil))
 	if _, err := source.Token(ctx); err != nil {
 		return err
 	}

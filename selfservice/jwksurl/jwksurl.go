@@ -17,13 +17,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"time"
 
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
-	"github.com/nokkel/nokkel/selfservice/internal/rest"
+	"github.com/nokkel/nokkel/selfservice/rest"
 )
 
 // Provider is a selfservice.Provider for keys that are published at a URL.
@@ -60,7 +59,6 @@ const (
 	defaultMaxAge = 5 * time.Minute
 	defaultMargin = time.Minute
 	maxSet        = 64 << 10
-	callTimeout   = 30 * time.Second
 )
 
 func (p *Provider) settling() time.Duration {
@@ -123,34 +121,21 @@ func (p *Provider) Register(ctx context.Context, _, c selfservice.Credential) (s
 // within 30 s, without following a redirect. It fails with [ErrURL], or with
 // [ErrNotReachable] and what is the matter.
 func (p *Provider) Published(ctx context.Context) (keys.Set, error) {
-	if _, ok := rest.SafeURL(p.URL); !ok {
+	got, err := rest.Call{
+		Method: http.MethodGet, URL: p.URL, MaxBody: maxSet, Base: p.Base,
+		Header: http.Header{"Accept": {"application/jwk-set+json, application/json"}, "Cache-Control": {"no-cache"}},
+	}.Do(ctx)
+	switch {
+	case errors.Is(err, rest.ErrURL):
 		return keys.Set{}, ErrURL
-	}
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.URL, nil)
-	if err != nil {
-		return keys.Set{}, ErrURL
-	}
-	req.Header.Set("Accept", "application/jwk-set+json, application/json")
-	req.Header.Set("Cache-Control", "no-cache")
-	base := p.Base
-	if base == nil {
-		base = http.DefaultTransport
-	}
-	resp, err := base.RoundTrip(req) // follows no redirect
-	if err != nil {
+	case errors.Is(err, rest.ErrTooLarge):
+		return keys.Set{}, fmt.Errorf("%w: %w", ErrNotReachable, &keys.Error{Rule: keys.ErrTooLarge})
+	case err != nil:
 		return keys.Set{}, fmt.Errorf("%w: %w", ErrNotReachable, err)
+	case got.Status != http.StatusOK:
+		return keys.Set{}, fmt.Errorf("%w: status %d", ErrNotReachable, got.Status)
 	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxSet+1))
-	if err != nil {
-		return keys.Set{}, fmt.Errorf("%w: %w", ErrNotReachable, err)
-	}
-	if resp.StatusCode != http.StatusOK {
-		return keys.Set{}, fmt.Errorf("%w: status %d", ErrNotReachable, resp.StatusCode)
-	}
-	set, err := keys.ParseSet(body)
+	set, err := keys.ParseSet(got.Body)
 	if err != nil {
 		return keys.Set{}, fmt.Errorf("%w: %w", ErrNotReachable, err)
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/nokkel/nokkel/assertion"
 	"github.com/nokkel/nokkel/dpop"
 	"github.com/nokkel/nokkel/keys"
-	"github.com/nokkel/nokkel/selfservice/internal/rest"
+	"github.com/nokkel/nokkel/selfservice/rest"
 )
 
 const (
@@ -127,38 +127,25 @@ func (a *Admin) send(ctx context.Context, method, path string, body []byte, toke
 	if err != nil {
 		return nil, err
 	}
-	req, err := http.NewRequestWithContext(ctx, method, address, bytes.NewReader(body)) // an empty one has Content-Length 0, or it would be 411
-	if err != nil {
-		return nil, refuse(ErrConfig, "the org's URL")
+	call := rest.Call{Method: method, URL: address, Body: body, Prover: &a.prover, MaxBody: maxBody, Base: a.Org.Base}
+	if a.Tokens != nil {
+		call.Tokens = bound{token, key}
+	} else {
+		call.Header = http.Header{"Authorization": {"SSWS " + token}}
 	}
-	req.Header.Set("Accept", "application/json")
-	if body != nil {
-		req.Header.Set("Content-Type", "application/json")
-	}
-	rt := a.Org.transport()
+	got, err := call.Do(ctx)
+	var failed *rest.Error
 	switch {
-	case key != nil:
-		rt = limits{&dpop.Transport{Tokens: bound{token, key}, Prover: &a.prover, Base: a.Org.Base}}
-	case a.Tokens != nil:
-		req.Header.Set("Authorization", "Bearer "+token)
-	default:
-		req.Header.Set("Authorization", "SSWS "+token)
-	}
-	resp, err := rt.RoundTrip(req) // follows no redirect
-	if err != nil {
-		return nil, wrap(rest.Sent(req, token, body).Error(err))
-	}
-	defer resp.Body.Close()
-	got, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
-	switch {
-	case resp.StatusCode/100 != 2:
-		return nil, refusal(resp, got, rest.Sent(req, token, body))
+	case errors.As(err, &failed) && failed.Rule == rest.ErrTooLarge:
+		return nil, &Error{Rule: ErrTooLarge, Status: failed.Status}
+	case failed != nil && failed.Err != nil:
+		return nil, wrap(failed.Err)
 	case err != nil:
-		return nil, wrap(err)
-	case len(got) > maxBody:
-		return nil, &Error{Rule: ErrTooLarge, Status: resp.StatusCode}
+		return nil, err
+	case !got.OK():
+		return nil, refusal(got)
 	}
-	return got, nil
+	return got.Body, nil
 }
 
 // bound is a token that has been got already.

@@ -11,7 +11,7 @@ import (
 	"github.com/nokkel/nokkel/assertion"
 	"github.com/nokkel/nokkel/dpop"
 	"github.com/nokkel/nokkel/selfservice"
-	"github.com/nokkel/nokkel/selfservice/internal/rest"
+	internal "github.com/nokkel/nokkel/selfservice/internal/rest"
 )
 
 // Client is one app whose credential is rotated. The providers of this package
@@ -96,7 +96,7 @@ func (c *Client) tokens(endpoint string, cred selfservice.Credential, scopes []s
 	if c.Bearer {
 		prover = nil
 	}
-	return rest.ApartTokens(c.Org.tokens(endpoint, c.authenticator(endpoint, cred), prover, scopes))
+	return internal.ApartTokens(c.Org.tokens(endpoint, c.authenticator(endpoint, cred), prover, scopes))
 }
 
 // admin returns who manages the app when a call is made as cred.
@@ -150,7 +150,7 @@ func (c *Client) verdict(err error) error {
 		}
 		return e
 	}
-	err = rest.Verdict(err)
+	err = internal.Verdict(err)
 	var e *selfservice.CallError
 	if c.Admin != nil && errors.As(err, &e) {
 		e.Rule = nil

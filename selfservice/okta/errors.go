@@ -8,8 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/nokkel/nokkel/internal/redact"
-	"github.com/nokkel/nokkel/internal/retryafter"
+	"github.com/nokkel/nokkel/selfservice/rest"
 )
 
 // The rules that a call, an answer or an argument can break. Every refusal is
@@ -94,9 +93,9 @@ func (e *Error) because(rule error, detail string) *Error {
 
 // refusal reads both shapes of a refusal: a body of Okta's own, and an empty
 // one with WWW-Authenticate, which is about the token.
-func refusal(resp *http.Response, body []byte, sent redact.Values) *Error {
-	clean := func(text string) string { return sent.Line(text, redact.MaxText) }
-	e := &Error{Status: resp.StatusCode, Wait: retryafter.Of(resp.Header), RequestID: clean(resp.Header.Get("X-Okta-Request-Id"))}
+func refusal(got *rest.Answer) *Error {
+	askToWait(got.Status, got.Header)
+	e := &Error{Status: got.Status, Wait: got.RetryAfter(), RequestID: got.Text(got.Header.Get("X-Okta-Request-Id"))}
 	var answer struct {
 		Code    string `json:"errorCode"`
 		Summary string `json:"errorSummary"`
@@ -104,20 +103,20 @@ func refusal(resp *http.Response, body []byte, sent redact.Values) *Error {
 			Summary string `json:"errorSummary"`
 		} `json:"errorCauses"`
 	}
-	if json.Unmarshal(body, &answer) == nil {
+	if json.Unmarshal(got.Body, &answer) == nil {
 		words := []string{answer.Summary}
 		for _, c := range answer.Causes {
 			words = append(words, c.Summary)
 		}
-		e.Code, e.Description = clean(answer.Code), clean(strings.Join(words, " "))
+		e.Code, e.Description = got.Text(answer.Code), got.Text(strings.Join(words, " "))
 	}
 	scope := ""
 	if answer.Code == "" {
-		challenge := strings.Join(resp.Header.Values("WWW-Authenticate"), ", ")
-		e.Code, e.Description = clean(parameter(challenge, "error")), clean(parameter(challenge, "error_description"))
-		scope = clean(parameter(challenge, "scope"))
+		challenge := strings.Join(got.Header.Values("WWW-Authenticate"), ", ")
+		e.Code, e.Description = got.Text(parameter(challenge, "error")), got.Text(parameter(challenge, "error_description"))
+		scope = got.Text(parameter(challenge, "scope"))
 	}
-	e.Detail, e.Rule = ruleOf(e.Status, e.Code, scope, resp.Header)
+	e.Detail, e.Rule = ruleOf(e.Status, e.Code, scope, got.Header)
 	return e
 }
 

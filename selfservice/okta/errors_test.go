@@ -9,10 +9,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nokkel/nokkel/internal/redact"
 	"github.com/nokkel/nokkel/internal/retryafter"
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/rest"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -49,7 +49,7 @@ func TestRefusals(t *testing.T) {
 			if c.challenge != "" {
 				h.Set("WWW-Authenticate", c.challenge)
 			}
-			err := refusal(&http.Response{StatusCode: c.status, Header: h}, []byte(c.body), redact.Values{})
+			err := refusal(&rest.Answer{Status: c.status, Header: h, Body: []byte(c.body)})
 			require.ErrorIs(t, err, c.rule)
 			assert.Contains(t, err.Error(), c.says)
 			assert.True(t, strings.HasPrefix(err.Error(), "okta: "))

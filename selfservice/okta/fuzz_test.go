@@ -8,6 +8,7 @@ import (
 
 	"github.com/nokkel/nokkel/internal/redact"
 	"github.com/nokkel/nokkel/internal/retryafter"
+	"github.com/nokkel/nokkel/selfservice/rest"
 	"github.com/stretchr/testify/assert"
 )
 
@@ -17,7 +18,7 @@ func FuzzChallenge(f *testing.F) {
 	f.Add(`error`)
 	f.Add(`Basic realm="x\`)
 	f.Fuzz(func(t *testing.T, challenge string) {
-		err := refusal(&http.Response{StatusCode: 403, Header: http.Header{"Www-Authenticate": {challenge}}}, nil, redact.Values{})
+		err := refusal(&rest.Answer{Status: 403, Header: http.Header{"Www-Authenticate": {challenge}}})
 		assert.LessOrEqual(t, len(err.Code)+len(err.Description), 2*redact.MaxText)
 		// What is written is read.
 		written := `Bearer realm="` + "x" + `", error_description="` + escape(challenge) + `", error=found`

@@ -16,16 +16,20 @@ type limits struct{ base http.RoundTripper }
 
 func (t limits) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := t.base.RoundTrip(req)
-	if err != nil || resp.StatusCode != http.StatusTooManyRequests || resp.Header.Get("Retry-After") != "" {
-		return resp, err
+	if err == nil {
+		askToWait(resp.StatusCode, resp.Header)
 	}
-	if wait := limitWait(resp.Header, time.Now()); wait > 0 {
-		if resp.Header == nil {
-			resp.Header = make(http.Header)
-		}
-		resp.Header.Set("Retry-After", strconv.FormatInt(int64(wait/time.Second), 10))
+	return resp, err
+}
+
+// askToWait sets Retry-After where Okta says how long to wait in its own way.
+func askToWait(status int, h http.Header) {
+	if status != http.StatusTooManyRequests || h.Get("Retry-After") != "" {
+		return
 	}
-	return resp, nil
+	if wait := limitWait(h, time.Now()); wait > 0 {
+		h.Set("Retry-After", strconv.FormatInt(int64(wait/time.Second), 10))
+	}
 }
 
 // limited is a Prover whose answers have the Retry-After of [limits]. It wraps

@@ -8,7 +8,7 @@ import (
 	"github.com/nokkel/nokkel/assertion"
 	"github.com/nokkel/nokkel/dpop"
 	"github.com/nokkel/nokkel/keys"
-	"github.com/nokkel/nokkel/selfservice/internal/rest"
+	internal "github.com/nokkel/nokkel/selfservice/internal/rest"
 )
 
 // The OAuth scopes of the calls of this package.
@@ -68,7 +68,7 @@ func (o Org) tokens(endpoint string, auth assertion.Authenticator, prover *dpop.
 // address returns the URL of a path at the org. Tokens do not go over the
 // network in clear, and the console's host does not take them.
 func (o Org) address(path string) (string, error) {
-	u, ok := rest.SafeURL(o.URL)
+	u, ok := internal.SafeURL(o.URL)
 	if !ok || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
 		return "", refuse(ErrConfig, "the org's URL, which is to be https and nothing but a host")
 	}

@@ -4,14 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
-	"net/http"
 	"net/url"
 	"strings"
 
 	"github.com/nokkel/nokkel/assertion"
 	"github.com/nokkel/nokkel/selfservice"
-	"github.com/nokkel/nokkel/selfservice/internal/rest"
+	internal "github.com/nokkel/nokkel/selfservice/internal/rest"
 )
 
 // Verify gets a fresh token with exactly this credential, or has a token
@@ -24,7 +22,7 @@ func (c *Client) Verify(ctx context.Context, cred selfservice.Credential) error 
 	case own:
 		endpoint, scopes = c.Org.endpoint(tokenPath), []string{ScopeRead, ScopeManage}
 	case endpoint == "" && (cred.Key == nil || len(scopes) == 0): // the org's server takes no secret for this grant
-		return rest.Verdict(c.introspect(ctx, c.Org.endpoint(introspectPath), cred))
+		return internal.Verdict(c.introspect(ctx, c.Org.endpoint(introspectPath), cred))
 	case endpoint == "":
 		endpoint = c.Org.endpoint(tokenPath)
 	}
@@ -43,30 +41,16 @@ func (c *Client) Verify(ctx context.Context, cred selfservice.Credential) error 
 	case own:
 		err = ungranted(err)
 	}
-	return rest.Verdict(err)
+	return internal.Verdict(err)
 }
 
 // introspect returns nil if the app may introspect tokens as cred.
 func (c *Client) introspect(ctx context.Context, endpoint string, cred selfservice.Credential) error {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	form := strings.NewReader(url.Values{"token": {"none"}, "token_type_hint": {"access_token"}}.Encode())
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, form)
-	if err != nil {
+	if _, ok := internal.SafeURL(endpoint); !ok {
 		return refuse(ErrConfig, "the org's URL")
 	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	req.Header.Set("Accept", "application/json")
-	transport := &assertion.Transport{Auth: c.authenticator(endpoint, cred), Endpoint: endpoint, Base: rest.Apart(c.Org.transport())}
-	resp, err := transport.RoundTrip(req)
-	if err != nil {
-		return wrap(err)
-	}
-	defer resp.Body.Close()
-	if refused := assertion.ErrorOf(resp); refused != nil {
-		return refused
-	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody))
+	form := url.Values{"token": {"none"}, "token_type_hint": {"access_token"}}
+	status, body, err := internal.PostForm(ctx, internal.Apart(c.Org.transport()), c.authenticator(endpoint, cred), endpoint, form)
 	if err != nil {
 		return wrap(err)
 	}
@@ -74,7 +58,7 @@ func (c *Client) introspect(ctx context.Context, endpoint string, cred selfservi
 		Active *bool `json:"active"` // RFC 7662 §2.2
 	}
 	if json.Unmarshal(body, &answer) != nil || answer.Active == nil {
-		return &assertion.Error{Rule: assertion.ErrMalformed, Status: resp.StatusCode}
+		return &assertion.Error{Rule: assertion.ErrMalformed, Status: status}
 	}
 	return nil
 }
