@@ -2,18 +2,24 @@ package keys_test
 
 import (
 	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/nokkel/nokkel/keys"
 )
 
 // How do I make a key and keep it?
-func ExampleGenerate() {
+func ExampleKey_WriteFile() {
 	dir, _ := os.MkdirTemp("", "example")
 	defer os.RemoveAll(dir)
 	name := filepath.Join(dir, "client_private.json")
@@ -31,7 +37,7 @@ func ExampleGenerate() {
 	// Output: true <nil>
 }
 
-// What may stand in a file or an environment variable?
+// What may a file or an environment variable hold?
 func ExampleParse() {
 	for _, text := range []string{
 		`{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A"}`,
@@ -75,9 +81,72 @@ func ExampleHandler() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	http.Handle("/.well-known/jwks.json", &keys.Handler{
+	mux := http.NewServeMux()
+	mux.Handle("/.well-known/jwks.json", &keys.Handler{
 		Keys: func(context.Context) (keys.Set, error) {
-			return keys.Set{Keys: []*keys.PublicKey{key.PublicKey()}}, nil
+			return keys.Set{Keys: []*keys.PublicKey{key.PublicKey()}}, nil // the next one too, before it signs
 		},
 	})
+
+	w := httptest.NewRecorder()
+	mux.ServeHTTP(w, httptest.NewRequest("GET", "/.well-known/jwks.json", nil))
+	fmt.Println(w.Code, w.Header().Get("Content-Type"), w.Header().Get("Cache-Control"))
+	set, err := keys.ParseSet(w.Body.Bytes())
+	fmt.Println(set.Key(key.KeyID()).Equal(key.PublicKey()), err)
+	// Output:
+	// 200 application/jwk-set+json public, max-age=300
+	// true <nil>
+}
+
+// hsm stands for the crypto.Signer of a PKCS#11 or KMS library.
+type hsm struct{ crypto.Signer }
+
+// Can my key stay in an HSM or a KMS? It signs all that this module signs:
+// assertions, DPoP proofs, certificates, TLS handshakes. It cannot be written
+// out, so neither a file nor a keystore nor the store of a selfservice.Rotator
+// holds it. A signer that waits on a network implements keys.ContextSigner.
+func ExampleNew_hsm() {
+	inside, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		log.Fatal(err)
+	}
+	key, err := keys.New(hsm{inside}, keys.Options{KeyID: "slot-1"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	jws, err := key.Sign(context.Background(), keys.Header{}, []byte(`{"iss":"my-client"}`))
+	fmt.Println(key.PublicKey(), strings.Count(jws, "."), err)
+	_, err = key.PrivateJWK()
+	fmt.Println(errors.Is(err, keys.ErrNoPrivateKey))
+	// Output:
+	// keys.PublicKey(ES256 slot-1) 2 <nil>
+	// true
+}
+
+// What do I send to the server that is to know my key?
+func ExamplePublicKey_JWK() {
+	key, err := keys.ParsePublic([]byte(`{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}`), keys.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(string(key.JWK()))
+	fmt.Print(string(key.PEM()))
+	// Output:
+	// {"crv":"Ed25519","kty":"OKP","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","alg":"EdDSA","use":"sig","kid":"kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"}
+	// -----BEGIN PUBLIC KEY-----
+	// MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=
+	// -----END PUBLIC KEY-----
+}
+
+// How do I keep a client secret out of logs?
+func ExampleSecret() {
+	config := struct {
+		ClientID string
+		Secret   keys.Secret
+	}{"my-client", keys.NewSecret("correct horse")}
+	fmt.Printf("%+v\n", config)
+	fmt.Println(len(config.Secret.Reveal()))
+	// Output:
+	// {ClientID:my-client Secret:[redacted]}
+	// 13
 }
