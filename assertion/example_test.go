@@ -2,6 +2,7 @@ package assertion_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log"
 	"net/http"
@@ -36,9 +37,8 @@ func Example() {
 	// Output: Bearer [patients/read] [redacted]
 }
 
-// How do I authenticate with an assertion in a login that
-// golang.org/x/oauth2 does for me?
-func ExampleTransport() {
+// How do I set up an oauth2.Config with assertions in place of a ClientSecret?
+func ExampleTransport_oauth2Config() {
 	as := exampleServer()
 	defer as.Close()
 	key, err := keys.Generate(keys.ES256)
@@ -81,6 +81,50 @@ func ExampleBasic() {
 	// Output: Bearer
 }
 
+// How do I call an API with these tokens, through golang.org/x/oauth2?
+func ExampleTokenSource_OAuth2() {
+	as := exampleServer()
+	defer as.Close()
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Println("the API sees", r.Header.Get("Authorization"))
+	}))
+	defer api.Close()
+	tokens := &assertion.TokenSource{
+		Endpoint: as.URL,
+		Auth:     &assertion.Post{ClientID: "my-client", Secret: keys.NewSecret("correct horse")},
+	}
+	ctx := context.Background()
+	client := oauth2.NewClient(ctx, tokens.OAuth2(ctx))
+	resp, err := client.Get(api.URL)
+	if err != nil {
+		log.Fatal(err)
+	}
+	resp.Body.Close()
+	// Output: the API sees Bearer t
+}
+
+// Why did I get no token, and when may I ask again?
+func ExampleError() {
+	as := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Retry-After", "120")
+		replyError(w, http.StatusUnauthorized, "invalid_client", "unknown key")
+	}))
+	defer as.Close()
+	tokens := &assertion.TokenSource{
+		Endpoint: as.URL,
+		Auth:     &assertion.Post{ClientID: "my-client", Secret: keys.NewSecret("correct horse")},
+	}
+	_, err := tokens.Token(context.Background())
+	fmt.Println(errors.Is(err, assertion.ErrInvalidClient))
+	var refused *assertion.Error
+	if errors.As(err, &refused) {
+		fmt.Println(refused.Status, refused.Code, refused.RetryAfter())
+	}
+	// Output:
+	// true
+	// 401 invalid_client 2m0s
+}
+
 // How do I send claims of my own, such as HelseID's assertion_details?
 func ExampleSigner_claims() {
 	key, err := keys.Generate(keys.ES256)
@@ -104,7 +148,7 @@ func ExampleSigner_claims() {
 
 func exampleServer() *httptest.Server {
 	return httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if _, _, ok := r.BasicAuth(); !ok && r.PostFormValue("client_assertion") == "" {
+		if _, _, ok := r.BasicAuth(); !ok && r.PostFormValue("client_assertion") == "" && r.PostFormValue("client_secret") == "" {
 			replyError(w, http.StatusUnauthorized, "invalid_client", "")
 			return
 		}

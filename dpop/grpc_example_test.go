@@ -14,10 +14,9 @@ type known struct{ token *dpop.Token }
 
 func (k known) Token(context.Context, string) (*dpop.Token, error) { return k.token, nil }
 
-// How does a program that is no net/http server ask, a gRPC interceptor say?
-// Metadata has the header fields in lower case; a call is a POST to the full
-// name of its method.
-func ExampleMiddleware_Check() {
+// How do I protect a gRPC service? Metadata has the header fields in lower
+// case; a call is a POST to the full name of its method.
+func ExampleMiddleware_Check_grpc() {
 	key, err := keys.Generate(keys.ES256)
 	if err != nil {
 		return
