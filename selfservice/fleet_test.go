@@ -235,8 +235,8 @@ func TestFleetPassEndsWhateverTheCallerSupplies(t *testing.T) {
 			Rotators: slices.Values([]*selfservice.Rotator{
 				nil,
 				{Store: all[0].store}, // only follows
-				{Store: brokenStore{}, Provider: all[0].server.Registrar(nil)},
-				{Store: panickingStore{}, Provider: all[0].server.Registrar(nil)},
+				{Store: gone(), Provider: all[0].server.Registrar(nil)},
+				{Store: panicking(), Provider: all[0].server.Registrar(nil)},
 				all[1].rotator(),
 			}),
 			OnProgress: func(selfservice.Report) { panic("a bug in the caller's program") },

@@ -203,12 +203,12 @@ func TestRunDoesNotEndForWhatMayPass(t *testing.T) {
 		"New gives an old credential": func(r *selfservice.Rotator) {
 			r.New = func(_ context.Context, like selfservice.Credential) (selfservice.Credential, error) { return like, nil }
 		},
-		"the store is down": func(r *selfservice.Rotator) { r.Store = brokenStore{} },
-		"the store panics":  func(r *selfservice.Rotator) { r.Store = panickingStore{} },
+		"the store is down": func(r *selfservice.Rotator) { r.Store = gone() },
+		"the store panics":  func(r *selfservice.Rotator) { r.Store = panicking() },
 		"New panics": func(r *selfservice.Rotator) {
 			r.New = func(context.Context, selfservice.Credential) (selfservice.Credential, error) { panic("bug") }
 		},
-		"the log panics": func(r *selfservice.Rotator) { r.Logger = slog.New(panicking{}) },
+		"the log panics": func(r *selfservice.Rotator) { r.Logger = slog.New(panickingLog{}) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -231,9 +231,7 @@ func TestRunDoesNotEndForWhatMayPass(t *testing.T) {
 	}
 }
 
-type panicking struct{ slog.Handler }
-
-type panickingStore struct{ selfservice.Store }
+type panickingLog struct{ slog.Handler }
 
 func TestErrorWithoutATextIsStillAnError(t *testing.T) {
 	bare := &selfservice.CallError{Rule: selfservice.ErrLimit}
@@ -243,26 +241,17 @@ func TestErrorWithoutATextIsStillAnError(t *testing.T) {
 	assert.NotErrorIs(t, &selfservice.CallError{}, selfservice.ErrInvalidClient)
 }
 
-// stubborn is a store that says conflict although nobody else writes.
-type stubborn struct {
-	selfservice.Store
-	saves int
-}
-
-func (s *stubborn) Save(context.Context, []byte, string) (string, error) {
-	s.saves++
-	return "", selfservice.ErrConflict
-}
-
+// TestConflictWithNobodyIsAnError: the store says conflict although nobody else
+// writes.
 func TestConflictWithNobodyIsAnError(t *testing.T) {
 	server := &model.Server{}
 	r, _ := adopted(t, server, server.Registrar(nil))
-	store := &stubborn{Store: r.Store}
+	store := &hooked{Store: r.Store, save: func(context.Context, func() error) error { return selfservice.ErrConflict }}
 	r.Store = store
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	require.ErrorIs(t, r.Rotate(ctx), selfservice.ErrConflict)
-	assert.Equal(t, 1, store.saves)
+	assert.EqualValues(t, 1, store.saves.Load())
 }
 
 func pending(t *testing.T, r *selfservice.Rotator) string {
@@ -298,10 +287,6 @@ type wicked struct{}
 func (wicked) Error() string             { panic("bug") }
 func (wicked) RetryAfter() time.Duration { panic("bug") }
 
-type wickedStore struct{ selfservice.Store }
-
-func (wickedStore) Damaged() ([]string, error) { panic("bug") }
-
 // TestErrorsOfTheCallersThatPanic end neither Run nor the pass of a fleet.
 func TestErrorsOfTheCallersThatPanic(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -313,7 +298,7 @@ func TestErrorsOfTheCallersThatPanic(t *testing.T) {
 			}
 			return call()
 		}))
-		r.Store = wickedStore{r.Store}
+		r.Store = &hooked{Store: r.Store, damaged: func() ([]string, error) { panic("bug") }}
 		r.Timing.MaxAge = day
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()

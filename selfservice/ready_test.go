@@ -70,7 +70,7 @@ func TestReadyWantsTheExpiryThatTheServerTells(t *testing.T) {
 func TestReadyWhileTheStoreIsDown(t *testing.T) {
 	server := &model.Server{}
 	r, _ := adopted(t, server, server.Registrar(nil))
-	store := &counted{Store: r.Store}
+	store := &hooked{Store: r.Store}
 	r = &selfservice.Rotator{Store: store, Provider: r.Provider}
 	require.NoError(t, r.Ready(t.Context()))
 	store.hangs.Store(true)
@@ -88,8 +88,8 @@ func TestCheck(t *testing.T) {
 	assert.Equal(t, first.Fingerprint(), active(t, r))
 	assert.Equal(t, 0, server.Registered())
 
-	full := &readOnly{Store: r.Store}
-	full.on.Store(true)
+	full := &hooked{Store: r.Store}
+	full.full.Store(true)
 	down := &selfservice.Rotator{Store: full, Provider: r.Provider}
 	require.ErrorContains(t, down.Check(t.Context()), "the disk is full")
 

@@ -87,19 +87,13 @@ func (s *scheduler) call(replica int) model.IO {
 	}
 }
 
-type scheduledStore struct {
-	io model.IO
-	selfservice.Store
-}
-
-func (s scheduledStore) Load(ctx context.Context) (b []byte, v string, err error) {
-	err = s.io("load", func() (err error) { b, v, err = s.Store.Load(ctx); return err })
-	return b, v, err
-}
-
-func (s scheduledStore) Save(ctx context.Context, b []byte, v string) (next string, err error) {
-	err = s.io("save", func() (err error) { next, err = s.Store.Save(ctx, b, v); return err })
-	return next, err
+// scheduled is the store, whose calls wait to be chosen.
+func (s *scheduler) scheduled(replica int) selfservice.Store {
+	do := s.call(replica)
+	at := func(point string) func(context.Context, func() error) error {
+		return func(_ context.Context, call func() error) error { return do(point, call) }
+	}
+	return &hooked{Store: s.store, load: at("load"), save: at("save")}
 }
 
 // play is one history: it ends after some hours and then checks that what was
@@ -145,7 +139,7 @@ func play(t *testing.T, seed uint64) history {
 	startReplica := func(i int) {
 		r := &selfservice.Rotator{
 			Provider: provider(s.call(i)),
-			Store:    scheduledStore{s.call(i), s.store},
+			Store:    s.scheduled(i),
 			Timing:   timing,
 		}
 		done := make(chan struct{})

@@ -1,9 +1,7 @@
 package selfservice_test
 
 import (
-	"context"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,28 +12,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// counted is a store that counts how often it is read, and may hang.
-type counted struct {
-	selfservice.Store
-	loads atomic.Int64
-	hangs atomic.Bool
-}
-
-func (c *counted) Load(ctx context.Context) ([]byte, string, error) {
-	c.loads.Add(1)
-	if c.hangs.Load() {
-		<-ctx.Done()
-		return nil, "", ctx.Err()
-	}
-	return c.Store.Load(ctx)
-}
-
 // TestRefusalsShareTheReadingOfTheStore: thousands a second cost about one.
 func TestRefusalsShareTheReadingOfTheStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &model.Server{}
 		first, _ := adopted(t, server, server.Registrar(nil))
-		store := &counted{Store: first.Store}
+		store := &hooked{Store: first.Store}
 		r := &selfservice.Rotator{Store: store} // follows
 		secret := mustSecret(t, r)
 		refuse := func() {

@@ -1,7 +1,6 @@
 package selfservice_test
 
 import (
-	"context"
 	"errors"
 	"runtime"
 	"sync"
@@ -295,7 +294,7 @@ func TestRefusalWhileTheStoreIsDown(t *testing.T) {
 			require.NoError(t, err)
 		}
 		require.Equal(t, first.Fingerprint(), active(t, r))
-		r.Store = brokenStore{}
+		r.Store = gone()
 		pending, err := r.SecretRefused(t.Context(), first.Secret)
 		require.NoError(t, err)
 		assert.True(t, server.Accepts(selfservice.Credential{Secret: pending}.Fingerprint()))
@@ -317,7 +316,7 @@ func TestStoreDownKeepsServing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &model.Server{}
 		r, first := adopted(t, server, server.Registrar(nil))
-		r.Store = brokenStore{}
+		r.Store = gone()
 		secret, err := r.ClientSecret(t.Context())
 		require.NoError(t, err)
 		assert.True(t, secret.Equal(first.Secret))
@@ -326,9 +325,3 @@ func TestStoreDownKeepsServing(t *testing.T) {
 		assert.Zero(t, server.Registered())
 	})
 }
-
-var errDisk = errors.New("the disk is gone")
-
-type brokenStore struct{ selfservice.Store }
-
-func (brokenStore) Load(context.Context) ([]byte, string, error) { return nil, "", errDisk }

@@ -3,7 +3,6 @@ package selfservice_test
 import (
 	"context"
 	"errors"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,19 +14,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// readOnly is a store that cannot be written while it is set.
-type readOnly struct {
-	selfservice.Store
-	on atomic.Bool
-}
-
-func (s *readOnly) Save(ctx context.Context, blob []byte, version string) (string, error) {
-	if s.on.Load() {
-		return "", errors.New("the disk is full")
-	}
-	return s.Store.Save(ctx, blob, version)
-}
-
 // TestServedFromMemoryWhileTheStoreCannotBeWritten: the server has replaced the
 // credential, and the store cannot learn of it for hours.
 func TestServedFromMemoryWhileTheStoreCannotBeWritten(t *testing.T) {
@@ -36,12 +22,12 @@ func TestServedFromMemoryWhileTheStoreCannotBeWritten(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				server, store := &model.Server{ReplaceAtOnce: true}, &readOnly{Store: &selfservice.Mem{}}
+				server, store := &model.Server{ReplaceAtOnce: true}, &hooked{Store: &selfservice.Mem{}}
 				first := selfservice.Credential{Secret: keys.NewSecret("the first secret, made by hand")}
 				server.Adopt(first)
 				r := &selfservice.Rotator{Store: store, Provider: provider(server, func(point string, call func() error) error {
 					if point == name {
-						store.on.Store(true)
+						store.full.Store(true)
 					}
 					return call()
 				})}
@@ -56,7 +42,7 @@ func TestServedFromMemoryWhileTheStoreCannotBeWritten(t *testing.T) {
 					time.Sleep(time.Second)
 				}
 				assert.Equal(t, 1, server.Registered())
-				store.on.Store(false)
+				store.full.Store(false)
 				time.Sleep(time.Hour)
 				assert.True(t, server.Accepts(active(t, r)), "and saved in the end")
 				again := &selfservice.Rotator{Store: store}

@@ -57,24 +57,22 @@ func TestAdoptedIsToldByTheOneWhoDid(t *testing.T) {
 	store := &selfservice.Mem{}
 	var told []string
 	for _, secret := range []string{"of the first replica", "of the second replica"} {
-		r := &selfservice.Rotator{Store: &late{Store: store}, OnEvent: func(e selfservice.Event) { told = append(told, e.Credential) }}
+		r := &selfservice.Rotator{Store: late(store), OnEvent: func(e selfservice.Event) { told = append(told, e.Credential) }}
 		require.NoError(t, r.Adopt(t.Context(), selfservice.Credential{Secret: keys.NewSecret(secret)}))
 	}
 	assert.Equal(t, []string{selfservice.Credential{Secret: keys.NewSecret("of the first replica")}.Fingerprint()}, told)
 }
 
 // late is a store in which somebody saves between our first Load and Save.
-type late struct {
-	selfservice.Store
-	read bool
-}
-
-func (s *late) Load(ctx context.Context) ([]byte, string, error) {
-	if !s.read {
-		s.read = true
-		return nil, "", nil
-	}
-	return s.Store.Load(ctx)
+func late(store selfservice.Store) selfservice.Store {
+	read := false
+	return &hooked{Store: store, load: func(_ context.Context, call func() error) error {
+		if !read {
+			read = true
+			return nil // empty
+		}
+		return call()
+	}}
 }
 
 // edit changes the stored state behind the rotator's back.

@@ -1,0 +1,69 @@
+package selfservice_test
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+
+	"github.com/nokkel/nokkel/selfservice"
+)
+
+// hooked is a store that counts its calls and has them go through hooks, where
+// there are any.
+type hooked struct {
+	selfservice.Store
+	load, save   func(ctx context.Context, call func() error) error
+	damaged      func() ([]string, error)
+	loads, saves atomic.Int64
+
+	hangs, full atomic.Bool // Load waits for its context to end; Save finds no room
+}
+
+var (
+	errDisk = errors.New("the disk is gone")
+	errFull = errors.New("the disk is full")
+)
+
+func (h *hooked) Load(ctx context.Context) (blob []byte, version string, err error) {
+	h.loads.Add(1)
+	if h.hangs.Load() {
+		<-ctx.Done()
+		return nil, "", ctx.Err()
+	}
+	err = through(ctx, h.load, func() (err error) { blob, version, err = h.Store.Load(ctx); return err })
+	return blob, version, err
+}
+
+func (h *hooked) Save(ctx context.Context, blob []byte, version string) (next string, err error) {
+	h.saves.Add(1)
+	if h.full.Load() {
+		return "", errFull
+	}
+	err = through(ctx, h.save, func() (err error) { next, err = h.Store.Save(ctx, blob, version); return err })
+	return next, err
+}
+
+func (h *hooked) Damaged() ([]string, error) {
+	if h.damaged == nil {
+		return nil, nil
+	}
+	return h.damaged()
+}
+
+func through(ctx context.Context, hook func(context.Context, func() error) error, call func() error) error {
+	if hook == nil {
+		return call()
+	}
+	return hook(ctx, call)
+}
+
+// gone is a store that cannot be read.
+func gone() selfservice.Store {
+	return &hooked{load: func(context.Context, func() error) error { return errDisk }}
+}
+
+// panicking is a store with a bug.
+func panicking() selfservice.Store {
+	bug := func(context.Context, func() error) error { panic("bug") }
+	return &hooked{load: bug, save: bug}
+}
