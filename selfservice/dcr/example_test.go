@@ -2,38 +2,48 @@ package dcr_test
 
 import (
 	"context"
+	"fmt"
 	"log"
 	"net/url"
 	"os"
+	"strings"
 
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/dcr"
 	"github.com/nokkel/nokkel/selfservice/filestore"
+	"github.com/nokkel/nokkel/selfservice/providertest"
 )
 
 // How does a client rotate its key with no more than its registration access
 // token?
 func ExampleClient() {
 	ctx := context.Background()
-	client := &dcr.Client{Store: filestore.Dir("/var/lib/app/registration"), Issuer: "https://as.example.no"}
-	err := client.Adopt(ctx, dcr.Registration{ // what the registration answered, once
-		ClientID:    "app",
-		URI:         "https://as.example.no/register/app",
-		AccessToken: keys.NewSecret(os.Getenv("REGISTRATION_ACCESS_TOKEN")),
-	})
+	key, err := keys.Generate(keys.ES256) // keys.ReadFile("client_private.json"): its public part is in the registration
 	if err != nil {
 		log.Fatal(err)
 	}
-	key, err := keys.ReadFile("client_private.json") // its public part is in the registration
-	if err != nil {
+	server := newServer(withKey(key.PublicKey())) // in place of https://as.example.no
+	registered := server.registration()           // the ClientID, URI and AccessToken that it answered, once
+
+	client := &dcr.Client{Store: &selfservice.Mem{}, Issuer: issuer, Base: providertest.Handler(server)} // filestore.Dir("/var/lib/app/registration")
+	if err := client.Adopt(ctx, registered); err != nil {
 		log.Fatal(err)
 	}
-	rotator := &selfservice.Rotator{Provider: client.Keys(), Store: filestore.Dir("/var/lib/app/key")}
+	rotator := &selfservice.Rotator{Provider: client.Keys(), Store: &selfservice.Mem{}} // filestore.Dir("/var/lib/app/key")
+	rotator.Timing.Propagation = -1                                                     // the server of the example has one node
 	if err := rotator.Adopt(ctx, selfservice.Credential{Key: key}); err != nil {
 		log.Fatal(err)
 	}
-	go rotator.Run(ctx)
+	if err := rotator.Rotate(ctx); err != nil { // go rotator.Run(ctx) does it when it is due
+		log.Fatal(err)
+	}
+	metadata, err := client.Read(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(strings.Count(string(metadata["jwks"]), `"kid"`), "keys are registered")
+	// Output: 2 keys are registered
 }
 
 // How does a program register itself when it starts for the first time?

@@ -2,69 +2,99 @@ package okta_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log"
 	"net/http"
-	"os"
 	"time"
 
-	"github.com/nokkel/nokkel/assertion"
 	"github.com/nokkel/nokkel/dpop"
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/filestore"
 	"github.com/nokkel/nokkel/selfservice/okta"
+	"github.com/nokkel/nokkel/selfservice/okta/oktatest"
+	"github.com/nokkel/nokkel/selfservice/providertest"
 )
 
 // How does a service app renew its own key while it runs?
 func ExampleJWKS() {
 	ctx := context.Background()
-	org := okta.Org{URL: "https://acme.okta.com"}
-	client := &okta.Client{Org: org, AppID: "0oa1service"}
-	rotator := &selfservice.Rotator{
-		Provider: okta.JWKS{Client: client},
-		Store:    filestore.Dir("/var/lib/app/key"),
-	}
-	key, err := keys.ReadFile("client_private.json") // pasted in at Okta, once
-	if err != nil {
-		log.Fatal(err)
-	}
+	key := exampleKey() // keys.ReadFile("client_private.json"), pasted in at Okta, once
+	server, org := exampleOrg(oktatest.App{
+		ID: "0oa1service", Keys: []*keys.PublicKey{key.PublicKey()}, Service: true, DPoP: true,
+		Scopes: []string{okta.ScopeRead, okta.ScopeManage}, Role: oktatest.SuperAdmin,
+	})
+
+	client := &okta.Client{Org: org, AppID: "0oa1service", Propagates: time.Millisecond}
+	rotator := &selfservice.Rotator{Provider: okta.JWKS{Client: client}, Store: &selfservice.Mem{}} // filestore.Dir("/var/lib/app/key")
 	if err := rotator.Adopt(ctx, selfservice.Credential{Key: key}); err != nil {
 		log.Fatal(err)
 	}
-	go rotator.Run(ctx)
-	tokens := org.Tokens(org.Signer("0oa1service", rotator), &dpop.Prover{}) // always as the key of the moment
-	fmt.Println(tokens.Endpoint)
-}
-
-// How does a service app renew the client secret of a web app?
-func ExampleSecrets() {
-	ctx := context.Background()
-	org := okta.Org{URL: "https://acme.okta.com"}
-	manager, err := keys.ReadFile("manager_private.json")
-	if err != nil {
+	if err := rotator.Check(ctx); err != nil { // names the scope or role that is missing
 		log.Fatal(err)
 	}
-	admin := &okta.Admin{Org: org, Tokens: org.Tokens(org.Signer("0oa2manager", manager), &dpop.Prover{})}
+	if err := rotator.Rotate(ctx); err != nil { // go rotator.Run(ctx) does it when it is due
+		log.Fatal(err)
+	}
+	tokens := org.Tokens(org.Signer("0oa1service", rotator), &dpop.Prover{}) // always as the key of the moment
+	_, err := tokens.Token(ctx)
+	fmt.Println(err, len(server.Events(oktatest.EventCreate)), "key was added")
+	// Output: <nil> 1 key was added
+}
+
+// How does a service app renew the keys of other apps?
+func ExampleAdmin() {
+	ctx := context.Background()
+	own, key := exampleKey(), exampleKey()
+	server, org := exampleOrg(
+		oktatest.App{
+			ID: "0oa2manager", Keys: []*keys.PublicKey{own.PublicKey()}, Service: true, DPoP: true,
+			Scopes: []string{okta.ScopeRead, okta.ScopeManage}, Role: oktatest.AppAdmin,
+		},
+		oktatest.App{ID: "0oa3web", Keys: []*keys.PublicKey{key.PublicKey()}},
+	)
+
+	admin := &okta.Admin{Org: org, Tokens: org.Tokens(org.Signer("0oa2manager", own), &dpop.Prover{})}
+	client := &okta.Client{Org: org, AppID: "0oa3web", Admin: admin, Propagates: time.Millisecond}
+	rotator := &selfservice.Rotator{Provider: okta.JWKS{Client: client}, Store: &selfservice.Mem{}}
+	if err := rotator.Adopt(ctx, selfservice.Credential{Key: key}); err != nil {
+		log.Fatal(err)
+	}
+	if err := rotator.Rotate(ctx); err != nil {
+		log.Fatal(err)
+	}
+	for _, e := range server.Events(oktatest.EventCreate) {
+		fmt.Println(e.Actor, "added a key to", e.AppID)
+	}
+	// Output: 0oa2manager added a key to 0oa3web
+}
+
+// How is the client secret of a web app renewed, of which Okta has two at most?
+func ExampleSecrets() {
+	ctx := context.Background()
+	first := keys.NewSecret("what Okta made for the app, 1234") // os.Getenv("CLIENT_SECRET")
+	server, org := exampleOrg(oktatest.App{ID: "0oa3web", Secret: first})
+
+	admin := &okta.Admin{Org: org, APIToken: keys.NewSecret(oktatest.APIToken)} // or as a service app
 	rotator := &selfservice.Rotator{
 		Provider: okta.Secrets{
-			Client: &okta.Client{Org: org, AppID: "0oa3web", Admin: admin},
+			Client: &okta.Client{Org: org, AppID: "0oa3web", Admin: admin, Propagates: time.Millisecond},
 			Yield: func(_ context.Context, s okta.Secret) bool { // what has been off for a month is nobody's
 				return s.Status == okta.Inactive && time.Since(s.LastUpdated) > 30*24*time.Hour
 			},
 		},
-		Store: filestore.Dir("/var/lib/web/secret"),
+		Store: &selfservice.Mem{},
 	}
-	first := selfservice.Credential{Secret: keys.NewSecret(os.Getenv("CLIENT_SECRET"))}
-	if err := rotator.Adopt(ctx, first); err != nil {
+	if err := rotator.Adopt(ctx, selfservice.Credential{Secret: first}); err != nil {
 		log.Fatal(err)
 	}
-	go rotator.Run(ctx)
-	transport := &assertion.Transport{ // for the code flow of golang.org/x/oauth2
-		Auth:     &assertion.Basic{ClientID: "0oa3web", Secret: rotator},
-		Endpoint: "https://acme.okta.com/oauth2/default/v1/token",
+	if err := rotator.Rotate(ctx); err != nil {
+		log.Fatal(err)
 	}
-	fmt.Println(transport.Endpoint)
+	secret, err := rotator.ClientSecret(ctx) // for assertion.Basic{ClientID: "0oa3web", Secret: rotator}
+	fmt.Println(err, secret, server.Accepts("0oa3web", selfservice.Credential{Secret: secret}.Fingerprint()))
+	// Output: <nil> [redacted] true
 }
 
 // How does an app renew keys that Okta fetches from a URL?
@@ -82,11 +112,10 @@ func ExampleJWKSURL() {
 // How does an app move from a secret to a key?
 func ExampleAdmin_SetAuthentication() {
 	ctx := context.Background()
-	admin := &okta.Admin{Org: okta.Org{URL: "https://acme.okta.com"}, APIToken: keys.NewSecret(os.Getenv("OKTA_API_TOKEN"))}
-	key, err := keys.ReadFile("client_private.json")
-	if err != nil {
-		log.Fatal(err)
-	}
+	key := exampleKey()
+	_, org := exampleOrg(oktatest.App{ID: "0oa3web"})
+
+	admin := &okta.Admin{Org: org, APIToken: keys.NewSecret(oktatest.APIToken)}
 	to := okta.Authentication{Method: okta.MethodPrivateKey, Keys: keys.Set{Keys: []*keys.PublicKey{key.PublicKey()}}}
 	losses, err := admin.Losses(ctx, "0oa3web", to)
 	if err != nil {
@@ -94,10 +123,30 @@ func ExampleAdmin_SetAuthentication() {
 	}
 	var confirmed []string
 	for _, l := range losses {
-		fmt.Println("this ends for good:", l.ID, l.Status) // ask whoever is there
+		fmt.Println("this ends for good:", l.Status, "secret") // ask whoever is there
 		confirmed = append(confirmed, l.ID)
 	}
-	if err := admin.SetAuthentication(ctx, "0oa3web", to, confirmed); err != nil {
+	fmt.Println(errors.Is(admin.SetAuthentication(ctx, "0oa3web", to, nil), okta.ErrUnconfirmed))
+	fmt.Println(admin.SetAuthentication(ctx, "0oa3web", to, confirmed))
+	// Output:
+	// this ends for good: ACTIVE secret
+	// true
+	// <nil>
+}
+
+// exampleOrg is a fake org with these apps, in place of https://acme.okta.com.
+func exampleOrg(apps ...oktatest.App) (*oktatest.Server, okta.Org) {
+	server := oktatest.New("http://127.0.0.1")
+	for _, app := range apps {
+		server.AddApp(app)
+	}
+	return server, okta.Org{URL: server.URL, Base: providertest.Handler(server)}
+}
+
+func exampleKey() *keys.Key {
+	key, err := keys.Generate(keys.ES256)
+	if err != nil {
 		log.Fatal(err)
 	}
+	return key
 }

@@ -56,7 +56,9 @@ type tokens struct {
 	err  error
 }
 
-func (s *tokens) BoundToken(context.Context) (string, *keys.Key, error) { return s.list[0], s.key, s.err }
+func (s *tokens) BoundToken(context.Context) (string, *keys.Key, error) {
+	return s.list[0], s.key, s.err
+}
 func (s *tokens) Discard(token string) {
 	if token == s.list[0] && len(s.list) > 1 {
 		s.list = s.list[1:]

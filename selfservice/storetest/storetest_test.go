@@ -133,3 +133,5 @@ func TestFindsFaults(t *testing.T) {
 		})
 	}
 }
+
+func TestVariableStore(t *testing.T) { testVariableStore(t) }
