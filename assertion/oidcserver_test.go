@@ -1,7 +1,6 @@
 package assertion_test
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
@@ -11,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/nokkel/nokkel/assertion"
+	"github.com/nokkel/nokkel/internal/programtest"
 	"github.com/nokkel/nokkel/keys"
 )
 
@@ -40,49 +41,27 @@ func startOIDCProvider(t *testing.T, clients ...oidcClient) *assertion.Metadata 
 	t.Helper()
 	node, err := exec.LookPath("node")
 	if err != nil {
-		absent(t, "node is not installed")
+		programtest.Missing(t, "node is not installed")
 	}
 	cache, err := os.UserCacheDir()
 	require.NoError(t, err)
 	modules := filepath.Join(cache, "nokkel", "oidc-provider")
 	if _, err := os.Stat(filepath.Join(modules, "node_modules")); err != nil {
-		absent(t, "oidc-provider is not installed: see .ci/oidc-provider")
+		programtest.Missing(t, "oidc-provider is not installed: see .ci/oidc-provider")
 	}
 	registered, err := json.Marshal(clients)
 	require.NoError(t, err)
 
 	cmd := exec.Command(node, filepath.Join("testdata", "oidcprovider", "provider.js"), modules)
-	var complaints bytes.Buffer
-	cmd.Stderr = &complaints
 	stdin, err := cmd.StdinPipe()
 	require.NoError(t, err)
-	stdout, err := cmd.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, cmd.Start())
-	t.Cleanup(func() {
-		stdin.Close() // its sign to end
-		cmd.Wait()
-		if t.Failed() {
-			t.Logf("oidc-provider says:\n%s", complaints.String())
-		}
-	})
+	t.Cleanup(func() { stdin.Close() })
 	_, err = stdin.Write(append(registered, '\n'))
 	require.NoError(t, err)
-	line, err := bufio.NewReader(stdout).ReadString('\n')
-	require.NoError(t, err, "oidc-provider did not start")
-	server, err := assertion.Discover(t.Context(), nil, strings.TrimSpace(line))
+	address := programtest.Start(t, cmd, regexp.MustCompile(`(?m)^(http\S+)\n`)).Ready[1]
+	server, err := assertion.Discover(t.Context(), nil, address)
 	require.NoError(t, err)
 	return server
-}
-
-// absent skips a live test for want of a program, and fails it in CI, which
-// installs them all.
-func absent(t *testing.T, reason string) {
-	t.Helper()
-	if os.Getenv("NOKKEL_LIVE") == "1" {
-		t.Fatal("NOKKEL_LIVE=1, but " + reason)
-	}
-	t.Skip(reason)
 }
 
 // wire is the last RoundTripper before the network. It notes what was really

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"encoding/json"
 	"io"
 	"net"
@@ -11,12 +10,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 
 	"github.com/nokkel/nokkel/dpop"
+	"github.com/nokkel/nokkel/internal/programtest"
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/keys/keystest"
 	"github.com/nokkel/nokkel/selfservice/helseid"
@@ -25,50 +24,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// asProgram makes the test binary be the API, so that the test runs it as a
-// process without a build of its own.
-const asProgram = "API_TEST_AS_PROGRAM"
-
-func TestMain(m *testing.M) {
-	if os.Getenv(asProgram) == "1" {
-		main()
-		os.Exit(0)
-	}
-	os.Exit(m.Run())
-}
-
-var serving = regexp.MustCompile(`msg=serving address=(\S+)`)
+func TestMain(m *testing.M) { programtest.Main(m, main) }
 
 // start runs a program that logs where it serves, until the test ends.
 func start(t *testing.T, cmd *exec.Cmd) (url string) {
 	t.Helper()
-	stderr, err := cmd.StderrPipe()
-	require.NoError(t, err)
-	require.NoError(t, cmd.Start())
-	lines, log := bufio.NewScanner(stderr), new(strings.Builder)
-	end := make(chan struct{})
-	t.Cleanup(func() {
-		cmd.Process.Kill()
-		<-end
-		cmd.Wait()
-		if t.Failed() {
-			t.Logf("%s", log)
-		}
-	})
-	for url == "" && lines.Scan() {
-		log.WriteString(lines.Text() + "\n")
-		if m := serving.FindStringSubmatch(lines.Text()); m != nil {
-			url = "http://" + m[1]
-		}
-	}
-	go func() {
-		defer close(end)
-		for lines.Scan() {
-			log.WriteString(lines.Text() + "\n")
-		}
-	}()
-	require.NotEmpty(t, url, "it did not start")
-	return url
+	return "http://" + programtest.Start(t, cmd, regexp.MustCompile(`msg=serving address=(\S+)\n`)).Ready[1]
 }
 
 const (
@@ -85,8 +46,8 @@ func startAPI(t *testing.T, issuer *helseidtest.Server, args ...string) (url str
 func startAPIWith(t *testing.T, environment []string, issuer *helseidtest.Server, args ...string) (url string) {
 	t.Helper()
 	args = append([]string{"-issuer", issuer.URL(), "-audience", "nhn:patients", "-scope", "nhn:patients/read", "-listen", "127.0.0.1:0"}, args...)
-	cmd := exec.Command(os.Args[0], args...)
-	cmd.Env = append(append(os.Environ(), asProgram+"=1", "NONCE_SECRETS="+oldSecret, "DATABASE_URL="), environment...)
+	cmd := programtest.Self(args...)
+	cmd.Env = append(append(cmd.Env, "NONCE_SECRETS="+oldSecret, "DATABASE_URL="), environment...)
 	return start(t, cmd)
 }
 
@@ -101,6 +62,7 @@ func newClient(t *testing.T, issuer *helseidtest.Server) (key *keys.Key, file st
 }
 
 func TestAPI(t *testing.T) {
+	t.Parallel()
 	issuer := helseidtest.New()
 	defer issuer.Close()
 	key, _ := newClient(t, issuer)
@@ -133,6 +95,7 @@ func TestAPI(t *testing.T) {
 
 // TestServiceCallsTheAPI: the two examples together, each as its own process.
 func TestServiceCallsTheAPI(t *testing.T) {
+	t.Parallel()
 	issuer := helseidtest.New()
 	defer issuer.Close()
 	_, file := newClient(t, issuer)
@@ -192,6 +155,7 @@ func (c caller) send(t *testing.T, url, proof string) (status int, header http.H
 // which one that was started again is too, and while the secret changes; and by
 // none without it.
 func TestNoncesOfOneAreTakenByTheOther(t *testing.T) {
+	t.Parallel()
 	issuer := helseidtest.New()
 	defer issuer.Close()
 	c := newCaller(t, issuer)
@@ -224,12 +188,10 @@ func TestNoncesOfOneAreTakenByTheOther(t *testing.T) {
 // TestTwoProcessesBehindOneDatabase: a proof opens one of them, once, whichever
 // it is, and of many at once exactly one; without the database nobody gets in.
 func TestTwoProcessesBehindOneDatabase(t *testing.T) {
+	t.Parallel()
 	address := os.Getenv("NOKKEL_POSTGRES")
-	if address == "" && os.Getenv("NOKKEL_LIVE") == "1" {
-		t.Fatal("NOKKEL_LIVE=1, but NOKKEL_POSTGRES names no server")
-	}
 	if address == "" {
-		t.Skip("NOKKEL_POSTGRES names no server, see .ci/postgres")
+		programtest.Missing(t, "NOKKEL_POSTGRES names no server, see .ci/postgres")
 	}
 	issuer := helseidtest.New()
 	defer issuer.Close()
@@ -325,10 +287,10 @@ func relay(t *testing.T, dsn string) *wire {
 // TestASlipShowsNoKey: of a key that lands in the wrong argument; and what is
 // missing is said before anybody calls.
 func TestASlipShowsNoKey(t *testing.T) {
+	t.Parallel()
 	const key = "-----BEGIN PRIVATE KEY-----\nMIGHAgEAMBMGByqGSM49AgEGCCqGSM49\n-----END PRIVATE KEY-----"
 	for _, args := range [][]string{{"-key=", key}, {"-key", key}, {"-" + key}, {key}, {"-keys=" + key}, {"-audience", "a"}, {"-issuer", "https://as.example.no"}} {
-		cmd := exec.CommandContext(t.Context(), os.Args[0], append([]string{"-listen", "127.0.0.1:0"}, args...)...)
-		cmd.Env = append(os.Environ(), asProgram+"=1")
+		cmd := programtest.Self(append([]string{"-listen", "127.0.0.1:0"}, args...)...)
 		said, err := cmd.CombinedOutput()
 		require.Error(t, err)
 		assert.Regexp(t, "api failed|issuer of the access tokens", string(said))

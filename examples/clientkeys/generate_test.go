@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/nokkel/nokkel/certs/keystore"
+	"github.com/nokkel/nokkel/internal/programtest"
 	"github.com/nokkel/nokkel/keys"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -126,15 +127,13 @@ func TestFilesThatExistAreKeptAndNoHalfPairIsLeft(t *testing.T) {
 	assert.NoFileExists(t, filepath.Join(dir, "mine_private.json"))
 }
 
-// tool runs openssl or keytool. Where the program is absent the test is
-// skipped, or fails when NOKKEL_LIVE says that it must be there.
+// tool runs openssl or keytool.
 func tool(t *testing.T, name string, args ...string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)
-	if err != nil && os.Getenv("NOKKEL_LIVE") != "1" {
-		t.Skipf("%s is not installed", name)
+	if err != nil {
+		programtest.Missing(t, name+" is not installed")
 	}
-	require.NoError(t, err)
 	out, err := exec.CommandContext(t.Context(), path, args...).CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	return string(out)

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nokkel/nokkel/internal/programtest"
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/keys/keystest"
 	"github.com/nokkel/nokkel/selfservice/helseid/helseidtest"
@@ -20,17 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// asProgram makes the test binary be clientkeys, so that tests run it as a
-// process without a build of its own.
-const asProgram = "CLIENTKEYS_TEST_AS_PROGRAM"
-
-func TestMain(m *testing.M) {
-	if os.Getenv(asProgram) == "1" {
-		main()
-		os.Exit(0)
-	}
-	os.Exit(m.Run())
-}
+func TestMain(m *testing.M) { programtest.Main(m, main) }
 
 const clientID = "my-client"
 
@@ -41,10 +32,7 @@ type result struct {
 }
 
 func program(t *testing.T, args ...string) *exec.Cmd {
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	t.Cleanup(cancel)
-	cmd := exec.CommandContext(ctx, os.Args[0], args...)
-	cmd.Env = append(os.Environ(), asProgram+"=1")
+	cmd := programtest.Self(args...)
 	cmd.Dir = t.TempDir()
 	return cmd
 }

@@ -1,56 +1,63 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"io"
 	"os"
-	"os/exec"
-	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/nokkel/nokkel/internal/programtest"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
-// TestDemo runs the program as a person would, each way once.
-func TestDemo(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes seconds")
+// The program that these tests run is this binary; it starts itself again for
+// -kill.
+func TestMain(m *testing.M) { programtest.Main(m, main) }
+
+func TestWrongUse(t *testing.T) {
+	for _, args := range [][]string{{"help"}, {"-clients", "0"}, {"-serve", "nowhere"}} {
+		assert.Error(t, programtest.Self(args...).Run(), args)
 	}
-	program := filepath.Join(t.TempDir(), "demo")
-	out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput()
-	require.NoError(t, err, "%s", out)
-	t.Run("wrong use", func(t *testing.T) {
-		for _, args := range [][]string{{"help"}, {"-clients", "0"}, {"-serve", "nowhere"}} {
-			assert.Error(t, exec.Command(program, args...).Run(), args)
-		}
-	})
-	t.Run("a killed demo takes its rotator with it", func(t *testing.T) {
-		read, write, err := os.Pipe()
+}
+
+func TestAKilledDemoTakesItsRotatorWithIt(t *testing.T) {
+	t.Parallel()
+	read, write, err := os.Pipe()
+	require.NoError(t, err)
+	defer read.Close()
+	cmd := programtest.Self("-kill", "-for", "1m")
+	cmd.Env = append(cmd.Env, "TMPDIR="+t.TempDir()) // which nobody is left to empty
+	cmd.Stderr = write                               // its rotator's too: it ends with the last of them
+	require.NoError(t, cmd.Start())
+	write.Close()
+	require.NoError(t, read.SetReadDeadline(time.Now().Add(time.Minute)))
+	said := bufio.NewReader(read)
+	for line := ""; !strings.HasPrefix(line, "called"); {
+		line, err = said.ReadString('\n')
 		require.NoError(t, err)
-		defer read.Close()
-		cmd := exec.Command(program, "-kill", "-for", "1m")
-		cmd.Env = append(os.Environ(), "TMPDIR="+t.TempDir()) // which nobody is left to empty
-		cmd.Stderr = write                                    // its rotator's too: it ends with the last of them
-		require.NoError(t, cmd.Start())
-		write.Close()
-		time.Sleep(time.Second)
-		require.NoError(t, cmd.Process.Kill())
-		cmd.Wait()
-		require.NoError(t, read.SetReadDeadline(time.Now().Add(20*time.Second)))
-		_, err = io.Copy(io.Discard, read)
-		assert.NoError(t, err, "somebody still runs")
-	})
+	}
+	time.Sleep(300 * time.Millisecond) // then the rotator starts
+	require.NoError(t, cmd.Process.Kill())
+	cmd.Wait()
+	_, err = io.Copy(io.Discard, said)
+	assert.NoError(t, err, "somebody still runs")
+}
+
+func TestNoRequestFails(t *testing.T) {
 	for name, args := range map[string][]string{
-		"in one process":   {"-for", "2s", "-rotations", "2"},
-		"killed rotators":  {"-for", "4s", "-rotations", "2", "-kill"},
-		"replaced at once": {"-for", "2s", "-rotations", "2", "-at-once"},
+		"in one process":   {"-for", "1s"},
+		"killed rotators":  {"-for", "2s", "-kill"},
+		"replaced at once": {"-for", "1s", "-at-once"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			var stderr bytes.Buffer
-			cmd := exec.Command(program, append(args, "-json", "-clients", "5")...)
+			cmd := programtest.Self(append(args, "-rotations", "2", "-json", "-clients", "5")...)
 			cmd.Stderr = &stderr
 			out, err := cmd.Output()
 			require.NoError(t, err, "%s", stderr.String())

@@ -15,6 +15,7 @@ import (
 
 	"github.com/nokkel/nokkel/dpop"
 	"github.com/nokkel/nokkel/dpop/access"
+	"github.com/nokkel/nokkel/internal/programtest"
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/keys/keystest"
 	"github.com/nokkel/nokkel/selfservice/helseid"
@@ -119,10 +120,7 @@ func (p *proxy) start(t *testing.T, auth, api string) (url string) {
 	t.Helper()
 	program, err := exec.LookPath(p.program)
 	if err != nil {
-		if os.Getenv("NOKKEL_LIVE") == "1" {
-			t.Fatalf("NOKKEL_LIVE=1, but %s is not installed", p.name)
-		}
-		t.Skipf("%s is not installed, see .ci/install", p.name)
+		programtest.Missing(t, p.name+" is not installed, see .ci/install")
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)

@@ -4,17 +4,17 @@
 package interop_test
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
+	"regexp"
 	"testing"
 	"time"
 
+	"github.com/nokkel/nokkel/internal/programtest"
 	"github.com/stretchr/testify/require"
 )
 
@@ -80,10 +80,7 @@ func installed(t *testing.T, path ...string) string {
 
 func missing(t *testing.T, what string, err error) {
 	t.Helper()
-	if os.Getenv("NOKKEL_LIVE") == "1" {
-		t.Fatalf("NOKKEL_LIVE=1, but %s is not installed: %v", what, err)
-	}
-	t.Skipf("%s is not installed, see .ci/interop: %v", what, err)
+	programtest.Missing(t, what+" is not installed, see .ci/interop: "+err.Error())
 }
 
 // run gives a program its task as JSON and reads its result. When it fails, ok
@@ -112,22 +109,9 @@ func (p program) run(t *testing.T, task, result any) (complaint string, ok bool)
 func (p program) start(t *testing.T, task any) string {
 	t.Helper()
 	cmd := p.command(t)
-	var complaints bytes.Buffer
-	cmd.Stderr = &complaints
 	stdin, err := cmd.StdinPipe()
 	require.NoError(t, err)
-	stdout, err := cmd.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, cmd.Start())
-	t.Cleanup(func() {
-		stdin.Close() // its sign to end
-		cmd.Wait()
-		if t.Failed() {
-			t.Logf("%s says:\n%s", p.name, complaints.String())
-		}
-	})
+	t.Cleanup(func() { stdin.Close() })
 	require.NoError(t, json.NewEncoder(stdin).Encode(task)) // ends the line
-	line, err := bufio.NewReader(stdout).ReadString('\n')
-	require.NoError(t, err, "%s did not start", p.name)
-	return strings.TrimSpace(line)
+	return programtest.Start(t, cmd, regexp.MustCompile(`(?m)^(http\S+)\s*\n`)).Ready[1]
 }

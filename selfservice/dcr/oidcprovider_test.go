@@ -1,8 +1,6 @@
 package dcr_test
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +16,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/nokkel/nokkel/internal/programtest"
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/dcr"
@@ -175,32 +175,16 @@ func startOIDCProvider(t *testing.T, initialAccessToken ...string) string {
 	if err == nil {
 		_, err = os.Stat(filepath.Join(modules, "node_modules"))
 	}
-	if err != nil && os.Getenv("NOKKEL_LIVE") == "1" {
-		t.Fatalf("NOKKEL_LIVE=1, but oidc-provider is not installed: %v", err)
-	}
 	if err != nil {
-		t.Skipf("oidc-provider is not installed, see .ci/oidc-provider: %v", err)
+		programtest.Missing(t, "oidc-provider is not installed, see .ci/oidc-provider: "+err.Error())
 	}
 	t.Parallel()
 	program := filepath.Join("..", "..", "assertion", "testdata", "oidcprovider", "provider.js")
 	cmd := exec.Command(node, append([]string{program, modules}, initialAccessToken...)...)
-	var complaints bytes.Buffer
-	cmd.Stderr = &complaints
 	stdin, err := cmd.StdinPipe()
 	require.NoError(t, err)
-	stdout, err := cmd.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, cmd.Start())
-	t.Cleanup(func() {
-		stdin.Close() // its sign to end
-		cmd.Wait()
-		if t.Failed() {
-			t.Logf("oidc-provider says:\n%s", complaints.String())
-		}
-	})
+	t.Cleanup(func() { stdin.Close() })
 	_, err = stdin.Write([]byte("[]\n")) // it has no clients but those who register
 	require.NoError(t, err)
-	line, err := bufio.NewReader(stdout).ReadString('\n')
-	require.NoError(t, err, "oidc-provider did not start")
-	return strings.TrimSpace(line)
+	return programtest.Start(t, cmd, regexp.MustCompile(`(?m)^(http\S+)\n`)).Ready[1]
 }
