@@ -14,8 +14,8 @@ import (
 	"github.com/nokkel/nokkel/keys"
 )
 
-// Basic authenticates with client_secret_basic (RFC 6749 §2.3.1): the secret
-// of the moment in the Authorization header.
+// Basic authenticates with client_secret_basic (RFC 6749 §2.3.1): the current
+// secret in the Authorization header.
 type Basic struct {
 	ClientID string
 	Secret   keys.SecretSource
@@ -33,8 +33,8 @@ func (b *Basic) Authenticate(ctx context.Context, header http.Header, _ url.Valu
 	return nil
 }
 
-// Post authenticates with client_secret_post (RFC 6749 §2.3.1): the secret of
-// the moment in the form.
+// Post authenticates with client_secret_post (RFC 6749 §2.3.1): the current
+// secret in the form.
 type Post struct {
 	ClientID string
 	Secret   keys.SecretSource

@@ -46,15 +46,15 @@ func (m *Metadata) Endpoint() oauth2.Endpoint {
 	}
 }
 
-// Discover reads the metadata of issuer: first at the place that OpenID Connect
-// gives it (issuer/.well-known/openid-configuration), then, where there is none
-// (a status of 4xx, or something else, such as the page that a web server shows
-// for every address), at that of RFC 8414 §3.1
-// (/.well-known/oauth-authorization-server before the issuer's path). It is
-// refused unless it names exactly this issuer ([ErrIssuer]), has a token
-// endpoint, and all its endpoints are https; http where the issuer itself is
-// http on loopback. Redirects are not followed; an answer has at most 256 KiB
-// and, with all attempts, 15 s. Base may be nil: http.DefaultTransport.
+// Discover reads the metadata of issuer: first where OpenID Connect puts it
+// (issuer/.well-known/openid-configuration), then, if it is not there (a 4xx
+// status, or an unrelated page), where RFC 8414 §3.1 does
+// (/.well-known/oauth-authorization-server before the issuer's path). The
+// metadata is refused unless it names exactly this issuer ([ErrIssuer]), has
+// a token endpoint, and all its endpoints are https; http is allowed if the
+// issuer itself is http on loopback. Redirects are not followed. An answer
+// may have 256 KiB and, with all attempts, take 15 s. A nil base is
+// http.DefaultTransport.
 func Discover(ctx context.Context, base http.RoundTripper, issuer string) (*Metadata, error) {
 	u, err := parseEndpoint(issuer)
 	if err != nil {
@@ -82,8 +82,8 @@ func Discover(ctx context.Context, base http.RoundTripper, issuer string) (*Meta
 	return m, nil
 }
 
-// notThere tells an answer that is no metadata, which another place may have,
-// from a failure.
+// notThere reports whether the answer is no metadata, which another place may
+// have, and not a failure.
 func notThere(err error) bool {
 	var e *Error
 	if !errors.As(err, &e) {
@@ -92,7 +92,7 @@ func notThere(err error) bool {
 	return e.Rule != ErrRefused || e.Status >= 400 && e.Status < 500 && e.Status != http.StatusTooManyRequests
 }
 
-// read returns what a place says, whoever it says it of.
+// read returns the metadata at an address, of whatever issuer.
 func read(ctx context.Context, base http.RoundTripper, address string) (*Metadata, error) {
 	body, err := get(ctx, base, address)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 
 // The rules that a configuration, a request or an answer can break. Every
 // refusal is an *[Error] that wraps one of them, so
-// errors.Is(err, assertion.ErrInvalidClient) tells what was wrong.
+// errors.Is(err, assertion.ErrInvalidClient) reports which.
 var (
 	ErrConfig        = errors.New("incomplete or contradicting configuration")
 	ErrClaim         = errors.New("extra claim refused")                        // it would replace a registered one, or is no JSON
@@ -118,8 +118,8 @@ func refusal(rule error, resp *http.Response) *Error {
 // clockTolerance: a Date has whole seconds, and an answer takes its time.
 const clockTolerance = 5 * time.Second
 
-// clockBehind compares the clock of this machine with an answer's Date
-// (RFC 9110 §6.6.1). It is a hint for people and nothing is corrected by it.
+// clockBehind compares this machine's clock with an answer's Date (RFC 9110
+// §6.6.1). It is a hint for a person to read; nothing acts on it.
 func clockBehind(h http.Header, now time.Time) time.Duration {
 	date, err := http.ParseTime(h.Get("Date"))
 	if err != nil {

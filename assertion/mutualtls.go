@@ -6,16 +6,15 @@ import (
 	"net/url"
 )
 
-// MutualTLS authenticates with the certificate that the connection shows, and
+// MutualTLS authenticates with the certificate of the TLS connection, and
 // names the client in the form (RFC 8705 §2: tls_client_auth and
-// self_signed_tls_client_auth). The certificate is the business of the Base of
-// a [TokenSource] or [Transport]:
+// self_signed_tls_client_auth). The Base of a [TokenSource] or [Transport]
+// presents the certificate:
 //
 //	base := http.DefaultTransport.(*http.Transport).Clone()
 //	base.TLSClientConfig = &tls.Config{GetClientCertificate: certs.ClientCertificate(key)}
 //
-// A connection keeps the certificate that it began with for as long as it is
-// idle or in use.
+// A connection keeps the certificate that it was opened with.
 type MutualTLS struct {
 	ClientID string
 }

@@ -128,10 +128,10 @@ type errorBody struct {
 
 func (*errorBody) Close() error { return nil }
 
-// ErrorOf returns the error that an answer of a [Transport] is, in the way in
-// which a [TokenSource] has it: its rule is [ErrInvalidClient] if it was the
-// client's credential that the server refused, and [ErrRefused] if not. It
-// returns nil for any other answer, and for one whose Body has been replaced.
+// ErrorOf returns the error in an answer that came through a [Transport], as
+// a [TokenSource] reports it: with [ErrInvalidClient] if the server refused
+// the client's credential, else with [ErrRefused]. It returns nil for any
+// other answer, and for one whose Body was replaced.
 func ErrorOf(resp *http.Response) *Error {
 	if body, ok := resp.Body.(*errorBody); ok {
 		return body.e.refusal(resp)

@@ -11,11 +11,11 @@ import (
 	"github.com/nokkel/nokkel/keys"
 )
 
-// KeyRefuser is an optional interface of a keys.Source: told that the server
-// refused a key that it gave, it returns the one to try instead, or the same
-// one when there is no other. A selfservice.Rotator is one. With it a
-// [Transport] and a [TokenSource] outlive a rotation at a server that ends the
-// old key in the instant in which it takes the new one.
+// KeyRefuser is an optional interface of a keys.Source. Told that the server
+// refused a key from it, it returns the key to try instead, or the same one
+// if there is no other. A selfservice.Rotator is one. With it a [Transport]
+// and a [TokenSource] survive a rotation at a server that drops the old key
+// the instant it accepts the new one.
 type KeyRefuser interface {
 	KeyRefused(ctx context.Context, key *keys.Key) (*keys.Key, error)
 }

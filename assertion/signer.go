@@ -40,8 +40,8 @@ type Authenticator interface {
 type Signer struct {
 	ClientID  string            // "iss" and "sub"
 	Audience  string            // "aud": the authorization server's issuer, one string
-	Key       keys.Source       // the private key of the moment
-	Secret    keys.SecretSource // the shared secret of the moment
+	Key       keys.Source       // the current private key
+	Secret    keys.SecretSource // the current shared secret
 	Algorithm string            // with Secret: HS256, HS384 or HS512; empty: HS256
 	Type      string            // "typ"; empty: client-authentication+jwt
 	Lifetime  time.Duration     // "exp" minus "iat"; zero: 30 s; more than 60 s is cut to 60 s, as servers refuse longer ones

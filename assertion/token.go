@@ -9,7 +9,7 @@ import (
 )
 
 // Token is an access token and the key that it is bound to. It is immutable
-// and safe for concurrent use; it does not print what is secret in it.
+// and safe for concurrent use. Printing it shows no secret.
 type Token struct {
 	AccessToken keys.Secret
 	Type        string    // "Bearer" or "DPoP"
@@ -21,8 +21,8 @@ type Token struct {
 }
 
 // Extra returns a member of the server's answer, such as HelseID's
-// "rejected_scope", as encoding/json would put it into an any, afresh each time;
-// nil when the answer has none of that name.
+// "rejected_scope", as encoding/json decodes it into an any; nil if the
+// answer has no such member.
 func (t *Token) Extra(name string) any {
 	var value any
 	if json.Unmarshal(t.members()[name], &value) != nil {
@@ -36,9 +36,8 @@ func (t *Token) members() (members map[string]json.RawMessage) {
 	return members
 }
 
-// OAuth2 returns the token in the form of golang.org/x/oauth2, which shows its
-// access token to whoever prints it. A DPoP token in it is of no use without
-// Key.
+// OAuth2 returns the token as golang.org/x/oauth2 has it, which prints its
+// access token. A DPoP token is of no use without Key.
 func (t *Token) OAuth2() *oauth2.Token {
 	token := &oauth2.Token{AccessToken: t.AccessToken.Reveal(), TokenType: t.Type, Expiry: t.Expiry}
 	extra := make(map[string]any)

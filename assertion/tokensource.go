@@ -14,30 +14,31 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// Prover makes requests that prove possession of key; a *dpop.Prover is one.
+// Prover returns an http.RoundTripper whose requests prove possession of key.
+// A *dpop.Prover is one.
 type Prover interface {
 	Bind(base http.RoundTripper, key *keys.Key) http.RoundTripper
 }
 
 // TokenSource gets access tokens with the client-credentials grant (RFC 6749
-// §4.4) and keeps the last one. It is safe for concurrent use; its fields must
-// not change after the first call.
+// §4.4) and caches the last one. It is safe for concurrent use; its fields
+// must not change after the first call.
 //
-// However many callers wait, one request is under way at a time, on its own
+// However many callers wait, one request is in flight at a time, on its own
 // goroutine and with its own deadline. A token is served until a tenth of its
-// lifetime before its end, at least 1 s and at most 10 s; one of under 2 s for
-// half of it, and one of under 1 s only to those who waited for it. After 70 to
-// 80 % of that time a call starts a request for a new one and goes on with the
-// old. A lifetime that the server does not tell is taken as one minute. After a
-// failed request the next one waits 250 ms, then twice as long each time, up to
-// 30 s, or as long as the server's Retry-After; callers without a live token
-// get the last error meanwhile. A panic in what the caller supplied fails the
-// request, no more. An idle TokenSource does nothing.
+// lifetime before its end, at least 1 s and at most 10 s; one of under 2 s
+// for half of it, and one of under 1 s only to those who waited for it. After
+// 70 to 80 % of that time a call starts a refresh and returns the old token
+// meanwhile. A token without a lifetime is taken to last one minute. After a
+// failed request the next one waits 250 ms, then twice as long each time, up
+// to 30 s, or as long as the server's Retry-After; callers without a live
+// token get the last error meanwhile. A panic in the caller's code fails the
+// request and nothing else. An idle TokenSource does nothing.
 type TokenSource struct {
 	Endpoint string                                       // the token endpoint's URL
-	Discover func(ctx context.Context) (*Metadata, error) // asked before each request when Endpoint is empty
-	Auth     Authenticator                                // who asks
-	Scopes   []string                                     // "scope", joined with spaces
+	Discover func(ctx context.Context) (*Metadata, error) // called before each request when Endpoint is empty
+	Auth     Authenticator                                // authenticates the client
+	Scopes   []string                                     // "scope"
 	Params   url.Values                                   // more of the form, such as resource or audience; only read
 	Prover   Prover                                       // nil: bearer tokens; else tokens bound to a DPoP key
 	DPoPKey  keys.Source                                  // the key for the next token; nil: a new ES256 key for each token
@@ -54,10 +55,9 @@ type TokenSource struct {
 	discarded time.Time
 }
 
-// Token returns a token that is still good. It waits for a server only when
-// it has none; ctx ends the caller's own wait and not the request, which
-// others may wait for. A refusal is an *[Error], the same one for all who
-// waited.
+// Token returns a valid token. It waits for a server only if it has none.
+// Canceling ctx ends the caller's own wait and not the request, which others
+// may wait for. A refusal is an *[Error], the same one for all who waited.
 func (s *TokenSource) Token(ctx context.Context) (*Token, error) {
 	c, now := s.current.Load(), time.Now()
 	if c != nil && !reached(c.refresh, now) {
@@ -90,10 +90,10 @@ func (s *TokenSource) BoundToken(ctx context.Context) (string, *keys.Key, error)
 	return t.AccessToken.Reveal(), t.Key, nil
 }
 
-// Discard drops the token if it is still the one that is served, for a
-// resource server that answered invalid_token (RFC 6750 §3.1). It does so once
-// in 5 s at most: an API that refuses every token must not turn each call into
-// a token request.
+// Discard drops the token, if it is still the one served, because a resource
+// server answered invalid_token (RFC 6750 §3.1). It does so once in 5 s at
+// most: an API that refuses every token must not turn each call into a token
+// request.
 func (s *TokenSource) Discard(token string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -105,12 +105,12 @@ func (s *TokenSource) Discard(token string) {
 	s.current.Store(nil)
 }
 
-// Format prints a fixed text for every verb: what changes under a lock is not
-// looked into by whoever logs the source.
+// Format prints a fixed text for every verb: fmt would read fields that
+// change under a lock.
 func (s *TokenSource) Format(f fmt.State, _ rune) { io.WriteString(f, "assertion.TokenSource") }
 
-// OAuth2 returns the source in the form of golang.org/x/oauth2, whose Token
-// method has no context: ctx bounds every wait of it.
+// OAuth2 returns the source as one of golang.org/x/oauth2, whose Token method
+// takes no context: ctx bounds all its waits.
 func (s *TokenSource) OAuth2(ctx context.Context) oauth2.TokenSource {
 	return oauth2Source(func() (*oauth2.Token, error) {
 		t, err := s.Token(ctx)

@@ -14,46 +14,47 @@ import (
 const maxForm = 1 << 20 // bytes; a token exchange may carry large tokens
 
 // Transport is an http.RoundTripper that authenticates the client in token
-// requests, afresh for each attempt. Put into an http.Client under the context
+// requests, with a new assertion for each attempt. Put into an http.Client under the context
 // value oauth2.HTTPClient, it serves every flow of golang.org/x/oauth2, whose
 // Config then has a ClientID and no ClientSecret:
 //
 //	ctx = context.WithValue(ctx, oauth2.HTTPClient, &http.Client{Transport: transport})
 //
-// What it authenticates is a form POST without a token of its own: token
+// It authenticates form POSTs that carry no access token: token
 // (RFC 6749, RFC 8693), pushed authorization (RFC 9126), device (RFC 8628),
 // introspection and revocation requests. Such a request goes to the origin of
 // Endpoint or nowhere ([ErrOrigin]), and is not repeated after a redirect
-// ([ErrRedirect]). Client authentication that it already has (Basic,
-// client_secret, client_assertion) is taken out.
+// ([ErrRedirect]). Client authentication already in it (Basic, client_secret,
+// client_assertion) is removed.
 //
-// All other requests pass untouched: API calls made by the same client carry
-// their token in the Authorization header, or are no form POSTs.
+// Other requests pass untouched: API calls made by the same client carry a
+// token in the Authorization header, or are not form POSTs.
 //
 // An answer with more than 256 KiB of header is refused ([ErrTooLarge]). To have
-// it refused before net/http takes it in, up to 10 MiB at several times the
+// it refused before net/http reads it, up to 10 MiB at several times the
 // memory, set the MaxResponseHeaderBytes of the http.Transport that is Base.
 //
 // Set the AuthStyle of an oauth2.Endpoint to AuthStyleInParams. With
-// AuthStyleAutoDetect x/oauth2 asks twice when it is refused; each time with
-// an assertion of its own.
+// AuthStyleAutoDetect x/oauth2 asks twice when it is refused, each time with a
+// new assertion.
 type Transport struct {
 	Auth     Authenticator
 	Endpoint string            // URL of the token endpoint: https, or http on loopback
 	Base     http.RoundTripper // nil: http.DefaultTransport
 }
 
-// RoundTrip sends the request with a fresh client authentication, and once more
-// with another credential when the server refused the first and its source is a
-// [KeyRefuser] or [SecretRefuser] that knows another. If that is refused too,
-// the first refusal is what the caller sees. A request that has a DPoP proof
-// already is sent once, as proofs are: a dpop.Transport belongs into Base.
+// RoundTrip sends the request with a new client authentication. If the server
+// refuses the credential and its source is a [KeyRefuser] or [SecretRefuser]
+// that knows another, it sends the request once more with that; if that is
+// refused too, it returns the first refusal. A request that already has a
+// DPoP proof is sent once, since a proof is: put a dpop.Prover's Bind in Base
+// instead.
 //
 // An error answer has "error", "error_description" and "error_uri" only, in
-// JSON, or one line of text. What was sent as a secret is replaced by
-// "[redacted]" in it and in its header, however the server wrote it. The body of
-// an answer is waited for 10 s: an error answer is cut there, and any other
-// fails.
+// JSON, or one line of text. Secrets that were sent are replaced by
+// "[redacted]" in it and in its header, however the server wrote them.
+// RoundTrip waits 10 s for the body: an error answer is then cut, and any
+// other fails.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if !isClientRequest(firstRequest(req)) {
 		return t.base().RoundTrip(req)
@@ -179,8 +180,8 @@ func (t *Transport) base() http.RoundTripper {
 	return http.DefaultTransport
 }
 
-// isClientRequest tells a request in which a client authenticates from one
-// that carries a token, or anything else.
+// isClientRequest reports whether a client authenticates in the request: it is
+// a form POST without an access token.
 func isClientRequest(req *http.Request) bool {
 	if req.Method != http.MethodPost {
 		return false

@@ -8,11 +8,11 @@ import (
 	"github.com/nokkel/nokkel/keys"
 )
 
-// Attach returns a copy of the key with those of the certificates that lead
-// from it upwards, leaf first: what a certificate authority answers to a
-// [Request] goes in here, in whatever order it came. It fails with
-// [ErrMismatch] when no certificate is for the key, and with
-// [keys.ErrAmbiguous] when several are.
+// Attach returns a copy of the key with its certificate chain, leaf first,
+// picked from the certificates in any order: those that a certificate
+// authority returned for a [Request]. Certificates that do not belong to the
+// chain are ignored. It fails with [ErrMismatch] if none is for the key, and
+// with [keys.ErrAmbiguous] if several are.
 func Attach(key *keys.Key, certificates []*x509.Certificate) (*keys.Key, error) {
 	if slices.Contains(certificates, nil) {
 		return nil, refuse(keys.ErrMalformed, "a certificate is nil")

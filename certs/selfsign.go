@@ -57,8 +57,8 @@ func (t Template) check() error {
 // SelfSign returns a copy of the key with a new self-signed client
 // certificate in place of any it had. The certificate is signed with the
 // key's own algorithm: an RS512 key makes a SHA-512 one. The context reaches
-// signers that implement [keys.ContextSigner]; what they return as an error
-// comes back as [keys.ErrSigner].
+// signers that implement [keys.ContextSigner]; their errors are returned as
+// [keys.ErrSigner].
 func SelfSign(ctx context.Context, key *keys.Key, t Template) (*keys.Key, error) {
 	signer, err := t.signer(ctx, key)
 	if err != nil {
@@ -87,8 +87,8 @@ func SelfSign(ctx context.Context, key *keys.Key, t Template) (*keys.Key, error)
 }
 
 // Request returns a certificate request (PKCS#10, RFC 2986) as PEM, signed
-// with the key's own algorithm. Months is not part of a request: the
-// authority decides. Its answer goes through [Parse] to [Attach].
+// with the key's own algorithm. It ignores Months: the authority decides.
+// Pass its answer through [Parse] to [Attach].
 func Request(ctx context.Context, key *keys.Key, t Template) ([]byte, error) {
 	signer, err := t.signer(ctx, key)
 	if err != nil {

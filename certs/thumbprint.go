@@ -39,8 +39,8 @@ func (t Thumbprint) String() string { return t.Hex() }
 
 // KeyID returns base64url(SHA-256(DER SubjectPublicKeyInfo)), 43 characters.
 // It is the "kid" that Keycloak gives to a key that was uploaded as a
-// certificate or as public key PEM; an assertion with any other one, the
-// RFC 7638 thumbprint included, is refused there.
+// certificate or as public key PEM; it refuses assertions with any other, the
+// RFC 7638 thumbprint included.
 func KeyID(p *keys.PublicKey) string {
 	der, _ := x509.MarshalPKIXPublicKey(p.Public()) // its type was checked when p was made
 	sum := sha256.Sum256(der)

@@ -24,8 +24,8 @@ func TLS(key *keys.Key) (tls.Certificate, error) {
 }
 
 // ClientCertificate returns a function for GetClientCertificate of a
-// tls.Config: each handshake presents the key that the source gives at that
-// moment, so that mutual TLS follows a rotation.
+// tls.Config. Each handshake presents the key that the source returns at that
+// time, so that mutual TLS follows a rotation.
 func ClientCertificate(source keys.Source) func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
 	return func(info *tls.CertificateRequestInfo) (*tls.Certificate, error) {
 		key, err := source.SigningKey(info.Context())

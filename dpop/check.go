@@ -14,31 +14,30 @@ import (
 // maxAccessToken bounds a token, in bytes.
 const maxAccessToken = 16 << 10
 
-// Call is a request to an API in plain values, from whatever protocol, less its
-// Authorization.
+// Call is a request to an API in plain values, from whatever protocol,
+// without its Authorization.
 type Call struct {
-	Method      string            // as it came, with its case
+	Method      string            // as received, with its case
 	URL         string            // as clients see it from outside, absolute; query and fragment do not count
 	Proofs      []string          // all values of the DPoP header field
-	Certificate *x509.Certificate // with which the client has opened the connection; nil: with none
-	Scopes      []string          // that the token must have
+	Certificate *x509.Certificate // the client's, of the TLS connection; may be nil
+	Scopes      []string          // required of the token
 }
 
-// Verdict is what becomes of a [Call].
+// Verdict is the decision about a [Call].
 type Verdict struct {
-	Token  *Token      // nil when it is refused
-	Status int         // of the answer when it is refused; else 200
-	Header http.Header // for the answer, also when it is let in: the challenges, the nonce
-	Err    error       // why it is refused; else nil
+	Token  *Token      // nil if refused
+	Status int         // of the answer if refused; else 200
+	Header http.Header // for the answer in either case: challenges, nonce
+	Err    error       // why it was refused; else nil
 }
 
-// Check decides about a call, by all values of its Authorization header field,
-// and spends its proof when it is let in. The proof is verified before anybody
-// is asked about the token, and spent after all other checks (RFC 9449 §11.1).
-// Err is a
-// *[ProofError], an *[Error] with [ErrUnauthenticated], [ErrRequest],
-// [ErrInvalidToken], [ErrScope], [ErrConfig] or one of a replay cache, or what
-// Tokens gave.
+// Check decides about a call, given all values of its Authorization header
+// field, and spends the proof if it accepts the call. It verifies the proof
+// before it asks Tokens, and spends it after all other checks (RFC 9449
+// §11.1). Err is a *[ProofError], an *[Error] with [ErrUnauthenticated],
+// [ErrRequest], [ErrInvalidToken], [ErrScope], [ErrConfig] or a replay
+// cache's rule, or the error of Tokens.
 func (m *Middleware) Check(ctx context.Context, authorization []string, c Call) Verdict {
 	if err := m.Validate(); err != nil {
 		return m.refused(ctx, err, "")
@@ -164,7 +163,7 @@ func (m *Middleware) token(ctx context.Context, token string) (*Token, error) {
 }
 
 // checkCertificate compares with the certificate of the connection (RFC 8705
-// §3). Whether that one is trusted is the server's tls.Config to say.
+// §3). Whether that is trusted is up to the server's tls.Config.
 func checkCertificate(t *Token, c *x509.Certificate) error {
 	if t.X5T == "" {
 		return nil

@@ -12,11 +12,11 @@
 // golang.org/x/oauth2, use [Prover.Bind]: the same with a key of theirs. [Sign]
 // makes a single proof and sends nothing.
 //
-// An API puts a [Middleware] before its handlers: it knows tokens by package
-// access, verifies proofs by a [Verifier], and answers what it does not let in
-// with the challenges that such clients act on. [Middleware.Check] is the same
-// for other protocols than net/http's.
+// An API puts a [Middleware] before its handlers. It validates tokens with
+// package access and proofs with a [Verifier], and answers refused requests with
+// the challenges that such clients act on. [Middleware.Check] does the same for
+// protocols other than net/http's.
 //
-// The key of the proofs is best not the client's own: an ES256 key made for
-// the purpose is fast, and stays with its token whatever becomes of the other.
+// Do not use the client's own key for proofs: an ES256 key made for the purpose
+// is fast, and stays with its token when the client's key is rotated.
 package dpop

@@ -8,19 +8,19 @@ import "errors"
 // before the attempt that they stop is sent.
 var (
 	ErrURL      = errors.New("not a URL that a proof can name")              // relative, not http(s), or a host that net/http would change
-	ErrInsecure = errors.New("refusing to send a proof in clear")            // http to another machine than this one
-	ErrRedirect = errors.New("refusing to follow a redirect with a proof")   // to another origin than the first request's
+	ErrInsecure = errors.New("refusing to send a proof over http")           // loopback excepted
+	ErrRedirect = errors.New("refusing to follow a redirect with a proof")   // to an origin other than the first request's
 	ErrToken    = errors.New("no DPoP token to send")                        // another Authorization in its place, or none from the source
 	ErrKey      = errors.New("no key to make the proof with")                // nothing configured, or a token that is bound to none
 	ErrBody     = errors.New("the request body can no longer be sent again") // it outgrew the memory kept for it
 )
 
-// What can go wrong at a server whatever the proof. Nothing is let in.
+// What can go wrong at a server whatever the proof. The request is refused.
 var (
-	ErrConfig        = errors.New("the verifier is not set up")              // Validate says so before the first request
+	ErrConfig        = errors.New("the verifier is not set up")              // see Validate
 	ErrReplayFull    = errors.New("the replay cache is full")                // at its bound in total
 	ErrReplayKeyFull = errors.New("too many proofs by one key at this time") // at its bound for a key
-	ErrReplayStore   = errors.New("the replay cache failed")                 // with its own error beside it
+	ErrReplayStore   = errors.New("the replay cache failed")                 // wraps its own error
 )
 
 // Error says which rule was broken. Its text never holds a token, a proof, a

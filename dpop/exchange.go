@@ -42,7 +42,7 @@ func (p *Prover) begin(base http.RoundTripper, req *http.Request) (*exchange, er
 }
 
 // locate refuses to carry a token or a proof where the caller did not send
-// the request: to another origin after a redirect, or in clear.
+// the request: to another origin after a redirect, or over plain http.
 func (x *exchange) locate() (err error) {
 	u := x.req.URL
 	if u == nil {
@@ -154,7 +154,7 @@ func (x *exchange) attempt(token string, key *keys.Key, m memory) (*http.Respons
 	return x.base.RoundTrip(r)
 }
 
-// refused tells the statuses with which servers refuse a proof.
+// refused reports whether the status is one with which servers refuse a proof.
 func refused(resp *http.Response) bool {
 	return resp.StatusCode == http.StatusBadRequest || resp.StatusCode == http.StatusUnauthorized
 }

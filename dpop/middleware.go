@@ -14,21 +14,21 @@ import (
 	"github.com/nokkel/nokkel/internal/origin"
 )
 
-// Mode says which tokens an API takes, beside those that come by the DPoP scheme
-// with a proof by their key. A token that is bound to a key is refused by the
-// Bearer scheme in every mode, and one that is bound to a certificate is taken
-// with that certificate only.
+// Mode says which tokens an API accepts besides those that come by the DPoP
+// scheme with a proof by their key. Every mode refuses a token that is bound
+// to a key when it comes by the Bearer scheme, and accepts one that is bound
+// to a certificate with that certificate only.
 type Mode int
 
 // The modes.
 const (
 	RequireDPoP  Mode = iota // no others
-	RequireBound             // those that are bound to the client's certificate (RFC 8705 §3)
-	AllowBearer              // also those that are bound to nothing, for as long as clients change over (RFC 9449 §7.2)
+	RequireBound             // also those bound to the client's certificate (RFC 8705 §3)
+	AllowBearer              // also unbound ones, while clients migrate (RFC 9449 §7.2)
 )
 
-// Middleware lets requests through that carry a good access token and prove
-// what it is bound to (RFC 9449 §7, RFC 8705 §3, RFC 6750):
+// Middleware lets requests through that carry a valid access token and prove
+// possession of what it is bound to (RFC 9449 §7, RFC 8705 §3, RFC 6750):
 //
 //	guard := &dpop.Middleware{
 //		Tokens:  &access.Verifier{Issuer: "https://sts.example.no", Audiences: []string{"nhn:patients"}},
@@ -38,53 +38,52 @@ const (
 //	mux.Handle("GET /patients", guard.Handler(patients, "nhn:patients/read"))
 //
 // It is safe for concurrent use; its fields must not change after the first
-// request. What is wrong with them is an [ErrConfig] of [Middleware.Validate],
-// and 500 for every request.
+// request. If they are wrong, [Middleware.Validate] returns an [ErrConfig] and
+// every request is answered with 500.
 //
-// The URL that a proof must name is made of BaseURL, or of Hosts: the name that
-// a client writes into Host is not believed without. What the application has
-// taken off the path (http.StripPrefix) counts, and what a proxy has taken off
-// belongs into BaseURL.
+// The URL that a proof must name is built from BaseURL, or from Hosts: the Host
+// that a client sends is not trusted otherwise. A prefix that the application
+// has stripped (http.StripPrefix) counts; one that a proxy has stripped belongs
+// in BaseURL.
 type Middleware struct {
 	Tokens Tokens
 	Proofs *Verifier
 	Mode   Mode // zero: DPoP is required
 
-	BaseURL string   // where clients find the API: "https://api.example.no", or with a path that a proxy takes off
-	Hosts   []string // in place of BaseURL: the names, with a port that is not the scheme's, by which they find it
+	BaseURL string   // where clients find the API: "https://api.example.no", with the path that a proxy strips
+	Hosts   []string // instead of BaseURL: the names by which they find it, with any port that is not the scheme's
 
 	// TrustedProxies are the peers whose X-Forwarded-Proto and X-Forwarded-Host
-	// (one value each) stand for scheme and name of the request, where Hosts are
-	// used; with RFC7239 it is the last element of Forwarded in their place. A
-	// proxy must set or remove what its clients send of them. Of all others they
-	// are not looked at.
+	// (one value each) replace scheme and name of the request, if Hosts is used;
+	// with RFC7239 the last element of Forwarded does. A proxy must set or remove
+	// what its clients send in them. From all other peers they are ignored.
 	TrustedProxies []netip.Prefix
 	RFC7239        bool
 
-	OnError func(ctx context.Context, err error) // told of everything that is not let in; nil: nobody
+	OnError func(ctx context.Context, err error) // called for every request that is refused; may be nil
 
 	setUp  sync.Once
 	setErr error
 	counts [3]atomic.Uint64
 }
 
-// Counts is what became of requests so far.
+// Counts are the decisions so far.
 type Counts struct {
 	Passed      uint64
-	Refused     uint64 // for what was in the request
-	Unavailable uint64 // since nobody could tell: 500 and 503
+	Refused     uint64 // because of the request
+	Unavailable uint64 // because no decision was possible: 500 and 503
 }
 
-// Counts returns what became of requests so far.
+// Counts returns the decisions so far.
 func (m *Middleware) Counts() Counts {
 	return Counts{m.counts[0].Load(), m.counts[1].Load(), m.counts[2].Load()}
 }
 
-// Validate returns an error with [ErrConfig] for a Middleware that lets nobody
-// in: without Tokens or Proofs, with such that their own Validate refuses, or
-// without one of BaseURL and Hosts. A BaseURL is absolute, https (or
-// http on loopback), and has neither user, query nor fragment. A server calls it
-// before it listens.
+// Validate returns an error with [ErrConfig] for a Middleware that would
+// refuse everything: one without Tokens or Proofs, with ones whose own
+// Validate fails, or with neither or both of BaseURL and Hosts. A BaseURL is
+// absolute, https (or http on loopback), and has no user, query or fragment.
+// Call Validate before the server listens.
 func (m *Middleware) Validate() error {
 	m.setUp.Do(func() { m.setErr = m.validate() })
 	return m.setErr
@@ -119,15 +118,15 @@ func isBase(raw string) bool {
 	return err == nil && origin.Secure(u) && checkHost(u.Host) == nil && u.User == nil && !strings.ContainsAny(raw, "?#")
 }
 
-// Handler returns a handler that calls next with the requests that are let in
-// and have these scopes. [TokenFrom] gives next their token. On all others it
-// answers itself, with 401 and the challenges of RFC 9449 §7.1 and §9 and
-// RFC 6750 §3, 403 for scopes that are missing, 400 or 421 for a request that is
-// wrong in itself, 429 for too many proofs of one key, and 503 where nobody can
-// tell. Each answer has the nonce for the next request, where there are nonces,
-// and is not to be stored then; next may say otherwise in its Cache-Control. A
-// handler for CORS goes outside: preflight requests have no token, and a script
-// reads WWW-Authenticate and DPoP-Nonce only where that one exposes them.
+// Handler returns a handler that calls next for requests that are accepted
+// and have these scopes. [TokenFrom] returns their token. It answers all
+// others itself: with 401 and the challenges of RFC 9449 §7.1 and §9 and RFC
+// 6750 §3, 403 if scopes are missing, 400 or 421 if the request itself is
+// wrong, 429 for too many proofs by one key, and 503 if no decision is
+// possible. Where there are nonces each answer carries the next one and,
+// unless next sets another Cache-Control, must not be stored. A CORS handler
+// goes outside: preflight requests have no token, and scripts read
+// WWW-Authenticate and DPoP-Nonce only if it exposes them.
 func (m *Middleware) Handler(next http.Handler, scopes ...string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		verdict := m.checkRequest(r, scopes)
@@ -176,8 +175,7 @@ func WithToken(ctx context.Context, t *Token) context.Context {
 	return context.WithValue(ctx, contextKey{}, t)
 }
 
-// TokenFrom returns the token of the request that was let in; nil when there is
-// none.
+// TokenFrom returns the token of an accepted request; nil if there is none.
 func TokenFrom(ctx context.Context) *Token {
 	t, _ := ctx.Value(contextKey{}).(*Token)
 	return t

@@ -16,19 +16,19 @@ import (
 	"github.com/nokkel/nokkel/keys"
 )
 
-// Nonces makes the nonces of a server (RFC 9449 §8, §9) out of time and a
-// secret, so that nothing is stored: what one instance gives is taken by all
-// that have the secret, also after a restart. A nonce is good for one to two
-// steps. The zero value has a secret of its own that ends with the process,
-// which costs each client one more request then.
+// Nonces makes a server's nonces (RFC 9449 §8, §9) from the time and a
+// secret, so that nothing is stored: every instance that has the secret
+// accepts them, also after a restart. A nonce is valid for one to two steps.
+// The zero value makes a secret of its own, which is lost with the process;
+// each client then needs one more request.
 type Nonces struct {
 	// Secrets are the ring that all instances share, each of at least 32 random
-	// bytes. The first one makes nonces, and those of all are taken. To change
-	// it, give the new one to all instances as the last, then as the first.
+	// bytes. The first makes nonces; nonces of all are accepted. To rotate, give
+	// all instances the new secret as the last, then as the first.
 	Secrets []keys.Secret
 
-	// Step is how often the nonce changes; zero: 5 minutes. All instances have
-	// the same.
+	// Step is how often the nonce changes; zero: 5 minutes. It is the same for
+	// all instances.
 	Step time.Duration
 
 	start sync.Once
@@ -49,12 +49,11 @@ const (
 	defaultStep    = 5 * time.Minute
 )
 
-// Nonce returns the nonce for answers of this time.
+// Nonce returns the current nonce.
 func (n *Nonces) Nonce() string { return n.at(time.Now()).valid[0] }
 
-// Change puts other secrets in place of the ring while requests are served.
-// It fails with [ErrConfig] and changes nothing when one is too short or there
-// is none.
+// Change replaces the ring while requests are served. It fails with
+// [ErrConfig] and changes nothing if a secret is too short or there is none.
 func (n *Nonces) Change(secrets ...keys.Secret) error {
 	if len(secrets) == 0 {
 		return refuse(ErrConfig, "no secret")
@@ -130,8 +129,8 @@ func (n *Nonces) secrets() *[]keys.Secret {
 	return n.ring.Load()
 }
 
-// Format prints a fixed text for every verb: what changes while requests are
-// served is not for fmt to walk through.
+// Format prints a fixed text for every verb: fmt would read fields that
+// change while requests are served.
 func (n *Nonces) Format(f fmt.State, _ rune) { io.WriteString(f, "dpop.Nonces") }
 
 // makeNonce returns 128 bits of HMAC-SHA-256 over the step.

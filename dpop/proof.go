@@ -35,8 +35,8 @@ func Sign(ctx context.Context, key *keys.Key, p Proof) (string, error) {
 	return sign(ctx, key, htu, tokenHash(p.AccessToken.Reveal()), p)
 }
 
-// sign is Sign with "htu" and "ath" at hand; p.URL and p.AccessToken are not
-// looked at.
+// sign is Sign with "htu" and "ath" given; it ignores p.URL and
+// p.AccessToken.
 func sign(ctx context.Context, key *keys.Key, htu, ath string, p Proof) (string, error) {
 	if key == nil {
 		return "", refuse(ErrKey, "")

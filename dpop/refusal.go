@@ -11,7 +11,7 @@ import (
 // What a request can break at a [Middleware], beside the rules of its proof. An
 // error of its Tokens, or [ErrInvalidToken], says what is wrong with the token.
 var (
-	ErrUnauthenticated = errors.New("no access token of a scheme that is taken here")
+	ErrUnauthenticated = errors.New("no access token of an accepted scheme")
 	ErrRequest         = errors.New("the request is malformed")           // invalid_request: two of a header, two methods, no token behind its scheme
 	ErrScope           = errors.New("the access token lacks a scope")     // insufficient_scope
 	ErrHost            = errors.New("the request is for another host")    // than one of Hosts
@@ -43,11 +43,11 @@ func refusedAs(err error) (status int, code string) {
 	case errors.Is(err, ErrConfig):
 		return http.StatusInternalServerError, ""
 	}
-	return http.StatusServiceUnavailable, "" // nobody can tell: not let in
+	return http.StatusServiceUnavailable, "" // no decision is possible
 }
 
-// refused counts and tells, and returns the verdict. The scheme is that of the
-// request.
+// refused counts and reports a refusal, and returns the verdict. The scheme is
+// that of the request.
 func (m *Middleware) refused(ctx context.Context, err error, scheme string, scopes ...string) Verdict {
 	status, code := refusedAs(err)
 	if status >= http.StatusInternalServerError {
@@ -123,8 +123,8 @@ func parameter(name, value string) string {
 	}, value) + `"`
 }
 
-// description is what the client is told, in this package's own words: an error
-// of Tokens is somebody else's, and for the server.
+// description is what the client is told, in this package's own words: the
+// error of Tokens is for the server.
 func description(err error) string {
 	var own *Error
 	var proof *ProofError

@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// Memory is the replay cache of a program of one process. It is bounded in
-// total and for each key, so nobody who has one token can fill it for others.
-// The zero value is ready, and it is safe for concurrent use.
+// Memory is a replay cache for a single process. It is bounded in total and
+// per key, so that the holder of one token cannot fill it for others. The
+// zero value is ready to use, and safe for concurrent use.
 type Memory struct {
 	Max    int // proofs at a time, in all; zero: 1,000,000, which take 100 MB at most
 	MaxKey int // proofs at a time by one key; zero: a tenth of Max
@@ -47,7 +47,7 @@ const (
 // Format prints a fixed text for every verb, like [Nonces.Format].
 func (m *Memory) Format(f fmt.State, _ rune) { io.WriteString(f, "dpop.Memory") }
 
-// Insert implements [Replay]. The context is not looked at: nothing waits.
+// Insert implements [Replay]. It ignores the context: it does not block.
 func (m *Memory) Insert(_ context.Context, e Entry) error {
 	m.init.Do(func() { m.seed = maphash.MakeSeed() })
 	now, until := time.Now(), e.Until.Unix()

@@ -10,24 +10,24 @@ import (
 	"time"
 )
 
-// Tokens says what an access token is good for. An access.Verifier is one, for
-// JWTs, and an access.Introspector, for tokens that only their issuer can read.
+// Tokens validates access tokens. An access.Verifier does so for JWTs, and an
+// access.Introspector for tokens that only their issuer can read.
 //
-// A token that is no good is an error that wraps [ErrInvalidToken]. Any other
-// error says that nobody can tell now, and lets the token in no more than the
-// first. What comes with the error must not hold the token. Token is called
-// from many goroutines.
+// For a token that is not valid here the error wraps [ErrInvalidToken]. Any
+// other error means that the token cannot be checked at this time; the
+// request is refused all the same. No error may hold the token. Token is
+// called concurrently.
 type Tokens interface {
 	Token(ctx context.Context, token string) (*Token, error)
 }
 
-// ErrInvalidToken is what the errors of a [Tokens] wrap for a token that is
+// ErrInvalidToken is wrapped by the errors of a [Tokens] for a token that is
 // malformed, expired, revoked, of another issuer or for another API.
 var ErrInvalidToken = errors.New("the access token is not valid here")
 
-// Token is an access token that was found to be good: the claims of RFC 9068 §2
-// or the members of RFC 7662 §2.2. It does not hold the token itself. Many
-// requests share one Token: it is only read.
+// Token is a valid access token: the claims of RFC 9068 §2 or the members of
+// RFC 7662 §2.2, without the token itself. Requests share one Token, which
+// must not be changed.
 type Token struct {
 	Issuer   string    // "iss"
 	Subject  string    // "sub"
@@ -37,11 +37,11 @@ type Token struct {
 	Expires  time.Time // "exp"; zero: the issuer does not say
 
 	// What the token is bound to ("cnf", RFC 7800 §3.1), each in base64url
-	// without padding, 43 characters; empty: not to that.
+	// without padding, 43 characters; empty: not bound to one.
 	JKT string // "jkt": the thumbprint of a DPoP key (RFC 9449 §6.1)
 	X5T string // "x5t#S256": the hash of a client certificate (RFC 8705 §3.1)
 
-	Claims json.RawMessage // all that the issuer says, a JSON object
+	Claims json.RawMessage // everything that the issuer says, a JSON object
 }
 
 // Has reports whether all of scopes were granted.
@@ -54,5 +54,5 @@ func (t *Token) Has(scopes ...string) bool {
 	return true
 }
 
-// Format prints a fixed text for every verb: claims tell of people.
+// Format prints a fixed text for every verb: claims are personal data.
 func (t Token) Format(f fmt.State, _ rune) { io.WriteString(f, "dpop.Token") }

@@ -11,18 +11,18 @@ import (
 	"github.com/nokkel/nokkel/keys"
 )
 
-// TokenSource gives an access token and the key that it is bound to
-// (RFC 9449 §6). The two belong together: while a token lives, its key makes
-// every proof, whatever happens to the client's own key meanwhile.
+// TokenSource returns an access token and the key that it is bound to (RFC
+// 9449 §6). The two belong together: while a token lives, its key makes every
+// proof for it, whatever happens to the client's own key.
 type TokenSource interface {
 	BoundToken(ctx context.Context) (token string, key *keys.Key, err error)
 }
 
-// Discarder is an optional interface of a [TokenSource]: Discard says that an
-// API has refused the token as invalid, so that the next BoundToken should
-// give another. It is called for every such answer; a source that wants to
-// protect its authorization server from an API that refuses all tokens keeps
-// one that is only seconds old.
+// Discarder is an optional interface of a [TokenSource]. Transport calls
+// Discard when an API refused the token as invalid, so that the next
+// BoundToken returns another. A source that wants to protect its
+// authorization server from an API that refuses every token keeps one that is
+// only seconds old.
 type Discarder interface {
 	Discard(token string)
 }
@@ -34,12 +34,12 @@ type Discarder interface {
 // and without Tokens nothing is sent ([ErrKey]). A program that gets its tokens
 // elsewhere uses [Prover.Bind].
 //
-// A proof names the URL as net/http sends it, byte by byte: a server that
-// compares it so finds what it received (RFC 9449 §4.3 lets one normalise). A
-// host that is not ASCII has to be in its xn-- form ([ErrURL]).
+// A proof names the URL byte for byte as net/http sends it, for servers that
+// compare without normalising (RFC 9449 §4.3). A host that is not ASCII must be
+// in its xn-- form ([ErrURL]).
 //
-// A request is sent again, with a new proof, at most once for each of these,
-// since a server that answers so has not acted on it: a true use_dpop_nonce
+// A request is retried, with a new proof, at most once for each of these, since
+// a server that answers so has not acted on it: a true use_dpop_nonce
 // challenge that came with a nonce; a proof refused when the server's Date,
 // read over verified TLS, shows our clock to be off by 3 s or more; and, from
 // a Tokens that is a [Discarder], a token refused as invalid_token. A body
@@ -48,19 +48,18 @@ type Discarder interface {
 // the nonce or clock learned for the next request.
 //
 // Where the header of a 400 or 401 does not give the reason, up to 64 KiB of
-// its body are read, for at most 10 s, however slowly the server sends it. The
-// caller gets the body whole.
+// its body are read, for at most 10 s. The caller still gets the whole body.
 //
-// When net/http itself repeats an idempotent request, such as a GET, because a
-// kept connection broke, it sends the same proof: a server that had already
-// taken the first one may refuse it as a replay, which the caller gets to see.
+// When net/http itself repeats an idempotent request, such as a GET, because an
+// idle connection broke, it sends the same proof. A server that had accepted it
+// already may refuse the second as a replay, and the caller sees that answer.
 //
 // Nothing is sent over http, except to loopback, and nothing to another origin
 // than the first request's when an http.Client follows redirects
 // ([ErrInsecure], [ErrRedirect]).
 type Transport struct {
-	Tokens TokenSource       // where tokens and their keys come from
-	Prover *Prover           // what is known of servers; nil: the Transport's own
+	Tokens TokenSource       // required
+	Prover *Prover           // nonces and clocks of servers; nil: the Transport's own
 	Base   http.RoundTripper // nil: the Prover's own, see [Prover.Bind]
 
 	own Prover
@@ -105,8 +104,8 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 // may hold a Prover of its own.
 func (t *Transport) Format(f fmt.State, _ rune) { io.WriteString(f, "dpop.Transport") }
 
-// CloseIdleConnections closes those of Base, for http.Client's method of the
-// same name.
+// CloseIdleConnections closes the idle connections of Base, for
+// http.Client.CloseIdleConnections.
 func (t *Transport) CloseIdleConnections() { closeIdle(t.prover().base(t.Base)) }
 
 func (t *Transport) prover() *Prover {

@@ -11,30 +11,30 @@ import (
 )
 
 // Verifier decides whether a request proves possession of a key (RFC 9449
-// §4.3). It takes plain values, so any protocol that carries HTTP requests can
-// ask it. Fields are not changed after the first use; all methods may be called
-// at once.
+// §4.3). It takes plain values, so that any protocol that carries HTTP
+// requests can use it. Its fields must not change after the first use. Its
+// methods may be called concurrently.
 type Verifier struct {
 	// Replay remembers the proofs that were used. Without one every proof is
 	// refused: see [Verifier.Validate].
 	Replay Replay
 
-	// Nonces makes every proof carry a nonce of this server; nil: none is asked
-	// for, and one that a proof has is not looked at.
+	// Nonces makes every proof carry a nonce of this server; nil: none is
+	// required, and any in a proof is ignored.
 	Nonces *Nonces
 
-	// Window is how old a proof may be by its "iat"; zero: 60 s. Skew is added at
-	// both ends for clocks that differ; zero: 10 s, which FAPI 2.0 demands.
-	// Servers that share a Replay have the same.
+	// Window is how old a proof may be by its "iat"; zero: 60 s. Skew is added
+	// at both ends for clocks that differ; zero: 10 s, which FAPI 2.0 requires.
+	// Servers that share a Replay use the same values.
 	Window, Skew time.Duration
 
-	// Algorithms are the "alg" values that are taken; nil: all of package keys.
+	// Algorithms are the accepted "alg" values; nil: all of package keys.
 	Algorithms []keys.Algorithm
 }
 
-// Request is what is known of a request. The proofs have not been looked at.
+// Request is a request as received, its proofs unverified.
 type Request struct {
-	Method string   // as it came, with its case
+	Method string   // as received, with its case
 	URL    string   // as clients see it from outside, absolute; query and fragment do not count
 	Proofs []string // all values of the DPoP header field
 
@@ -43,8 +43,7 @@ type Request struct {
 	AnyKey bool        // with a Token and no JKT: the caller compares Checked.JKT itself before it consumes
 }
 
-// Checked is a proof that is right in all but one point: whether it is used for
-// the first time.
+// Checked is a proof that is valid unless it was used before.
 type Checked struct {
 	Key      *keys.PublicKey
 	JKT      string    // the key's thumbprint (RFC 7638, SHA-256, base64url)
@@ -65,7 +64,7 @@ const (
 func (v *Verifier) window() time.Duration { return cmp.Or(v.Window, defaultWindow) }
 func (v *Verifier) skew() time.Duration   { return cmp.Or(v.Skew, defaultSkew) }
 
-// algorithms are the "alg" values that are taken, in the order of preference.
+// algorithms are the accepted "alg" values, in order of preference.
 func (v *Verifier) algorithms() []keys.Algorithm {
 	if v.Algorithms != nil {
 		return v.Algorithms
@@ -74,10 +73,10 @@ func (v *Verifier) algorithms() []keys.Algorithm {
 		keys.PS256, keys.PS384, keys.PS512, keys.RS256, keys.RS384, keys.RS512}
 }
 
-// Validate returns an *[Error] with [ErrConfig] for a Verifier that refuses
-// every proof: one without Replay, with a Window or Skew that is negative or
-// over an hour, with an algorithm that is none, or with a secret of Nonces that
-// is too short. A server calls it before it listens.
+// Validate returns an *[Error] with [ErrConfig] for a Verifier that would
+// refuse every proof: one without Replay, with a Window or Skew that is
+// negative or over an hour, with an unknown algorithm, or with a secret of
+// Nonces that is too short. Call it before the server listens.
 func (v *Verifier) Validate() error {
 	switch {
 	case v == nil || v.Replay == nil:
@@ -96,10 +95,10 @@ func unknown(alg keys.Algorithm) bool {
 	return !slices.Contains((&Verifier{}).algorithms(), alg)
 }
 
-// Check makes every check of RFC 9449 §4.3 but that for a replay, and changes
-// nothing. It fails with a *[ProofError], or an *[Error] with [ErrConfig]. The
-// caller that takes the request calls [Verifier.Consume] after its own checks:
-// a proof that was only checked can be used again.
+// Check makes every check of RFC 9449 §4.3 except that for a replay, and
+// changes nothing. It fails with a *[ProofError], or an *[Error] with
+// [ErrConfig]. A caller that accepts the request calls [Verifier.Consume]
+// after its own checks: a proof that was only checked can be used again.
 func (v *Verifier) Check(ctx context.Context, r Request) (*Checked, error) {
 	if err := v.Validate(); err != nil {
 		return nil, err
@@ -159,7 +158,7 @@ func (v *Verifier) Consume(ctx context.Context, c *Checked) error {
 	}
 }
 
-// Verify is [Verifier.Check] and, when that takes the proof, [Verifier.Consume].
+// Verify is [Verifier.Check] followed by [Verifier.Consume].
 func (v *Verifier) Verify(ctx context.Context, r Request) (*Checked, error) {
 	c, err := v.Check(ctx, r)
 	if err == nil {

@@ -8,7 +8,7 @@
 //
 // and hand the key to packages assertion, dpop or selfservice, which sign with
 // it. A *[Key] is also a [Source], the interface through which those packages
-// ask for the key of the moment, so that a rotation can change it under them.
+// ask for the current key, so that a rotation can change it underneath them.
 //
 // A Key is immutable and safe for concurrent use. It never shows its private
 // part by accident, copied or inside another value: fmt, JSON, slog and even

@@ -9,11 +9,11 @@ import (
 	"github.com/nokkel/nokkel/internal/atomicfile"
 )
 
-// WriteFile writes a secret file whole or not at all: mode 0600 whatever the
-// umask or the old file say, content and directory synced to disk before it
-// returns. A file that exists is kept and [ErrExists] returned unless replace
-// is set; then readers see either the old content or the new one. Errors of
-// the file system are *fs.PathError or *os.LinkError.
+// WriteFile writes a secret file whole or not at all, with mode 0600 whatever
+// the umask or the old file's mode, and syncs content and directory to disk
+// before it returns. It returns [ErrExists] and leaves an existing file alone
+// unless replace is set; then readers see either the old content or the new.
+// Errors of the file system are *fs.PathError or *os.LinkError.
 func WriteFile(name string, content []byte, replace bool) error {
 	err := atomicfile.Write(name, content, 0o600, replace)
 	if errors.Is(err, fs.ErrExist) && !replace {

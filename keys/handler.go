@@ -12,12 +12,12 @@ import (
 
 // Handler publishes a JWKS over HTTP (RFC 7517 §8.5.2), public members only.
 type Handler struct {
-	// Keys gives the set of the moment. When it fails (or is nil) the answer
-	// is 503, and caches keep what they have.
+	// Keys returns the current set. If it fails or is nil, the answer is 503 and
+	// caches keep what they have.
 	Keys func(ctx context.Context) (Set, error)
 
 	// MaxAge is how long an answer may be cached, in whole seconds; zero: 5
-	// minutes. A key is not known to every reader before this has passed.
+	// minutes. Readers may not know a new key until it has passed.
 	MaxAge time.Duration
 }
 
@@ -39,7 +39,7 @@ func (h *Handler) keys(ctx context.Context) (Set, bool) {
 }
 
 // ServeHTTP answers GET and HEAD with application/jwk-set+json, an ETag and
-// Cache-Control, and 304 where the reader has the set already.
+// Cache-Control, and with 304 if the reader has the current set.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")

@@ -9,12 +9,12 @@ import (
 // maxInput bounds every key, set and key file that is read, in bytes.
 const maxInput = 64 << 10
 
-// Parse reads one private signing key in any form that is found on disks: a
-// JWK, a JWKS with one private key, PEM (PKCS#8, PKCS#1, SEC 1; certificates
-// in the same text become the chain), a JSON string that holds any of these,
-// the same with \u0022 or \" for its quotes, DER, and base64 of any of these;
-// in UTF-8, or in UTF-16 with a byte order mark, as Windows tools write it.
-// Non-zero fields of o replace what the input says.
+// Parse reads one private signing key in any form found in practice: a JWK, a
+// JWKS with one private key, PEM (PKCS#8, PKCS#1, SEC 1; certificates in the
+// same text become the chain), a JSON string that holds any of these, the
+// same with \u0022 or \" for its quotes, DER, and base64 of any of these; in
+// UTF-8, or in UTF-16 with a byte order mark, as Windows tools write it.
+// Non-zero fields of o override what the input says.
 func Parse(data []byte, o Options) (*Key, error) {
 	data, form, err := unwrap(data)
 	if err != nil {

@@ -18,8 +18,8 @@ type Header struct {
 
 // Sign returns the compact JWS (RFC 7515 §3.1) of payload, made with one
 // signature. The header is encoded once per key and Header. The context
-// reaches signers that implement [ContextSigner]; what else can fail is theirs
-// ([ErrSigner]).
+// reaches signers that implement [ContextSigner]; the signer's errors are the
+// only others ([ErrSigner]).
 func (k *Key) Sign(ctx context.Context, h Header, payload []byte) (string, error) {
 	if k.private == nil {
 		return "", refuse(ErrNoPrivateKey, "the zero Key")

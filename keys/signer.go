@@ -12,13 +12,12 @@ import (
 )
 
 // ContextSigner is an optional interface of the crypto.Signer given to [New]:
-// a signer that goes over a network (KMS) gets the caller's context.
+// a signer that calls a network service (KMS) gets the caller's context.
 //
-// A signer that is not the standard library's is not trusted to be well: each
-// of its signatures is verified before it is used, which costs little beside
-// the way to a device and finds a handle that points to another key here
-// instead of at a server. Its errors come back as an *[Error] with [ErrSigner]
-// that wraps them and does not print them.
+// Signatures of signers outside the standard library are verified before they
+// are used. That costs little next to a round trip to a device, and a handle
+// that points to the wrong key fails here and not at a server. Their errors
+// are wrapped in an *[Error] with [ErrSigner], whose text leaves them out.
 type ContextSigner interface {
 	SignContext(ctx context.Context, rand io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error)
 }

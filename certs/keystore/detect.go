@@ -15,7 +15,7 @@ const (
 	magicJCEKS = "\xce\xce\xce\xce"
 )
 
-// open tells the forms apart.
+// open detects the format.
 func open(data []byte, password string) ([]sealed, error) {
 	if err := checkSize(data); err != nil {
 		return nil, err
@@ -38,7 +38,7 @@ func open(data []byte, password string) ([]sealed, error) {
 	return openBare(data)
 }
 
-// isDER tells a SEQUENCE from text: 0x30 is a digit, and no form of text that
+// isDER reports whether data is a SEQUENCE. 0x30 is a digit, but no text that
 // is read here, base64 of one included, begins with a digit 0.
 func isDER(data []byte) bool { return len(data) > 1 && data[0] == 0x30 }
 

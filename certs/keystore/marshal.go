@@ -21,18 +21,18 @@ const iterations = 10_000
 // maxAlias bounds an alias, in bytes.
 const maxAlias = 255
 
-// MarshalPKCS12 returns a PKCS#12 archive of the key and its certificates
-// under an alias, which becomes the friendly name of the key. It is encrypted
-// with AES-256 (PBES2) under an HMAC-SHA-256: OpenSSL 1.1.1, Java 12 and
-// Windows Server 2019 or later open it. Java opens no PKCS#12 archive whose
-// password is not ASCII.
+// MarshalPKCS12 returns a PKCS#12 archive of the key and its certificates.
+// The alias becomes the key's friendly name. The archive is encrypted with
+// AES-256 (PBES2) under an HMAC-SHA-256: OpenSSL 1.1.1, Java 12, Windows
+// Server 2019 and their successors open it. Java opens no PKCS#12 archive
+// whose password is not ASCII.
 func MarshalPKCS12(key *keys.Key, alias, password string) ([]byte, error) {
 	return marshalPKCS12(pkcs12.Modern2023.WithIterations(iterations), key, alias, password)
 }
 
-// MarshalLegacyPKCS12 returns what [MarshalPKCS12] does in 3DES and SHA-1,
-// for older Windows and Java. It protects the key only as well as the place
-// where the archive is kept does.
+// MarshalLegacyPKCS12 is [MarshalPKCS12] with 3DES and SHA-1, for older
+// Windows and Java. The key is only as safe as the place where the archive is
+// kept.
 func MarshalLegacyPKCS12(key *keys.Key, alias, password string) ([]byte, error) {
 	return marshalPKCS12(pkcs12.LegacyDES.WithIterations(iterations), key, alias, password)
 }
@@ -94,9 +94,9 @@ func nameKey(der []byte, alias string, pw password) ([]byte, error) {
 }
 
 // MarshalJKS returns a JKS keystore of the key and its certificates; the
-// password is that of the store and of the key. Java knows the alias in lower
-// case. The format's protection is weak (SHA-1, no iterations): prefer
-// [MarshalPKCS12] where the reader can choose.
+// password protects the store and the key. Java sees the alias in lower case.
+// The format's protection is weak (SHA-1, no iterations): prefer
+// [MarshalPKCS12] if the reader can choose.
 func MarshalJKS(key *keys.Key, alias, password string) ([]byte, error) {
 	chain, pkcs8, err := exportable(key, alias, password)
 	if err != nil {

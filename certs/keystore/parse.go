@@ -39,19 +39,19 @@ type Entry struct {
 	Public *keys.PublicKey // never nil
 }
 
-// Parse reads every signing key of an input of at most 1 MiB. It takes what
-// Keycloak takes and tells it apart by content: a JKS or PKCS#12 keystore, a
-// certificate or public key (PEM or DER), a JWKS; also base64 of the binary
-// ones, and every form that [keys.Parse] takes. The password is that of a
-// keystore and of the keys in it; other forms ignore it.
+// Parse reads every signing key of an input of at most 1 MiB. It detects the
+// format: a JKS or PKCS#12 keystore, a certificate or public key (PEM or
+// DER), a JWKS, base64 of the binary ones, and every form that [keys.Parse]
+// reads, which covers what Keycloak accepts. The password is that of a
+// keystore and of the keys in it; other formats ignore it.
 //
-// A keystore of more than 100 private keys or 1000 certificates is refused, and
-// so is one that asks for too much work, with [keys.ErrTooLarge].
+// A keystore with more than 100 private keys or 1000 certificates, or one
+// that asks for too much work, is refused with [keys.ErrTooLarge].
 //
-// Public keys that this module cannot verify with are left out, and a private
-// key that it cannot sign with refuses the whole; [ParseKey] still reads the
-// others. The certificates above a private key's own are in its chain and make
-// no entries.
+// Public keys that this module cannot verify with are skipped. A private key
+// that it cannot sign with fails the whole call; [ParseKey] still reads the
+// others. Certificates above a private key's own are part of its chain and
+// not entries.
 func Parse(data []byte, password string) ([]Entry, error) {
 	all, err := open(data, password)
 	if err != nil {
@@ -75,8 +75,8 @@ func Parse(data []byte, password string) ([]Entry, error) {
 
 // ParseKey reads the private key under an alias, from the same inputs as
 // [Parse]. Only that entry is decrypted. Aliases are compared without regard
-// to case, as Java does. The empty alias stands for the only private key
-// there is, whatever its name: [keys.ErrAmbiguous] when there are several.
+// to case, as Java does. The empty alias means the only private key, whatever
+// its name; with several it is [keys.ErrAmbiguous].
 func ParseKey(data []byte, alias, password string) (*keys.Key, error) {
 	all, err := open(data, password)
 	if err != nil {

@@ -34,7 +34,7 @@ func ExampleVerifier_middleware() {
 	protected.ServeHTTP(w, httptest.NewRequest("GET", "/patients", nil)) // no token
 	fmt.Println(w.Code, w.Header().Get("DPoP-Nonce") != "")
 	// Output:
-	// dpop: no access token of a scheme that is taken here: no Authorization
+	// dpop: no access token of an accepted scheme: no Authorization
 	// 401 true
 }
 
