@@ -50,7 +50,7 @@ type Middleware struct {
 	Proofs *Verifier
 	Mode   Mode // zero: DPoP is required
 
-	BaseURL string   // where clients find the API: "https://api.example.no", with the path that a proxy strips
+	BaseURL string   // where clients find the API: "https://api.example.no", plus any path that a proxy strips
 	Hosts   []string // instead of BaseURL: the names by which they find it, with any port that is not the scheme's
 
 	// TrustedProxies are the peers whose X-Forwarded-Proto and X-Forwarded-Host
