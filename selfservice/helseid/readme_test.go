@@ -55,13 +55,12 @@ func getToken(id string, scopes []string) error {
 
 func registerKey(ctx context.Context, id string, key *keys.Key) error {
 	client := &helseid.Client{Environment: helseid.Production, ClientID: id}
-	next, err := keys.Generate(keys.ES256)
-	if err == nil {
-		err = next.WriteFile("next_private.json") // saved before the server hears of it
+	next, err := keys.GenerateFile("next_private.json", keys.ES256) // saved before HelseID hears of it
+	if err != nil {
+		return err
 	}
-	if err == nil {
-		_, err = client.UpdateClientSecret(ctx, key, next.PublicKey()) // and returns when it expires
-	}
+	expires, err := client.UpdateClientSecret(ctx, key, next.PublicKey())
+	_ = expires
 	return err
 }
 
