@@ -52,20 +52,6 @@ func (r *Rotator) act(ctx context.Context, s *state, p plan, m rules) outcome {
 	return o
 }
 
-// finish says that it is done, or what an error means.
-func (o *outcome) finish(otherwise result) {
-	if o.result = otherwise; o.err == nil {
-		o.result = done
-	}
-}
-
-// taken is finish for what needs room at the server.
-func (o *outcome) taken() {
-	if o.finish(failed); errors.Is(o.err, ErrLimit) {
-		o.result = full
-	}
-}
-
 // make returns a credential that is not one of those in s, and that this
 // process knows to be new to the server.
 func (r *Rotator) make(ctx context.Context, s *state) (c Credential, err error) {
@@ -189,12 +175,6 @@ func (r *Rotator) find(ctx context.Context, s *state, c Credential) (Registratio
 		return Registration{}, false, err
 	}
 	return list[i], true, nil
-}
-
-// lag is how long after its registration a credential was refused.
-type lag struct {
-	fingerprint string
-	waited      time.Duration
 }
 
 // prove gets a token with the pending credential. After the first one it finds

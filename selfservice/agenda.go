@@ -73,8 +73,10 @@ func (s everyone) stop()                             { s.end() }
 // listed is a source of what an Agenda says is due when the pass begins. What
 // is put off during the pass is not due in it.
 type listed struct {
-	fleet   *Fleet
+	agenda  Agenda
+	rotator func(name string) *Rotator
 	started time.Time
+	limit   int // names at a time
 	names   []string
 	err     error
 }
@@ -90,14 +92,14 @@ func (s *listed) next(ctx context.Context) *visit {
 	}
 	name := s.names[0]
 	s.names = s.names[1:]
-	return &visit{r: s.fleet.Rotator(name), name: name}
+	return &visit{r: s.rotator(name), name: name}
 }
 
 func (s *listed) due(ctx context.Context) (names []string, err error) {
 	defer guard(&err, "Agenda.Due")
 	ctx, cancel := context.WithTimeout(ctx, defaultCallTimeout)
 	defer cancel()
-	if names, err = s.fleet.Agenda.Due(ctx, s.started, agendaLease, s.fleet.concurrency()); err != nil {
+	if names, err = s.agenda.Due(ctx, s.started, agendaLease, s.limit); err != nil {
 		return nil, fmt.Errorf("selfservice: reading the agenda: %w", err)
 	}
 	return names, nil
@@ -121,7 +123,7 @@ func (s *listed) done(ctx context.Context, v *visit, err error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, defaultCallTimeout)
 	defer cancel()
-	s.fleet.Agenda.Postpone(ctx, v.name, v.r.version(), until)
+	s.agenda.Postpone(ctx, v.name, v.r.version(), until)
 }
 
 func (s *listed) failed() error { return s.err }

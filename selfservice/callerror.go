@@ -53,3 +53,13 @@ func retryAfter(err error) (wait time.Duration) {
 	}
 	return 0
 }
+
+// text is that of an error of the caller's, which may panic.
+func text(err error) (s string) {
+	defer func() {
+		if recover() != nil {
+			s = "selfservice: the text of an error panicked"
+		}
+	}()
+	return err.Error()
+}

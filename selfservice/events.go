@@ -1,9 +1,7 @@
 package selfservice
 
 import (
-	"context"
 	"encoding/json"
-	"log/slog"
 	"time"
 )
 
@@ -43,27 +41,4 @@ func (e Event) MarshalJSON() ([]byte, error) {
 		out.Error = text(e.Err)
 	}
 	return json.Marshal(out)
-}
-
-// tell reports an event. A callback or a log that panics must not end the
-// rotation; what it panics with may hold anything, so it is not told.
-func (r *Rotator) tell(e Event) {
-	defer func() { _ = recover() }()
-	e.Client, e.Time = r.Name, time.Now()
-	if r.OnEvent != nil {
-		defer r.OnEvent(e) // also if the log panics
-	}
-	if r.Logger == nil {
-		return
-	}
-	level := slog.LevelInfo
-	attrs := []slog.Attr{slog.String("credential", e.Credential)}
-	if e.Client != "" {
-		attrs = append(attrs, slog.String("client", e.Client))
-	}
-	if e.Err != nil {
-		level = slog.LevelWarn
-		attrs = append(attrs, slog.String("error", text(e.Err)))
-	}
-	r.Logger.LogAttrs(context.Background(), level, "rotation "+string(e.Kind), attrs...)
 }

@@ -97,7 +97,7 @@ func (f *Fleet) rotateDue(ctx context.Context, limit time.Duration) (Report, err
 	p := &pass{limit: limit}
 	switch {
 	case f.Agenda != nil && f.Rotator != nil:
-		p.source = &listed{fleet: f, started: time.Now()}
+		p.source = &listed{agenda: f.Agenda, rotator: f.Rotator, started: time.Now(), limit: f.concurrency()}
 	case f.Agenda != nil || f.Rotators == nil:
 		return Report{}, fmt.Errorf("%w: a Fleet without Rotators, or an Agenda without Rotator", ErrConfig)
 	default:
@@ -107,7 +107,7 @@ func (f *Fleet) rotateDue(ctx context.Context, limit time.Duration) (Report, err
 }
 
 func (f *Fleet) pass(ctx context.Context, p *pass) (Report, error) {
-	p.fleet, p.started = f, time.Now()
+	p.started, p.workers, p.interval, p.progress = time.Now(), f.concurrency(), f.Interval, f.OnProgress
 	p.report.Causes = map[string]int{}
 	p.servers, p.holding = map[string]*server{}, map[*server]bool{}
 	p.run(ctx)
@@ -123,15 +123,4 @@ func (f *Fleet) concurrency() int {
 		return f.Concurrency
 	}
 	return 4 * runtime.GOMAXPROCS(0)
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
 }

@@ -5,10 +5,11 @@ import (
 	"time"
 )
 
-// This file is the rotation: its states, which action is due (next), and what
-// follows from each outcome of an action (apply, whose cases are written out in
-// transition.go). Neither does any I/O, and nothing else changes a state.
-// act.go carries the actions out, step.go saves what they changed.
+// This file is the rotation: which action is due (next), and what follows from
+// each outcome of an action (apply). state.go has the states, action.go the
+// actions and their outcomes, transition.go the cases of apply. None of them
+// does any I/O, and nothing else changes a state. act.go carries the actions
+// out, step.go saves what they changed.
 //
 //	            begin             issue, register           prove, over a time
 //	 (active) ---------> pending -----------------> registered --------------+
@@ -31,71 +32,6 @@ import (
 //     there; what it refuses is set aside, not thrown away.
 //   - Nothing is turned off or removed before its overlap is over and the
 //     active credential has been accepted once more.
-
-// state is what the store holds: every credential that the server may accept,
-// and how far each has come.
-type state struct {
-	Active    *entry   // signs now
-	Pending   *entry   // will sign next
-	Retiring  []*entry // signed before; oldest first
-	Rotations int      // switches so far
-	Serial    int      // counts the saves
-	Lineage   string   // of all that began with one Adopt
-	Lease     lease
-
-	version  string // of the store; "" before the first save
-	restored bool   // from memory, see goneBack
-}
-
-// entry is one credential on its way through a rotation.
-type entry struct {
-	Credential   Credential
-	Registration Registration
-	Made         time.Time      // made or adopted
-	Before       []Registration // what was registered before the server was asked to issue; Credential is still zero then
-	Registered   time.Time      // zero: the server is not known to have it
-	Lag          time.Duration  // how long after Registered it was refused still
-	Proved       time.Time      // pending: accepted at every try since; zero: not yet
-	Since        time.Time      // became active
-	Until        time.Time      // retiring: the end of the overlap
-	Off          bool           // retiring: deactivated, and the active one verified since
-	Removed      bool           // retiring: at the server, some of whose nodes may accept it still
-	Stuck        bool           // retiring: the server did not carry out what ends it
-	Checked      time.Time      // Registration was read from the server
-}
-
-// rules are what decides besides the state: the caller's Timing and what the
-// provider can do.
-type rules struct {
-	Timing
-	nodes                                         time.Duration // see Timing.nodes
-	issues, switches, removes, purges, unassisted bool          // unassisted: Independent
-	owner                                         string        // of this replica
-}
-
-// action is one move of a rotation.
-type action int
-
-const (
-	idle     action = iota // nothing to do before plan.at
-	look                   // read what the server says of the credentials
-	begin                  // make a new credential, or note what the server has before it makes one
-	issue                  // have the server make it
-	register               // register the pending one
-	prove                  // get a token with the pending one
-	turnOff                // deactivate a retiring one
-	remove                 // delete a retiring one at the server
-	purge                  // end what nodes have kept of a removed one
-	rescue                 // the active one is refused: find one that is accepted
-)
-
-// plan is what to do now, or until when to do nothing. Entry is the retiring
-// credential that the action is about.
-type plan struct {
-	do    action
-	entry *entry
-	at    time.Time // idle: zero for never
-}
 
 // next decides what a rotation does at now. What is over is cleared away
 // first: a server with room for two credentials has none for a third. What
@@ -162,51 +98,6 @@ func (s *state) advance(now time.Time, m rules) plan {
 		wake.sooner(due)
 	}
 	return wake
-}
-
-// sooner makes the plan end at t if it would end later.
-func (p *plan) sooner(t time.Time) {
-	if p.at.IsZero() || t.Before(p.at) {
-		p.at = t
-	}
-}
-
-// result is what became of an action.
-type result int
-
-const (
-	failed    result = iota // nothing is known, or nothing was done
-	done                    // prove and rescue: there is one that the server accepts
-	full                    // issue, register: the server has no room
-	refused                 // prove: not accepted, or not yet; rescue: none is
-	forgotten               // prove: refused, and not among what the server lists
-	alone                   // prove: accepted, and the active one is refused
-	needed                  // turnOff: the active one does not work without it; it is on again, and works
-	unable                  // turnOff, remove, purge, and the look before them: the server did not carry it out
-)
-
-// outcome is what an action has found out.
-type outcome struct {
-	result
-	err          error          // why it is not done
-	began        time.Time      // before the first call
-	credential   Credential     // begin, issue, rescue: the new one
-	registration Registration   // issue, register: of the new one
-	list         []Registration // look, begin, prove: what the server lists
-	lag          time.Duration  // prove: how long after its registration this process has seen it refused
-	works        *entry         // rescue: the one that is accepted
-}
-
-// change is what an outcome has done to the state.
-type change struct {
-	save   bool      // the state has changed
-	at     time.Time // when to look again
-	err    error     // what the step returns
-	events []Event   // to be told once it is saved
-}
-
-func (c *change) tell(kind EventKind, about Credential, err error) {
-	c.events = append(c.events, Event{Kind: kind, Credential: about.Fingerprint(), Err: err})
 }
 
 // apply does to the state what follows from the outcome of p.

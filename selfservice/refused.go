@@ -61,13 +61,6 @@ func (r *Rotator) instead(ctx context.Context, refused Credential) (Credential, 
 	return Credential{}, nil
 }
 
-// refusal is a report that a credential does not work.
-type refusal struct {
-	fingerprint string
-	at          time.Time
-	pause       time.Duration // before the next one of this credential counts
-}
-
 // Refusals make Run ask the server which credential works, and there may be
 // thousands a second. One of a credential that no report was about before
 // counts at once; the same credential's next one after a pause, which is twice

@@ -23,46 +23,6 @@ type Report struct {
 // maxCauses bounds the report however creative the server's errors are.
 const maxCauses = 50
 
-func (p *pass) count(res ending, err error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.report.Clients++
-	switch {
-	case err != nil:
-		p.report.Failed++
-		p.cause(err)
-	case res == rotated:
-		p.report.Rotated++
-	case res == waiting:
-		p.report.Waiting++
-	case res == elsewhere:
-		p.report.Elsewhere++
-	default:
-		p.report.Idle++
-	}
-	if p.fleet.OnProgress != nil {
-		defer func() { _ = recover() }() // a bug there must not end the pass
-		p.report.Elapsed = time.Since(p.started)
-		p.fleet.OnProgress(p.report.clone())
-	}
-}
-
-// cause counts an error by its kind.
-func (p *pass) cause(err error) {
-	c := cause(err)
-	if _, known := p.report.Causes[c]; !known && len(p.report.Causes) >= maxCauses {
-		c = "other"
-	}
-	p.report.Causes[c]++
-}
-
-func (p *pass) snapshot() Report {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.report.Elapsed = time.Since(p.started)
-	return p.report.clone()
-}
-
 func (r Report) clone() Report {
 	r.Causes = maps.Clone(r.Causes)
 	return r

@@ -2,7 +2,6 @@ package selfservice
 
 import (
 	"context"
-	"sync"
 	"time"
 )
 
@@ -14,13 +13,6 @@ const (
 	// rereadTimeout is how long a refused request waits for the store.
 	rereadTimeout = 2 * time.Second
 )
-
-// rereads are the readings of the store that refused requests wait for.
-type rereads struct {
-	mu    sync.Mutex
-	next  chan struct{} // closed at the end of the next one; nil: nobody waits for any
-	begun time.Time     // the last one
-}
 
 // reread returns when the store has been read after the call, or cannot be.
 // All who wait share one reading, and there is about one a second.

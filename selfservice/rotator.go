@@ -4,14 +4,12 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"log/slog"
+	mathrand "math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/nokkel/nokkel/keys"
 )
 
 // Rotator keeps the credential of one client fresh. It is a keys.Source and a
@@ -70,6 +68,42 @@ type Rotator struct {
 	given  Credential // to Adopt, when the store was ahead of it
 }
 
+// refusal is a report that a credential does not work.
+type refusal struct {
+	fingerprint string
+	at          time.Time
+	pause       time.Duration // before the next one of this credential counts
+}
+
+// standIn is a credential that is served in place of the active one, which the
+// server refuses, while the store that should say so cannot be written. It
+// stands in for one version of the stored state only.
+type standIn struct {
+	credential Credential
+	version    string
+}
+
+// record is what became of a Rotator's steps.
+type record struct {
+	success, failure time.Time
+	failures         int
+	cause            string
+	lockedOut        bool // at the last failure
+}
+
+// rereads are the readings of the store that refused requests wait for.
+type rereads struct {
+	mu    sync.Mutex
+	next  chan struct{} // closed at the end of the next one; nil: nobody waits for any
+	begun time.Time     // the last one
+}
+
+// lag is how long after its registration a credential was refused.
+type lag struct {
+	fingerprint string
+	waited      time.Duration
+}
+
 func (r *Rotator) start() {
 	r.once.Do(func() {
 		r.owner = cmp.Or(r.Owner, rand.Text())
@@ -94,81 +128,6 @@ func (r *Rotator) lock(ctx context.Context) error {
 
 func (r *Rotator) unlock() { <-r.turn }
 
-// Adopt puts the credential that the server knows already into an empty store.
-// When the store has one it changes nothing: the store is ahead of whatever
-// file the program started from. Only if the server refuses all that is stored
-// is c tried: a person may have registered it to end a lock-out. Adopt itself
-// asks nothing of the server.
-func (r *Rotator) Adopt(ctx context.Context, c Credential) (err error) {
-	defer guard(&err, "the provider")
-	if err := r.check(); err != nil {
-		return err
-	}
-	if err := c.check(); err != nil {
-		return err
-	}
-	if a, ok := r.Provider.(Adopter); ok {
-		if c, err = a.Adopted(c); err != nil {
-			return err
-		}
-	}
-	if err := r.lock(ctx); err != nil {
-		return err
-	}
-	defer r.unlock()
-	r.given = c
-	s, err := r.read(ctx)
-	if !errors.Is(err, ErrNotAdopted) {
-		return err
-	}
-	s = &state{version: s.version, Active: adopt(c, time.Now().Round(0)), Lineage: rand.Text()}
-	if err = r.save(ctx, s); errors.Is(err, ErrConflict) {
-		_, err = r.read(ctx) // another replica was first
-		return err
-	}
-	if err == nil {
-		r.tell(Event{Kind: EventAdopted, Credential: c.Fingerprint()})
-	}
-	return err
-}
-
-// SigningKey returns the key to sign with now. It does no I/O once the store
-// has been read, and then never fails. What other processes put into the store
-// is noticed by Run, which needs no Provider for that.
-func (r *Rotator) SigningKey(ctx context.Context) (*keys.Key, error) {
-	s, err := r.serving(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return r.active(s).SigningKey(ctx)
-}
-
-// ClientSecret returns the client secret of now, as SigningKey does the key.
-func (r *Rotator) ClientSecret(ctx context.Context) (keys.Secret, error) {
-	s, err := r.serving(ctx)
-	if err != nil {
-		return keys.Secret{}, err
-	}
-	return r.active(s).ClientSecret(ctx)
-}
-
-// Published returns the public keys that servers must know: the active one,
-// the pending one and those that have been neither turned off nor retired yet.
-// It is what a keys.Handler serves where the server fetches a JWKS.
-func (r *Rotator) Published(ctx context.Context) (keys.Set, error) {
-	s, err := r.serving(ctx)
-	if err != nil {
-		return keys.Set{}, err
-	}
-	var set keys.Set
-	for _, e := range s.entries() {
-		if e.Credential.Key != nil && !e.Off && !e.Removed {
-			set.Keys = append(set.Keys, e.Credential.Key.PublicKey())
-		}
-	}
-	return set, nil
-}
-
 func (r *Rotator) check() error {
 	if r.Store == nil {
 		return fmt.Errorf("%w: no Store", ErrConfig)
@@ -188,5 +147,60 @@ func (r *Rotator) check() error {
 func guard(err *error, whose string) {
 	if recover() != nil {
 		*err = fmt.Errorf("selfservice: %s panicked", whose)
+	}
+}
+
+// tell reports an event. A callback or a log that panics must not end the
+// rotation; what it panics with may hold anything, so it is not told.
+func (r *Rotator) tell(e Event) {
+	defer func() { _ = recover() }()
+	e.Client, e.Time = r.Name, time.Now()
+	if r.OnEvent != nil {
+		defer r.OnEvent(e) // also if the log panics
+	}
+	if r.Logger == nil {
+		return
+	}
+	level := slog.LevelInfo
+	attrs := []slog.Attr{slog.String("credential", e.Credential)}
+	if e.Client != "" {
+		attrs = append(attrs, slog.String("client", e.Client))
+	}
+	if e.Err != nil {
+		level = slog.LevelWarn
+		attrs = append(attrs, slog.String("error", text(e.Err)))
+	}
+	r.Logger.LogAttrs(context.Background(), level, "rotation "+string(e.Kind), attrs...)
+}
+
+// poke ends Run's sleep.
+func (r *Rotator) poke() {
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (r *Rotator) version() string {
+	if s := r.current.Load(); s != nil {
+		return s.version
+	}
+	return ""
+}
+
+// spread returns d less up to a fifth of it, so that replicas and clients do
+// not all come at once.
+func spread(d time.Duration) time.Duration {
+	return d - time.Duration(mathrand.Int64N(int64(d)/5+1))
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"time"
 )
 
@@ -135,25 +134,4 @@ func (r *Rotator) join(ctx context.Context, at time.Time) {
 		}
 		r.read(ctx)
 	}
-}
-
-// poke ends Run's sleep.
-func (r *Rotator) poke() {
-	select {
-	case r.wake <- struct{}{}:
-	default:
-	}
-}
-
-func (r *Rotator) version() string {
-	if s := r.current.Load(); s != nil {
-		return s.version
-	}
-	return ""
-}
-
-// spread returns d less up to a fifth of it, so that replicas and clients do
-// not all come at once.
-func spread(d time.Duration) time.Duration {
-	return d - time.Duration(rand.Int64N(int64(d)/5+1))
 }

@@ -37,21 +37,3 @@ func (r *Rotator) RunDue(ctx context.Context) (next time.Time, err error) {
 		}
 	}
 }
-
-// release gives up the lease, so that the next process need not wait for it.
-func (r *Rotator) release(ctx context.Context) error {
-	if err := r.lock(ctx); err != nil {
-		return err
-	}
-	defer r.unlock()
-	s := r.current.Load()
-	if s == nil || s.Lease.Owner != r.owner {
-		return nil
-	}
-	s = s.clone()
-	s.Lease = lease{}
-	if err := r.save(ctx, s); !errors.Is(err, ErrConflict) {
-		return err
-	}
-	return nil // another replica has moved on, with a lease of its own
-}

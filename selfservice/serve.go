@@ -2,11 +2,49 @@ package selfservice
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/nokkel/nokkel/keys"
 )
+
+// SigningKey returns the key to sign with now. It does no I/O once the store
+// has been read, and then never fails. What other processes put into the store
+// is noticed by Run, which needs no Provider for that.
+func (r *Rotator) SigningKey(ctx context.Context) (*keys.Key, error) {
+	s, err := r.serving(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return r.active(s).SigningKey(ctx)
+}
+
+// ClientSecret returns the client secret of now, as SigningKey does the key.
+func (r *Rotator) ClientSecret(ctx context.Context) (keys.Secret, error) {
+	s, err := r.serving(ctx)
+	if err != nil {
+		return keys.Secret{}, err
+	}
+	return r.active(s).ClientSecret(ctx)
+}
+
+// Published returns the public keys that servers must know: the active one,
+// the pending one and those that have been neither turned off nor retired yet.
+// It is what a keys.Handler serves where the server fetches a JWKS.
+func (r *Rotator) Published(ctx context.Context) (keys.Set, error) {
+	s, err := r.serving(ctx)
+	if err != nil {
+		return keys.Set{}, err
+	}
+	var set keys.Set
+	for _, e := range s.entries() {
+		if e.Credential.Key != nil && !e.Off && !e.Removed {
+			set.Keys = append(set.Keys, e.Credential.Key.PublicKey())
+		}
+	}
+	return set, nil
+}
 
 // serving returns what is served now; a caller that comes before Run did has
 // the store read.
@@ -99,55 +137,6 @@ func (r *Rotator) save(ctx context.Context, s *state) (err error) {
 	s.Serial, s.version, s.restored = next.Serial, version, false
 	r.current.Store(next)
 	return nil
-}
-
-// unsaved returns err, with which the store refused to hold what p has come to.
-// The server has moved on all the same: a secret that it issued nobody else has,
-// and a credential that has just been registered or proved may be all that it
-// accepts.
-func (r *Rotator) unsaved(ctx context.Context, before, s *state, p plan, m rules, err error) error {
-	conflict := errors.Is(err, ErrConflict)
-	if p.do == issue && conflict {
-		return errors.Join(err, r.keep(ctx, s.Pending, m))
-	}
-	if p.do == issue {
-		r.issued = s.Pending.clone()
-	}
-	next := s.Active
-	if s.Pending != nil && !s.Pending.Registered.IsZero() {
-		next = s.Pending
-	}
-	if !conflict && next.Credential.Fingerprint() != before.Active.Credential.Fingerprint() {
-		r.standIn(ctx, before, next)
-	}
-	return err
-}
-
-// keep saves what the server issued to a replica that has overslept its lease.
-func (r *Rotator) keep(ctx context.Context, issued *entry, m rules) error {
-	s, err := r.read(ctx)
-	if err != nil || s.holds(issued.Credential) {
-		return err
-	}
-	s = s.clone()
-	s.keep(issued, time.Now().Round(0), m)
-	return r.save(ctx, s)
-}
-
-// standIn is a credential that is served in place of the active one, which the
-// server refuses, while the store that should say so cannot be written. It
-// stands in for one version of the stored state only.
-type standIn struct {
-	credential Credential
-	version    string
-}
-
-// standIn serves the credential of e from memory if the server accepts that one
-// and refuses the active one.
-func (r *Rotator) standIn(ctx context.Context, stored *state, e *entry) {
-	if r.accepted(ctx, e) == nil && errors.Is(r.accepted(ctx, stored.Active), ErrInvalidClient) {
-		r.stands.Store(&standIn{e.Credential, stored.version})
-	}
 }
 
 // active is the credential to use now.

@@ -101,3 +101,45 @@ func (s *server) heard(v *visit, err error, moved bool, now time.Time) {
 func (s *server) lost(now time.Time, limit time.Duration) bool {
 	return !s.silent.IsZero() && now.Before(s.until) && now.Sub(s.silent) >= limit
 }
+
+// visit is one client in a pass. A worker leaves it when there is something to
+// wait for, and a worker comes back to it.
+type visit struct {
+	r         *Rotator
+	name      string // in the Agenda; empty: there is none
+	server    *server
+	begun     bool
+	barred    bool  // by the server, which is closed
+	rotations int   // before the pass
+	own       int64 // switches made by this process before the pass
+	attempts  int
+	asked     time.Duration // to wait, by the server
+	left      time.Duration // of the patience
+	at        time.Time     // when to come back; at the end, when the next step is due: zero for never
+}
+
+const (
+	nothing ending = iota
+	rotated
+	waiting
+	elsewhere
+	later  // at visit.at, in this pass
+	barred // by the server, which is closed
+)
+
+type ending int
+
+// visits is a heap, the one that is due first on top.
+type visits []*visit
+
+func (q visits) Len() int           { return len(q) }
+func (q visits) Less(i, j int) bool { return q[i].at.Before(q[j].at) }
+func (q visits) Swap(i, j int)      { q[i], q[j] = q[j], q[i] }
+func (q *visits) Push(v any)        { *q = append(*q, v.(*visit)) }
+
+func (q *visits) Pop() any {
+	last := len(*q) - 1
+	v := (*q)[last]
+	*q = (*q)[:last]
+	return v
+}

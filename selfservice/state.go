@@ -5,6 +5,38 @@ import (
 	"time"
 )
 
+// state is what the store holds: every credential that the server may accept,
+// and how far each has come.
+type state struct {
+	Active    *entry   // signs now
+	Pending   *entry   // will sign next
+	Retiring  []*entry // signed before; oldest first
+	Rotations int      // switches so far
+	Serial    int      // counts the saves
+	Lineage   string   // of all that began with one Adopt
+	Lease     lease
+
+	version  string // of the store; "" before the first save
+	restored bool   // from memory, see goneBack
+}
+
+// entry is one credential on its way through a rotation.
+type entry struct {
+	Credential   Credential
+	Registration Registration
+	Made         time.Time      // made or adopted
+	Before       []Registration // what was registered before the server was asked to issue; Credential is still zero then
+	Registered   time.Time      // zero: the server is not known to have it
+	Lag          time.Duration  // how long after Registered it was refused still
+	Proved       time.Time      // pending: accepted at every try since; zero: not yet
+	Since        time.Time      // became active
+	Until        time.Time      // retiring: the end of the overlap
+	Off          bool           // retiring: deactivated, and the active one verified since
+	Removed      bool           // retiring: at the server, some of whose nodes may accept it still
+	Stuck        bool           // retiring: the server did not carry out what ends it
+	Checked      time.Time      // Registration was read from the server
+}
+
 // lease says which replica moves the rotation on. It is no lock: a holder that
 // oversleeps finds its next save refused, and every remote step may be
 // repeated. It keeps replicas from doing the same work twice.
@@ -19,9 +51,6 @@ type lease struct {
 func (c lease) heldByOther(owner string, now time.Time, length time.Duration) bool {
 	return c.Owner != "" && c.Owner != owner && now.Before(c.Until) && c.Until.Sub(now) <= 2*length
 }
-
-// hold makes this replica the one that moves the rotation on.
-func (s *state) hold(now time.Time, m rules) { s.Lease = lease{m.owner, now.Add(m.lease())} }
 
 // clone returns a copy that can be changed. Credentials and the lists in
 // entries are shared; nothing changes those in place.
@@ -89,64 +118,4 @@ func (e *entry) registration() Registration {
 		reg.KeyID = e.Credential.KeyID()
 	}
 	return reg
-}
-
-// keep takes in a secret that the server issued to a replica that has
-// overslept its lease: nobody else has it, and it may be the one that the server
-// accepts.
-func (s *state) keep(issued *entry, now time.Time, m rules) {
-	if s.Pending == nil || !s.Pending.Credential.IsZero() {
-		issued.Before = nil
-		s.retire(issued, now, m)
-	} else {
-		s.Pending = issued
-	}
-}
-
-// goneBack reports whether stored, which was read after s, is older: a backup,
-// a standby without the last commits, or an empty store.
-func (s *state) goneBack(stored *state) bool {
-	return stored.Active == nil || stored.Lineage != s.Lineage || stored.Serial <= s.Serial
-}
-
-// restore returns what is to be stored in place of a state that is older than s.
-// It is s, and what only the older one has is kept as old until then: the server
-// may know it.
-func (s *state) restore(older *state, until time.Time) *state {
-	c := s.clone()
-	c.version, c.Lease, c.restored = older.version, older.Lease, true
-	c.Serial, c.Rotations = max(s.Serial, older.Serial), max(s.Rotations, older.Rotations)
-	for _, e := range older.entries() {
-		if !e.Credential.IsZero() && !c.holds(e.Credential) {
-			e = e.clone()
-			e.Until, e.Before, e.Off, e.Removed, e.Stuck = until, nil, false, false, false
-			c.Retiring = append([]*entry{e}, c.Retiring...)
-		}
-	}
-	return c
-}
-
-// mend takes back what was written while a clock was far ahead, or an overlap
-// could last for years. It reports whether there was any. What differs by less
-// than an hour may be another replica's clock.
-func (s *state) mend(now time.Time, m rules) (changed bool) {
-	soon := now.Add(time.Hour)
-	back := func(t *time.Time, latest, to time.Time) {
-		if t.After(latest) {
-			*t, changed = to, true
-		}
-	}
-	for _, e := range s.entries() {
-		ahead := e.Registered.Sub(now)
-		if e.Registered.After(soon) && !e.Registration.UsableFrom.IsZero() {
-			e.Registration.UsableFrom = e.Registration.UsableFrom.Add(-ahead)
-		}
-		back(&e.Made, soon, now)
-		back(&e.Since, soon, now)
-		back(&e.Proved, soon, now)
-		back(&e.Registered, soon, now)
-		back(&e.Checked, soon, time.Time{})
-		back(&e.Until, soon.Add(m.overlap()+stuckEvery), now.Add(m.overlap()))
-	}
-	return changed
 }

@@ -2,7 +2,6 @@ package selfservice
 
 import (
 	"context"
-	"errors"
 	"time"
 )
 
@@ -22,44 +21,6 @@ type Status struct {
 	LastFailure time.Time `json:"lastFailure,omitzero"`
 	Failures    int       `json:"failures,omitempty"` // in a row, up to now
 	Cause       string    `json:"cause,omitempty"`    // of the last of them, in the server's own words where it gave any; empty after a success
-}
-
-// record is what became of a Rotator's steps.
-type record struct {
-	success, failure time.Time
-	failures         int
-	cause            string
-	lockedOut        bool // at the last failure
-}
-
-// text is that of an error of the caller's, which may panic.
-func text(err error) (s string) {
-	defer func() {
-		if recover() != nil {
-			s = "selfservice: the text of an error panicked"
-		}
-	}()
-	return err.Error()
-}
-
-// note keeps what has become of a step.
-func (r *Rotator) note(err error) {
-	now := time.Now()
-	for {
-		old := r.record.Load()
-		next := &record{success: now}
-		switch {
-		case err != nil && old != nil:
-			next = &record{success: old.success, failure: now, failures: old.failures + 1, cause: text(err), lockedOut: errors.Is(err, ErrLockedOut)}
-		case err != nil:
-			next = &record{failure: now, failures: 1, cause: text(err), lockedOut: errors.Is(err, ErrLockedOut)}
-		case old != nil:
-			next.failure = old.failure
-		}
-		if r.record.CompareAndSwap(old, next) {
-			return
-		}
-	}
 }
 
 // CredentialStatus is one credential of a [Status].

@@ -207,3 +207,41 @@ func (r *Rotator) rescue(ctx context.Context) (moved bool, err error) {
 	c := r.settle(ctx, s, plan{do: rescue}, o, m)
 	return c.save, c.err
 }
+
+// note keeps what has become of a step.
+func (r *Rotator) note(err error) {
+	now := time.Now()
+	for {
+		old := r.record.Load()
+		next := &record{success: now}
+		switch {
+		case err != nil && old != nil:
+			next = &record{success: old.success, failure: now, failures: old.failures + 1, cause: text(err), lockedOut: errors.Is(err, ErrLockedOut)}
+		case err != nil:
+			next = &record{failure: now, failures: 1, cause: text(err), lockedOut: errors.Is(err, ErrLockedOut)}
+		case old != nil:
+			next.failure = old.failure
+		}
+		if r.record.CompareAndSwap(old, next) {
+			return
+		}
+	}
+}
+
+// release gives up the lease, so that the next process need not wait for it.
+func (r *Rotator) release(ctx context.Context) error {
+	if err := r.lock(ctx); err != nil {
+		return err
+	}
+	defer r.unlock()
+	s := r.current.Load()
+	if s == nil || s.Lease.Owner != r.owner {
+		return nil
+	}
+	s = s.clone()
+	s.Lease = lease{}
+	if err := r.save(ctx, s); !errors.Is(err, ErrConflict) {
+		return err
+	}
+	return nil // another replica has moved on, with a lease of its own
+}

@@ -7,6 +7,9 @@ import (
 	"time"
 )
 
+// hold makes this replica the one that moves the rotation on.
+func (s *state) hold(now time.Time, m rules) { s.Lease = lease{m.owner, now.Add(m.lease())} }
+
 // start begins a rotation. It has no credential yet where the server makes it:
 // that will be one that is not in before.
 func (s *state) start(c *change, made Credential, before []Registration, now time.Time, m rules) {
