@@ -8,11 +8,12 @@
 //	verifier := &dpop.Verifier{Replay: table}
 //
 // It works on database/sql and imports no driver; the server is PostgreSQL 9.5
-// or newer. A proof that is taken costs one statement in a transaction of its
-// own, on the primary: leave synchronous_commit as it is where a failover may
-// not let a proof in twice. What is over is deleted by the way.
+// or newer. A proof that is accepted costs one statement in a transaction of
+// its own, on the primary: leave synchronous_commit at its default if a
+// failover must not accept a proof twice. Expired proofs are deleted along the
+// way.
 //
-// Time is that of the database alone, so the clocks of the machines may differ.
+// Only the database's clock counts, so the clocks of the machines may differ.
 package sqlreplay
 
 import (
@@ -29,10 +30,10 @@ import (
 	"github.com/nokkel/nokkel/internal/sqlname"
 )
 
-// Table is a table of spent proofs. Fields are not changed after the first use;
-// all methods may be called at once by any number of goroutines, processes and
-// machines. How many proofs it takes in all is left to the database: a disk
-// that is full is an error, and nothing is let in.
+// Table is a table of spent proofs. Its fields must not change after the first
+// use; its methods may be called concurrently by any number of goroutines,
+// processes and machines. How many proofs it holds in all is up to the
+// database: a full disk is an error, and no proof is accepted.
 type Table struct {
 	DB     *sql.DB
 	Name   string // lower-case letters, digits and _, with "schema." before it if wanted; empty: nokkel_replay
@@ -53,10 +54,10 @@ const (
 // now is the database's clock in milliseconds, which goes on in a transaction.
 const now = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 
-// Create makes the table and its indexes unless they are there, also when
-// several processes try at the same time. Where the program may not create
-// tables, somebody else runs [Table.Schema] before; Create then only checks
-// that the table is there. The program needs to select, insert and delete.
+// Create creates the table and its indexes unless they exist; several processes
+// may call it at the same time. Where the program may not create tables,
+// somebody else runs [Table.Schema] first; Create then only checks that the
+// table is there. The program needs to select, insert and delete.
 func (t *Table) Create(ctx context.Context) error {
 	schema, err := t.Schema()
 	if err != nil {
@@ -74,8 +75,8 @@ func (t *Table) Create(ctx context.Context) error {
 	return nil
 }
 
-// Schema returns the statements that make the table. A Table that is not filled
-// in, or has a name that is none, is dpop.ErrConfig.
+// Schema returns the statements that create the table. An incomplete Table, or
+// one with an invalid Name, is dpop.ErrConfig.
 func (t *Table) Schema() ([]string, error) {
 	if err := t.check(); err != nil {
 		return nil, err
@@ -112,8 +113,8 @@ func (t *Table) sql(statement string) string {
 // that another one has inserted the row meanwhile.
 const serializationFailure = "40001"
 
-// Insert implements [dpop.Replay]. What it returns but for the errors of
-// package dpop is the driver's.
+// Insert implements [dpop.Replay]. Errors other than those of package dpop are
+// the driver's.
 func (t *Table) Insert(ctx context.Context, e dpop.Entry) error {
 	if err := t.check(); err != nil {
 		return err

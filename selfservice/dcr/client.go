@@ -1,20 +1,20 @@
-// Package dcr registers a client at an authorization server (RFC 7591),
-// manages it (RFC 7592), and rotates its keys or its secret with no more than
-// its registration access token.
+// Package dcr registers a client at an authorization server (RFC 7591), manages
+// it (RFC 7592), and rotates its keys or its secret using only its registration
+// access token.
 //
 //	client := &dcr.Client{Store: filestore.Dir("/var/lib/app/registration"), Issuer: issuer}
 //	rotator := &selfservice.Rotator{Provider: client.Keys(), Store: filestore.Dir("/var/lib/app/key")}
 //	_, err := client.Register(ctx, dcr.Application{Metadata: metadata, Rotator: rotator})
 //
-// A client that somebody registered already is adopted instead:
+// A client that is registered already is adopted instead:
 //
 //	err := client.Adopt(ctx, dcr.Registration{ClientID: id, URI: uri, AccessToken: token})
 //
 // Many servers replace the registration access token with every update, and
-// one that is lost can be had again only from an administrator. So it is kept
-// in a store of its own and saved before anything else is done with an answer.
-// It is sent to the origin (scheme, host and port) of the URI that was adopted
-// or registered, and to no other, whatever an answer says.
+// only an administrator can replace one that is lost. So it has a store of its
+// own, and is saved before anything else is done with an answer. It is sent to
+// the origin (scheme, host and port) of the URI that was adopted or registered,
+// and to no other, whatever an answer says.
 package dcr
 
 import (
@@ -46,21 +46,21 @@ type Client struct {
 	// Hydra for one.
 	Audience string
 
-	// Verify has the server accept or refuse a credential; nil:
+	// Verify asks the server to accept a credential; nil:
 	// ClientCredentials{}.Verify, a bearer token without scope. [PushedRequest]
 	// and [UnknownCode] are for clients that cannot get such a token. An error
 	// that is assertion.ErrInvalidClient means that the server refuses the
 	// credential.
 	Verify func(ctx context.Context, a Attempt) error
 
-	// Recover is asked for a new registration access token when the server
-	// refuses the stored one: the reply to an update was lost. It is an
-	// administrator's way to get one, as Keycloak and others have. Nil: the
-	// refusal is an error, [ErrAccessToken].
+	// Recover returns a new registration access token when the server refuses the
+	// stored one, because the reply to an update was lost. Keycloak and others
+	// let an administrator make one. Nil: the refusal is an error,
+	// [ErrAccessToken].
 	Recover func(ctx context.Context) (keys.Secret, error)
 
-	// Change is applied to the metadata of every update, for servers that
-	// return what they do not take; may be nil.
+	// Change is applied to the metadata of every update, for servers that return
+	// metadata which they do not accept; may be nil.
 	Change func(Metadata)
 
 	// Purge is called, Propagation after a key was removed, to make all nodes

@@ -22,11 +22,11 @@ import (
 // servers that let resource servers ask by other means than a client's
 // credential, and so proves nothing (RFC 7662 §2.1 leaves the means open).
 
-// PushedRequest pushes an authorization request (RFC 9126), which nobody ever
+// PushedRequest pushes an authorization request (RFC 9126) that nobody ever
 // follows. Its endpoint authenticates the client by the rules of the token
 // endpoint before it looks at the request (RFC 9126 §2, §2.1), so that success
 // means what a token would, and so does a refusal with invalid_client or with
-// status 401. It is the one to take where the server has that endpoint.
+// status 401. Use it where the server has that endpoint.
 type PushedRequest struct {
 	// Params are those of the client's own authorization requests: its
 	// "redirect_uri" and, as a rule, "scope". Without others, "response_type"
@@ -63,13 +63,14 @@ func (v PushedRequest) Verify(ctx context.Context, a Attempt) error {
 	return nil
 }
 
-// UnknownCode asks the token endpoint for the token of an authorization code
-// that is made up. A server that has authenticated the client says
-// invalid_grant, and invalid_client before (RFC 6749 §5.2). No RFC says that it
-// looks at the client first. So once in the life of a [Client] it is asked
-// again with a credential that is made up as well: one that says invalid_grant
-// to that too tells nothing, [ErrInconclusive]. That one refused log-in shows
-// in the server's log. Any other answer is an error that decides nothing.
+// UnknownCode asks the token endpoint for the token of a made-up authorization
+// code. A server answers invalid_client if it refuses the credential, and
+// invalid_grant once it has authenticated the client (RFC 6749 §5.2). No RFC
+// requires it to authenticate the client first. So once in the life of a
+// [Client] it is asked with a made-up credential, too: a server that answers
+// invalid_grant even then proves nothing, [ErrInconclusive]. That one failed
+// login appears in the server's log. Any other answer is an error that decides
+// nothing.
 type UnknownCode struct {
 	RedirectURI string // one of the client's
 }

@@ -14,7 +14,7 @@ import (
 // The rules that a configuration or an answer can break. Every refusal is an
 // *[Error] that wraps one of them.
 var (
-	ErrConfig       = errors.New("incomplete or contradicting configuration")
+	ErrConfig       = errors.New("incomplete or contradictory configuration")
 	ErrNotAdopted   = errors.New("no registration has been adopted")
 	ErrAddress      = errors.New("the address is not https") // http is for loopback only
 	ErrOrigin       = errors.New("the registration is at another origin than the server that made it")
@@ -24,11 +24,11 @@ var (
 	ErrNotRotated   = errors.New("the server did not make a new secret")
 	ErrKeysByURL    = errors.New(`the server fetches the client's keys from its "jwks_uri"`) // package jwksurl rotates them
 	ErrNoEndpoint   = errors.New("the server has no endpoint for this")
-	ErrNotManaged   = errors.New("the server gave the client nothing to manage itself with")
-	ErrInconclusive = errors.New("the server answers a made-up credential alike")
+	ErrNotManaged   = errors.New("the server returned no registration access token or no URI for it")
+	ErrInconclusive = errors.New("the server answers a made-up credential in the same way")
 
 	ErrRefused           = errors.New("the server refused the request")
-	ErrForbidden         = fmt.Errorf("%w: it is not allowed", ErrRefused)                      // 403
+	ErrForbidden         = fmt.Errorf("%w: not allowed", ErrRefused)                            // 403
 	ErrRedirectURI       = fmt.Errorf("%w: a redirect URI", ErrRefused)                         // invalid_redirect_uri
 	ErrClientMetadata    = fmt.Errorf("%w: the client's metadata", ErrRefused)                  // invalid_client_metadata
 	ErrSoftwareStatement = fmt.Errorf("%w: the software statement", ErrRefused)                 // invalid_software_statement
@@ -41,7 +41,7 @@ type Error struct {
 	Rule   error
 	Detail string        // in this package's own words
 	Status int           // of the answer; zero: there was none
-	Code   string        // "error", when it is one of its characters (RFC 6749 §5.2)
+	Code   string        // "error" (RFC 6749 §5.2), if it consists of lower-case letters and _
 	Wait   time.Duration // what the server asks for (Retry-After), at most an hour; zero: it does not say
 }
 

@@ -11,7 +11,7 @@ import (
 )
 
 // Metadata is a client's metadata (RFC 7591 §2), every member as the server
-// sent it, but for "client_secret" and "registration_access_token": it may be
+// sent it except "client_secret" and "registration_access_token", so it may be
 // printed.
 type Metadata map[string]json.RawMessage
 

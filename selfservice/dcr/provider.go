@@ -10,9 +10,9 @@ import (
 )
 
 // Keys returns the provider that rotates the client's keys in its "jwks"
-// (private_key_jwt). Several keys stand beside each other, so there is an
-// overlap; keys of others in the set are left alone. A client whose keys are
-// at a "jwks_uri" is refused, [ErrKeysByURL]: package jwksurl rotates those.
+// (private_key_jwt). The set holds several keys, so there is an overlap; keys
+// that others put there are left alone. A client whose keys are at a "jwks_uri"
+// is refused, [ErrKeysByURL]: package jwksurl rotates those.
 func (c *Client) Keys() selfservice.Provider {
 	if c.Purge != nil {
 		return purgedKeys{keyProvider{c}}
@@ -21,9 +21,9 @@ func (c *Client) Keys() selfservice.Provider {
 }
 
 // Secret returns the provider that rotates the client's secret, by method
-// (client_secret_basic, say). Only the server can make one, and it does so
-// when it finds it due: the Rotator follows "client_secret_expires_at".
-// Whether the old secret lives on is the server's choice.
+// (client_secret_basic, say). Only the server can make one, when it considers
+// it due: the Rotator follows "client_secret_expires_at". Whether the old
+// secret remains valid is up to the server.
 func (c *Client) Secret(method func(clientID string, secret selfservice.Credential) assertion.Authenticator) selfservice.Provider {
 	return secretProvider{c, method}
 }

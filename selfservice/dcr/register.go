@@ -36,26 +36,26 @@ type Application struct {
 	SoftwareStatement keys.Secret
 }
 
-// Register makes a client at the server and adopts it. When the store has a
-// registration already it asks nothing of the server, so that a program may
-// call it at every start; of several replicas that do, one registers and the
-// others wait for it, up to 65 s where that one has died.
+// Register registers a client and adopts it. If the store has a registration
+// already it makes no request, so a program may call it at every start. Of
+// several replicas that do, one registers and the others wait for it, for up to
+// 65 s if it has died.
 //
-// A new private key is in the Rotator's store, and Store has taken a first
-// word, before the request is sent; the registration access token is stored
-// before anything else is done with the answer. What cannot be helped is a
-// reply that is lost: the server then has a client of which nobody knows the
-// id and the access token, and which only an administrator can delete; an
-// initial access token for one registration is used up. The next call
-// registers another client, with the same key. What has been sent is waited
-// for, up to 30 s, although ctx has ended meanwhile.
+// Before the request is sent, a new private key is in the Rotator's store, and
+// Store has been written to. The registration access token is stored before
+// anything else is done with the answer. A lost reply cannot be recovered: the
+// server then has a client whose id and access token nobody knows, which only
+// an administrator can delete, and an initial access token for one registration
+// is spent. The next call registers another client, with the same key. Once the
+// request is sent, Register waits for the answer for up to 30 s, even if ctx
+// ends.
 //
 // The errors of RFC 7591 §3.2.2 are [ErrRedirectURI], [ErrClientMetadata],
 // [ErrSoftwareStatement] and [ErrUnapproved]; a server that wants another
-// initial access token says [ErrInitialToken], and one whose policy is against
-// it [ErrForbidden]. With [ErrNotManaged] (the server has RFC 7591, but not RFC
-// 7592) and [ErrOrigin] there is a client, which is returned and not stored: a
-// caller who knows the other origin may Adopt it.
+// initial access token is [ErrInitialToken], and a policy that forbids the
+// registration [ErrForbidden]. With [ErrNotManaged] (the server has RFC 7591,
+// but not RFC 7592) and [ErrOrigin] the client exists, and is returned but not
+// stored: a caller who trusts the other origin may Adopt it.
 func (c *Client) Register(ctx context.Context, a Application) (Registration, error) {
 	m, secret, err := a.metadata()
 	if err != nil {

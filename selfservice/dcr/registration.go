@@ -40,9 +40,9 @@ type unsaved struct {
 	over string // the version that the store had
 }
 
-// Adopt puts the registration into an empty store, and does nothing when the
-// store has one: that one is newer. It asks nothing of the server, and refuses
-// a registration that is incomplete ([ErrConfig]) or whose URI is not https
+// Adopt puts the registration into an empty store, and does nothing if the
+// store has one, which is newer. It makes no request, and refuses a
+// registration that is incomplete ([ErrConfig]) or whose URI is not https
 // ([ErrAddress]).
 func (c *Client) Adopt(ctx context.Context, r Registration) error {
 	if err := checkURL(r.URI); err != nil {

@@ -12,8 +12,8 @@ import (
 // Update replaces the client's metadata (RFC 7592 §2.2): it reads it, lets
 // change alter it, and sends it back whole, since what is left out is deleted.
 // It returns what the server made of it. Change returns false when there is
-// nothing to do. What has been sent is waited for, up to 30 s, although ctx has
-// ended meanwhile.
+// nothing to do. Once the update is sent, Update waits for the answer for up to
+// 30 s, even if ctx ends.
 func (c *Client) Update(ctx context.Context, change func(Metadata) (bool, error)) (Metadata, error) {
 	a, err := c.update(ctx, func(a answer) (bool, error) { return change(a.Metadata) })
 	return a.Metadata, err

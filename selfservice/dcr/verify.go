@@ -14,7 +14,7 @@ import (
 	internal "github.com/nokkel/nokkel/selfservice/internal/rest"
 )
 
-// Attempt is a credential of the client that [Client.Verify] is to try.
+// Attempt is one attempt of [Client.Verify] to authenticate with a credential.
 type Attempt struct {
 	ClientID string
 	Server   *assertion.Metadata     // of the issuer; only read
@@ -70,10 +70,10 @@ func like(cred selfservice.Credential) (other selfservice.Credential, err error)
 	return other, err
 }
 
-// ClientCredentials gets a fresh access token with the client-credentials
-// grant (RFC 6749 §4.4) and throws it away. Success means that the server
-// accepts the credential, and the error assertion.ErrInvalidClient that it
-// does not; but Keycloak says so too of a client without that grant.
+// ClientCredentials gets a fresh access token with the client-credentials grant
+// (RFC 6749 §4.4) and discards it. Success means that the server accepts the
+// credential, and assertion.ErrInvalidClient that it does not; Keycloak answers
+// so to a client without that grant, too.
 type ClientCredentials struct {
 	Scopes []string         // for servers that want one
 	Params url.Values       // more of the form, such as resource or audience

@@ -1,6 +1,6 @@
 // Package helseid is a client of HelseID, the login of the Norwegian health
 // sector: tokens for its APIs, and the self-service API with which a client
-// registers its own new key and reads when its keys expire.
+// registers its own new key and learns when its keys expire.
 //
 // The common case is one call: an http.Client that gets tokens with the
 // client's key and proves possession with every request.
@@ -10,15 +10,15 @@
 //	resp, err := api.Get("https://api.example.no/patients")
 //
 // The key may be any keys.Source; given a selfservice.Rotator it changes while
-// the program runs. A token that was got with an earlier key is used until it
+// the program runs. A token obtained with an earlier key is used until it
 // expires, with the DPoP key that it is bound to.
 //
 // A client that may use the scope [SelfServiceScope] renews its own key with
-// [Client.UpdateClientSecret] and proves the new one with [Client.VerifyKey].
-// Store the new private key durably before it is registered: whether HelseID
-// lets the old one live on is not promised.
+// [Client.UpdateClientSecret] and verifies the new one with [Client.VerifyKey].
+// Store the new private key durably before registering it: HelseID does not
+// promise to keep accepting the old one.
 //
-// Package helseidtest is a HelseID to test against.
+// Package helseidtest is a fake HelseID to test against.
 package helseid
 
 import (
@@ -44,8 +44,8 @@ var (
 	Production = Environment{"https://helseid-sts.nhn.no", "https://api.selvbetjening.nhn.no"}
 )
 
-// SelfServiceScope is the scope of the self-service API. The client must have
-// been given it by hand, once.
+// SelfServiceScope is the scope of the self-service API. A person must grant it
+// to the client, once.
 const SelfServiceScope = "nhn:selvbetjening/client"
 
 // callTimeout bounds a call of the self-service API, and of HTTPClient unless
@@ -72,9 +72,9 @@ type learned struct {
 	metadata metadata
 }
 
-// For returns a client of another id in the same environment. It shares what
-// is known of the servers (token endpoint, nonces), which saves requests where
-// one program owns many clients.
+// For returns a client of another id in the same environment. It shares what is
+// known of the servers (token endpoint, nonces), which saves requests in a
+// program that owns many clients.
 func (c *Client) For(clientID string, scopes ...string) *Client {
 	return &Client{Environment: c.Environment, ClientID: clientID, Scopes: scopes, DPoPKey: c.DPoPKey, Base: c.Base, shared: c.learned()}
 }
@@ -90,8 +90,8 @@ func (c *Client) check() error {
 	return nil
 }
 
-// Format prints client id and authority, for every verb. fmt left to itself
-// would walk through tokens and nonces, while they change.
+// Format prints client id and authority for every verb, and no tokens or
+// nonces.
 func (c *Client) Format(f fmt.State, _ rune) {
 	fmt.Fprintf(f, "HelseID client %q at %s", c.ClientID, c.Environment.Authority)
 }
@@ -103,12 +103,13 @@ func (c *Client) learned() *learned {
 	return &c.own
 }
 
-// HTTPClient returns a client for the sector's APIs: token, assertion, DPoP,
-// nonces and renewal are inside. Keep it; it holds the token. A multi-tenant
-// client has one for each organisation that it acts for; see [MultiTenant].
+// HTTPClient returns a client for the sector's APIs: it takes care of tokens,
+// assertions, DPoP, nonces and renewal. Keep it, since it holds the token. A
+// multi-tenant client has one for each organisation that it acts for; see
+// [MultiTenant].
 //
-// A call may take 30 s, until its body is read; set Timeout for another
-// bound. Redirects are not followed.
+// A call may take 30 s, including reading its body; set Timeout for another
+// limit. Redirects are not followed.
 func (c *Client) HTTPClient(key keys.Source, details ...Detail) *http.Client {
 	return &http.Client{
 		Transport:     &dpop.Transport{Tokens: c.Tokens(key, details...), Prover: &c.learned().prover, Base: c.Base},

@@ -8,7 +8,7 @@ import (
 )
 
 // Detail is an entry of the claim assertion_details, which tells HelseID on
-// whose behalf a token is asked for: [MultiTenant], [SingleTenant] or
+// whose behalf a token is requested: [MultiTenant], [SingleTenant] or
 // [SFMJournal].
 type Detail interface {
 	detail() (any, error)

@@ -10,14 +10,14 @@ import (
 )
 
 // The rules that a call or an answer can break. Every refusal is an *[Error]
-// that wraps one of them. A token that is refused is an *assertion.Error.
+// that wraps one of them. A refused token request is an *assertion.Error.
 var (
-	ErrRefused   = errors.New("the self-service API refused the request")                         // any status but 2xx, redirects too
-	ErrMalformed = errors.New("the self-service API answered with something else than it should") // the request may have been carried out
+	ErrRefused   = errors.New("the self-service API refused the request")     // any status but 2xx, redirects too
+	ErrMalformed = errors.New("the self-service API sent a malformed answer") // the request may have been carried out
 	ErrTooLarge  = errors.New("the self-service API answered with more than 1 MiB")
 	ErrConfig    = errors.New("incomplete Client")                    // Detail names the field; nothing was sent
 	ErrAddress   = errors.New("the base address is not an https URL") // http is for loopback only
-	ErrAlgorithm = errors.New("HelseID takes RSA and EC keys only")
+	ErrAlgorithm = errors.New("HelseID accepts RSA and EC keys only")
 	ErrDetail    = errors.New("an organisation number is not 9 digits, or the journal id is empty")
 )
 

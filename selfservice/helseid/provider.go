@@ -7,21 +7,21 @@ import (
 	internal "github.com/nokkel/nokkel/selfservice/internal/rest"
 )
 
-// A Client is a selfservice.Provider: a Rotator renews its key. HelseID knows
-// no call that removes a key, so retired ones stay until they expire there,
-// and may end a client's earlier keys at once; a Rotator is good for both.
+// A Client is a selfservice.Provider: a Rotator renews its key. HelseID has no
+// call that removes a key, so retired keys remain until they expire there. It
+// may also end a client's earlier keys at once. A Rotator handles both.
 var (
 	_ selfservice.Provider  = (*Client)(nil)
 	_ selfservice.Registrar = (*Client)(nil)
 	_ selfservice.Located   = (*Client)(nil)
 )
 
-// Adopted refuses what is no key.
+// Adopted refuses anything but a key.
 func (*Client) Adopted(c selfservice.Credential) (selfservice.Credential, error) {
 	return selfservice.OnlyKeys(c)
 }
 
-// Expires returns true: HelseID tells when a key ends.
+// Expires reports true: HelseID says when a key expires.
 func (*Client) Expires() bool { return true }
 
 // Server is the authority, see [selfservice.Located].

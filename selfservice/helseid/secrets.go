@@ -17,17 +17,17 @@ const thumbprintLength = 43
 // public keys client secrets. Members that the server leaves out are empty.
 type ClientSecret struct {
 	KeyID      string
-	Thumbprint string          // RFC 7638, SHA-256, base64url; empty where the server tells something else
+	Thumbprint string          // RFC 7638, SHA-256, base64url; empty if the server sends something else
 	Expiration time.Time       // in UTC; zero: never
 	Origin     string          // "Api": registered by the client; "Gui": by a person
 	PublicKey  *keys.PublicKey // nil: the server did not show it, or it is of no kind that signs
 }
 
 // UpdateClientSecret registers a new public key for the client, authenticated
-// by one that is registered, and returns when the new one expires: in UTC,
-// zero for never. Whether the old one lives on is not promised, so the new
-// private key must be stored before. After an error the key may be registered
-// all the same; [Client.ClientSecrets] or [Client.VerifyKey] tells.
+// by one that is registered, and returns when the new one expires: in UTC, zero
+// for never. HelseID does not promise to keep accepting the old one, so store
+// the new private key first. After an error the key may be registered
+// nevertheless; [Client.ClientSecrets] or [Client.VerifyKey] finds out.
 func (c *Client) UpdateClientSecret(ctx context.Context, as keys.Source, next *keys.PublicKey) (time.Time, error) {
 	if next == nil || next.Algorithm() == "" || next.Algorithm() == keys.EdDSA || next.Algorithm() == keys.Ed25519 {
 		// Were it registered, and the old key dropped, no token could be got any more.
@@ -96,10 +96,10 @@ func parseList(status int, body []byte) ([]ClientSecret, error) {
 	return list, nil
 }
 
-// Find returns the row of a key in a list: the one of its thumbprint, or else
-// the one of its kid. The kid counts only where the server tells no thumbprint
-// and one row alone has it, since keys made for one client by hand often share
-// a kid.
+// Find returns the entry of a key in a list: the one with its thumbprint, or
+// else the one with its kid. The kid counts only if the server sends no
+// thumbprint and no other entry has it, since keys made by hand for one client
+// often share a kid.
 func Find(list []ClientSecret, key *keys.PublicKey) (ClientSecret, bool) {
 	var byKid []ClientSecret
 	for _, s := range list {

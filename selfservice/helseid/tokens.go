@@ -67,11 +67,11 @@ func (t *selfServiceTokens) front(e keyTokens) *assertion.TokenSource {
 	return e.source
 }
 
-// VerifyKey gets a fresh token with exactly this key, which proves that
-// HelseID accepts it now: one of its nodes, which another call may find to be
-// another, over a connection of its own. The token is kept for calls of the self-service API
-// as that key. A key that is not, not yet or no longer accepted gives an
-// *assertion.Error with the code "invalid_client".
+// VerifyKey gets a fresh token with exactly this key, which proves that one of
+// HelseID's nodes accepts it now. Each call uses a connection of its own, so
+// the next one may reach another node. The token is kept for calls of the
+// self-service API as that key. A key that is not accepted, not yet or no
+// longer, is an *assertion.Error with the code "invalid_client".
 func (c *Client) VerifyKey(ctx context.Context, key *keys.Key) error {
 	source := internal.ApartTokens(c.source(key, []string{SelfServiceScope}, nil))
 	if _, err := source.Token(ctx); err != nil {

@@ -27,13 +27,13 @@ import (
 
 // Provider is a selfservice.Provider for keys that are published at a URL.
 type Provider struct {
-	// URL is where the server fetches the JWKS: https, or http on loopback. A
-	// new key is waited for until it is seen there.
+	// URL is where the server fetches the JWKS: https, or http on loopback. A new
+	// key is used only after it has been seen there.
 	URL string
 
-	// Token gets a fresh token with exactly this key, by an
-	// assertion.TokenSource for example, and throws it away. An error that is
-	// assertion.ErrInvalidClient means that the server does not know the key.
+	// Token gets a fresh token with exactly this key, by an assertion.TokenSource
+	// for example, and discards it. An error that is assertion.ErrInvalidClient
+	// means that the server does not know the key.
 	Token func(ctx context.Context, key keys.Source) error
 
 	// MaxAge is how long servers may keep a copy of the JWKS; zero: 5 minutes,
@@ -72,7 +72,7 @@ func (p *Provider) settling() time.Duration {
 	return age + margin
 }
 
-// Adopted refuses what is no key.
+// Adopted refuses anything but a key.
 func (*Provider) Adopted(c selfservice.Credential) (selfservice.Credential, error) {
 	return selfservice.OnlyKeys(c)
 }
@@ -99,10 +99,9 @@ func (p *Provider) List(context.Context, selfservice.Credential) ([]selfservice.
 	return nil, nil
 }
 
-// Register waits for nothing: it checks whether the key is published and says
-// from when on it can be used. The engine saved the key before, which is what
-// published it. A key that is not there yet is [ErrUnpublished], to be tried
-// again in 5 s.
+// Register checks, without waiting, whether the key is published, and returns
+// when it may be used. The engine has saved the key, which is what publishes
+// it. A key that is not there yet is [ErrUnpublished], to be retried after 5 s.
 func (p *Provider) Register(ctx context.Context, _, c selfservice.Credential) (selfservice.Registration, error) {
 	set, err := p.Published(ctx)
 	if err != nil {
@@ -117,9 +116,9 @@ func (p *Provider) Register(ctx context.Context, _, c selfservice.Credential) (s
 	return selfservice.Registration{}, &selfservice.CallError{Wait: 5 * time.Second, Err: ErrUnpublished}
 }
 
-// Published reads the JWKS as a server would that has no copy: at most 64 KiB,
-// within 30 s, without following a redirect. It fails with [ErrURL], or with
-// [ErrNotReachable] and what is the matter.
+// Published reads the JWKS as a server without a cached copy does: at most 64
+// KiB, within 30 s, without following a redirect. It fails with [ErrURL], or
+// with [ErrNotReachable] and the cause.
 func (p *Provider) Published(ctx context.Context) (keys.Set, error) {
 	got, err := rest.Call{
 		Method: http.MethodGet, URL: p.URL, MaxBody: maxSet, Base: p.Base,

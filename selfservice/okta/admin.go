@@ -28,10 +28,10 @@ const (
 // must not change after the first call. They take an app's ID ("0oa…"), which
 // is not always its client_id.
 //
-// Okta answers every refusal of its own rules with one and the same code. So
-// after one the methods look at what is registered: what was done already,
-// by an attempt whose reply was lost, is no error, and for the rest the
-// [Error] says which rule it was.
+// Okta reports every violation of its rules with the same error code. After
+// such a refusal the methods read what is registered: a change made by an
+// earlier attempt, whose reply was lost, is not an error; otherwise the [Error]
+// names the rule.
 type Admin struct {
 	Org      Org
 	Tokens   dpop.TokenSource  // a service app's, see [Org.Tokens]

@@ -28,14 +28,14 @@ func (m Method) usesSecret() bool {
 	return m == MethodBasic || m == MethodPost || m == MethodSecretJWT
 }
 
-// App is what there is to know of an app before its credentials are changed.
+// App is an app, as far as its credentials are concerned.
 type App struct {
 	ID       string // "0oa…"
 	ClientID string
 	Label    string
 	Status   string
 	Method   Method
-	Keys     []Key  // stored at Okta; their IDs and dates are told by [Admin.Keys] alone
+	Keys     []Key  // stored at Okta; only [Admin.Keys] has their IDs and dates
 	KeysURL  string // "jwks_uri": where Okta fetches the keys; empty: they are stored
 	DPoP     bool   // every token request needs a proof
 

@@ -16,10 +16,10 @@ var (
 )
 
 // Check finds out whether a rotation would work: the app authenticates with
-// keys that are stored at Okta, the registered ones let another one in, and
-// whoever manages the app may change them. The last no read can show; so the
-// active key, if it is active at Okta, is activated once more, which changes
-// nothing and may show in Okta's System Log.
+// keys that are stored at Okta, the registered keys admit another one, and
+// whoever manages the app may change them. No read can show the last, so Check
+// activates the active key once more, which changes nothing but may appear in
+// Okta's System Log.
 func (p JWKS) Check(ctx context.Context, as selfservice.Credential) error {
 	a := p.admin(as)
 	key, err := as.SigningKey(ctx)
@@ -53,11 +53,11 @@ func (p JWKS) Check(ctx context.Context, as selfservice.Credential) error {
 
 // Check finds out whether a rotation would work: the app authenticates with a
 // secret, there is room for another one, or Yield may make some, and whoever
-// manages the app sees which secret is which and may change them. The last no
-// read can show; so the active secret, if it is active at Okta, is activated
-// once more, which changes nothing and may show in Okta's System Log.
+// manages the app sees which secret is which and may change them. No read can
+// show the last, so Check activates the active secret once more, which changes
+// nothing but may appear in Okta's System Log.
 //
-// While the secret before is in its overlap there is no room: [ErrFull].
+// During the overlap of the previous secret there is no room: [ErrFull].
 func (p Secrets) Check(ctx context.Context, as selfservice.Credential) error {
 	a := p.admin(as)
 	app, err := p.app(ctx, a)

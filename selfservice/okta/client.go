@@ -32,23 +32,23 @@ type Client struct {
 	TokenEndpoint string
 
 	// Scopes of that token. A custom authorization server needs one for the
-	// client credentials grant. An app without TokenEndpoint and Scopes that
-	// does not manage itself is taken for one without that grant: a
-	// credential is then proved by introspecting a token that does not exist.
+	// client credentials grant. An app without TokenEndpoint and Scopes that does
+	// not manage itself is assumed to lack that grant: a credential is then
+	// verified by introspecting a nonexistent token.
 	Scopes []string
 
 	// Authenticate says how the app proves a credential to an endpoint. Nil:
 	// private_key_jwt for a key and client_secret_basic for a secret.
 	Authenticate func(endpoint string, c selfservice.Credential) assertion.Authenticator
 
-	// Bearer is set for an app whose tokens are not to be bound to a DPoP key.
-	// An org that gives such tokens though a proof is sent makes calls fail
-	// with assertion.ErrTokenType.
+	// Bearer is set for an app whose tokens are not bound to a DPoP key. Without
+	// it, an org that ignores proofs makes calls fail with
+	// assertion.ErrTokenType.
 	Bearer bool
 
-	// Propagates is how long it may take until every server at Okta knows of a
-	// change; zero: 1 minute. Okta does not say. A new credential is used only
-	// after it has worked for that long.
+	// Propagates is how long a change may take to reach all of Okta's servers;
+	// zero: 1 minute. Okta does not say. A new credential is used only after it
+	// has been accepted for that long.
 	Propagates time.Duration
 
 	prover dpop.Prover
@@ -125,7 +125,8 @@ func (c *Client) keep(cred selfservice.Credential, tokens *assertion.TokenSource
 	return o.admin
 }
 
-// Independent reports whether an Admin manages the app, who can end a lock-out.
+// Independent reports whether an Admin manages the app, and so can end a
+// lockout.
 func (c *Client) Independent() bool { return c.Admin != nil }
 
 // Server is the org, see selfservice.Located: its rate limits are for all apps.

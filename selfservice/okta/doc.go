@@ -8,25 +8,25 @@
 //	client := &okta.Client{Org: okta.Org{URL: "https://acme.okta.com"}, AppID: "0oa…"}
 //	rotator := &selfservice.Rotator{Provider: okta.JWKS{Client: client}, Store: store}
 //
-// With an [Admin] in the Client somebody else manages the app, and many like
-// it. That is a service app with a key of its own, which another Rotator may
-// renew meanwhile:
+// With an [Admin] in the Client, another service app manages this app and any
+// number like it. The manager has a key of its own, which another Rotator may
+// renew:
 //
 //	client.Admin = &okta.Admin{Org: org, Tokens: org.Tokens(org.Signer("0oa…", key), &dpop.Prover{})}
 //
 // What is rotated, and how:
 //
-//   - [JWKS]: public keys that are stored at Okta, old and new side by side.
-//     The way to prefer.
+//   - [JWKS]: public keys stored at Okta, old and new side by side. Prefer this
+//     one.
 //   - [JWKSURL]: Okta fetches the keys from a URL of yours. Nothing at Okta
 //     has to change for a new key.
-//   - [Secrets]: client secrets, of which there are two at most. The next one
-//     is made and saved here before Okta knows it.
+//   - [Secrets]: client secrets, at most two for an app. The next one is
+//     generated and saved locally before Okta learns of it.
 //
-// The eight steps of the guide are one Rotate: a second credential is added,
-// proved by a token and used, the old one deactivated, the new one proved alone
-// (or the old one activated again), and the old one deleted. [Admin] has each
-// step as a call of its own.
+// One Rotate performs the eight steps of the guide: it adds a second
+// credential, verifies it by getting a token, switches to it, deactivates the
+// old one, verifies the new one alone (or reactivates the old one), and deletes
+// the old one. [Admin] has a method for each step.
 //
 // # What a person sets up
 //
@@ -36,8 +36,8 @@
 //   - For the program that manages: an API Services app with "Public key /
 //     Private key", whose first key is pasted in, with its kid. It stays with
 //     "Require DPoP"; an older app without it works too.
-//   - The scopes okta.apps.read and okta.apps.manage are granted to it. There
-//     is none with which an app may manage only itself.
+//   - The scopes okta.apps.read and okta.apps.manage are granted to it. No
+//     scope limits an app to managing itself.
 //   - An administrator role is assigned to it: Application Administrator, or a
 //     custom one with the permissions to manage apps and
 //     okta.apps.clientCredentials.read, for apps that have no okta.* scopes.
@@ -54,8 +54,8 @@
 // [selfservice.Rotator.Check] says which of these is missing, before the first
 // rotation does.
 //
-// An SSWS token in place of the service app is Admin.APIToken. It ends with
-// the person who made it, or after 30 days without use.
+// Admin.APIToken takes an SSWS token in place of the service app. The token
+// ends with its owner's account, or after 30 days without use.
 //
 // # What each refusal means
 //
@@ -64,30 +64,30 @@
 //     scopes takes a Super Administrator.
 //   - [ErrUnauthorized]: the token is not accepted; of an SSWS token, for good.
 //   - [ErrFeature]: see above.
-//   - [ErrFull], which is selfservice.ErrLimit: two secrets or 50 keys, inactive
-//     ones included. A Rotator goes on by itself when there is room; to make it
-//     is for a person, or for Secrets.Yield.
+//   - [ErrFull], which is selfservice.ErrLimit: two secrets or 50 keys,
+//     inactive ones included. A Rotator continues once there is room; making
+//     room is up to a person, or to Secrets.Yield.
 //   - [ErrLastActive]: what would be deactivated is the only active credential.
 //     Add another one first.
 //   - [ErrActive]: deactivate it before deleting it.
-//   - [ErrInactive]: what would be added is there and inactive. Activate it; a
-//     Rotator does.
-//   - [ErrKeyID]: a registered key has no kid, or has that of the new key, or is
-//     the active one under another name. The error names it: replace or delete
-//     it.
-//   - [ErrMethod]: the app proves itself in another way than the call is for.
+//   - [ErrInactive]: the credential is registered already, but inactive.
+//     Activate it; a Rotator does.
+//   - [ErrKeyID]: a registered key has no kid, has the kid of the new key, or
+//     is the active key under another kid. The error names it; replace or
+//     delete it.
+//   - [ErrMethod]: the app authenticates with another kind of credential.
 //   - [ErrUnconfirmed]: the change would delete the credentials that it names.
-//   - [ErrLost]: another administrator wrote the app in the same instant. Look,
-//     and do it again.
-//   - [ErrUnknown]: values of secrets are hidden and Okta's hash is of another
-//     kind than known. Grant okta.apps.clientCredentials.read.
-//   - [ErrBusy], [ErrReadOnly]: it is tried again after a while.
+//   - [ErrLost]: another administrator updated the app at the same time. Check
+//     the app, and retry.
+//   - [ErrUnknown]: the values of secrets are hidden, and their hash has an
+//     unknown format. Grant okta.apps.clientCredentials.read.
+//   - [ErrBusy], [ErrReadOnly]: the call is retried later.
 //
-// An app that shares its credentials with others, an AI agent say, rotates
-// them for all.
+// If an app shares its credentials, with an AI agent for example, a rotation
+// affects everyone who uses them.
 //
-// No Okta was at hand when this was written: package oktatest is one to test
-// against, held against Okta's own Go SDK and its OpenAPI document. What they
-// leave open it can do either way, and the tests of this package pass with
-// both.
+// This package has not been run against a live Okta org. Its tests use package
+// oktatest, a fake that is itself checked against Okta's Go SDK and OpenAPI
+// document. Where those leave a behavior open, the fake can do either, and the
+// tests pass with both.
 package okta

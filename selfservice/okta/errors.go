@@ -19,17 +19,17 @@ var (
 	ErrScope        = errors.New("the token lacks a scope")
 	ErrForbidden    = errors.New("an administrator role is missing")
 	ErrFeature      = errors.New("the feature is off in this org")
-	ErrNotFound     = errors.New("there is no such thing")
+	ErrNotFound     = errors.New("no such app or credential")
 	ErrBusy         = errors.New("the rate limit is reached")
 	ErrReadOnly     = errors.New("the org is in read-only mode")
 	ErrRefused      = errors.New("the server refused the request") // any other status but 2xx
 	ErrMalformed    = errors.New("the server answered with something unexpected")
 	ErrTooLarge     = errors.New("the answer is too large")
 	ErrConfig       = errors.New("invalid argument") // nothing was sent
-	ErrAlgorithm    = errors.New("the key is of none of the algorithms RS256, RS384, RS512, ES256, ES384 and ES512")
+	ErrAlgorithm    = errors.New("the key's algorithm is none of RS256, RS384, RS512, ES256, ES384 and ES512")
 
-	// What a refusal means that Okta gives the same code for all of, found by
-	// looking at what is registered.
+	// Refusals that Okta reports with the same code. They are told apart by what
+	// is registered.
 	ErrFull       = errors.New("there is no room for another credential") // 2 secrets or 50 keys
 	ErrLastActive = errors.New("it is the only active credential")
 	ErrActive     = errors.New("it is active: deactivate it before deleting it")
@@ -38,8 +38,8 @@ var (
 	ErrMethod     = errors.New("the app authenticates in another way")
 
 	ErrUnconfirmed = errors.New("this deletes credentials that were not named")
-	ErrLost        = errors.New("the change is not there after it was made") // somebody else wrote at the same time
-	ErrUnknown     = errors.New("it cannot be told which registered credential this is")
+	ErrLost        = errors.New("the change was lost") // somebody else updated the app at the same time
+	ErrUnknown     = errors.New("cannot tell which registered credential this is")
 	ErrPublished   = errors.New("the old key is still at the JWKS URL")
 )
 

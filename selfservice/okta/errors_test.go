@@ -32,7 +32,7 @@ func TestRefusals(t *testing.T) {
 		says            string
 	}{
 		"third secret":   {400, "", body("E0000001", "Api validation failed: OAuth2ClientSecretMediated", "You've reached the maximum number of client secrets per client."), ErrRefused, "the server refused the request: 400 E0000001: Api validation failed: OAuth2ClientSecretMediated You've reached the maximum number of client secrets per client."},
-		"no causes":      {404, "", `{"errorCode":"E0000007","errorSummary":"Not found: Resource not found: ocs1 (OAuth2ClientSecretMediated)"}`, ErrNotFound, "there is no such thing: 404 E0000007: Not found: Resource not found: ocs1 (OAuth2ClientSecretMediated)"},
+		"no causes":      {404, "", `{"errorCode":"E0000007","errorSummary":"Not found: Resource not found: ocs1 (OAuth2ClientSecretMediated)"}`, ErrNotFound, "no such app or credential: 404 E0000007: Not found: Resource not found: ocs1 (OAuth2ClientSecretMediated)"},
 		"token":          {401, "", body("E0000011", "Invalid token provided", ""), ErrUnauthorized, "the token is not accepted: 401 E0000011: Invalid token provided"},
 		"role":           {403, "", body("E0000006", "You do not have permission to perform the requested action", ""), ErrForbidden, "Super Administrator"},
 		"feature":        {401, "", body("E0000015", "You do not have permission to access the feature you are requesting", ""), ErrFeature, "off in this org"},

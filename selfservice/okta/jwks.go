@@ -22,7 +22,7 @@ type Key struct {
 	KeyID       string          // "kid"; empty: it has none
 	Use         string          // "sig", "enc" or empty
 	PublicKey   *keys.PublicKey // nil: not of a kind that signs
-	Created     time.Time       // whole seconds; zero: not told
+	Created     time.Time       // whole seconds; zero: unknown
 	LastUpdated time.Time
 }
 
@@ -125,11 +125,11 @@ func (a *Admin) Key(ctx context.Context, appID, keyID string) (*Key, error) {
 }
 
 // AddKey registers a public key beside the others, active at once. Adding one
-// that is there and active is no error.
+// that is active already is not an error.
 //
-// With more than one key every assertion must name its key. So before a second
-// one is added the first must have a kid ([ErrKeyID]) and, which Okta cannot
-// check, every program must send it, as this module does.
+// Once there is more than one key, every assertion must name its key. So before
+// a second one is added, the first must have a kid ([ErrKeyID]), and every
+// program must send it, as this module does; that Okta cannot check.
 func (a *Admin) AddKey(ctx context.Context, appID string, key *keys.PublicKey) (*Key, error) {
 	if _, err := jwk(key); err != nil {
 		return nil, err
@@ -234,20 +234,20 @@ func (a *Admin) noKey(ctx context.Context, appID string, key *keys.PublicKey, re
 	return nil, refused
 }
 
-// ActivateKey makes a public key accepted again. Of two keys for encryption the
-// other one ends.
+// ActivateKey makes a public key accepted again. Activating an encryption key
+// deactivates the other one.
 func (a *Admin) ActivateKey(ctx context.Context, appID, keyID string) error {
 	return a.change(ctx, appID, jwks, keyID, activate)
 }
 
-// DeactivateKey ends a public key so that it can be activated again. The only
-// active one stays: [ErrLastActive].
+// DeactivateKey deactivates a public key; it can be activated again. For the
+// only active one it fails with [ErrLastActive].
 func (a *Admin) DeactivateKey(ctx context.Context, appID, keyID string) error {
 	return a.change(ctx, appID, jwks, keyID, deactivate)
 }
 
-// DeleteKey deletes an inactive public key for good. Deleting one that is gone
-// is no error, an active one is [ErrActive].
+// DeleteKey permanently deletes an inactive public key. Deleting one that is
+// gone is not an error; for an active one it fails with [ErrActive].
 func (a *Admin) DeleteKey(ctx context.Context, appID, keyID string) error {
 	return a.change(ctx, appID, jwks, keyID, deletion)
 }

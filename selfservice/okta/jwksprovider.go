@@ -8,11 +8,8 @@ import (
 	"github.com/nokkel/nokkel/selfservice"
 )
 
-// JWKS rotates the key of an app whose public keys are stored at Okta, where
-// up to 50 lie side by side. The steps of Okta's guide are one Rotate: the new
-// key is added, proved by a token and used, the old one is deactivated, the
-// new one proved alone (or the old one activated again) and the old one
-// deleted.
+// JWKS rotates the key of an app whose public keys are stored at Okta, up to 50
+// side by side.
 type JWKS struct{ *Client }
 
 var (
@@ -23,7 +20,7 @@ var (
 	_ selfservice.Propagator  = JWKS{}
 )
 
-// Adopted refuses what is no key.
+// Adopted refuses anything but a key.
 func (JWKS) Adopted(c selfservice.Credential) (selfservice.Credential, error) {
 	return selfservice.OnlyKeys(c)
 }
@@ -48,8 +45,8 @@ func (k *Key) registration() selfservice.Registration {
 }
 
 // Register adds the key, or activates it if it is registered and inactive.
-// Before a second key comes to the first, the kid of the active one must be the
-// one that is registered, or it would stop working.
+// Before it adds a second key, the active one must be registered under its kid,
+// or it would stop working.
 func (p JWKS) Register(ctx context.Context, as, c selfservice.Credential) (selfservice.Registration, error) {
 	key, err := c.SigningKey(ctx)
 	if err != nil {
@@ -84,13 +81,13 @@ func (p JWKS) Activate(ctx context.Context, as selfservice.Credential, r selfser
 	return p.old().activate(ctx, as, r)
 }
 
-// Deactivate ends a key so that it can be activated again.
+// Deactivate makes Okta refuse a key, until it is activated again.
 func (p JWKS) Deactivate(ctx context.Context, as selfservice.Credential, r selfservice.Registration) error {
 	return p.old().deactivate(ctx, as, r)
 }
 
-// Remove deletes a key. One that somebody has activated meanwhile is
-// deactivated before.
+// Remove deletes a key. One that somebody has reactivated meanwhile is
+// deactivated first.
 func (p JWKS) Remove(ctx context.Context, as selfservice.Credential, r selfservice.Registration) error {
 	return p.old().remove(ctx, as, r)
 }

@@ -10,7 +10,7 @@ import (
 // Status of a registered credential.
 type Status string
 
-// The two that there are. Every active credential is accepted.
+// The two statuses. Every active credential is accepted.
 const (
 	Active   Status = "ACTIVE"
 	Inactive Status = "INACTIVE"

@@ -43,11 +43,11 @@ func signer(clientID string, key keys.Source, endpoint string) *assertion.Signer
 	return &assertion.Signer{ClientID: clientID, Audience: endpoint, Key: key, Type: "JWT"}
 }
 
-// Tokens returns a source of tokens of the org that auth gets, bound to a DPoP
-// key: API services apps ask for that unless told otherwise. One prover for
-// all sources of a program sends the nonce that it knows with the first
-// request. With a nil prover they are bearer tokens. Without scopes it asks
-// for [ScopeRead] and [ScopeManage].
+// Tokens returns a source of the org's tokens for the client that auth
+// authenticates. They are bound to a DPoP key, which API services apps require
+// by default, or bearer tokens if prover is nil. Share one prover among all
+// sources of a program: it knows the nonce to send with the first request.
+// Without scopes, the tokens have [ScopeRead] and [ScopeManage].
 func (o Org) Tokens(auth assertion.Authenticator, prover *dpop.Prover, scopes ...string) *assertion.TokenSource {
 	if len(scopes) == 0 {
 		scopes = []string{ScopeRead, ScopeManage}

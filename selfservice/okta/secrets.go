@@ -35,12 +35,12 @@ type Secret struct {
 	LastUpdated time.Time
 }
 
-// Fingerprint returns that of the value, as selfservice.Credential gives it;
-// empty when the value is not shown.
+// Fingerprint returns the fingerprint of the value, as selfservice.Credential
+// has it; empty if the value is not shown.
 func (s *Secret) Fingerprint() string { return selfservice.Credential{Secret: s.Value}.Fingerprint() }
 
-// Is reports whether the secret has a fingerprint as selfservice.Credential
-// gives it. It goes by the hash when the value is not shown.
+// Is reports whether the secret has that fingerprint of a
+// selfservice.Credential. It uses the hash if the value is not shown.
 func (s *Secret) Is(fingerprint string) bool {
 	if !s.Value.IsZero() {
 		return s.Fingerprint() == fingerprint
@@ -121,7 +121,7 @@ func (a *Admin) Secret(ctx context.Context, appID, secretID string) (*Secret, er
 }
 
 // GenerateSecret has Okta make another client secret, which is active at once.
-// What came of a call whose reply was lost, [Admin.Secrets] tells; AddSecret
+// After a lost reply, [Admin.Secrets] shows whether there is one; AddSecret
 // needs no such care.
 func (a *Admin) GenerateSecret(ctx context.Context, appID string) (*Secret, error) {
 	s, refused, err := a.postSecret(ctx, appID, struct{}{})
@@ -131,9 +131,10 @@ func (a *Admin) GenerateSecret(ctx context.Context, appID string) (*Secret, erro
 	return s, err
 }
 
-// AddSecret registers a client secret that was made here: 14 to 100 printable
+// AddSecret registers a client secret of the caller's: 14 to 100 printable
 // ASCII characters, 32 at least for client_secret_jwt. Adding one that is
-// there and active is no error. With [ErrFull] there were two already.
+// active already is not an error. It fails with [ErrFull] if there are two
+// already.
 func (a *Admin) AddSecret(ctx context.Context, appID string, value keys.Secret) (*Secret, error) {
 	list, err := a.Secrets(ctx, appID)
 	if err != nil {
@@ -239,14 +240,14 @@ func (a *Admin) ActivateSecret(ctx context.Context, appID, secretID string) erro
 	return a.change(ctx, appID, secrets, secretID, activate)
 }
 
-// DeactivateSecret ends a client secret so that it can be activated again. The
-// only active one stays: [ErrLastActive].
+// DeactivateSecret deactivates a client secret; it can be activated again. For
+// the only active one it fails with [ErrLastActive].
 func (a *Admin) DeactivateSecret(ctx context.Context, appID, secretID string) error {
 	return a.change(ctx, appID, secrets, secretID, deactivate)
 }
 
-// DeleteSecret deletes an inactive client secret for good. Deleting one that is
-// gone is no error, an active one is [ErrActive].
+// DeleteSecret permanently deletes an inactive client secret. Deleting one that
+// is gone is not an error; for an active one it fails with [ErrActive].
 func (a *Admin) DeleteSecret(ctx context.Context, appID, secretID string) error {
 	return a.change(ctx, appID, secrets, secretID, deletion)
 }

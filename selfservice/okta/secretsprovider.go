@@ -9,21 +9,20 @@ import (
 	"github.com/nokkel/nokkel/selfservice"
 )
 
-// Secrets rotates the client secret of an app: the next one is made and saved
-// here before Okta knows it, so no reply that is lost is missed. Okta has room
-// for two, which both work until the old one is deactivated.
+// Secrets rotates the client secret of an app. The next one is generated and
+// saved locally before Okta learns of it, so a lost reply does no harm. Okta
+// has room for two, and accepts both until the old one is deactivated.
 type Secrets struct {
 	*Client
 
-	// Yield reports whether a secret may be deleted that is in the way: both
-	// places are taken, and it is neither the active nor the next one. Inactive
-	// ones are asked about first. Nil: none is deleted, and the rotation waits
-	// with selfservice.ErrLimit until a person makes room.
+	// Yield reports whether a secret that takes up one of the two places may be
+	// deleted; it is neither the active nor the next one. Inactive ones come
+	// first. Nil: none is deleted, and the rotation waits with
+	// selfservice.ErrLimit until a person makes room.
 	//
-	// A secret that a person added may be in use. And it may be an old one of
-	// this Rotator's whose overlap has not ended, if rotations are made one
-	// right after the other: [Secret.Is] tells it by a Fingerprint of
-	// Status.Retiring.
+	// A secret that a person added may be in use. After two rotations in quick
+	// succession, the secret may also be one of this Rotator's whose overlap has
+	// not ended: then [Secret.Is] is true of a Fingerprint in Status.Retiring.
 	Yield func(ctx context.Context, s Secret) bool
 }
 
@@ -35,7 +34,7 @@ var (
 	_ selfservice.Propagator  = Secrets{}
 )
 
-// Adopted refuses what is no secret.
+// Adopted refuses anything but a secret.
 func (Secrets) Adopted(c selfservice.Credential) (selfservice.Credential, error) {
 	return selfservice.OnlySecrets(c)
 }
@@ -164,13 +163,13 @@ func (p Secrets) Activate(ctx context.Context, as selfservice.Credential, r self
 	return p.old().activate(ctx, as, r)
 }
 
-// Deactivate ends a secret so that it can be activated again.
+// Deactivate makes Okta refuse a secret, until it is activated again.
 func (p Secrets) Deactivate(ctx context.Context, as selfservice.Credential, r selfservice.Registration) error {
 	return p.old().deactivate(ctx, as, r)
 }
 
-// Remove deletes a secret. One that somebody has activated meanwhile is
-// deactivated before.
+// Remove deletes a secret. One that somebody has reactivated meanwhile is
+// deactivated first.
 func (p Secrets) Remove(ctx context.Context, as selfservice.Credential, r selfservice.Registration) error {
 	return p.old().remove(ctx, as, r)
 }

@@ -8,15 +8,14 @@ import (
 	"github.com/nokkel/nokkel/keys"
 )
 
-// Loss is a registered credential that a change of the app deletes. There is
-// no way to get it back.
+// Loss is a registered credential that a change of the app deletes permanently.
 type Loss struct {
 	ID     string // of the secret or key
 	Status Status
 	KeyID  string // "kid" of a key
 }
 
-// Losses tells what [Admin.SetAuthentication] would delete: another method
+// Losses returns what [Admin.SetAuthentication] would delete: another method
 // deletes all client secrets, and a URL, another method, or a set without them
 // all stored keys.
 func (a *Admin) Losses(ctx context.Context, appID string, to Authentication) ([]Loss, error) {
@@ -59,12 +58,13 @@ func (a *Admin) losses(ctx context.Context, app *App, to Authentication) ([]Loss
 
 // SetAuthentication changes how an app authenticates, which takes effect at
 // once. It can delete secrets and keys for good, and programs that use them
-// fail from then on. So all of them must be named in confirmed, by the IDs
-// that [Admin.Losses] tells; otherwise nothing is changed: [ErrUnconfirmed].
+// fail from then on. So confirmed must name all of them, by their IDs as
+// [Admin.Losses] returns them; otherwise nothing is changed, and the error is
+// [ErrUnconfirmed].
 //
-// The keys that stay get new IDs. An app that comes back to a secret gets a new
-// one, which [Admin.Secrets] shows. With [ErrLost] somebody else wrote the app
-// in the same instant.
+// The keys that remain get new IDs. An app that switches back to a secret gets
+// a new one, which [Admin.Secrets] shows. [ErrLost] means that somebody else
+// updated the app at the same time.
 func (a *Admin) SetAuthentication(ctx context.Context, appID string, to Authentication, confirmed []string) error {
 	if err := to.check(); err != nil {
 		return err

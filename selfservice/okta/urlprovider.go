@@ -9,13 +9,12 @@ import (
 )
 
 // JWKSURL rotates the key of an app whose keys Okta fetches from a URL
-// ([Admin.SetAuthentication]). The program publishes there what the Rotator
-// says:
+// ([Admin.SetAuthentication]). The program publishes at the URL what the
+// Rotator holds:
 //
 //	http.Handle("/jwks.json", &keys.Handler{Keys: rotator.Published})
 //
-// Nothing at Okta has to change for a new key, and the kid tells it from the
-// others.
+// Nothing at Okta has to change for a new key; its kid distinguishes it.
 type JWKSURL struct {
 	*Client
 
@@ -35,7 +34,7 @@ var (
 
 const defaultCached = time.Hour
 
-// Adopted refuses what is no key.
+// Adopted refuses anything but a key.
 func (JWKSURL) Adopted(c selfservice.Credential) (selfservice.Credential, error) {
 	return selfservice.OnlyKeys(c)
 }
@@ -61,18 +60,17 @@ func (p JWKSURL) Register(ctx context.Context, as, c selfservice.Credential) (se
 	return url.Register(ctx, as, c)
 }
 
-// Deactivate does nothing: having called it, the Rotator publishes the key no
-// more.
+// Deactivate does nothing: after it, the Rotator no longer publishes the key.
 func (p JWKSURL) Deactivate(context.Context, selfservice.Credential, selfservice.Registration) error {
 	return nil
 }
 
-// Activate does nothing: having called it, the Rotator publishes the key again.
+// Activate does nothing: after it, the Rotator publishes the key again.
 func (p JWKSURL) Activate(context.Context, selfservice.Credential, selfservice.Registration) error {
 	return nil
 }
 
-// Remove waits for the key to be published no more.
+// Remove waits until the key is no longer published.
 func (p JWKSURL) Remove(ctx context.Context, as selfservice.Credential, r selfservice.Registration) error {
 	url, err := p.url(ctx, as)
 	if err != nil {

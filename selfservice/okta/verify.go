@@ -12,9 +12,9 @@ import (
 	internal "github.com/nokkel/nokkel/selfservice/internal/rest"
 )
 
-// Verify gets a fresh token with exactly this credential, or has a token
-// introspected that does not exist where the app is not granted any: Okta
-// answers that only to an app that has proved itself.
+// Verify gets a fresh token with exactly this credential. For an app that is
+// not granted any, it introspects a nonexistent token instead, which Okta
+// answers only after the app has authenticated.
 func (c *Client) Verify(ctx context.Context, cred selfservice.Credential) error {
 	endpoint, scopes := c.TokenEndpoint, c.Scopes
 	own := endpoint == "" && cred.Key != nil && c.Admin == nil && len(scopes) == 0

@@ -103,7 +103,7 @@ func (c *contract) refusals(ctx context.Context) {
 		return
 	}
 	if err := c.verify(ctx, c.provider, stranger); !errors.Is(err, selfservice.ErrInvalidClient) {
-		c.fail("Verify", "a credential that the server does not know is not ErrRefused: %v", err)
+		c.fail("Verify", "a credential that the server does not know is not ErrInvalidClient: %v", err)
 	}
 	if err := c.verify(ctx, c.provider, first); err != nil {
 		c.fail("Verify", "a credential that the server accepts, after one that it does not: %v", err)
@@ -117,7 +117,7 @@ func (c *contract) refusals(ctx context.Context) {
 	}
 	// A provider that does not act as the credential does not mind.
 	if _, err := c.list(ctx, c.provider, stranger); err != nil && !errors.Is(err, selfservice.ErrInvalidClient) {
-		c.fail("List", "as a credential that the server does not know: not ErrRefused: %v", err)
+		c.fail("List", "as a credential that the server does not know: not ErrInvalidClient: %v", err)
 	}
 	if independent, ok := c.provider.(selfservice.Independent); ok {
 		c.made(ctx, "Independent", func(context.Context) error { independent.Independent(); return nil })

@@ -156,10 +156,10 @@ func TestEveryBreachIsNamed(t *testing.T) {
 				}
 				return nil
 			}
-		}, "Verify: a credential that the server does not know is not ErrRefused: another error"},
+		}, "Verify: a credential that the server does not know is not ErrInvalidClient: another error"},
 		"all is accepted": {false, func(p *changeable, _ *model.Server) {
 			p.verify = func(context.Context, selfservice.Credential) error { return nil }
-		}, "Verify: a credential that the server does not know is not ErrRefused: %!v(<nil>)"},
+		}, "Verify: a credential that the server does not know is not ErrInvalidClient: %!v(<nil>)"},
 		"nothing is accepted": {false, func(p *changeable, _ *model.Server) {
 			p.verify = func(context.Context, selfservice.Credential) error { return selfservice.ErrInvalidClient }
 		}, "Verify: a credential that the server accepts: selfservice: the server does not accept the credential"},
@@ -221,7 +221,7 @@ func TestEveryBreachIsNamed(t *testing.T) {
 				}
 				return all, err
 			}
-		}, "List: as a credential that the server does not know: not ErrRefused: another error"},
+		}, "List: as a credential that the server does not know: not ErrInvalidClient: another error"},
 		"a list that cannot be had is a refusal": {false, func(p *changeable, _ *model.Server) {
 			list := p.list
 			p.list = func(ctx context.Context, as selfservice.Credential) ([]selfservice.Registration, error) {

@@ -1,13 +1,13 @@
-// Package providertest checks a selfservice.Provider. First it makes each call
-// that the provider has and checks whether it does what package selfservice says
-// of it; a failure names the call and the rule. Then it makes whole rotations
-// and, at every point where one touches the store or the server, lets the call
-// fail, loses its reply or kills the process. Whatever happens, the client must
-// not be locked out and the next start must finish the rotation.
+// Package providertest checks a selfservice.Provider. First it makes every call
+// that the provider has, and checks it against what package selfservice says of
+// it; a failure names the call and the rule. Then it makes whole rotations and,
+// at every point where one touches the store or the server, lets the call fail,
+// loses its reply or kills the process. Whatever happens, the client must not
+// be locked out and the next start must finish the rotation.
 //
 //	providertest.Run(t, func(t *testing.T) *providertest.Target { … })
 //
-// The points are found by making a rotation, not listed: a provider that gets
+// The points are found by making a rotation, not listed: a provider that makes
 // another request gets another test.
 package providertest
 
@@ -32,16 +32,16 @@ type Target struct {
 	// fingerprint would get a token now, whichever node it meets.
 	Accepts func(fingerprint string) bool
 
-	// Nodes is how many nodes the server has that learn of a change one after
-	// the other; zero: one. With more of them a caller asks a replica of the
-	// Rotator for a credential all the time, and must not be refused with it
-	// once, unless the server is AtOnce or ServerMade: then nothing is accepted
-	// by all nodes while they learn. A point gets one fault then: the first
-	// point the first one, the second the second, and so on in turn.
+	// Nodes is how many nodes the server has that learn of a change one after the
+	// other; zero: one. With more of them a caller asks a replica of the Rotator
+	// for a credential all the time, and must never be refused with it, unless
+	// the server is AtOnce or ServerMade: then no credential is accepted by all
+	// nodes while they learn. Each point then gets one fault instead of all: the
+	// first point the first fault, the second the second, and so on.
 	Nodes int
 
-	// Knows is Accepts at a server that takes its time to learn of a new
-	// credential: registered, if not yet accepted. Nil: Accepts.
+	// Knows reports whether the credential is registered, at a server that takes
+	// time to accept a new one. Nil: Accepts.
 	Knows func(fingerprint string) bool
 
 	// Registered counts the credentials that the rotation made the server
@@ -52,16 +52,16 @@ type Target struct {
 	// rotation; false for servers that keep it.
 	Gone bool
 
-	// AtOnce is set for servers that end the old credential in the instant in
-	// which they take the new one: until the switch the active credential is
-	// refused and the pending one works. Otherwise the active one must be
-	// accepted at every instant.
+	// AtOnce is set for servers that end the old credential at the moment they
+	// accept the new one: until the switch the active credential is refused and
+	// the pending one works. Otherwise the active one must be accepted at every
+	// instant.
 	AtOnce bool
 
-	// ServerMade is set for servers that make the secret and end the old one
-	// in the same instant: between its reply and the save no stored
-	// credential is accepted, and no client could change that. The secret
-	// must be there again after the restart.
+	// ServerMade is set for servers that make the secret and end the old one at
+	// the same moment: between its reply and the save no stored credential is
+	// accepted, and no client could change that. The secret must be there again
+	// after the restart.
 	ServerMade bool
 
 	// Timing overrides; zero values are made short or left at the default.
@@ -71,10 +71,10 @@ type Target struct {
 }
 
 // Run checks the provider's calls, and makes the rotation once without a fault
-// and once for each fault at each point. Of a request that is repeated while
-// nothing else is saved, by a rotation that waits for the server, the first two
-// and the last one are taken. It runs in a testing/synctest bubble, so waiting
-// takes no time; servers are reached by [Handler].
+// and once for each fault at each point. Where a rotation repeats a request
+// while it waits for the server, the first two and the last one get faults. It
+// runs in a testing/synctest bubble, so waiting takes no time; servers are
+// reached by [Handler].
 func Run(t *testing.T, start func(t *testing.T) *Target) {
 	t.Helper()
 	var points []point

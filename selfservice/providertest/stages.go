@@ -227,7 +227,7 @@ func (c *contract) ends(ctx context.Context, call string, old selfservice.Creden
 		case errors.Is(err, selfservice.ErrInvalidClient):
 			return true
 		case err != nil:
-			c.fail("Verify", "a credential that has ended is not ErrRefused: %v", err)
+			c.fail("Verify", "a credential that has ended is not ErrInvalidClient: %v", err)
 			return false
 		}
 	}

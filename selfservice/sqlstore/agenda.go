@@ -13,14 +13,15 @@ import (
 	"github.com/nokkel/nokkel/selfservice"
 )
 
-// Agenda returns what tells a selfservice.Fleet which of the names that start
-// with prefix are due. The table must be Scheduled. Any number of processes
-// may ask it at once; in PostgreSQL they pass over what others are about to
-// take (SKIP LOCKED), and elsewhere choose among what is due at random.
+// Agenda returns the Agenda of the names that start with prefix: it tells a
+// selfservice.Fleet which of them are due. The table must be Scheduled. Any
+// number of processes may ask it concurrently; in PostgreSQL they pass over
+// what others are about to take (SKIP LOCKED), and elsewhere choose among what
+// is due at random.
 //
-// Those that are due and have another prefix are passed over one by one, in the
-// index. So that their number stays small, each prefix in the table is one
-// that some Fleet works on, or the table is its alone.
+// Names with another prefix that are due are skipped one by one, in the index.
+// To keep them few, give each prefix in the table a Fleet, or each Fleet a
+// table of its own.
 func (t Table) Agenda(prefix string) selfservice.Agenda { return agenda{t, prefix} }
 
 // agenda keeps when a state is due in the column due, in milliseconds since

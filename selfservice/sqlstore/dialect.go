@@ -84,7 +84,7 @@ func (t Table) check() error {
 		return nil
 	}
 	if !sqlname.Valid(t.Name) {
-		return fmt.Errorf("%w: sqlstore: %q is no table name of lower-case letters, digits and _, 1 to 63 of them", selfservice.ErrConfig, t.Name)
+		return fmt.Errorf("%w: sqlstore: %q is not a table name of 1 to 63 lower-case letters, digits and _", selfservice.ErrConfig, t.Name)
 	}
 	return nil
 }

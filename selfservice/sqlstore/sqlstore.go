@@ -15,15 +15,15 @@
 //	}}
 //
 // It works on database/sql and imports no driver. Every Load and Save is one
-// statement in a transaction of its own, and nothing is retried. A Save is as durable as
-// the database makes a commit: leave synchronous_commit (PostgreSQL),
+// statement in a transaction of its own, and nothing is retried. A Save is as
+// durable as a commit of the database: leave synchronous_commit (PostgreSQL),
 // synchronous (SQLite) and innodb_flush_log_at_trx_commit (MySQL) at their
 // defaults. SQLite needs a busy_timeout in its DSN when several connections
 // write.
 //
 // The DB is the primary: what a read replica loads may be out of date. Nothing
-// depends on the state of a session, so a pooler of transactions (PgBouncer) may
-// stand between; pgx then needs default_query_exec_mode=exec, as it prepares
+// depends on the state of a session, so a transaction pooler (PgBouncer) may be
+// in between; pgx then needs default_query_exec_mode=exec, as it prepares
 // statements by itself.
 //
 // The blobs hold private keys in clear unless the store is wrapped in
@@ -44,8 +44,8 @@ import (
 	"github.com/nokkel/nokkel/selfservice"
 )
 
-// Table is a table of named blobs. Fields are not changed after the first
-// use; all methods may be called at once by any number of goroutines,
+// Table is a table of named blobs. Its fields must not change after the first
+// use; its methods may be called concurrently by any number of goroutines,
 // processes and machines.
 type Table struct {
 	DB      *sql.DB
@@ -53,17 +53,17 @@ type Table struct {
 	Name    string // lower-case letters, digits and _, with "schema." before it if wanted; empty: nokkel_state
 
 	// Scheduled is set where the table also says when each state is due, for
-	// [Table.Agenda]: it has one more column and an index. All programs that
-	// save to the table then set it; what another one saves is looked at up to
-	// a day late.
+	// [Table.Agenda]: it has one more column and an index. All programs that save
+	// to the table must then set it; what another one saves is visited up to a
+	// day late.
 	Scheduled bool
 }
 
-// Create makes the table unless there is one, also when several processes try
-// at the same time. To a table that was made without Scheduled it adds what is
-// missing then; programs that do not set it go on with the table. Where the
-// program may not create tables, somebody else runs [Table.Schema] or
-// [Table.Migration] before; Create then only checks that the table is there.
+// Create creates the table unless it exists; several processes may call it at
+// the same time. If Scheduled is set, it adds what an older table lacks;
+// programs that do not set Scheduled can still use the table. Where the program
+// may not create tables, somebody else runs [Table.Schema] or [Table.Migration]
+// first; Create then only checks that the table is there.
 func (t Table) Create(ctx context.Context) error {
 	schema, err := t.Schema()
 	if err != nil {
@@ -104,8 +104,8 @@ func (t Table) migrate(ctx context.Context) error {
 	return tx.Commit()
 }
 
-// Schema returns the statement that makes the table. A Table that is not
-// filled in, or has a name that is none, is selfservice.ErrConfig.
+// Schema returns the statement that creates the table. An incomplete Table, or
+// one with an invalid Name, is selfservice.ErrConfig.
 func (t Table) Schema() (string, error) {
 	if err := t.check(); err != nil {
 		return "", err
@@ -113,8 +113,8 @@ func (t Table) Schema() (string, error) {
 	return t.sql(t.Dialect.create(t.Scheduled)), nil
 }
 
-// Migration returns the statements that make a Scheduled table of one that is
-// not, for one transaction.
+// Migration returns the statements that turn an existing table into a Scheduled
+// one, to be run in one transaction.
 func (t Table) Migration() ([]string, error) {
 	if err := t.check(); err != nil {
 		return nil, err
@@ -153,8 +153,8 @@ func (t Table) Names(ctx context.Context, prefix string) ([]string, error) {
 }
 
 // Store returns the store of one rotator, a row of the table. Name is 1 to 255
-// bytes of UTF-8 without NUL; another one, and a Table that is not filled in,
-// make every call of the store fail with selfservice.ErrConfig.
+// bytes of UTF-8 without NUL; with any other name, or an incomplete Table,
+// every call of the store fails with selfservice.ErrConfig.
 func (t Table) Store(name string) selfservice.Store { return row{t, name} }
 
 type row struct {

@@ -12,9 +12,8 @@ import (
 	"github.com/nokkel/nokkel/selfservice"
 )
 
-// RunAgenda checks an Agenda against its law. Open returns an empty one, and
-// the store of each name in it; all it returns is used at once by several
-// goroutines.
+// RunAgenda checks an Agenda against its contract. Open returns an empty one,
+// and the store of each name in it; several goroutines use them concurrently.
 func RunAgenda(t *testing.T, open func(t *testing.T) (selfservice.Agenda, func(name string) selfservice.Store)) {
 	for name, test := range map[string]func(*agendaTest){
 		"what was saved is due":               (*agendaTest).saved,

@@ -32,14 +32,14 @@ const (
 	kills   = 12 // of each worker
 )
 
-// RunShared runs [Run], and then a store that several processes write to at
-// once, each of which is killed (SIGKILL) again and again: no Save that was
+// RunShared runs [Run], and then several processes that write to one store,
+// each of which is killed (SIGKILL) again and again: no Save that was
 // acknowledged is lost, none is done twice, and every blob is whole.
 //
-// Each call of place names another place that holds nothing (a directory, a
-// row); open opens the store at a place, in this process or in another one.
-// The other ones are this test binary, run again for the test t only: what
-// stands before RunShared in that test runs there too.
+// Each call of place names a new, empty place (a directory, a row); open opens
+// the store at a place, in this process or in another one. The other ones are
+// this test binary, run again for the test t only: what stands before RunShared
+// in that test runs there too.
 func RunShared(t *testing.T, place func(t *testing.T) string, open func(t *testing.T, place string) selfservice.Store) {
 	if worker := os.Getenv(workerVariable); worker != "" {
 		work(t.Context(), open(t, os.Getenv(placeVariable)), worker)

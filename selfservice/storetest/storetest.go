@@ -1,5 +1,5 @@
 // Package storetest checks an implementation of selfservice.Store against the
-// law that the interface states:
+// contract that the interface states:
 //
 //	func TestStore(t *testing.T) {
 //		storetest.Run(t, func(t *testing.T) selfservice.Store { return newEmptyStore(t) })
@@ -23,8 +23,8 @@ import (
 	"github.com/nokkel/nokkel/selfservice"
 )
 
-// Run checks every sentence of the law that one process can check. Each call
-// of open returns another store that holds nothing.
+// Run checks every rule of the contract that one process can check. Each call
+// of open returns a new, empty store.
 func Run(t *testing.T, open func(t *testing.T) selfservice.Store) {
 	for _, c := range []struct {
 		rule  string
@@ -47,7 +47,7 @@ func Run(t *testing.T, open func(t *testing.T) selfservice.Store) {
 	}
 }
 
-// store fails the test where the law leaves a call no choice.
+// store fails the test where the contract leaves a call no choice.
 type store struct {
 	t *testing.T
 	selfservice.Store

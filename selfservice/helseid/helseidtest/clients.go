@@ -37,8 +37,8 @@ func (k registered) taken(now time.Time, behind time.Duration) bool {
 func (s *Server) behind(node int) time.Duration { return time.Duration(node) * s.Lag }
 
 // AddClient registers a client with a key, as a person would in the portal:
-// without an expiration, of origin Gui. A client that exists gets one more key.
-// It panics when the key is not one that HelseID takes.
+// without an expiration, of origin Gui. An existing client gets one more key.
+// It panics if HelseID would not accept the key.
 func (s *Server) AddClient(id string, key *keys.PublicKey) {
 	k, refusal := parseJWK(key.JWK())
 	if refusal != "" {
@@ -66,7 +66,7 @@ func (s *Server) RemoveKey(id string, key *keys.PublicKey) {
 }
 
 // Keys returns the keys that are registered for the client now, oldest first,
-// those that are not accepted yet too.
+// including those that are not accepted yet.
 func (s *Server) Keys(id string) []helseid.ClientSecret {
 	var list []helseid.ClientSecret
 	for _, k := range s.client(id).live(s.later()) {
@@ -75,8 +75,8 @@ func (s *Server) Keys(id string) []helseid.ClientSecret {
 	return list
 }
 
-// Accepts reports whether the client would get a token with the key of that
-// RFC 7638 thumbprint now, whichever node it meets.
+// Accepts reports whether the client would get a token now with the key of that
+// RFC 7638 thumbprint, at every node.
 func (s *Server) Accepts(id, thumbprint string) bool {
 	c, now := s.client(id), s.later()
 	for node := range max(s.Nodes, 1) {
@@ -87,9 +87,8 @@ func (s *Server) Accepts(id, thumbprint string) bool {
 	return true
 }
 
-// RejectScopes makes the tokens that are asked for on behalf of an
-// organisation come without scopes, whose terms it has not signed; they are
-// named in rejected_scope instead.
+// RejectScopes makes tokens requested on behalf of an organisation lack scopes,
+// as if it had not signed their terms; rejected_scope names them.
 func (s *Server) RejectScopes(parent string, scopes ...string) { s.rejected.Store(parent, scopes) }
 
 // split parts the scopes that a client asks for into granted and rejected.

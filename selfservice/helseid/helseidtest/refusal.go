@@ -17,7 +17,7 @@ const (
 	RequestGrant   Refusal = "grant_type is not client_credentials"
 	RequestScope   Refusal = "no scope is asked for"
 	RequestTwice   Refusal = "the client authenticates in two ways"
-	RequestDetails Refusal = "assertion_details has another shape"
+	RequestDetails Refusal = "assertion_details is malformed"
 
 	AssertionMalformed Refusal = "client_assertion is not a compact JWS"
 	AssertionAlgorithm Refusal = "client_assertion: alg is not accepted or not the key's"
@@ -48,7 +48,7 @@ const (
 	TokenMissing Refusal = "there is no access token with scheme DPoP"
 	TokenInvalid Refusal = "the access token is not one of this server"
 	TokenExpired Refusal = "the access token has expired"
-	TokenScope   Refusal = "the access token has not the scope of this API"
+	TokenScope   Refusal = "the access token lacks the scope of this API"
 
 	KeyMalformed Refusal = "the body is not a JWK as a JSON object or in a JSON string"
 	KeyPrivate   Refusal = "the JWK holds private members"
@@ -59,12 +59,12 @@ const (
 
 // Counts is what a server has done so far.
 type Counts struct {
-	Requests      int // all, those that were made to fail too
+	Requests      int // all, including those that Inject made fail
 	Tokens        int // issued
 	Registrations int // keys registered over the self-service API
 	Lists         int // lists of keys answered
 	Calls         int // of the sample API that were let in
-	Faults        int // requests that Inject made to fail or wait
+	Faults        int // requests that Inject made fail or wait
 	Refused       map[Refusal]int
 }
 

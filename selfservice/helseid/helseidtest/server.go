@@ -1,4 +1,4 @@
-// Package helseidtest is a HelseID for tests: a token endpoint, the
+// Package helseidtest is a fake HelseID for tests: a token endpoint, the
 // self-service API and a sample API protected by DPoP, in this process.
 //
 //	server := helseidtest.New()
@@ -40,9 +40,9 @@ import (
 // earlier keys of origin Api. Keys of origin Gui stay in any case.
 type Replacement int
 
-// The ways that are thought possible; which one HelseID goes is not public.
+// The possible ways. Which one HelseID takes is not public.
 const (
-	Keep   Replacement = iota // nothing: they stay until they expire
+	Keep   Replacement = iota // they remain until they expire
 	AtOnce                    // they stop working at once
 	Later                     // they stop working after Server.ReplaceAfter
 )
@@ -70,8 +70,8 @@ type Server struct {
 	APIScope      string        // of the sample API; empty: nhn:patients/read
 	Skew          time.Duration // how far this server's clock is ahead of the true time, in its Date header too
 
-	// What client assertions may do that is refused by default. HelseID takes
-	// the first two today; whether it takes the third is not known.
+	// What client assertions may do although it is refused by default. HelseID
+	// accepts the first two today; whether it accepts the third is not known.
 	RepeatAfterNonce bool // come again after use_dpop_nonce; it has announced that it will refuse that
 	PlainType        bool // have the typ JWT or none, in place of client-authentication+jwt
 	WithoutNotBefore bool // have no nbf
@@ -99,8 +99,8 @@ func New() *Server {
 	return s
 }
 
-// NewTLS starts a server on loopback over https. Its certificate is trusted by
-// the RoundTripper that [Server.Transport] returns, and by no one else.
+// NewTLS starts a server on loopback over https. Only the RoundTripper that
+// [Server.Transport] returns trusts its certificate.
 func NewTLS() *Server {
 	s := newServer()
 	s.http = httptest.NewUnstartedServer(s)
@@ -109,8 +109,9 @@ func NewTLS() *Server {
 }
 
 // Listen starts a server on a TCP address, like "localhost:8080" or ":8080",
-// for programs outside this process. Its URL has the host as it is written
-// here (localhost when there is none), since an issuer's name is not its number.
+// for programs outside this process. Its URL has the host as it is written here
+// (localhost if there is none), since the name of an issuer is not its IP
+// address.
 func Listen(address string) (*Server, error) {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
@@ -193,9 +194,9 @@ func (s *Server) Transport() http.RoundTripper {
 	return s.http.Client().Transport
 }
 
-// Advance moves the clock by which keys are accepted, replaced and expire,
-// and by which tokens and nonces expire. Assertions and proofs are checked by
-// the true time (plus Skew) still, since the client's clock has not moved.
+// Advance moves the clock by which keys are accepted, replaced and expire, and
+// by which tokens and nonces expire. Assertions and proofs are still checked by
+// the true time (plus Skew), since the client's clock has not moved.
 func (s *Server) Advance(d time.Duration) { s.ahead.Add(int64(d)) }
 
 // now is the server's clock for what clients sign.

@@ -22,8 +22,8 @@ type Fault struct {
 // pass. It may be called from many goroutines and must not read the body. A
 // nil f ends the injection.
 //
-// An http.Transport by itself repeats a GET whose connection was cut; f sees
-// that as one more request.
+// An http.Transport repeats a GET by itself if its connection was cut; f sees
+// that as another request.
 func (s *Server) Inject(f func(n int, r *http.Request) *Fault) {
 	if f == nil {
 		s.faults.Inject(nil)

@@ -1,18 +1,18 @@
 // Package oktatest is an Okta org in memory, for tests of programs that own
 // their credentials there: the management API of apps, client secrets and
-// public keys, and the endpoints where an app proves itself.
+// public keys, and the endpoints where an app authenticates.
 //
 //	server := oktatest.Start(t)
 //	id := server.AddApp(oktatest.App{Keys: []*keys.PublicKey{key.PublicKey()}, Service: true, Scopes: …, Role: oktatest.SuperAdmin})
 //	client := &okta.Client{Org: server.Org(), AppID: id}
 //
-// It is strict: two secrets and 50 keys, inactive ones included; what is
-// active is not deleted, and the only active credential not deactivated; each
-// assertion and each proof is good for one request, for the URL that was
-// called; tokens are bound to a DPoP key, by way of a nonce. [Server.Nodes]
-// makes it several nodes that learn of a change one after the other,
-// [Server.Inject] loses replies, and [Server.Events] is its System Log. Where
-// Okta's documentation leaves open what happens, [Doubts] lets a test choose.
+// It is strict. An app has at most two secrets and 50 keys, including inactive
+// ones; an active credential cannot be deleted, nor the only active one
+// deactivated; an assertion or a proof is good for one request, to the URL that
+// it names; tokens are bound to a DPoP key, with a nonce. [Server.Nodes] splits
+// it into nodes that learn of a change one after the other, [Server.Inject]
+// loses replies, and [Server.Events] is its System Log. Where Okta's
+// documentation leaves open what happens, [Doubts] lets a test choose.
 //
 // It verifies with go-jose, not with this module's code.
 package oktatest
@@ -39,24 +39,23 @@ const APIToken = "00oktatest-api-token"
 type Server struct {
 	URL string // what it takes for its own address, in audiences and proofs
 
-	// Nodes is how many nodes answer where an app proves itself; zero: one. The
-	// first knows of a change at once, each further one learns of it Lag later
-	// than the one before. Requests go to them in turn, or with ByConnection
-	// those of one connection to one node, and the next connection to the next.
+	// Nodes is how many nodes the token endpoint has; zero: one. The first knows
+	// of a change at once, each further one learns of it Lag later than the one
+	// before. Requests go to them in turn, or with ByConnection those of one
+	// connection to one node, and the next connection to the next.
 	Nodes        int
 	Lag          time.Duration
 	ByConnection bool
 
-	// Limit is how many requests a minute each bucket takes: the credentials
-	// and lists of apps, single apps, token requests; zero: any number.
+	// Limit is how many requests a minute each bucket allows: the credentials and
+	// lists of apps, single apps, token requests; zero: any number.
 	Limit int
 
 	// Concurrent is how many requests may be under way; zero: any number.
 	Concurrent int
 
-	// KeysAge is how long the keys of a JWKS URL are believed; zero: 10 minutes.
-	// A kid that is not among them makes the server fetch before that, but
-	// not twice in 10 s.
+	// KeysAge is how long the keys of a JWKS URL are cached; zero: 10 minutes. An
+	// unknown kid makes the server fetch them earlier, but not twice in 10 s.
 	KeysAge time.Duration
 
 	// Fetch is how JWKS URLs are fetched; nil: http.DefaultTransport.

@@ -17,8 +17,8 @@ import (
 // Role is the administrator role of a service app.
 type Role string
 
-// The roles that there are here. Only a super administrator changes the
-// credentials of an app that has been granted okta.* scopes.
+// The roles of the fake. Only a super administrator may change the credentials
+// of an app that has been granted okta.* scopes.
 const (
 	NoRole     Role = ""
 	AppAdmin   Role = "APP_ADMIN"
@@ -26,7 +26,7 @@ const (
 	SuperAdmin Role = "SUPER_ADMIN"
 )
 
-// App is an app to begin with.
+// App is an app as it is set up.
 type App struct {
 	ID         string            // empty: one is made
 	ClientID   string            // empty: the ID
@@ -188,8 +188,8 @@ func (s *Server) AddApp(in App) string {
 // generate makes a secret of 64 characters.
 func generate() string { return (rand.Text() + rand.Text() + rand.Text())[:64] }
 
-// Accepts is the server's own view: whether every node accepts the credential
-// of that fingerprint (selfservice.Credential) now.
+// Accepts reports whether every node now accepts the credential of that
+// fingerprint (selfservice.Credential).
 func (s *Server) Accepts(appID, fingerprint string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
