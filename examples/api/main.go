@@ -4,10 +4,10 @@
 //	api -issuer https://sts.example.no -audience nhn:patients -scope nhn:patients/read \
 //	    -url https://api.example.no
 //
-// Tokens are JWTs (RFC 9068). With -client and -key the issuer is asked about
-// each instead (RFC 7662), for which that client must be allowed to. Processes
-// that serve the same URL have the same NONCE_SECRETS, the newest first, and the
-// PostgreSQL at the same DATABASE_URL, where each proof is spent for all.
+// Tokens are JWTs (RFC 9068). With -client and -key the API asks the issuer about
+// each token instead (RFC 7662), as a client that may introspect. Processes that
+// serve the same URL share NONCE_SECRETS, the newest first, and the PostgreSQL at
+// DATABASE_URL, where a proof that one of them has seen is spent for all.
 package main
 
 import (
@@ -17,7 +17,9 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
+	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -41,11 +43,11 @@ type config struct {
 func main() {
 	var c config
 	flag.StringVar(&c.issuer, "issuer", "", "issuer of the access tokens")
-	flag.StringVar(&c.audience, "audience", "", "what it calls this API")
+	flag.StringVar(&c.audience, "audience", "", "audience of this API in the tokens")
 	flag.StringVar(&c.scopes, "scope", "", "scopes that a token must have, separated by spaces")
-	flag.StringVar(&c.url, "url", "", "where clients find the API (default: the address that it listens on)")
+	flag.StringVar(&c.url, "url", "", "URL at which clients reach the API (default: the address it listens on)")
 	flag.StringVar(&c.listen, "listen", "localhost:8081", "address to serve on")
-	flag.BoolVar(&c.plain, "plain-type", false, "take tokens whose typ is JWT, as Keycloak's")
+	flag.BoolVar(&c.plain, "plain-type", false, "accept tokens whose typ is JWT, such as Keycloak's")
 	flag.StringVar(&c.client, "client", "", "client id for introspection")
 	flag.StringVar(&c.key, "key", "", "file of that client's private key")
 	flag.CommandLine.SetOutput(io.Discard) // what it says of a slip repeats what was typed, and that may be a key
@@ -107,8 +109,11 @@ func (c config) tokens(ctx context.Context) (dpop.Tokens, error) {
 		return &access.Verifier{Issuer: c.issuer, Audiences: []string{c.audience}, PlainType: c.plain}, nil
 	}
 	key, err := keys.ReadFile(c.key)
+	if e := (*fs.PathError)(nil); errors.As(err, &e) {
+		err = e.Err // without the path: it may be the key itself
+	}
 	if err != nil {
-		return nil, errors.New("the file of -key holds no key that can be read") // a path may be the key itself
+		return nil, fmt.Errorf("the file of -key: %w", err)
 	}
 	server, err := assertion.Discover(ctx, nil, c.issuer)
 	if err != nil {

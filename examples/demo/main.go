@@ -1,9 +1,9 @@
-// Demo shows nokkel's main job against a HelseID of its own on loopback: a
-// program's key is renewed several times while many clients call an API with
-// it, and no request fails.
+// Demo shows nokkel's main job, against a HelseID of its own on loopback: a
+// program's key is rotated several times while many clients call an API with it,
+// and no request fails.
 //
 //	go run ./examples/demo                         a few seconds, in one process
-//	go run ./examples/demo -kill -for 1m           the rotator is a process of its own, and killed again and again
+//	go run ./examples/demo -kill -for 1m           the rotator is a process of its own that is killed again and again
 //	go run ./examples/demo -serve localhost:8080   the HelseID alone, for examples/clientkeys
 package main
 
@@ -48,10 +48,10 @@ func run(ctx context.Context, args []string) error {
 	var o options
 	flags := flag.NewFlagSet("demo", flag.ExitOnError)
 	flags.DurationVar(&o.duration, "for", 5*time.Second, "how long the clients call the API")
-	flags.IntVar(&o.clients, "clients", 20, "clients that call it at the same time, each with a token of its own")
-	flags.IntVar(&o.rotations, "rotations", 3, "how often the key is renewed in that time, at least")
+	flags.IntVar(&o.clients, "clients", 20, "concurrent clients, each with a token of its own")
+	flags.IntVar(&o.rotations, "rotations", 3, "how often the key is rotated in that time, at least")
 	flags.BoolVar(&o.kill, "kill", false, "run the rotator as a process of its own and kill it at random points")
-	flags.BoolVar(&o.atOnce, "at-once", false, "let the server end the old key in the instant in which it takes the new one")
+	flags.BoolVar(&o.atOnce, "at-once", false, "let the server end the old key as soon as it accepts the new one")
 	flags.BoolVar(&o.json, "json", false, "end with one JSON object on standard output")
 	flags.StringVar(&o.serve, "serve", "", "only serve the HelseID at this address")
 	child := flags.String("rotator", "", "what -kill starts")

@@ -1,13 +1,13 @@
-// Forwardauth decides for a proxy whether a request may go to an API that knows
+// Forwardauth decides for a proxy whether a request may reach an API that knows
 // nothing of tokens. nginx's auth_request, Traefik's ForwardAuth and Caddy's
-// forward_auth ask it about each:
+// forward_auth ask it about each request:
 //
 //	forwardauth -issuer https://sts.example.no -audience nhn:patients \
 //	    -url https://api.example.no -proxy 127.0.0.1/32
 //
-// It answers with 200, X-Client-Id, X-Subject and X-Scope for the proxy to hand
+// It answers with 200 and X-Client-Id, X-Subject and X-Scope for the proxy to pass
 // on, or with the status and the challenges for the client; testdata has an
-// nginx.conf and a Caddyfile. Which request it is about says the proxy alone.
+// nginx.conf and a Caddyfile. Only the proxy says which request it is about.
 package main
 
 import (
@@ -35,8 +35,8 @@ type gate struct {
 
 func main() {
 	issuer := flag.String("issuer", "", "issuer of the access tokens")
-	audience := flag.String("audience", "", "what it calls the API")
-	base := flag.String("url", "", "where clients find the API")
+	audience := flag.String("audience", "", "audience of the API in the tokens")
+	base := flag.String("url", "", "URL at which clients reach the API")
 	scopes := flag.String("scope", "", "scopes that a token must have, separated by spaces")
 	proxy := flag.String("proxy", "127.0.0.1/32", "addresses that may ask")
 	forwarded := flag.Bool("x-forwarded", false, "the proxy sends X-Forwarded-Method and X-Forwarded-Uri, as Traefik and Caddy do")
@@ -92,7 +92,7 @@ func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // original returns the method and the request target that the proxy asks about.
-// Those of the other kind are not looked at: it hands on what its client wrote.
+// Headers of the other kind are ignored: the proxy passes on what its client sent.
 func (g *gate) original(h http.Header) (method, uri string) {
 	names := [2]string{"X-Original-Method", "X-Original-Uri"}
 	if g.forwarded {

@@ -8,7 +8,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -47,9 +46,9 @@ func main() {
 	flag.StringVar(&c.state, "state", "", "directory where the keys are kept from then on")
 	flag.StringVar(&c.api, "api", "", "URL to call")
 	flag.StringVar(&c.listen, "listen", "localhost:8080", "address to serve on")
-	flag.DurationVar(&c.timing.MaxAge, "max-age", 0, "replace older keys (default: as their expiry says)")
-	flag.DurationVar(&c.timing.Propagation, "propagation", 0, "use a new key once it has been accepted for so long (default 10s)")
-	flag.DurationVar(&c.timing.Overlap, "overlap", 0, "keep old keys for so long (default 1h)")
+	flag.DurationVar(&c.timing.MaxAge, "max-age", 0, "replace keys that are older (default: by their expiry)")
+	flag.DurationVar(&c.timing.Propagation, "propagation", 0, "how long a new key must be accepted before it is used (default 10s)")
+	flag.DurationVar(&c.timing.Overlap, "overlap", 0, "how long an old key is kept (default 1h)")
 	flag.CommandLine.Init("service", flag.ContinueOnError)
 	flag.CommandLine.SetOutput(io.Discard) // what it says of a slip repeats what was typed, and that may be a key
 	err := flag.CommandLine.Parse(os.Args[1:])
@@ -87,38 +86,38 @@ func run(ctx context.Context, log *slog.Logger, c config) error {
 		if err != nil {
 			return fmt.Errorf("the file of -key: %w", err)
 		}
-		if err := rotator.Adopt(ctx, selfservice.Credential{Key: key}); err != nil { // nothing to do after the first start
+		if err := rotator.Adopt(ctx, selfservice.Credential{Key: key}); err != nil { // no-op after the first start
 			return err
 		}
 	}
-	server := &http.Server{Handler: handler(client.HTTPClient(rotator), rotator, c.api, log), ReadHeaderTimeout: 10 * time.Second}
 	listener, err := net.Listen("tcp", c.listen)
 	if err != nil {
 		return err
 	}
 	log.Info("serving", "address", listener.Addr().String())
+	server := &http.Server{Handler: handler(client.HTTPClient(rotator), rotator, c.api, log), ReadHeaderTimeout: 10 * time.Second}
 
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	rotating, serving := make(chan error, 1), make(chan error, 1)
+	ctx, cancel := context.WithCancel(ctx) // by a signal, or when one of the two ends
+	rotating, down := make(chan error, 1), make(chan error, 1)
 	go func() { rotating <- rotator.Run(ctx); cancel() }()
-	go func() { serving <- server.Serve(listener); cancel() }()
-	<-ctx.Done() // a signal, or one of the two has ended
-
-	grace, done := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
-	defer done()
-	shutdown := server.Shutdown(grace)
-	err, served := <-rotating, <-serving
-	switch {
-	case errors.Is(err, context.Canceled):
-		err = nil
-	case errors.Is(err, selfservice.ErrNotAdopted):
+	go func() {
+		<-ctx.Done()
+		grace, done := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
+		defer done()
+		down <- server.Shutdown(grace)
+	}()
+	served := server.Serve(listener)
+	cancel()
+	err = <-rotating
+	if errors.Is(err, selfservice.ErrNotAdopted) {
 		err = fmt.Errorf("%w: the first start takes -key", err)
 	}
-	if errors.Is(served, http.ErrServerClosed) {
-		served = nil
+	for _, err := range []error{err, served, <-down} {
+		if err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, http.ErrServerClosed) {
+			return err
+		}
 	}
-	return cmp.Or(err, served, shutdown)
+	return nil
 }
 
 // handler answers / with the API's answer, /healthz, and /status.
