@@ -1,12 +1,17 @@
 package keycloak_test
 
 import (
+	"context"
+	"crypto/x509/pkix"
 	"fmt"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/nokkel/nokkel/assertion"
+	"github.com/nokkel/nokkel/certs"
 	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/keys/keystest"
 	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/dcr"
 	"github.com/nokkel/nokkel/selfservice/keycloak"
@@ -25,6 +30,9 @@ type faulty struct {
 	admin   *admin.API // without faults
 	id      string
 	managed bool // by itself
+
+	published keys.Set // of what the store held
+	at        string   // its version then
 }
 
 const fakeURL = "http://127.0.0.1"
@@ -35,11 +43,12 @@ func newFaulty(t *testing.T, managed bool, nodes int) *faulty {
 	f.server.AddRealm("test")
 	f.server.Fetch = providertest.Handler(http.HandlerFunc(f.publish))
 	f.admin = f.administrator(providertest.Handler(f.server))
-	tg := &target{t: t, realm: f.realm(providertest.Handler(f.server)), tokens: f.admin.Tokens.(*assertion.TokenSource)}
-	f.id = tg.rest(http.MethodPost, tg.path("clients"), map[string]any{
-		"clientId": "app", "serviceAccountsEnabled": true, "secret": firstSecret().Reveal(), "attributes": map[string]string{},
-	}).(string)
+	f.server.AddClient("test", "app")
 	f.server.Grant("test", "app", "manage-clients")
+	info, err := f.admin.FindClient(t.Context(), "app")
+	require.NoError(t, err)
+	f.id = info.ID
+	require.NoError(t, f.admin.UpdateClient(t.Context(), f.id, admin.Change{Secret: firstSecret()}))
 	return f
 }
 
@@ -56,8 +65,14 @@ func (f *faulty) administrator(base http.RoundTripper) *admin.API {
 
 // publish is a replica's JWKS endpoint: it serves what the store holds.
 func (f *faulty) publish(w http.ResponseWriter, r *http.Request) {
-	replica := &selfservice.Rotator{Store: f.store}
-	(&keys.Handler{Keys: replica.Published}).ServeHTTP(w, r)
+	(&keys.Handler{Keys: func(ctx context.Context) (keys.Set, error) {
+		_, version, err := f.store.Load(ctx)
+		if err == nil && version != f.at {
+			f.published, err = (&selfservice.Rotator{Store: f.store}).Published(ctx)
+			f.at = version
+		}
+		return f.published, err
+	}}).ServeHTTP(w, r)
 }
 
 // client is the client of a newly started process.
@@ -89,9 +104,33 @@ func (f *faulty) target(first selfservice.Credential, provider func(*keycloak.Cl
 	}
 }
 
-func (f *faulty) policy() {
-	tg := &target{t: f.t, admin: f.admin}
-	tg.policy(7*day, 2*day, day)
+// policy makes a rotation policy for all confidential clients of the realm.
+func (f *faulty) policy(remaining time.Duration) {
+	ctx := f.t.Context()
+	require.NoError(f.t, f.admin.PutRotationProfile(ctx, admin.RotationProfile{
+		Name: "rotation", Expiration: 7 * day, Rotated: 2 * day, Remaining: remaining,
+	}))
+	require.NoError(f.t, f.admin.PutPolicy(ctx, admin.Policy{Name: "rotate", AccessTypes: []string{"confidential"}, Profiles: []string{"rotation"}}))
+}
+
+func set(key *keys.Key) keys.Set { return keys.Set{Keys: []*keys.PublicKey{key.PublicKey()}} }
+
+const day = 24 * time.Hour
+
+func firstSecret() keys.Secret { return keys.NewSecret("the-secret-that-was-registered-by-hand") }
+
+func newKey(t testing.TB) *keys.Key { return keystest.Key(t, keys.ES256) }
+
+// certified returns a key with a certificate, under the kid that Keycloak finds
+// it by.
+func certified(t *testing.T) *keys.Key {
+	t.Helper()
+	key := newKey(t)
+	key, err := key.With(keys.Options{KeyID: certs.KeyID(key.PublicKey())})
+	require.NoError(t, err)
+	key, err = certs.SelfSign(t.Context(), key, certs.Template{Subject: pkix.Name{CommonName: "app"}})
+	require.NoError(t, err)
+	return key
 }
 
 // TestEveryFaultAtEveryPoint rotates in every way, by an administrator and by
@@ -102,6 +141,7 @@ func TestEveryFaultAtEveryPoint(t *testing.T) {
 		for _, nodes := range []int{1, 5} {
 			for name, start := range ways(t) {
 				t.Run(fmt.Sprint(name, by, ", nodes: ", nodes), func(t *testing.T) {
+					t.Parallel()
 					providertest.Run(t, func(t *testing.T) *providertest.Target { return start(newFaulty(t, managed, nodes)) })
 				})
 			}
@@ -110,6 +150,7 @@ func TestEveryFaultAtEveryPoint(t *testing.T) {
 	for _, nodes := range []int{1, 5} {
 		for name, start := range waysOfAnAdministrator(t) {
 			t.Run(fmt.Sprint(name, ", nodes: ", nodes), func(t *testing.T) {
+				t.Parallel()
 				providertest.Run(t, func(t *testing.T) *providertest.Target { return start(newFaulty(t, false, nodes)) })
 			})
 		}
@@ -118,7 +159,7 @@ func TestEveryFaultAtEveryPoint(t *testing.T) {
 
 // ways are those that are open to an administrator and to the client itself.
 func ways(t *testing.T) map[string]func(*faulty) *providertest.Target {
-	key, certifiedKey := newKey(t), certified(t, keys.ES256)
+	key, certifiedKey := newKey(t), certified(t)
 	return map[string]func(*faulty) *providertest.Target{
 		"stored keys": func(f *faulty) *providertest.Target {
 			require.NoError(f.t, f.admin.SetKeys(f.t.Context(), f.id, set(key)))
@@ -133,13 +174,13 @@ func ways(t *testing.T) map[string]func(*faulty) *providertest.Target {
 			return target
 		},
 		"a secret of the server's under a policy": func(f *faulty) *providertest.Target {
-			f.policy()
+			f.policy(day)
 			target := f.target(selfservice.Credential{Secret: firstSecret()}, func(c *keycloak.Client) selfservice.Provider { return keycloak.Secret{Client: c} })
 			target.Gone = true
 			return target
 		},
 		"an own secret under a policy": func(f *faulty) *providertest.Target {
-			f.policy()
+			f.policy(day)
 			target := f.target(selfservice.Credential{Secret: firstSecret()}, func(c *keycloak.Client) selfservice.Provider { return keycloak.OwnSecret{Client: c} })
 			target.Gone = true
 			return target
@@ -152,8 +193,7 @@ func ways(t *testing.T) map[string]func(*faulty) *providertest.Target {
 			return target
 		},
 		"a certificate": func(f *faulty) *providertest.Target {
-			require.NoError(f.t, f.admin.SetKeys(f.t.Context(), f.id, set(certifiedKey)))
-			require.NoError(f.t, f.admin.Upload(f.t.Context(), f.id, certificateFile(certifiedKey)))
+			require.NoError(f.t, f.admin.SetCertificate(f.t.Context(), f.id, certifiedKey.PublicKey()))
 			target := f.target(selfservice.Credential{Key: certifiedKey}, func(c *keycloak.Client) selfservice.Provider {
 				return keycloak.Certificate{Client: c}
 			})
@@ -175,7 +215,7 @@ func waysOfAnAdministrator(t *testing.T) map[string]func(*faulty) *providertest.
 			return target
 		},
 		"a secret under a policy, by a registration access token": func(f *faulty) *providertest.Target {
-			(&target{t: f.t, admin: f.admin}).policy(7*day, 2*day, 7*day) // so that it is due
+			f.policy(7 * day) // so that it is due
 			return f.registered(selfservice.Credential{Secret: firstSecret()}, func(c *dcr.Client) selfservice.Provider {
 				return c.Secret(func(clientID string, c selfservice.Credential) assertion.Authenticator {
 					return &assertion.Post{ClientID: clientID, Secret: c}

@@ -1,6 +1,7 @@
 package keycloaktest
 
 import (
+	"crypto"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
@@ -20,8 +21,23 @@ const (
 // cached are a client's keys as they were when they were loaded. Nothing but
 // an update of the client, time, or an unknown kid makes the server load again.
 type cached struct {
-	keys         []jose.JSONWebKey
+	keys         []loadedKey
 	loaded, used time.Time
+}
+
+// loadedKey is a key of a client, with its RFC 7638 thumbprint.
+type loadedKey struct {
+	jose.JSONWebKey
+	thumbprint string
+}
+
+func withThumbprints(list ...jose.JSONWebKey) []loadedKey {
+	loaded := make([]loadedKey, len(list))
+	for i, k := range list {
+		sum, _ := k.Thumbprint(crypto.SHA256) // fails for keys that no credential has
+		loaded[i] = loadedKey{k, base64.RawURLEncoding.EncodeToString(sum)}
+	}
+	return loaded
 }
 
 // publicKey finds the key of an assertion; nil when there is none.
@@ -59,29 +75,48 @@ func (e *cached) find(kid, alg string) any {
 
 // loadKeys asks the URL, the JWKS or the certificate, in this order; a URL
 // that does not answer leaves the client without keys.
-func (s *Server) loadKeys(c *client) []jose.JSONWebKey {
+func (s *Server) loadKeys(c *client) []loadedKey {
 	a := c.attributes
 	switch {
 	case a["use.jwks.url"] == "true":
-		return usable(s.fetch(a["jwks.url"]), false)
+		return s.parsed(document{string(s.fetch(a["jwks.url"])), false})
 	case a["use.jwks.string"] == "true":
-		return usable([]byte(a["jwks.string"]), true)
+		return s.parsed(document{a["jwks.string"], true})
 	case a["jwt.credential.certificate"] != "":
 		der, _ := base64.StdEncoding.DecodeString(a["jwt.credential.certificate"])
 		certificate, err := x509.ParseCertificate(der)
 		if err != nil {
 			return nil
 		}
-		return []jose.JSONWebKey{{Key: certificate.PublicKey, KeyID: storedKeyID(c, certificate.PublicKey), Certificates: []*x509.Certificate{certificate}}}
+		return withThumbprints(jose.JSONWebKey{Key: certificate.PublicKey, KeyID: storedKeyID(c, certificate.PublicKey), Certificates: []*x509.Certificate{certificate}})
 	case a["jwt.credential.public.key"] != "":
 		der, _ := base64.StdEncoding.DecodeString(a["jwt.credential.public.key"])
 		public, err := x509.ParsePKIXPublicKey(der)
 		if err != nil {
 			return nil
 		}
-		return []jose.JSONWebKey{{Key: public, KeyID: storedKeyID(c, public)}}
+		return withThumbprints(jose.JSONWebKey{Key: public, KeyID: storedKeyID(c, public)})
 	}
 	return nil
+}
+
+// document is a JWKS that a client has stored or publishes.
+type document struct {
+	text    string
+	needUse bool // its keys are to have a use
+}
+
+// parsed parses a document once: tests ask for the same one after every call.
+func (s *Server) parsed(d document) []loadedKey {
+	list, ok := s.documents[d]
+	if !ok {
+		if len(s.documents) > 100 {
+			clear(s.documents)
+		}
+		list = withThumbprints(usable([]byte(d.text), d.needUse)...)
+		s.documents[d] = list
+	}
+	return list
 }
 
 // storedKeyID is the kid of a key without a JWK: the hash of its

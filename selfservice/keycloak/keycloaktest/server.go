@@ -5,8 +5,8 @@
 //	server := keycloaktest.Start(t)
 //	server.AddRealm("test")
 //	secret := server.AddClient("test", "app")
-//	realm := keycloak.Realm{Server: server.URL, Name: "test"}
-//	admin := &keycloak.Admin{Realm: realm, Tokens: server.Admin()}
+//	realm := admin.Realm{Server: server.URL, Name: "test"}
+//	api := &admin.API{Realm: realm, Tokens: server.Admin()}
 //
 // It behaves as version 26.7.4 does with the feature client-secret-rotation,
 // strict and with its surprises: it caches keys, keeps what it is told to and
@@ -16,9 +16,7 @@
 package keycloaktest
 
 import (
-	"crypto"
 	"crypto/rand"
-	"encoding/base64"
 	"encoding/json"
 	"maps"
 	"net/http"
@@ -28,12 +26,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/go-jose/go-jose/v4"
 	"github.com/nokkel/nokkel/assertion"
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/internal/fake"
-	"github.com/nokkel/nokkel/selfservice/keycloak"
+	"github.com/nokkel/nokkel/selfservice/keycloak/admin"
 )
 
 // Version is the one that the server claims to be.
@@ -70,6 +67,8 @@ type Server struct {
 	spent  map[string]time.Time // jti of assertions and proofs, until when
 	swept  time.Time
 
+	documents map[document][]loadedKey
+
 	balancer fake.Balancer
 	node     int          // that answers now
 	heeds    map[int]bool // the nodes that heed the others' updates of keys
@@ -79,12 +78,12 @@ type Server struct {
 // New returns a server at that address with the realm master in it. Another
 // one is made by its API, or by AddRealm.
 func New(url string) *Server {
-	s := &Server{URL: url, realms: map[string]*realm{}, tokens: map[hash]*token{}, spent: map[string]time.Time{}, heeds: map[int]bool{}}
+	s := &Server{URL: url, realms: map[string]*realm{}, tokens: map[hash]*token{}, spent: map[string]time.Time{}, heeds: map[int]bool{}, documents: map[document][]loadedKey{}}
 	s.routes()
 	s.AddRealm("master")
-	admin := s.realms["master"].add(AdminID)
-	admin.secret, admin.serviceAccount = AdminSecret, true
-	admin.roles = map[string]bool{"manage-clients": true, "manage-realm": true}
+	administrator := s.realms["master"].add(AdminID)
+	administrator.secret, administrator.serviceAccount = AdminSecret, true
+	administrator.roles = map[string]bool{"manage-clients": true, "manage-realm": true}
 	return s
 }
 
@@ -99,7 +98,7 @@ func Start(t testing.TB) *Server {
 
 // Admin returns tokens of the administrator of all realms.
 func (s *Server) Admin() *assertion.TokenSource {
-	return keycloak.Realm{Server: s.URL, Name: "master"}.Tokens(
+	return admin.Realm{Server: s.URL, Name: "master"}.Tokens(
 		&assertion.Basic{ClientID: AdminID, Secret: keys.NewSecret(AdminSecret)}, nil)
 }
 
@@ -125,11 +124,8 @@ func (s *Server) AcceptsAt(node int, realm, clientID, fingerprint string) bool {
 			return selfservice.Credential{Secret: keys.NewSecret(secret)}.Fingerprint() == fingerprint
 		})
 	}
-	has := func(list []jose.JSONWebKey) bool {
-		return slices.ContainsFunc(list, func(k jose.JSONWebKey) bool {
-			sum, err := k.Thumbprint(crypto.SHA256)
-			return err == nil && base64.RawURLEncoding.EncodeToString(sum) == fingerprint
-		})
+	has := func(list []loadedKey) bool {
+		return slices.ContainsFunc(list, func(k loadedKey) bool { return k.thumbprint == fingerprint })
 	}
 	e := s.realms[realm].cache[place{node, c.id}]
 	if e != nil && has(e.keys) {

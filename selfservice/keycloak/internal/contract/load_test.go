@@ -1,0 +1,251 @@
+package contract_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/nokkel/nokkel/assertion"
+	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/keycloak"
+	"github.com/nokkel/nokkel/selfservice/keycloak/admin"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// requesters ask for tokens until they are stopped.
+type requesters struct {
+	done, failed atomic.Int64
+	first        atomic.Pointer[error]
+	stop         chan struct{}
+	group        sync.WaitGroup
+}
+
+// pause is how long a requester waits before each request. Without it the
+// requesters alone would keep the machine busy.
+func (tg *target) pause() time.Duration {
+	if tg.live {
+		return 20 * time.Millisecond
+	}
+	return 2 * time.Millisecond
+}
+
+// load starts 4 of them. Each request authenticates as auth says at that
+// moment.
+func (tg *target) load(auth assertion.Authenticator) *requesters {
+	q := &requesters{stop: make(chan struct{})}
+	for range 4 {
+		q.group.Go(func() {
+			for {
+				select {
+				case <-q.stop:
+					return
+				default:
+				}
+				time.Sleep(tg.pause())
+				_, err := tg.realm.Tokens(auth, nil).Token(context.Background())
+				q.done.Add(1)
+				if err != nil {
+					q.failed.Add(1)
+					q.first.CompareAndSwap(nil, &err)
+				}
+			}
+		})
+	}
+	return q
+}
+
+func (q *requesters) end(t *testing.T, name string) {
+	close(q.stop)
+	q.group.Wait()
+	t.Logf("%s: %d requests, %d failures", name, q.done.Load(), q.failed.Load())
+	if q.failed.Load() > 0 {
+		t.Errorf("the first failure: %v", *q.first.Load())
+	}
+	assert.Positive(t, q.done.Load())
+}
+
+// times is n on a live server, and less where the same code is tested often or
+// a rotation has to wait for nodes.
+func (tg *target) times(n int) int {
+	switch {
+	case tg.live && os.Getenv("NOKKEL_LONG") == "1":
+		return 2 * n
+	case tg.live && len(tg.realm.Nodes) == 0:
+		return n
+	}
+	return n / 3
+}
+
+// auth authenticates with what the rotator serves.
+func (tg *target) auth(r *selfservice.Rotator, secret bool) assertion.Authenticator {
+	if secret {
+		return &assertion.Basic{ClientID: "app", Secret: r}
+	}
+	return tg.realm.Signer("app", r)
+}
+
+// rotate makes rotations, each to its end, under load.
+func (tg *target) rotate(name string, rotations int, r *selfservice.Rotator, secret bool) {
+	t, ctx := tg.t, tg.t.Context()
+	q := tg.load(tg.auth(r, secret))
+	for range rotations {
+		require.NoError(t, r.Rotate(ctx))
+		for {
+			next, err := r.Step(ctx)
+			require.NoError(t, err)
+			st, err := r.Status(ctx)
+			require.NoError(t, err)
+			if len(st.Retiring) == 0 {
+				break
+			}
+			time.Sleep(time.Until(next))
+		}
+	}
+	st, err := r.Status(ctx)
+	require.NoError(t, err)
+	assert.Equal(t, rotations, st.Rotations)
+	q.end(t, fmt.Sprintf("%s, %d rotations", name, rotations))
+}
+
+func (tg *target) short() selfservice.Timing {
+	t := selfservice.Timing{Overlap: 400 * time.Millisecond, Reread: 100 * time.Millisecond, Propagation: -1}
+	if !tg.live {
+		t.Overlap, t.Reread = 100*time.Millisecond, 25*time.Millisecond
+	}
+	if len(tg.realm.Nodes) > 1 {
+		t.Propagation = 0 // as the provider says
+	}
+	return t
+}
+
+func TestStoredKeysRotateUnderLoad(t *testing.T) {
+	each(t, func(tg *target) {
+		t, ctx := tg.t, tg.t.Context()
+		id, _ := tg.client("app", nil)
+		tg.grant("app", "manage-clients")
+		key := newKey(t)
+		require.NoError(t, tg.admin.SetKeys(ctx, id, set(key)))
+		client := &keycloak.Client{Realm: tg.balanced(), ClientID: "app", DPoP: true}
+		r := &selfservice.Rotator{Provider: keycloak.JWKS{Client: client}, Store: &selfservice.Mem{}, Timing: tg.short()}
+		require.NoError(t, r.Adopt(ctx, selfservice.Credential{Key: key}))
+		tg.rotate("stored keys, by itself", tg.times(10), r, false)
+		stored, err := tg.admin.Keys(ctx, id)
+		require.NoError(t, err)
+		assert.Len(t, stored.Keys, 1)
+		assert.False(t, tg.acceptsKey("app", key))
+	})
+}
+
+func TestSecretsRotateUnderLoad(t *testing.T) {
+	t.Parallel()
+	for name, provider := range map[string]func(*keycloak.Client) selfservice.Provider{
+		"the server's": func(c *keycloak.Client) selfservice.Provider { return keycloak.Secret{Client: c} },
+		"our own":      func(c *keycloak.Client) selfservice.Provider { return keycloak.OwnSecret{Client: c} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			each(t, func(tg *target) {
+				t, ctx := tg.t, tg.t.Context()
+				tg.policy(7*day, 2*day, day)
+				_, secret := tg.client("app", nil)
+				client := &keycloak.Client{Realm: tg.balanced(), ClientID: "app", Admin: tg.byAdmin()}
+				r := &selfservice.Rotator{Provider: provider(client), Store: &selfservice.Mem{}, Timing: tg.short()}
+				require.NoError(t, r.Adopt(ctx, selfservice.Credential{Secret: secret}))
+				tg.rotate("secrets of "+name+" under a policy", tg.times(10), r, true)
+				assert.False(t, tg.acceptsSecret("app", secret))
+			})
+		})
+	}
+}
+
+// TestCutsRotateUnderLoad: Keycloak ends the old credential in the instant in
+// which it takes the new one. A program whose request is refused then asks the
+// Rotator again, which has saved the new one before.
+func TestCutsRotateUnderLoad(t *testing.T) {
+	t.Parallel()
+	key := certified(t, keys.ES256)
+	for name, secret := range map[string]bool{"a certificate": false, "our own secrets without a policy": true} {
+		t.Run(name, func(t *testing.T) {
+			each(t, func(tg *target) {
+				t, ctx := tg.t, tg.t.Context()
+				if !secret && len(tg.realm.Nodes) > 1 {
+					t.Skip("each node cuts in its own time, up to 11 s apart: a program that is refused twice fails")
+				}
+				id, first := tg.client("app", nil)
+				client := &keycloak.Client{Realm: tg.balanced(), ClientID: "app", Admin: tg.byAdmin()}
+				r := &selfservice.Rotator{Provider: keycloak.OwnSecret{Client: client, AllowGap: true}, Store: &selfservice.Mem{}, Timing: tg.short()}
+				adopted := selfservice.Credential{Secret: first}
+				if !secret {
+					r.Provider, adopted = keycloak.Certificate{Client: client}, selfservice.Credential{Key: key}
+					require.NoError(t, tg.admin.Upload(ctx, id, certificateFile(key)))
+				}
+				require.NoError(t, r.Adopt(ctx, adopted))
+				tg.rotate(name, tg.times(10), r, secret)
+				assert.False(t, tg.accepts("app", adopted))
+			})
+		})
+	}
+}
+
+// method is how a program authenticates at the moment.
+type method struct {
+	atomic.Pointer[assertion.Authenticator]
+}
+
+func (m *method) Authenticate(ctx context.Context, header http.Header, form url.Values) error {
+	return (*m.Load()).Authenticate(ctx, header, form)
+}
+
+// TestAProgramMovesFromASecretToAKey: the server knows one of the two at a time,
+// and the token that is there bridges the gap.
+func TestAProgramMovesFromASecretToAKey(t *testing.T) {
+	each(t, func(tg *target) {
+		t, ctx := tg.t, tg.t.Context()
+		id, secret := tg.client("app", nil)
+		var before, after assertion.Authenticator
+		key, auth := newKey(t), new(method)
+		before, after = &assertion.Basic{ClientID: "app", Secret: secret}, tg.realm.Signer("app", key)
+		auth.Store(&before)
+		tokens := tg.realm.Tokens(auth, nil)
+		first, err := tokens.Token(ctx)
+		require.NoError(t, err)
+		require.NoError(t, tg.admin.SetKeys(ctx, id, set(key)))
+		require.False(t, tg.acceptsSecret("app", secret))
+		bridge, err := tokens.Token(ctx)
+		require.NoError(t, err)
+		require.Equal(t, first.AccessToken, bridge.AccessToken)
+		auth.Store(&after)
+		tokens.Discard(bridge.AccessToken.Reveal())
+		second, err := tokens.Token(ctx)
+		require.NoError(t, err)
+		require.NotEqual(t, first.AccessToken, second.AccessToken)
+
+		require.NoError(t, tg.admin.UpdateClient(ctx, id, admin.Change{Method: admin.MethodSecret}))
+		require.True(t, tg.acceptsSecret("app", secret), "the way back")
+	})
+}
+
+// TestKeysAtAURLRotateUnderLoad takes 12 s for each rotation, so it is for live
+// servers; on the fake it is made in no time, with faults besides.
+func TestKeysAtAURLRotateUnderLoad(t *testing.T) {
+	tg := live(t)
+	id, _ := tg.client("app", nil)
+	key := newKey(t)
+	r := &selfservice.Rotator{Store: &selfservice.Mem{}, Timing: tg.short()}
+	published := httptest.NewServer(&keys.Handler{Keys: r.Published})
+	t.Cleanup(published.Close)
+	require.NoError(t, tg.admin.SetJWKSURL(t.Context(), id, published.URL))
+	client := &keycloak.Client{Realm: tg.balanced(), ClientID: "app", Admin: tg.byAdmin()}
+	r.Provider = keycloak.JWKSURL{Client: client, Margin: time.Second}
+	require.NoError(t, r.Adopt(t.Context(), selfservice.Credential{Key: key}))
+	tg.rotate("keys at a URL", tg.times(4), r, false)
+	assert.False(t, tg.acceptsKey("app", key))
+}

@@ -1,0 +1,140 @@
+package contract_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/nokkel/nokkel/assertion"
+	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/dcr"
+	"github.com/nokkel/nokkel/selfservice/keycloak"
+	"github.com/nokkel/nokkel/selfservice/keycloak/admin"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// registered is a client that has only its registration access token.
+func (tg *target) registered(id string, recover bool) (*dcr.Client, dcr.Registration) {
+	tg.t.Helper()
+	ctx := tg.t.Context()
+	token, err := tg.admin.RegistrationToken(ctx, id)
+	require.NoError(tg.t, err)
+	client := &keycloak.Client{Realm: tg.balanced(), ClientID: "app"}
+	if recover {
+		client.Admin = tg.admin
+	}
+	r := dcr.Registration{ClientID: "app", URI: tg.realm.RegistrationURI("app"), AccessToken: token}
+	c := client.Registered(&selfservice.Mem{})
+	require.NoError(tg.t, c.Adopt(ctx, r))
+	return c, r
+}
+
+func TestKeysRotateByARegistrationAccessToken(t *testing.T) {
+	each(t, func(tg *target) {
+		t, ctx := tg.t, tg.t.Context()
+		id, _ := tg.client("app", nil)
+		first := newKey(t)
+		require.NoError(t, tg.admin.SetKeys(ctx, id, set(first)))
+		read := func() map[string]any { return tg.rest(http.MethodGet, tg.path("clients", id), nil).(map[string]any) }
+		before := read()
+		registered, _ := tg.registered(id, false)
+		r := &selfservice.Rotator{Provider: registered.Keys(), Store: &selfservice.Mem{}, Timing: tg.short()}
+		require.NoError(t, r.Adopt(ctx, selfservice.Credential{Key: first}))
+		tg.rotate("stored keys, by a registration access token", tg.times(10), r, false)
+		assert.False(t, tg.acceptsKey("app", first))
+		after := read()
+		for _, scopes := range []string{"defaultClientScopes", "optionalClientScopes"} { // sets, in any order
+			assert.ElementsMatch(t, before[scopes], after[scopes], scopes)
+		}
+		assert.Equal(t, before["serviceAccountsEnabled"], after["serviceAccountsEnabled"])
+	})
+}
+
+func TestALostRegistrationAccessTokenIsReplaced(t *testing.T) {
+	each(t, func(tg *target) {
+		t, ctx := tg.t, tg.t.Context()
+		id, _ := tg.client("app", nil)
+		key, next := newKey(t), newKey(t)
+		require.NoError(t, tg.admin.SetKeys(ctx, id, set(key)))
+		for _, recover := range []bool{true, false} {
+			registered, _ := tg.registered(id, recover)
+			_, err := tg.admin.RegistrationToken(ctx, id) // ends the one that is stored
+			require.NoError(t, err)
+			_, err = registered.Keys().(selfservice.Registrar).Register(ctx, selfservice.Credential{Key: key}, selfservice.Credential{Key: next})
+			if recover {
+				require.NoError(t, err)
+				assert.True(t, tg.acceptsKey("app", next))
+			} else {
+				require.ErrorIs(t, err, dcr.ErrAccessToken)
+			}
+		}
+	})
+}
+
+// TestAnUpdateByARegistrationAccessTokenLeavesTheMethod: sent back as it was
+// shown, it would shut out those who send the secret in the other way.
+func TestAnUpdateByARegistrationAccessTokenLeavesTheMethod(t *testing.T) {
+	each(t, func(tg *target) {
+		t, ctx := tg.t, tg.t.Context()
+		id, secret := tg.client("app", nil)
+		post := &keycloak.Client{Realm: tg.balanced(), ClientID: "app", Authenticate: func(c selfservice.Credential) assertion.Authenticator {
+			return &assertion.Post{ClientID: "app", Secret: c}
+		}}
+		registered, first := tg.registered(id, false)
+		touch := func(dcr.Metadata) (bool, error) { return true, nil }
+		m, err := registered.Update(ctx, touch)
+		require.NoError(t, err)
+		assert.JSONEq(t, `"client_secret_basic"`, string(m["token_endpoint_auth_method"]))
+		require.NoError(t, post.Verify(ctx, selfservice.Credential{Secret: secret}))
+		assert.True(t, tg.acceptsSecret("app", secret))
+
+		stale := &dcr.Client{Store: &selfservice.Mem{}, Base: tg.realm.Base}
+		require.NoError(t, stale.Adopt(ctx, first))
+		_, err = stale.Read(ctx)
+		require.ErrorIs(t, err, dcr.ErrAccessToken, "an update ends the token that it was made with")
+
+		require.NoError(t, tg.admin.UpdateClient(ctx, id, admin.Change{Method: admin.MethodSecretJWT}))
+		_, err = registered.Update(ctx, touch)
+		require.NoError(t, err)
+		info, err := tg.admin.Client(ctx, id)
+		require.NoError(t, err)
+		assert.Equal(t, admin.MethodSecretJWT, info.Method, "left out, it would be a secret in clear")
+
+		_, err = registered.Update(ctx, func(m dcr.Metadata) (bool, error) {
+			m["client_secret"] = json.RawMessage(`"another-secret-that-somebody-chose"`)
+			return true, nil
+		})
+		require.NoError(t, err)
+		main, err := tg.admin.ClientSecret(ctx, id)
+		require.NoError(t, err)
+		assert.True(t, main.Equal(secret), "the server keeps its own")
+	})
+}
+
+func TestSecretsRotateByARegistrationAccessTokenWhenDue(t *testing.T) {
+	each(t, func(tg *target) {
+		t, ctx := tg.t, tg.t.Context()
+		tg.policy(7*day, 2*day, day)
+		id, first := tg.client("app", nil)
+		registered, _ := tg.registered(id, false)
+		provider := registered.Secret(func(clientID string, c selfservice.Credential) assertion.Authenticator {
+			return &assertion.Basic{ClientID: clientID, Secret: c}
+		})
+		r := &selfservice.Rotator{Provider: provider, Store: &selfservice.Mem{}, Timing: tg.short()}
+		require.NoError(t, r.Adopt(ctx, selfservice.Credential{Secret: first}))
+		require.ErrorIs(t, r.Rotate(ctx), dcr.ErrNotRotated, "before the remaining rotation period")
+		assert.True(t, tg.acceptsSecret("app", first))
+		tg.policy(7*day, 2*day, 7*day)
+		require.NoError(t, r.Rotate(ctx))
+		second, err := r.ClientSecret(ctx)
+		require.NoError(t, err)
+		assert.False(t, second.Equal(first))
+		assert.True(t, tg.acceptsSecret("app", first), "it lives on")
+		assert.True(t, tg.acceptsSecret("app", second))
+		status, err := r.Status(ctx)
+		require.NoError(t, err)
+		assert.WithinDuration(t, time.Now().Add(7*day), status.Active.Expires, time.Minute)
+	})
+}

@@ -1,0 +1,138 @@
+package contract_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/keycloak"
+	"github.com/nokkel/nokkel/selfservice/keycloak/admin"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// ended is a provider of a process that ends when it is to register.
+type ended struct{ keycloak.JWKSURL }
+
+var errEnded = errors.New("the process has ended")
+
+func (ended) Register(context.Context, selfservice.Credential, selfservice.Credential) (selfservice.Registration, error) {
+	return selfservice.Registration{}, errEnded
+}
+
+// TestAResumedRotationWaitsForEveryReplica: the key that a process saved before
+// it ended is at the URL, but not yet at the URL of every replica.
+func TestAResumedRotationWaitsForEveryReplica(t *testing.T) {
+	each(t, func(tg *target) {
+		t, ctx := tg.t, tg.t.Context()
+		id, _ := tg.client("app", nil)
+		store := &selfservice.Mem{}
+		timing := selfservice.Timing{Overlap: time.Second, CallTimeout: time.Second, Propagation: -1}
+		client := &keycloak.Client{Realm: tg.realm, ClientID: "app", Admin: tg.admin}
+		provider := keycloak.JWKSURL{Client: client, Margin: time.Minute}
+		first := &selfservice.Rotator{Provider: ended{provider}, Store: store, Timing: timing}
+		require.NoError(t, first.Adopt(ctx, selfservice.Credential{Key: newKey(t)}))
+		published := httptest.NewServer(&keys.Handler{Keys: first.Published})
+		defer published.Close()
+		require.NoError(t, tg.admin.SetJWKSURL(ctx, id, published.URL))
+		require.ErrorIs(t, first.Rotate(ctx), errEnded)
+
+		second := &selfservice.Rotator{Provider: provider, Store: store, Timing: timing}
+		next, err := second.Step(ctx)
+		require.NoError(t, err)
+		for time.Until(next) < 10*time.Second {
+			time.Sleep(time.Until(next)) // for the lease of the first one
+			next, err = second.Step(ctx)
+			require.NoError(t, err)
+		}
+		assert.WithinDuration(t, time.Now().Add(71*time.Second), next, 5*time.Second)
+	})
+}
+
+// publisher serves a JWKS that changes.
+type publisher struct {
+	mu      sync.Mutex
+	set     keys.Set
+	fetched int
+	*httptest.Server
+}
+
+func publish(t *testing.T, list ...*keys.Key) *publisher {
+	p := &publisher{set: set(list...)}
+	p.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.fetched++
+		json.NewEncoder(w).Encode(p.set)
+	}))
+	t.Cleanup(p.Close)
+	return p
+}
+
+func (p *publisher) show(list ...*keys.Key) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.set = set(list...)
+}
+
+// TestTheServersCacheOfFetchedKeys holds what JWKSURL is built on.
+func TestTheServersCacheOfFetchedKeys(t *testing.T) {
+	each(t, func(tg *target) {
+		t, ctx := tg.t, tg.t.Context()
+		id, _ := tg.client("app", nil)
+		one, two := newKey(t), newKey(t)
+		p := publish(t, one)
+		require.NoError(t, tg.admin.SetJWKSURL(ctx, id, p.URL))
+		require.True(t, tg.acceptsKey("app", one))
+		p.show(one, two)
+		assert.False(t, tg.acceptsKey("app", two), "within 10 s of the last fetch")
+		tg.wait(11 * time.Second)
+		assert.True(t, tg.acceptsKey("app", two), "an unknown kid makes it fetch")
+		p.show(two)
+		tg.wait(11 * time.Second)
+		assert.True(t, tg.acceptsKey("app", one), "a known kid does not")
+		require.NoError(t, tg.admin.UpdateClient(ctx, id, admin.Change{}))
+		assert.False(t, tg.acceptsKey("app", one), "an update makes it forget")
+		assert.True(t, tg.acceptsKey("app", two))
+		p.show(one)
+		require.NoError(t, tg.admin.ClearKeysCache(ctx))
+		assert.True(t, tg.acceptsKey("app", one), "and so does clearing the cache")
+		assert.Less(t, p.fetched, 8*len(tg.each()))
+	})
+}
+
+// TestTheLastPlaceOfKeysCounts: each switch is told, as a URL goes before a
+// stored set, and that before a certificate.
+func TestTheLastPlaceOfKeysCounts(t *testing.T) {
+	each(t, func(tg *target) {
+		t, ctx := tg.t, tg.t.Context()
+		id, _ := tg.client("app", nil)
+		fetched, stored, uploaded := newKey(t), newKey(t), certified(t, keys.ES256)
+		p := publish(t, fetched)
+		client := &keycloak.Client{Realm: tg.realm, ClientID: "app", Admin: tg.admin}
+		places := map[*keys.Key]func() error{
+			fetched:  func() error { return tg.admin.SetJWKSURL(ctx, id, p.URL) },
+			stored:   func() error { return tg.admin.SetKeys(ctx, id, set(stored)) },
+			uploaded: func() error { return tg.admin.Upload(ctx, id, certificateFile(uploaded)) },
+		}
+		for _, now := range []*keys.Key{fetched, stored, fetched, uploaded, stored, uploaded, fetched} {
+			require.NoError(t, places[now]())
+			for key := range places {
+				assert.Equal(t, key == now, tg.acceptsKey("app", key))
+			}
+			_, err := tg.admin.Keys(ctx, id)
+			assert.Equal(t, now != stored, errors.Is(err, admin.ErrMode))
+			_, err = keycloak.Certificate{Client: client}.List(ctx, selfservice.Credential{})
+			assert.Equal(t, now != uploaded, errors.Is(err, admin.ErrMode))
+			err = keycloak.JWKSURL{Client: client}.Remove(ctx, selfservice.Credential{}, selfservice.Registration{})
+			assert.Equal(t, now != fetched, errors.Is(err, admin.ErrMode))
+		}
+	})
+}

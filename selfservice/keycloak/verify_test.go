@@ -1,0 +1,36 @@
+package keycloak_test
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/keycloak"
+	"github.com/nokkel/nokkel/selfservice/keycloak/admin"
+	"github.com/nokkel/nokkel/selfservice/providertest"
+	"github.com/stretchr/testify/require"
+)
+
+// TestVerifyKnowsNothingOfABusyServer: without a service account the token
+// endpoint says the same to a right secret as to a wrong one.
+func TestVerifyKnowsNothingOfABusyServer(t *testing.T) {
+	refusal := `{"error":"unauthorized_client","error_description":"Invalid client or Invalid client credentials"}`
+	for status, want := range map[int]error{
+		http.StatusServiceUnavailable: admin.ErrRefused, http.StatusTooManyRequests: admin.ErrRefused, http.StatusForbidden: selfservice.ErrInvalidClient,
+	} {
+		base := providertest.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if strings.HasSuffix(r.URL.Path, "/introspect") {
+				w.WriteHeader(status)
+				return
+			}
+			w.WriteHeader(http.StatusUnauthorized)
+			w.Write([]byte(refusal))
+		}))
+		client := &keycloak.Client{Realm: keycloak.Realm{Server: fakeURL, Name: "test", Base: base}, ClientID: "web"}
+		err := client.Verify(t.Context(), selfservice.Credential{Secret: firstSecret()})
+		require.ErrorIs(t, err, want)
+		require.Equal(t, want == selfservice.ErrInvalidClient, errors.Is(err, selfservice.ErrInvalidClient), status)
+	}
+}
