@@ -100,7 +100,7 @@ func read(ctx context.Context, base http.RoundTripper, address string) (*Metadat
 	}
 	var m *Metadata
 	if json.Unmarshal(body, &m) != nil || m == nil {
-		return nil, refuse(ErrMalformed, "the metadata is not the JSON object that it should be")
+		return nil, refuse(ErrMalformed, "the metadata is not a valid JSON object")
 	}
 	return m, nil
 }
@@ -138,7 +138,7 @@ func get(ctx context.Context, base http.RoundTripper, address string) ([]byte, e
 // where they must not go.
 func (m *Metadata) check(issuer *url.URL, name string) error {
 	if m.Issuer != name {
-		return refuse(ErrIssuer, "its spelling counts, a slash at the end too")
+		return refuse(ErrIssuer, "it must match exactly, a trailing slash included")
 	}
 	if m.TokenEndpoint == "" {
 		return refuse(ErrMalformed, "metadata without a token endpoint")

@@ -23,7 +23,7 @@ var (
 	ErrTooLarge      = errors.New("too large")
 	ErrMalformed     = errors.New("malformed")
 	ErrIssuer        = errors.New("metadata of another issuer") // RFC 8414 §3.3
-	ErrTokenType     = errors.New("token of another type than asked for")
+	ErrTokenType     = errors.New("not the token type that was requested")
 	ErrInvalidClient = errors.New("the server refused the client's credentials") // invalid_client; unauthorized_client with 401, or with 400 to client_secret_jwt; invalid_request with 401, or that names the kid
 	ErrRefused       = errors.New("the server refused the request")              // any other error answer
 )

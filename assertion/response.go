@@ -75,7 +75,7 @@ func malformed(resp *http.Response, detail string) error {
 func parseAnswer(members map[string]json.RawMessage) (a answer, err error) {
 	var ok bool
 	if a.token, ok, _ = text(members, "access_token"); !ok || !isToken(a.token) {
-		return answer{}, refuse(ErrMalformed, "access_token is missing or no token")
+		return answer{}, refuse(ErrMalformed, "access_token is missing or malformed")
 	}
 	typ, _, isText := text(members, "token_type")
 	switch {

@@ -117,7 +117,7 @@ func (m *Middleware) checkDPoP(ctx context.Context, c Call, token string) (*Toke
 	case t.JKT == "":
 		return nil, refuse(ErrInvalidToken, "it is bound to no key")
 	case !same(t.JKT, proof.JKT):
-		return nil, refuse(ErrInvalidToken, "it is bound to another key than that of the proof")
+		return nil, refuse(ErrInvalidToken, "it is bound to a key other than that of the proof")
 	}
 	if err := checkCertificate(t, c.Certificate); err != nil {
 		return nil, err
@@ -133,7 +133,7 @@ func (m *Middleware) checkBearer(ctx context.Context, c Call, token string) (*To
 	case len(c.Proofs) > 0:
 		return nil, refuse(ErrRequest, "a proof with a bearer token")
 	case m.Mode == RequireDPoP:
-		return nil, refuse(ErrUnauthenticated, "a bearer token, and DPoP is required")
+		return nil, refuse(ErrUnauthenticated, "a bearer token where DPoP is required")
 	}
 	t, err := m.token(ctx, token)
 	if err != nil {

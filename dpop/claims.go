@@ -51,7 +51,7 @@ func readClaims(text []byte) (c claims, err error) {
 	case !ok:
 		err = refuseProof(ErrProofMalformed, "the payload is not one JSON object with each member once, in the right case")
 	case wrong:
-		err = refuseProof(ErrProofClaims, "a claim is of another type")
+		err = refuseProof(ErrProofClaims, "a claim is of the wrong type")
 	case c.jti == "" || len(c.jti) > maxID:
 		err = refuseProof(ErrProofClaims, "jti is missing, empty or over 256 bytes")
 	case c.htm == "" || c.htu == "":

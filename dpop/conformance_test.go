@@ -57,7 +57,7 @@ func TestOpenIDConformanceVerdicts(t *testing.T) {
 		{"wrong htm", ok(header(), claims().with("htm", `"PUT"`)), dpop.ErrProofMethod},
 		{"htu with query and fragment", ok(header(), claims().with("htu", `"`+patients+`?a=b#c"`)), nil},
 		{"htu without the query of the request", func() dpop.Request { r := ok(header(), claims()); r.URL += "?a=b"; return r }(), nil},
-		{"htu is another URL", ok(header(), claims().with("htu", `"https://www.example.no/"`)), dpop.ErrProofURL},
+		{"htu is not the request's URL", ok(header(), claims().with("htu", `"https://www.example.no/"`)), dpop.ErrProofURL},
 		{"iat one hour in the future", ok(header(), iat(time.Hour)), dpop.ErrProofTime},
 		{"iat one hour in the past", ok(header(), iat(-time.Hour)), dpop.ErrProofTime},
 		{"iat 10 seconds in the future", ok(header(), iat(10*time.Second)), nil},

@@ -96,13 +96,13 @@ func (m *Middleware) validate() error {
 	case m.Mode < RequireDPoP || m.Mode > AllowBearer:
 		return refuse(ErrConfig, "Mode")
 	case (m.BaseURL == "") == (len(m.Hosts) == 0):
-		return refuse(ErrConfig, "a Middleware needs BaseURL or Hosts, and not both")
+		return refuse(ErrConfig, "a Middleware needs either BaseURL or Hosts")
 	case m.BaseURL != "" && !isBase(m.BaseURL):
 		return refuse(ErrConfig, "BaseURL is not the https URL of an API")
 	}
 	for _, host := range m.Hosts {
 		if checkHost(host) != nil { // as it would be in a URL
-			return refuse(ErrConfig, "Hosts has what is not the name of a host")
+			return refuse(ErrConfig, "an entry of Hosts is not a host name")
 		}
 	}
 	if tokens, ok := m.Tokens.(interface{ Validate() error }); ok {

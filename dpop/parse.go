@@ -132,7 +132,7 @@ func readKey(jwk []byte, alg keys.Algorithm) (*keys.PublicKey, error) {
 	}
 	modulus, isRSA := key.Public().(*rsa.PublicKey)
 	if !jws.Fits(alg, key.Public()) || isRSA && !named(jwk, alg) {
-		return nil, refuseProof(ErrProofAlgorithm, "it is not one of the key in jwk")
+		return nil, refuseProof(ErrProofAlgorithm, "it does not fit the key in jwk")
 	}
 	if isRSA && modulus.N.BitLen() > maxRSABits {
 		return nil, refuseProof(ErrProofKey, "RSA over 4096 bits")

@@ -76,7 +76,7 @@ func (m *Middleware) header() http.Header {
 	return h
 }
 
-// challenge adds one for each scheme that is taken. The error is in that of the
+// challenge adds one for each accepted scheme. The error is in that of the
 // request's scheme; in DPoP's where that one is not taken, or there is none.
 func (m *Middleware) challenge(h http.Header, scheme, code, description string, scopes []string) {
 	var reason []string

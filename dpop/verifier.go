@@ -84,7 +84,7 @@ func (v *Verifier) Validate() error {
 	case v.Window < 0 || v.Skew < 0 || v.Window > maxWindow || v.Skew > maxWindow:
 		return refuse(ErrConfig, "Window or Skew is negative or over an hour")
 	case v.Algorithms != nil && (len(v.Algorithms) == 0 || slices.ContainsFunc(v.Algorithms, unknown)):
-		return refuse(ErrConfig, "Algorithms names none, or one that package keys has not")
+		return refuse(ErrConfig, "Algorithms is empty or names one that package keys does not have")
 	case v.Nonces != nil:
 		return v.Nonces.validate()
 	}

@@ -103,7 +103,7 @@ func checkRSA(n *big.Int, e int64) error {
 	case bits < minRSABits:
 		return refuse(ErrWeak, "RSA modulus of "+strconv.Itoa(bits)+" bits, at least 2048 are needed")
 	case bits > maxRSABits:
-		return refuse(ErrTooLarge, "RSA modulus of "+strconv.Itoa(bits)+" bits, at most 8192 are taken")
+		return refuse(ErrTooLarge, "RSA modulus of "+strconv.Itoa(bits)+" bits, at most 8192 are accepted")
 	case n.Sign() < 0 || n.Bit(0) == 0:
 		return refuse(ErrWeak, "RSA modulus is even or negative")
 	case e < 3 || e&1 == 0 || e > maxRSAExponent:

@@ -98,7 +98,7 @@ func signerFromDER(der []byte) (crypto.Signer, error) {
 		}
 	}
 	if !isPublicOf(signer, p8.Public) || !isPublicOf(signer, sec.Public) {
-		return nil, refuse(ErrInconsistent, "the public key that stands beside the private one is of another")
+		return nil, refuse(ErrInconsistent, "the public key stored with the private one belongs to another")
 	}
 	return signer, nil
 }

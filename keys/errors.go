@@ -5,19 +5,19 @@ import "errors"
 // The rules that input can break. Every error about a key is an *[Error] that
 // wraps one of them: errors.Is(err, keys.ErrWeak) reports which.
 var (
-	ErrMalformed    = errors.New("malformed")                       // not the JSON, base64, PEM or DER that it should be
-	ErrTooLarge     = errors.New("too large")                       // input over 64 KiB, RSA over 8192 bits
-	ErrMissing      = errors.New("missing member")                  // a member that a JWK of this type must have
-	ErrUnsupported  = errors.New("unsupported")                     // a key type, curve or algorithm this package does not sign with
-	ErrWeak         = errors.New("weak key")                        // RSA under 2048 bits, of known factors, or with a bad exponent
-	ErrInvalidPoint = errors.New("invalid point")                   // off the curve, of low order, or of another length or form
-	ErrInconsistent = errors.New("inconsistent key")                // private and public part, or algorithm and key, do not belong together
-	ErrNotSigning   = errors.New("not a signing key")               // use or key_ops say another purpose
-	ErrNoPrivateKey = errors.New("no private key")                  // a public key where a private one is needed
-	ErrPrivateKey   = errors.New("private or secret key in public") // private or symmetric members where only public ones may be
-	ErrAmbiguous    = errors.New("more than one key")               // a set where one key is needed
-	ErrExists       = errors.New("file exists")                     // writing would replace a file
-	ErrSigner       = errors.New("signer failed")                   // an HSM's or KMS's signer gave an error or no signature of its key
+	ErrMalformed    = errors.New("malformed")                               // not the JSON, base64, PEM or DER that it should be
+	ErrTooLarge     = errors.New("too large")                               // input over 64 KiB, RSA over 8192 bits
+	ErrMissing      = errors.New("missing member")                          // a member that a JWK of this type must have
+	ErrUnsupported  = errors.New("unsupported")                             // a key type, curve or algorithm this package does not sign with
+	ErrWeak         = errors.New("weak key")                                // RSA under 2048 bits, of known factors, or with a bad exponent
+	ErrInvalidPoint = errors.New("invalid point")                           // off the curve, of low order, or of another length or form
+	ErrInconsistent = errors.New("inconsistent key")                        // private and public part, or algorithm and key, do not belong together
+	ErrNotSigning   = errors.New("not a signing key")                       // use or key_ops say another purpose
+	ErrNoPrivateKey = errors.New("no private key")                          // a public key where a private one is needed
+	ErrPrivateKey   = errors.New("private or secret key among public ones") // private or symmetric members where only public ones may be
+	ErrAmbiguous    = errors.New("more than one key")                       // a set where one key is needed
+	ErrExists       = errors.New("file exists")                             // writing would replace a file
+	ErrSigner       = errors.New("signer failed")                           // an HSM's or KMS's signer gave an error or no signature of its key
 )
 
 // Error says which rule a key or an input broke. Its text never holds any

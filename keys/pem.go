@@ -66,7 +66,7 @@ func signerFromPEM(block *pem.Block) (crypto.Signer, error) {
 	case "ENCRYPTED PRIVATE KEY":
 		return nil, refuse(ErrUnsupported, "encrypted PEM")
 	}
-	return nil, refuse(ErrUnsupported, "private key in another PEM form than PKCS#8, PKCS#1 or SEC 1")
+	return nil, refuse(ErrUnsupported, "private key in a PEM form other than PKCS#8, PKCS#1 or SEC 1")
 }
 
 // parsePublicPEM reads the one public key, or the certificates, of a PEM text.

@@ -35,7 +35,7 @@ func (k *Key) callSigner(ctx context.Context, digest []byte) (sig []byte, err er
 		return nil, signerError(ctx, err)
 	}
 	if k.foreign && !k.verifies(digest, sig) {
-		return nil, refuse(ErrSigner, "it returned no signature of its key")
+		return nil, refuse(ErrSigner, "its signature does not verify with its key")
 	}
 	return sig, nil
 }

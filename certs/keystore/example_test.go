@@ -78,5 +78,5 @@ func ExampleError_password() {
 	fmt.Println(err)
 	// Output:
 	// true
-	// keystore: password not accepted: it does not open the keystore, or that is damaged
+	// keystore: password not accepted: it does not match, or the keystore is damaged
 }

@@ -28,7 +28,7 @@ func openJKS(data []byte, text string) ([]sealed, error) {
 	store := jks.New(jks.WithCaseExactAliases(), jks.WithOrderedAliases())
 	if err := store.Load(bytes.NewReader(data), pw); err != nil {
 		// The structure was checked: what is left is the hash at the end.
-		return nil, refuse(ErrPassword, "it does not open the keystore, or that is damaged")
+		return nil, refuse(ErrPassword, "it does not match, or the keystore is damaged")
 	}
 	var all []sealed
 	for _, alias := range store.Aliases() {
@@ -44,7 +44,7 @@ func openJKS(data []byte, text string) ([]sealed, error) {
 func jksKey(store jks.KeyStore, alias string, pw []byte) (Entry, error) {
 	entry, err := store.GetPrivateKeyEntry(alias, pw)
 	if err != nil {
-		return Entry{}, refuse(ErrPassword, "the key has another password than its keystore")
+		return Entry{}, refuse(ErrPassword, "the key's password is not the keystore's")
 	}
 	key, err := parsePKCS8(entry.PrivateKey)
 	if err != nil {

@@ -82,7 +82,7 @@ func (m *macData) verify(pw password, content []byte, left *budget) (password, e
 			return pw, nil
 		}
 	}
-	return pw, refuse(ErrPassword, "it does not open the keystore, or that is damaged")
+	return pw, refuse(ErrPassword, "it does not match, or the keystore is damaged")
 }
 
 // sum computes the MAC (RFC 7292 §5.1 step 7, RFC 9579 for PBMAC1).

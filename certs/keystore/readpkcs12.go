@@ -204,7 +204,7 @@ func (a *archive) unwrap(bags []safeBag, encrypted ...contentInfo) (any, []*x509
 		if errors.As(err, &not) {
 			return nil, nil, refuse(keys.ErrUnsupported, "encryption of a PKCS#12 content")
 		}
-		return nil, nil, refuse(keys.ErrMalformed, "a PKCS#12 content does not decrypt to what it should be, or to a private key of an unknown type")
+		return nil, nil, refuse(keys.ErrMalformed, "a PKCS#12 content decrypts to garbage or to a private key of an unknown type")
 	}
 	return key, found, nil
 }

@@ -27,6 +27,6 @@ func TestNoTypeShowsASecret(t *testing.T) {
 	var e *keystore.Error
 	require.ErrorAs(t, wrong, &e)
 	assert.Equal(t, keystore.ErrPassword, e.Rule)
-	assert.Equal(t, "keystore: password not accepted: it does not open the keystore, or that is damaged", wrong.Error())
+	assert.Equal(t, "keystore: password not accepted: it does not match, or the keystore is damaged", wrong.Error())
 	assert.Equal(t, "keystore: alias not found", (&keystore.Error{Rule: keystore.ErrNotFound}).Error())
 }

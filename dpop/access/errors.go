@@ -9,7 +9,7 @@ import (
 // The rules that an access token can break. Errors with one of them wrap
 // dpop.ErrInvalidToken too.
 var (
-	ErrMalformed = errors.New("not an access token of the expected form")
+	ErrMalformed = errors.New("malformed access token")
 	ErrType      = errors.New("a token of another type") // "typ" (RFC 9068 §2.1)
 	ErrAlgorithm = errors.New("not an asymmetric signature algorithm, or not the key's")
 	ErrKey       = errors.New("signed with a key that the issuer does not publish")
@@ -19,15 +19,15 @@ var (
 	ErrAudience  = errors.New("issued for another API")
 	ErrExpired   = errors.New("expired")
 	ErrNotYet    = errors.New("not valid yet") // "nbf" or "iat" in the future: maybe a clock is off
-	ErrBinding   = errors.New("bound to a key in a way that is not known here")
-	ErrInactive  = errors.New("its issuer says that it is not active") // RFC 7662 §2.2
+	ErrBinding   = errors.New("bound in an unknown way")
+	ErrInactive  = errors.New("not active, says the issuer") // RFC 7662 §2.2
 )
 
-// What is not the token's fault. Errors with one of these do not wrap
+// Failures that are not the token's. Errors with one of these do not wrap
 // dpop.ErrInvalidToken; those with ErrConfig wrap dpop.ErrConfig.
 var (
 	ErrConfig      = errors.New("incomplete configuration")
-	ErrUnavailable = errors.New("the issuer cannot be asked now")
+	ErrUnavailable = errors.New("the issuer is unavailable")
 )
 
 // Error says which rule was broken. Its text never holds a part of a token.

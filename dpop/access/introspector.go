@@ -20,8 +20,8 @@ const (
 	maxAsking       = 64       // requests under way
 )
 
-// Introspector knows tokens by asking their issuer (RFC 7662), as a client of
-// its own:
+// Introspector validates tokens by asking their issuer (RFC 7662), as a
+// client of its own:
 //
 //	tokens := &access.Introspector{
 //		Endpoint: "https://sts.example.no/connect/introspect",
@@ -29,22 +29,23 @@ const (
 //	}
 //
 // It is safe for concurrent use; its fields must not change after the first
-// call. An answer is believed for MaxAge, but never past the token's "exp", and
-// kept by the token's hash, in 18 MiB at most; so is the answer that a token is
-// not active. However many callers bring one token, one request is made for it,
-// and at most 64 are under way for all tokens. Where the issuer cannot be
-// asked, the token is not let in ([ErrUnavailable]).
+// call. An answer, including that a token is not active, is cached for MaxAge
+// but never past the token's "exp", by the token's hash, in 18 MiB at most.
+// Concurrent calls for one token share one request, and at most 64 requests
+// are in flight. If the issuer cannot be asked, the token is refused
+// ([ErrUnavailable]).
 //
-// Keycloak calls a token inactive to a client whose id is not in its "aud".
+// Keycloak calls a token inactive if the client that asks is not in its
+// "aud".
 //
-// What an answer says has the form that the claims of a JWT have for a
-// [Verifier]; unlike there only "active" has to be there.
+// The members of an answer have the form that a [Verifier] requires of a
+// JWT's claims, but only "active" is mandatory.
 type Introspector struct {
 	Endpoint  string                  // the introspection endpoint's URL; see assertion.Discover
-	Auth      assertion.Authenticator // who asks
-	Issuer    string                  // that "iss" names, if it is there; empty: not looked at
-	Audiences []string                // "aud" has one of them; empty: left to the issuer (RFC 7662 §4)
-	Leeway    time.Duration           // between two clocks; zero: 10 s; at most 5 min
+	Auth      assertion.Authenticator // authenticates the API
+	Issuer    string                  // that "iss" must name if present; empty: any
+	Audiences []string                // one of which "aud" must have; empty: left to the issuer (RFC 7662 §4)
+	Leeway    time.Duration           // for clock differences; zero: 10 s; at most 5 min
 	Base      http.RoundTripper       // nil: http.DefaultTransport
 	MaxAge    time.Duration           // of an answer; zero: 30 s
 	Timeout   time.Duration           // of a request; zero: 10 s
@@ -56,25 +57,27 @@ type Introspector struct {
 	asking map[digest]*question
 }
 
-// question is a request under way for one token. What came of it may be read
-// once answered is closed.
+// question is a request in flight for one token. Its result may be read once
+// answered is closed.
 type question struct {
 	answered chan struct{}
 	token    *dpop.Token
 	err      error
 }
 
-// Validate returns an *[Error] with [ErrConfig] for an Introspector that knows no
-// token: without Endpoint or Auth, or with an empty one in Audiences.
+// Validate returns an *[Error] with [ErrConfig] for an Introspector that
+// would refuse every token: one without Endpoint or Auth, or with an empty
+// audience.
 func (i *Introspector) Validate() error {
 	if i.Endpoint == "" || i.Auth == nil || slices.Contains(i.Audiences, "") {
-		return refuse(ErrConfig, "an Introspector needs Endpoint and Auth, and no empty one of Audiences")
+		return refuse(ErrConfig, "an Introspector needs Endpoint and Auth, and no empty audience")
 	}
 	return nil
 }
 
-// Token returns what the issuer says of a token, or an *[Error]. ctx ends the
-// caller's own wait and not the request, which others may wait for.
+// Token returns what the issuer says about a token, or an *[Error]. Canceling
+// ctx ends the caller's own wait and not the request, which others may wait
+// for.
 func (i *Introspector) Token(ctx context.Context, token string) (*dpop.Token, error) {
 	if err := i.Validate(); err != nil {
 		return nil, err
@@ -129,7 +132,7 @@ func (i *Introspector) ask(ctx context.Context, of digest, token string) (*quest
 	i.asking[of] = q
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), orDefault(i.Timeout, defaultTimeout))
 	asked := time.Now()
-	// A Base that hangs does not look at ctx; nobody waits longer for it.
+	// A Base that hangs ignores ctx; nobody waits longer for it.
 	stop := context.AfterFunc(ctx, func() {
 		i.settle(of, q, asked, nil, unavailable("introspection", context.Cause(ctx)))
 	})
@@ -180,6 +183,6 @@ func isToken(s string) bool {
 	return s != "" && len(s) <= maxToken
 }
 
-// Format prints a fixed text for every verb: what changes under a lock is not
-// looked into by whoever logs the Introspector.
+// Format prints a fixed text for every verb: fmt would read fields that
+// change under a lock.
 func (i *Introspector) Format(f fmt.State, _ rune) { io.WriteString(f, "access.Introspector") }

@@ -145,7 +145,7 @@ func (v *Verifier) start(ctx context.Context, now time.Time) {
 	f := &flight{landed: make(chan struct{})}
 	k.flight, k.started = f, now
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), orDefault(v.Timeout, defaultTimeout))
-	// A Base that hangs does not look at ctx; nobody waits longer for it.
+	// A Base that hangs ignores ctx; nobody waits longer for it.
 	stop := context.AfterFunc(ctx, func() {
 		v.land(f, nil, unavailable("reading its keys", context.Cause(ctx)))
 	})

@@ -21,38 +21,39 @@ const (
 	maxVerified   = 16 << 20 // bytes of verified tokens that are kept
 )
 
-// Verifier knows the JWT access tokens of one issuer (RFC 9068 §4). It is safe
-// for concurrent use; its fields must not change after the first call.
+// Verifier validates the JWT access tokens of one issuer (RFC 9068 §4). It is
+// safe for concurrent use; its fields must not change after the first call.
 //
-// A token is signed with an asymmetric algorithm by a key that the issuer
-// publishes, has "iss", "sub", "aud", "exp", "iat" and one of "client_id", "azp"
-// and "cid", and is bound, if at all, by "jkt" or "x5t#S256". All of that is
-// checked before a key is looked for, and no key, URL or certificate in a token
-// is ever looked at. A token without "kid" is verified when one key alone can
-// have made it. A JWK of RSA that has no "alg" verifies RS256.
+// A token must be signed with an asymmetric algorithm by a key that the
+// issuer publishes, have "iss", "sub", "aud", "exp", "iat" and one of
+// "client_id", "azp" and "cid", and be bound, if at all, by "jkt" or
+// "x5t#S256". All of that is checked before a key is looked up, and keys,
+// URLs and certificates in a token are ignored. A token without "kid" is
+// accepted if only one key can have made it. An RSA JWK without "alg"
+// verifies RS256.
 //
-// The keys are read at the jwks_uri of the issuer's metadata when the first
-// token comes, and again when a token names an unknown one, once in 10 s at
-// most. They are read again after MaxAge, a little early and while the old ones
-// serve, so that a key that was removed is gone by then. Where they cannot be
-// read, or none is left, the old ones serve until they are MaxStale old. The
-// next attempt waits 250 ms, then twice as long each time, up to 30 s. Bodies
-// of at most 64 KiB are read, over https only (http on loopback), within
-// Timeout, and no redirect is followed.
+// The keys are fetched from the jwks_uri of the issuer's metadata when the
+// first token arrives, and again when a token names an unknown one, once in
+// 10 s at most. They are refreshed after MaxAge, a little early and while the
+// old ones serve, so that a removed key is gone by then. If they cannot be
+// fetched, or none is left, the old ones serve until they are MaxStale old.
+// The next attempt waits 250 ms, then twice as long each time, up to 30 s.
+// Bodies may have 64 KiB; requests use https only (http on loopback), end
+// within Timeout and follow no redirect.
 //
-// A token that was good is kept, by its hash, until it expires or its key is
-// gone: 16 MiB of them at most.
+// A valid token is cached by its hash until it expires or its key is gone, in
+// 16 MiB at most.
 type Verifier struct {
-	Issuer    string            // "iss", whose spelling counts: the keys are found by it
+	Issuer    string            // "iss", spelled exactly: the keys are found by it
 	Audiences []string          // "aud" has one of them: what the issuer calls this API
-	PlainType bool              // take tokens whose "typ" is JWT, as Keycloak's, or that have none, as Okta's
-	Leeway    time.Duration     // between two clocks; zero: 10 s; at most 5 min
-	JWKSURI   string            // where the keys are; empty: where the metadata says
+	PlainType bool              // accept tokens with "typ" JWT, as Keycloak makes, or without, as Okta does
+	Leeway    time.Duration     // for clock differences; zero: 10 s; at most 5 min
+	JWKSURI   string            // where the keys are; empty: from the metadata
 	Base      http.RoundTripper // nil: http.DefaultTransport
 	MaxAge    time.Duration     // of keys; zero: 5 min
-	MaxStale  time.Duration     // of keys while no new ones can be had; zero: 1 h
-	Timeout   time.Duration     // for reading metadata and keys; zero: 10 s
-	OnError   func(error)       // told why keys could not be read, on another goroutine; nil: nobody
+	MaxStale  time.Duration     // of keys that cannot be refreshed; zero: 1 h
+	Timeout   time.Duration     // for fetching metadata and keys; zero: 10 s
+	OnError   func(error)       // called on another goroutine when keys cannot be fetched; may be nil
 
 	known    issuerKeys
 	verified cache[verified]
@@ -64,8 +65,9 @@ type verified struct {
 	thumbprint string
 }
 
-// Validate returns an *[Error] with [ErrConfig] for a Verifier that knows no
-// token: without Issuer or Audiences, or with an empty one.
+// Validate returns an *[Error] with [ErrConfig] for a Verifier that would
+// refuse every token: one without Issuer or Audiences, or with an empty
+// audience.
 func (v *Verifier) Validate() error {
 	if v.Issuer == "" || len(v.Audiences) == 0 || slices.Contains(v.Audiences, "") {
 		return refuse(ErrConfig, "a Verifier needs Issuer and Audiences")
@@ -73,7 +75,7 @@ func (v *Verifier) Validate() error {
 	return nil
 }
 
-// Token returns what a token says, or an *[Error].
+// Token returns the claims of a valid token, or an *[Error].
 func (v *Verifier) Token(ctx context.Context, token string) (*dpop.Token, error) {
 	if err := v.Validate(); err != nil {
 		return nil, err
@@ -176,8 +178,8 @@ func (v *Verifier) claims(payload []byte, plain bool, now time.Time) (*dpop.Toke
 	return t, c.err
 }
 
-// Format prints a fixed text for every verb: what changes under a lock is not
-// looked into by whoever logs the Verifier.
+// Format prints a fixed text for every verb: fmt would read fields that
+// change under a lock.
 func (v *Verifier) Format(f fmt.State, _ rune) { io.WriteString(f, "access.Verifier") }
 
 func (v *Verifier) leeway() time.Duration { return leeway(v.Leeway) }

@@ -10,13 +10,14 @@
 //	}
 //	verifier := &dpop.Verifier{Replay: cache}
 //
-// It imports no client. The server is Redis 6.2 or newer, or Valkey, alone or a
-// cluster: the proofs by a key are under one name. Time is that of the server.
+// It imports no client. The server is Redis 6.2 or newer, or Valkey, standalone
+// or a cluster: the proofs by one key are under one name. Only the server's
+// clock counts.
 //
-// What Redis forgets can be used again. It must not evict (maxmemory-policy
-// noeviction, see [Cache.Check]), and a replica that takes over, or a server
-// that starts from its disk, lacks the last proofs: for as long as a proof
-// lives those may come back. Package sqlreplay has no such gap.
+// A proof that Redis forgets can be used again. Redis must not evict
+// (maxmemory-policy noeviction, see [Cache.Check]). A replica that takes over,
+// or a server that restarts from disk, lacks the last proofs, which can be used
+// again while they are fresh. Package sqlreplay has no such gap.
 package redisreplay
 
 import (
@@ -32,9 +33,9 @@ import (
 	"github.com/nokkel/nokkel/dpop"
 )
 
-// Cache keeps the spent proofs of each key in a sorted set that ends with the
-// last of them. Fields are not changed after the first use; all methods may be
-// called at once.
+// Cache keeps the spent proofs of each key in a sorted set that expires with
+// the last of them. Its fields must not change after the first use. Its
+// methods may be called concurrently.
 type Cache struct {
 	// Do sends one command and returns its reply: integers as int64, as the
 	// clients do. The arguments are strings and ints.
@@ -62,9 +63,8 @@ if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[2]) - now then
 end
 return 0`
 
-// Insert implements [dpop.Replay]. What it returns but for the errors of
-// package dpop is the client's. Redis that is out of memory is
-// dpop.ErrReplayFull.
+// Insert implements [dpop.Replay]. Errors that are not of package dpop are
+// the client's. A Redis that is out of memory is [dpop.ErrReplayFull].
 func (c *Cache) Insert(ctx context.Context, e dpop.Entry) error {
 	if c.Do == nil || c.MaxKey < 0 {
 		return fmt.Errorf("redisreplay: %w: Cache needs Do, and MaxKey is not negative", dpop.ErrConfig)
@@ -101,8 +101,8 @@ func (c *Cache) Insert(ctx context.Context, e dpop.Entry) error {
 	return fmt.Errorf("redisreplay: %w: Do returned a %T for an integer", dpop.ErrConfig, reply)
 }
 
-// Check returns dpop.ErrConfig for a server that may evict what it holds. Call
-// it at start. It needs the right to call INFO.
+// Check returns [dpop.ErrConfig] for a server that may evict. Call it at
+// startup. It needs the right to call INFO.
 func (c *Cache) Check(ctx context.Context) error {
 	if c.Do == nil {
 		return fmt.Errorf("redisreplay: %w: Cache needs Do", dpop.ErrConfig)

@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The law runs on a live server in internal/redistest, which has the clients.
+// The contract is checked on a live server in internal/redistest, which has the clients.
 
 func TestReplies(t *testing.T) {
 	down := errors.New("dial tcp: refused")

@@ -8,12 +8,12 @@ import (
 	"github.com/nokkel/nokkel/dpop"
 )
 
-// TestMemory runs the law on the cache of package dpop, in a bubble in which
+// TestMemory runs the contract on the cache of package dpop, in a bubble in which
 // waiting takes no time. The clock of a bubble begins with a minute; the cache
 // forgets by tens of seconds.
 func TestMemory(t *testing.T) {
-	for _, l := range law() {
-		t.Run(l.rule, func(t *testing.T) {
+	for _, l := range contract() {
+		t.Run(l.name, func(t *testing.T) {
 			for begin := time.Duration(0); begin < 10*time.Second; begin += 700 * time.Millisecond {
 				synctest.Test(t, func(t *testing.T) {
 					time.Sleep(begin)

@@ -1,5 +1,5 @@
-// Package replaytest checks an implementation of dpop.Replay against the law
-// that the interface states:
+// Package replaytest checks an implementation of dpop.Replay against the
+// contract that the interface states:
 //
 //	func TestReplay(t *testing.T) {
 //		replaytest.Run(t, func(t *testing.T, maxKey int) dpop.Replay { return newEmptyCache(t, maxKey) })
@@ -19,28 +19,28 @@ import (
 	"github.com/nokkel/nokkel/dpop"
 )
 
-// Run checks every sentence of the law that one process can check. Each call of
-// open returns another cache that holds nothing and takes maxKey proofs by one
-// key at a time; 0 is the cache's own default, of at least 200. The checks run in
+// Run checks every rule of the contract that one process can check. Each call
+// of open returns another empty cache that takes maxKey proofs by one key at
+// a time; 0 means the cache's own default, of at least 200. The checks run in
 // parallel; the longest one waits for the cache to forget, for 30 s at most.
 func Run(t *testing.T, open func(t *testing.T, maxKey int) dpop.Replay) {
-	for _, l := range law() {
-		t.Run(l.rule, func(t *testing.T) {
+	for _, r := range contract() {
+		t.Run(r.name, func(t *testing.T) {
 			t.Parallel()
-			l.check(t, open(t, l.maxKey))
+			r.check(t, open(t, r.maxKey))
 		})
 	}
 }
 
-// sentence is one sentence of the law.
-type sentence struct {
-	rule   string
+// rule is one rule of the contract.
+type rule struct {
+	name   string
 	maxKey int
 	check  func(t *testing.T, r dpop.Replay)
 }
 
-func law() []sentence {
-	return []sentence{
+func contract() []rule {
+	return []rule{
 		{"an ID is taken once", 0, takesOnce},
 		{"of many calls at once one passes", 0, oneOfMany},
 		{"an ID is the same whatever else the entry says", 0, sameID},

@@ -22,7 +22,7 @@ type broken struct {
 
 func (b *broken) Insert(ctx context.Context, e dpop.Entry) error { return b.insert(&b.Memory, e) }
 
-// faults are caches that each break one sentence of the law, by the rule that
+// faults are caches that each break one rule of the contract, by the rule that
 // has to find it.
 func faults() map[string]func(m *dpop.Memory, e dpop.Entry) error {
 	plain := func(m *dpop.Memory, e dpop.Entry) error { return m.Insert(context.Background(), e) }

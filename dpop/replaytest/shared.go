@@ -26,13 +26,13 @@ const (
 	proofs  = 500
 )
 
-// RunShared runs [Run], and then a cache that several processes use at once for
-// the same proofs: each passes in one of them.
+// RunShared calls [Run], and then has several processes use one cache at once
+// for the same proofs: each proof must pass in one of them.
 //
-// Each call of place names another place that holds nothing (a table, a
-// prefix); open opens the cache at a place, in this process or in another one.
-// The other ones are this test binary, run again for the test t only: what
-// stands before RunShared in that test runs there too.
+// Each call of place names a new, empty place (a table, a prefix); open opens
+// the cache at a place, in this process or in another. The other processes
+// are this test binary, run again for the test t only: code before RunShared
+// in that test runs there too.
 func RunShared(t *testing.T, place func(t *testing.T) string, open func(t *testing.T, place string, maxKey int) dpop.Replay) {
 	if os.Getenv(placeVariable) != "" {
 		work(t, open(t, os.Getenv(placeVariable), proofs))

@@ -69,7 +69,7 @@ func TestPostgreSQL(t *testing.T) {
 		})
 }
 
-// TestPostgreSQLSettings: the law holds at every isolation level, and in the
+// TestPostgreSQLSettings: the contract holds at every isolation level, and in the
 // query modes that a pooler of transactions demands.
 func TestPostgreSQLSettings(t *testing.T) {
 	dsn := server(t)

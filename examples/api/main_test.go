@@ -210,7 +210,7 @@ func TestTwoProcessesBehindOneDatabase(t *testing.T) {
 		for _, url := range apis {
 			status, header := c.send(t, url, proof)
 			assert.Equal(t, http.StatusUnauthorized, status)
-			assert.Contains(t, header.Get("WWW-Authenticate"), `error="invalid_dpop_proof", error_description="this proof has been used before"`)
+			assert.Contains(t, header.Get("WWW-Authenticate"), `error="invalid_dpop_proof", error_description="proof was used before"`)
 		}
 	}
 

@@ -77,7 +77,7 @@ func TestUpdateClientKeyRefusesBeforeItSendsAnything(t *testing.T) {
 	private := string(read(t, f.path("new_private.json")))
 	existing := []string{"-ep", f.path("old_private.json")}
 	for rule, args := range map[string][]string{
-		"private or secret key in public":                    append(existing, "-np", f.path("new_private.json")),
+		"private or secret key among public ones":            append(existing, "-np", f.path("new_private.json")),
 		"--NewPublicJwk: keys: private":                      append(existing, "-n", private),
 		"is the existing one":                                append(existing, "-np", f.path("old_public.json")),
 		"kid of the existing one":                            append(existing, "-np", f.path("kid_public.json")),

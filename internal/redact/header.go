@@ -36,7 +36,7 @@ func own(name string) bool {
 func (v Values) Error(err error) error {
 	text := err.Error()
 	if found, _ := v.find(text[:min(len(text), maxInput)], maxNested); len(found) > 0 {
-		return errors.New("the server answered with what it was sent, and not in HTTP")
+		return errors.New("the answer is not HTTP and repeats what was sent")
 	}
 	return err
 }

@@ -1,5 +1,5 @@
-// Package redact makes what a server wrote fit for errors and logs: one line
-// for people, without anything that the exchange has sent as a secret.
+// Package redact makes a server's text fit for errors and logs: one readable
+// line, without any secret that was sent to the server.
 package redact
 
 import (
@@ -9,24 +9,23 @@ import (
 )
 
 const (
-	// Mark stands where something was taken out.
+	// Mark replaces what was removed.
 	Mark = "[redacted]"
 
-	// MaxText is how many bytes of a text for people are enough.
+	// MaxText is the usual limit of a line, in bytes.
 	MaxText = 300
 
-	maxInput = 4 << 10 // bytes of a text that are looked at; the rest is dropped
+	maxInput = 4 << 10 // bytes of a text that are used; the rest is dropped
 	ellipsis = "…"
 )
 
-// Line makes one line of a text of which nothing is known to be secret; see
-// [Values.Line].
+// Line is [Values.Line] without values: nothing is known to be secret.
 func Line(text string, limit int) string { return Values{}.Line(text, limit) }
 
-// Line makes one line for people of a server's text: printable characters only
-// (no line breaks, no terminal or bidirectional controls), none of the values
-// in any spelling, nothing that looks like a token or a key, at most limit
-// bytes.
+// Line reduces a server's text to one line of at most limit bytes, of
+// printable characters only (no line breaks, no terminal or bidirectional
+// controls), without any of the values in any spelling and without anything
+// that looks like a token or a key.
 func (v Values) Line(text string, limit int) string {
 	text = text[:min(len(text), maxInput)]
 	found, whole := v.find(text, maxNested)
@@ -40,7 +39,7 @@ func (v Values) Line(text string, limit int) string {
 	return text
 }
 
-// replace puts Mark in the place of each span, and clean(s) in that of what is
+// replace puts Mark in the place of each span, and clean(s) in that of each s
 // between them.
 func replace(text string, found []span, clean func(string) string) string {
 	var b strings.Builder
@@ -54,9 +53,9 @@ func replace(text string, found []span, clean func(string) string) string {
 	return b.String()
 }
 
-// Printable puts a space in the place of what is not shown as it is: line
-// breaks, terminal and bidirectional controls, characters without width. It
-// takes out no secret.
+// Printable replaces everything that does not print with a space: line
+// breaks, terminal and bidirectional controls, zero-width characters. It
+// removes no secret.
 func Printable(text string) string {
 	return strings.Map(func(r rune) rune {
 		if r == utf8.RuneError || !unicode.IsPrint(r) {

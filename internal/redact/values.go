@@ -8,24 +8,24 @@ import (
 	"strings"
 )
 
-// Values are the secrets that an exchange has sent and that nothing may repeat
-// which is made of its answer. The zero value has none.
+// Values are the secrets of a request, which nothing made from its answer may
+// repeat. The zero value has none.
 //
-// A value is found as it is; escaped as in JSON, a URL, a form or HTML, in any
-// style, in parts or as a whole, several times over; inside of base64 and
-// base64url; and, from 8 characters on, in hexadecimal. It is found at the end of a text too, where
-// somebody has cut it after 8 characters or more. A text with a value of under
-// 8 characters in it is not shown at all.
+// A value is found verbatim; escaped as in JSON, a URL, a form or HTML, in
+// any style, in part or whole, several times over; inside base64 and
+// base64url; and, from 8 characters on, in hexadecimal. It is also found at
+// the end of a text that was cut after 8 or more of its characters. A text
+// that holds a value of under 8 characters is not shown at all.
 type Values struct {
 	values []value
 	public []string
 }
 
-// Keep names words that people need and that are no secret although they look
-// like one, such as a key id. A value is removed all the same.
+// Keep names words that people need and that look like a secret but are none,
+// such as a key id. A value is removed all the same.
 func (v *Values) Keep(words ...string) { v.public = append(v.public, words...) }
 
-// Add adds values; empty ones and those that are there already change nothing.
+// Add adds values, except empty ones and duplicates.
 func (v *Values) Add(values ...string) {
 	for _, text := range values {
 		var runes []rune

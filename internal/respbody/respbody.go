@@ -19,9 +19,9 @@ const (
 )
 
 // Head reads body up to its end, limit bytes or the end of wait, whichever
-// comes first. The error is nil, [os.ErrDeadlineExceeded] after wait, or what
-// body gave. Whatever it is, rest is the whole body, head included, as if it
-// had not been read; an error in it comes where it came here.
+// comes first. The error is nil, [os.ErrDeadlineExceeded] after wait, or that
+// of body. In every case rest reads as the whole body, head included, with an
+// error in the same place.
 func Head(body io.ReadCloser, limit int, wait time.Duration) (head []byte, rest io.ReadCloser, err error) {
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
@@ -48,21 +48,21 @@ func Head(body io.ReadCloser, limit int, wait time.Duration) (head []byte, rest 
 	return head, &resumed{body, chunk{b: head}, nil}, nil
 }
 
-// Drain reads what little may be left of body, so that its connection can be
-// used again, and closes it.
+// Drain reads the little that may be left of body, so that its connection can
+// be reused, and closes it.
 func Drain(body io.ReadCloser, limit int) {
 	Head(body, limit, drainWait)
 	body.Close() // ends a Read that is under way
 }
 
-// chunk is what came of some reading.
+// chunk is the result of a Read.
 type chunk struct {
 	b        []byte
 	err      error
 	panicked any
 }
 
-// start reads once, on a goroutine of its own.
+// start reads once, on its own goroutine.
 func start(body io.Reader, b []byte) <-chan chunk {
 	done := make(chan chunk, 1)
 	go func() {
@@ -77,14 +77,14 @@ func start(body io.Reader, b []byte) <-chan chunk {
 	return done
 }
 
-// check panics if Read did: here, where whoever supplied the body may expect it.
+// check panics if Read did, on the goroutine of the caller.
 func (c chunk) check() {
 	if c.panicked != nil {
 		panic(c.panicked)
 	}
 }
 
-// resumed is a body of which a part has been read, and another maybe is.
+// resumed is a body of which a part was read, and another may be in flight.
 type resumed struct {
 	body    io.ReadCloser
 	read    chunk        // to be given first

@@ -1,5 +1,4 @@
-// Package sqlname tells names of tables that may stand in a statement as they
-// are.
+// Package sqlname checks table names that go into a statement unquoted.
 package sqlname
 
 import "strings"
