@@ -117,7 +117,7 @@ func generateCertificate(ctx context.Context, in *input) error {
 	if in.number("ValidityMonths") < 1 {
 		return errors.New("--ValidityMonths is 1 or more")
 	}
-	password, err := in.pfxPassword()
+	password, err := in.password("CertificatePassword")
 	if err != nil {
 		return err
 	}
@@ -129,7 +129,7 @@ func generateCertificate(ctx context.Context, in *input) error {
 	if err != nil {
 		return err
 	}
-	pfx, err := keystore.MarshalPKCS12(key, name, password)
+	pfx, err := keystore.MarshalPKCS12(key, name, password.Reveal())
 	if err != nil {
 		return err
 	}
@@ -143,20 +143,4 @@ func generateCertificate(ctx context.Context, in *input) error {
 		in.tell("Made a certificate with thumbprint %s, valid until %s.", thumbprint, date(chain[0].NotAfter))
 	}
 	return err
-}
-
-func (in *input) pfxPassword() (string, error) {
-	argument := in.text("CertificatePassword")
-	switch {
-	case argument != "" && in.text("CertificatePasswordPath") != "":
-		return "", errors.New("give one of --CertificatePassword and --CertificatePasswordPath")
-	case argument != "":
-		in.tell("Note: every user of this machine can read the arguments of a program; %s or --CertificatePasswordPath keeps the password out of them.", passwordVariable)
-		return argument, nil
-	}
-	password, err := in.secret("CertificatePasswordPath", passwordVariable)
-	if err == nil && password.IsZero() {
-		err = errors.New("missing --CertificatePassword, --CertificatePasswordPath or " + passwordVariable)
-	}
-	return password.Reveal(), err
 }

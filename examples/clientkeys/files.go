@@ -66,7 +66,15 @@ const maxFile = 1 << 20
 
 // file reads the one that the option names.
 func (in *input) file(option string) ([]byte, error) {
-	data, err := readAtMost(in.text(option), maxFile)
+	var data []byte
+	f, err := os.Open(in.text(option))
+	if err == nil {
+		defer f.Close()
+		data, err = io.ReadAll(io.LimitReader(f, maxFile+1))
+	}
+	if len(data) > maxFile {
+		err = fmt.Errorf("it has more than %d bytes", maxFile)
+	}
 	if e := (*fs.PathError)(nil); errors.As(err, &e) {
 		err = e.Err // without the path, which may be a key
 	}
@@ -74,19 +82,6 @@ func (in *input) file(option string) ([]byte, error) {
 		return nil, fmt.Errorf("the file of --%s: %w", option, err)
 	}
 	return data, nil
-}
-
-func readAtMost(path string, limit int64) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err == nil && int64(len(data)) > limit {
-		err = fmt.Errorf("it has more than %d bytes", limit)
-	}
-	return data, err
 }
 
 // reserve makes the new file that an option names, if it does, for what a

@@ -14,7 +14,7 @@ import (
 )
 
 func helseidCommands() []command {
-	return append(rotating("helseid", helseidOptions(), keysOnly, func(in *input, _ bool) (selfservice.Provider, error) { return in.helseid(), nil }),
+	return append(rotating("helseid", func(in *input, _ bool) (selfservice.Provider, error) { return in.helseid(), nil }, helseidOptions()...),
 		command{"helseid status", append(helseidOptions(), privateOptions("ExistingPrivateJwk", "e", "ep", "a private key that is registered")...), "", helseidStatus})
 }
 

@@ -161,11 +161,24 @@ func (in *input) secret(pathOption, variable string) (keys.Secret, error) {
 	return keys.NewSecret(line), nil
 }
 
-// password is the one of the file that --PasswordPath names.
-func (in *input) password() (keys.Secret, error) {
-	password, err := in.secret("PasswordPath", passwordVariable)
+// password is the value of an option, if the command has it, or the line of the
+// file that the option with Path at its end names.
+func (in *input) password(long string) (keys.Secret, error) {
+	argument, file := in.text(long), long+"Path"
+	switch {
+	case argument != "" && in.text(file) != "":
+		return keys.Secret{}, fmt.Errorf("give one of --%s and --%s", long, file)
+	case argument != "":
+		in.tell("Note: every user of this machine can read the arguments of a program; %s or --%s keeps the password out of them.", passwordVariable, file)
+		return keys.NewSecret(argument), nil
+	}
+	password, err := in.secret(file, passwordVariable)
 	if err == nil && password.IsZero() {
-		err = errors.New("missing --PasswordPath or " + passwordVariable)
+		missing := "--" + file + " or " + passwordVariable
+		if in.has(long) {
+			missing = "--" + long + ", " + missing
+		}
+		err = errors.New("missing " + missing)
 	}
 	return password, err
 }

@@ -109,7 +109,7 @@ func keystoreOf(get func(a *admin.API, ctx context.Context, id string, k admin.K
 		if err != nil {
 			return err
 		}
-		if k.Password, err = in.password(); err != nil {
+		if k.Password, err = in.password("Password"); err != nil {
 			return err
 		}
 		if err := in.reserve("KeystorePath"); err != nil {

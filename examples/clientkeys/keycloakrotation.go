@@ -9,8 +9,8 @@ import (
 
 func keycloakRotations() []command {
 	return append(
-		rotating("keycloak", clientOptions(toggle("Cut", "cut", "replace a secret even where the old one ends at once")), keysAndSecrets, keycloakProvider),
-		rotating("keycloak certificate", clientOptions(number("ValidityMonths", "vm", "how long new certificates are valid, in months (default 24)")), keysOnly, certificateProvider)...)
+		rotating("keycloak", keycloakProvider, clientOptions(toggle("Cut", "cut", "replace a secret even where the old one ends at once"), existingSecret())...),
+		rotating("keycloak certificate", certificateProvider, clientOptions(number("ValidityMonths", "vm", "how long new certificates are valid, in months (default 24)"))...)...)
 }
 
 func keycloakProvider(in *input, ofKeys bool) (selfservice.Provider, error) {

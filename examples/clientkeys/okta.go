@@ -14,12 +14,13 @@ import (
 const tokenVariable = "CLIENTKEYS_ADMIN_TOKEN"
 
 func oktaCommands() []command {
-	return slices.Concat(rotating("okta", appOptions(
+	return slices.Concat(rotating("okta", oktaProvider, appOptions(
 		text("ClientId", "c", "the app's client id (default: that of --AppId)"),
 		address("TokenUrl", "t", "token endpoint of a custom authorization server, to try a credential at (default: the org's own)"),
 		text("Scopes", "", "scopes to try a credential with, separated by spaces (default: it is tried by an introspection)"),
 		toggle("MakeRoom", "", "delete an inactive secret where both places are taken"),
-	), keysAndSecrets, oktaProvider), []command{
+		existingSecret(),
+	)...), []command{
 		{"okta status", appOptions(), "", onApp(oktaStatus)},
 	}, oktaCredentialCommands())
 }

@@ -14,24 +14,18 @@ import (
 // providing makes the provider of a rotation, of keys or else of secrets.
 type providing func(in *input, ofKeys bool) (selfservice.Provider, error)
 
-// kinds are the credentials that a rotation may start from.
-type kinds int
-
-const (
-	keysOnly kinds = iota
-	keysAndSecrets
-)
-
 // secretVariable holds the client's secret where no option gives it.
 const secretVariable = "CLIENTKEYS_SECRET"
 
+// existingSecret is for systems that take secrets besides keys.
+func existingSecret() option {
+	return path("ExistingSecretPath", "esp", "file that holds the client's secret (first time only; default: $"+secretVariable+")")
+}
+
 // rotating returns the commands that rotate what the words name; options say
 // which client of which server.
-func rotating(words string, options []option, k kinds, provide providing) []command {
+func rotating(words string, provide providing, options ...option) []command {
 	options = slices.Concat(stateOptions(), options, privateOptions("ExistingPrivateJwk", "e", "ep", "the private key that is registered (first time only)"))
-	if k == keysAndSecrets {
-		options = append(options, path("ExistingSecretPath", "esp", "file that holds the client's secret (first time only; default: $"+secretVariable+")"))
-	}
 	due := toggle("IfDue", "due", "make only the steps that are due; for cron")
 	return []command{
 		{words + " rotate", append(slices.Clip(options), due), "", provide.rotate},

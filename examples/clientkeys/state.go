@@ -144,7 +144,7 @@ func (in *input) pfx(key *keys.Key) ([]byte, error) {
 	if len(chain) == 0 {
 		return nil, errors.New("the key has no certificate, so --Format is jwk or pem")
 	}
-	password, err := in.password()
+	password, err := in.password("Password")
 	if err != nil {
 		return nil, err
 	}
