@@ -25,13 +25,13 @@ type SecretRefuser interface {
 	SecretRefused(ctx context.Context, secret keys.Secret) (keys.Secret, error)
 }
 
-// held is an Authenticator with the credential of one moment, so that it is
-// known which one a refusal is about. Of a source that could not say anything
-// about that it is the Authenticator as it is, without the functions.
+// held is an Authenticator fixed to one credential, so that it is known which
+// one a refusal is about. If the source is no refuser, it is the Authenticator
+// itself and has no functions.
 type held struct {
 	Authenticator
-	replaced func(context.Context) bool          // by another one, at its source, since that moment
-	instead  func(context.Context) Authenticator // another one, after a refusal; nil: there is none
+	replaced func(context.Context) bool          // reports whether the source has another credential by now
+	instead  func(context.Context) Authenticator // asks the source for another; nil if there is none
 }
 
 func hold(ctx context.Context, auth Authenticator) (held, error) {
@@ -95,9 +95,9 @@ func holdSecret(ctx context.Context, auth Authenticator, from keys.SecretSource,
 	}, nil
 }
 
-// another returns what to try after a refusal: another credential when it was
-// about this one, or may have been, since the source has replaced it. Not every
-// server says so: to Ory Hydra a key that it does not know is an invalid
+// another returns what to try after a refusal: another credential if the
+// refusal was about this one, or may have been, since the source has replaced
+// it. Not every server says so: Ory Hydra calls an unknown key an invalid
 // request.
 func (h held) another(ctx context.Context, e *serverError) Authenticator {
 	if h.instead == nil {
@@ -112,14 +112,13 @@ func (h held) another(ctx context.Context, e *serverError) Authenticator {
 }
 
 // aboutCredential reports whether the server refused the client's credential,
-// and not what it was asked for. That is invalid_client (RFC 6749 §5.2), and in
-// addition
+// and not the request itself. That is invalid_client (RFC 6749 §5.2), and also
 //
 //   - unauthorized_client with 401, as Keycloak refuses a secret. With 400 it
-//     says of a client who is known that it may not use this grant;
-//   - but also with 400 when the client proved itself with client_secret_jwt:
+//     means that a known client may not use this grant;
+//   - but also with 400 if the client authenticated with client_secret_jwt:
 //     Keycloak refuses a secret in this way too, and a client that may not use
-//     a grant costs no more than one request that is made in vain;
+//     a grant costs one futile request;
 //   - invalid_request with 401, as Keycloak says it to pushed authorization
 //     requests, or with the kid of the assertion in its description: Ory Hydra
 //     does not know that key.

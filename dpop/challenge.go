@@ -11,7 +11,7 @@ import (
 
 const (
 	maxNonce     = 1024     // bytes; real ones have 20 to 300
-	maxErrorBody = 64 << 10 // bytes of an error answer that are looked into
+	maxErrorBody = 64 << 10 // bytes of an error answer that are inspected
 )
 
 // The "error" values of RFC 9449 §7.1, §8 and §12.2 that a client can act on.

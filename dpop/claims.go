@@ -9,7 +9,7 @@ import (
 	"github.com/nokkel/nokkel/internal/strictjson"
 )
 
-// The longest "jti" that is taken, in bytes. A UUID has 36, 128 bits are 22.
+// The longest "jti" that is accepted, in bytes. A UUID has 36, 128 bits are 22.
 const maxID = 256
 
 // claims are those that mean something in a proof (RFC 9449 §4.2).
@@ -108,7 +108,7 @@ func (v *Verifier) match(p *parsedProof, r Request) (*Checked, error) {
 	}, nil
 }
 
-// lifetime returns when a proof ends, and refuses one that is not of this time.
+// lifetime returns when a proof ends, and refuses one outside the window.
 // "exp" and "nbf" are not asked for, but hold where they are (RFC 7519 §4.1).
 func (v *Verifier) lifetime(c *claims, issued, now time.Time) (until time.Time, err error) {
 	until = issued.Add(v.window() + v.skew())

@@ -76,7 +76,7 @@ func (x *exchange) locate() (err error) {
 func (x *exchange) send(token string, key *keys.Key) (*http.Response, error) {
 	at := place{x.origin, token != ""}
 	known := x.prover.recall(at)
-	trial := known // what the next attempt goes by
+	trial := known // what the next attempt uses
 	// A nonce is shared only when this request is done with it: servers exist
 	// that take each one once, and a retry must not find it used up.
 	defer func() {

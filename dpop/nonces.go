@@ -36,8 +36,7 @@ type Nonces struct {
 	cache atomic.Pointer[nonceStep]     // the nonces of the last step that was asked for
 }
 
-// nonceStep are the nonces of a step: those that are taken, the one that is
-// given first.
+// nonceStep are the nonces that are accepted in a step, the current one first.
 type nonceStep struct {
 	step  int64
 	ring  *[]keys.Secret
@@ -97,8 +96,8 @@ func (n *Nonces) check(nonce string, now time.Time) error {
 	return nil
 }
 
-// at returns the nonces of a time. The next step's are taken as well: an
-// instance whose clock is ahead gives them.
+// at returns the nonces of a time. Those of the next step are accepted as well,
+// from an instance whose clock is ahead.
 func (n *Nonces) at(now time.Time) *nonceStep {
 	length := n.Step
 	if length <= 0 {

@@ -28,11 +28,11 @@ type Memory struct {
 type shard struct {
 	mu    sync.Mutex
 	live  []*generation
-	floor int64 // no proof that ended by then is taken: it may have been forgotten
+	floor int64 // a proof that ended by then is refused: it may have been forgotten
 }
 
 // generation has the proofs that end within the same few seconds. They are
-// forgotten together, without a look at any of them.
+// forgotten together, without a scan.
 type generation struct {
 	end    int64 // unix time; exclusive of what comes later
 	ids    map[[16]byte]struct{}
@@ -120,7 +120,7 @@ func (m *Memory) forget(s *shard, now time.Time) (dropped bool) {
 	return dropped
 }
 
-// forgetAll makes room where nobody has asked for a while.
+// forgetAll makes room in shards that had no calls for a while.
 func (m *Memory) forgetAll(now time.Time) (dropped bool) {
 	for i := range m.shards {
 		s := &m.shards[i]

@@ -22,7 +22,7 @@ const (
 )
 
 // checkPrivate refuses key material that does not belong together. A foreign
-// signer (HSM, KMS) cannot be looked into.
+// signer (HSM, KMS) is opaque.
 func checkPrivate(signer crypto.Signer) (foreign bool, err error) {
 	switch k := signer.(type) {
 	case *rsa.PrivateKey:

@@ -103,7 +103,7 @@ func signerFromDER(der []byte) (crypto.Signer, error) {
 	return signer, nil
 }
 
-// isPublicOf reports whether b, which crypto/x509 does not look at, is absent
+// isPublicOf reports whether b, which crypto/x509 ignores, is absent
 // or the public key of signer (RFC 5958 §2, RFC 5915 §3).
 func isPublicOf(signer crypto.Signer, b asn1.BitString) bool {
 	if b.Bytes == nil {

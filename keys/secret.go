@@ -13,7 +13,7 @@ import (
 // with [Secret.Equal]; == and reflect.DeepEqual hold only between copies of one
 // Secret.
 type Secret struct {
-	value *func() string // into a func nobody can look; the pointer keeps Secrets comparable
+	value *func() string // reflection cannot look into a func; the pointer keeps Secrets comparable
 }
 
 // SecretSource gives the client secret of the moment. A [Secret] is one

@@ -39,8 +39,8 @@ func (m *members) readLaxly(data []byte) {
 	}
 }
 
-// setObject splits the outer object of a JWKS, each member once. What is in the
-// values has not been looked at.
+// setObject splits the outer object of a JWKS, each member once. The values are
+// not checked.
 func setObject(data []byte) (map[string]json.RawMessage, bool) {
 	object := make(map[string]json.RawMessage)
 	d := json.NewDecoder(bytes.NewReader(data))

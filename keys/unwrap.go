@@ -79,7 +79,7 @@ func decodeText(data []byte) ([]byte, bool) {
 	return bytes.TrimSpace(text), err == nil && len(data)%2 == 0
 }
 
-// escapedQuotes tells {\u0022kty… and {\"kty… from JSON proper.
+// escapedQuotes reports whether the text is {\u0022kty… or {\"kty… and not JSON.
 func escapedQuotes(text []byte) bool {
 	rest := bytes.TrimLeft(text[1:], " \t\r\n")
 	return len(rest) > 0 && rest[0] == '\\'

@@ -157,7 +157,7 @@ func (a *archive) addBag(bag safeBag, left *budget) error {
 
 // addEncrypted decrypts the certificates of a content. The filler's private
 // key goes first: then go-pkcs12 refuses any other private key before it
-// looks at it, and so no iteration count that was not seen here is run.
+// decrypts it, so that it runs no iteration count that was not checked here.
 func (a *archive) addEncrypted(c contentInfo) error {
 	bags, err := fillerBags(a.filler)
 	if err != nil {

@@ -24,29 +24,29 @@ type issuerKeys struct {
 	current atomic.Pointer[published]
 
 	mu       sync.Mutex // guards what follows; never held while anything waits
-	flight   *flight
-	started  time.Time // the last flight
-	retry    time.Time // no flight before this
+	fetch    *fetch
+	started  time.Time // the last fetch
+	retry    time.Time // no fetch before this
 	failures int
-	lastErr  error // of the last flight
+	lastErr  error // of the last fetch
 }
 
-// published is what one reading has found.
+// published is the result of one fetch.
 type published struct {
 	set         keys.Set
 	thumbprints map[string]bool
-	refresh     time.Time // from here on it is read again
-	end         time.Time // from here on it is not believed
+	refresh     time.Time // from here on it is fetched again
+	end         time.Time // from here on it is not used
 }
 
-// flight is a reading under way. err may be read once landed is closed.
-type flight struct {
-	landed chan struct{}
-	err    error
+// fetch is a request in flight. err may be read once done is closed.
+type fetch struct {
+	done chan struct{}
+	err  error
 }
 
-// live returns what was read last, and whether it can be believed now. It is
-// read again in the background when it is due.
+// live returns the last result, and whether it may still be used. When it is
+// due, a fetch starts in the background.
 func (v *Verifier) live(ctx context.Context, now time.Time) (p *published, ok bool) {
 	p = v.known.current.Load()
 	if p == nil || reached(p.end, now) {
@@ -79,7 +79,7 @@ func (v *Verifier) find(ctx context.Context, h header) (*keys.PublicKey, error) 
 	f, err := v.renew(ctx, now, p, pause)
 	if f != nil {
 		select {
-		case <-f.landed:
+		case <-f.done:
 			err = f.err
 		case <-ctx.Done():
 			return nil, unavailable("waiting for its keys", ctx.Err())
@@ -122,57 +122,56 @@ func suits(key *keys.PublicKey, alg keys.Algorithm) bool {
 	return jws.Fits(alg, key.Public()) && (alg == key.Algorithm() || alg == keys.Ed25519)
 }
 
-// renew returns the flight that is under way or that it starts, unless
-// somebody else has renewed old, the last one began less than pause ago, or a
-// failure is too recent; err is that failure.
-func (v *Verifier) renew(ctx context.Context, now time.Time, old *published, pause time.Duration) (f *flight, err error) {
+// renew returns the fetch that is in flight or that it starts, unless another
+// call has renewed old, the last one began less than pause ago, or a failure is
+// too recent; err is that failure.
+func (v *Verifier) renew(ctx context.Context, now time.Time, old *published, pause time.Duration) (f *fetch, err error) {
 	k := &v.known
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.current.Load() != old {
 		return nil, nil
 	}
-	if k.flight == nil && reached(k.retry, now) && (k.started.IsZero() || reached(k.started.Add(pause), now)) {
+	if k.fetch == nil && reached(k.retry, now) && (k.started.IsZero() || reached(k.started.Add(pause), now)) {
 		v.start(ctx, now)
 	}
-	return k.flight, k.lastErr
+	return k.fetch, k.lastErr
 }
 
-// start begins a flight. It keeps the values of the caller's context, not its
-// end: others wait for it too. mu is held.
+// start begins a fetch. It keeps the values of the caller's context but not its
+// cancellation: others wait for it too. mu is held.
 func (v *Verifier) start(ctx context.Context, now time.Time) {
 	k := &v.known
-	f := &flight{landed: make(chan struct{})}
-	k.flight, k.started = f, now
+	f := &fetch{done: make(chan struct{})}
+	k.fetch, k.started = f, now
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), orDefault(v.Timeout, defaultTimeout))
 	// A Base that hangs ignores ctx; nobody waits longer for it.
 	stop := context.AfterFunc(ctx, func() {
-		v.land(f, nil, unavailable("reading its keys", context.Cause(ctx)))
+		v.finish(f, nil, unavailable("reading its keys", context.Cause(ctx)))
 	})
 	go func() {
 		defer cancel()
 		p, err := v.read(ctx)
 		stop()
-		v.land(f, p, err)
+		v.finish(f, p, err)
 	}()
 }
 
-// land takes in what came of a flight that is still under way, and wakes those
-// who wait for it.
-func (v *Verifier) land(f *flight, p *published, err error) {
+// finish ends a fetch, once, and wakes those who wait for it.
+func (v *Verifier) finish(f *fetch, p *published, err error) {
 	if v.settle(f, p, err) && err != nil && v.OnError != nil {
 		v.OnError(err)
 	}
 }
 
-func (v *Verifier) settle(f *flight, p *published, err error) bool {
+func (v *Verifier) settle(f *fetch, p *published, err error) bool {
 	k := &v.known
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.flight != f {
+	if k.fetch != f {
 		return false
 	}
-	k.flight, k.lastErr, f.err = nil, err, err
+	k.fetch, k.lastErr, f.err = nil, err, err
 	if err == nil {
 		k.failures, k.retry = 0, time.Time{}
 		k.current.Store(p)
@@ -180,7 +179,7 @@ func (v *Verifier) settle(f *flight, p *published, err error) bool {
 		k.retry = time.Now().Add(backoff(k.failures))
 		k.failures++
 	}
-	close(f.landed)
+	close(f.done)
 	return true
 }
 

@@ -147,7 +147,7 @@ func (v *Verifier) header(text []byte) (h header, err error) {
 	return h, refuse(ErrAlgorithm, "")
 }
 
-// claims checks the payload of a token whose signature nobody has looked at
+// claims checks the payload of a token whose signature is not verified
 // yet.
 func (v *Verifier) claims(payload []byte, plain bool, now time.Time) (*dpop.Token, error) {
 	c := readClaims(payload)

@@ -1,8 +1,7 @@
-// Package atomicfile writes files whole or not at all. A file has its content
-// and its mode before it has its name, and the name survives a crash of the
-// machine once it has been given. Nothing but the final step goes by name, so
-// that whoever else can write to the directory cannot have a mode or a content
-// applied to another file.
+// Package atomicfile writes files whole or not at all. A file gets its content
+// and mode before its name, and the name survives a crash of the machine. Only
+// the final step refers to the file by name, so that others who can write to the
+// directory cannot redirect content or mode to another file.
 package atomicfile
 
 import (
@@ -14,10 +13,10 @@ import (
 	"path/filepath"
 )
 
-// Write writes a file with this mode, whatever the umask or the old file say.
-// A file that exists is kept and an error that errors.Is [fs.ErrExist]
-// returned, unless overwrite is set; then readers see either the old content
-// or the new one. A symbolic link is replaced, never followed.
+// Write writes a file with this mode, whatever the umask or the old file's
+// mode. It leaves an existing file alone and returns an error that is
+// fs.ErrExist, unless overwrite is set; then readers see either the old
+// content or the new. A symbolic link is replaced, never followed.
 func Write(name string, data []byte, mode fs.FileMode, overwrite bool) error {
 	return write(name, data, mode, overwrite, (*os.Root).Link)
 }

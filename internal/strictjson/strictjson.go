@@ -13,15 +13,15 @@ import (
 // MaxDepth is how deep values may lie inside each other, the object counted.
 const MaxDepth = 9
 
-// Object calls f with each member of the one JSON object that data is, until f
-// refuses one. A name is given as it reads, a value as it is written, and what
-// comes after it has not been looked at. It reports whether all of data is well
-// formed and f refused nothing.
+// Object calls f with each member of the one JSON object that data is, until
+// f returns false. It passes names decoded and values raw; what follows a
+// member is not checked yet. It reports whether all of data is well formed
+// and f never returned false.
 func Object(data []byte, f func(name, value []byte) bool) bool {
 	return read(scanner{data: data}, f)
 }
 
-// ObjectWithoutNull is [Object] where null means nothing, and is refused.
+// ObjectWithoutNull is Object, but refuses null.
 func ObjectWithoutNull(data []byte, f func(name, value []byte) bool) bool {
 	return read(scanner{data: data, noNull: true}, f)
 }
@@ -35,8 +35,8 @@ func read(s scanner, f func(name, value []byte) bool) bool {
 	return s.pos == len(s.data)
 }
 
-// Text returns what a string value says; value has come from [Object]. Another
-// kind of value is not ok.
+// Text decodes a string value that came from Object. Other kinds of value are
+// not ok.
 func Text(value []byte) (text string, ok bool) {
 	b, ok := Bytes(value)
 	return string(b), ok
