@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// Adopt puts the credential that the server knows already into an empty store.
-// When the store has one it changes nothing: the store is ahead of whatever
-// file the program started from. Only if the server refuses all that is stored
-// is c tried: a person may have registered it to end a lock-out. Adopt itself
-// asks nothing of the server.
+// Adopt puts the credential that the server already knows into an empty store. If
+// the store has one, Adopt changes nothing: the store is ahead of whatever file
+// the program started from. Only if the server refuses everything in the store is
+// c tried, since a person may have registered it to end a lock-out. Adopt does
+// not call the server.
 func (r *Rotator) Adopt(ctx context.Context, c Credential) (err error) {
 	defer guard(&err, "the provider")
 	if err := r.check(); err != nil {
@@ -45,9 +45,9 @@ func (r *Rotator) Adopt(ctx context.Context, c Credential) (err error) {
 	return err
 }
 
-// Enroll is [Rotator.Adopt] for a credential that nobody has tried yet: it goes
-// into an empty store only once the server has accepted it. When the store has
-// a credential it does what Adopt does, and asks nothing of the server.
+// Enroll is [Rotator.Adopt] for a credential that has not been tried yet: it goes
+// into an empty store only once the server has accepted it. If the store has a
+// credential, Enroll does what Adopt does and does not call the server.
 func (r *Rotator) Enroll(ctx context.Context, c Credential) (err error) {
 	defer guard(&err, "the provider")
 	if err := errors.Join(r.check(), c.check()); err != nil {

@@ -7,22 +7,22 @@ import (
 	"time"
 )
 
-// Agenda is a place of many states that knows when each is next to be looked
-// at, such as an sqlstore.Table, so that a [Fleet] need not read them all. It is
-// the law for every implementation, and package storetest checks it:
+// Agenda is a store of many states that knows when each needs attention next, so
+// that a [Fleet] need not read them all. sqlstore.Table has one. Every
+// implementation keeps these rules, which package storetest checks:
 //
-//   - A state is due when it was saved and not postponed since, and when the
-//     time to which it was postponed has come. One that is postponed by more
-//     than 25 hours is due, too: a clock was wrong.
-//   - Due returns the names of up to limit states that are due at now, and keeps
-//     them from all who ask until the lease has passed since the real time of
-//     the call, or the state is postponed. It may return fewer, but none only if
-//     there is none. A lease that ends more than 25 hours from now does not
+//   - A state is due if it has been saved and not postponed since, or if the time
+//     to which it was postponed has come. One that was postponed by more than 25
+//     hours is due as well: a clock was wrong.
+//   - Due returns the names of up to limit states that are due at now. It hides
+//     them from other callers until the lease has passed, in real time from the
+//     call, or the state is postponed. It may return fewer names, but none only
+//     if no state is due. A lease that ends more than 25 hours from now does not
 //     count.
-//   - Postpone has the state of that version, as the Store returned it, be due at
-//     until. When the state has been saved since, it does nothing.
+//   - Postpone makes the state due at until, if its version is still the one that
+//     the Store returned. If the state has been saved since, it does nothing.
 //   - A limit is at least 1, and a lease at most 24 hours.
-//   - Both return ctx's error if it ends.
+//   - Both return the error of ctx when it ends.
 type Agenda interface {
 	Due(ctx context.Context, now time.Time, lease time.Duration, limit int) (names []string, err error)
 	Postpone(ctx context.Context, name, version string, until time.Time) error

@@ -9,8 +9,8 @@ import (
 	"github.com/nokkel/nokkel/internal/retryafter"
 )
 
-// CallError is what a provider returns to tell the engine what a failure
-// means. Its text is that of Err, or of Rule without one.
+// CallError is what a provider returns to tell the engine what a failure means.
+// Its text is that of Err, or of Rule if Err is nil.
 type CallError struct {
 	Rule error         // ErrInvalidClient or ErrLimit; nil: neither, it is just tried again
 	Wait time.Duration // what the server asked for (Retry-After); zero: it did not say
@@ -25,12 +25,12 @@ func (e *CallError) Error() string {
 	return "selfservice: the call failed"
 }
 
-// Unwrap returns Rule and Err, as far as there are any.
+// Unwrap returns Rule and Err, leaving out a nil one.
 func (e *CallError) Unwrap() []error {
 	return slices.DeleteFunc([]error{e.Rule, e.Err}, func(err error) bool { return err == nil })
 }
 
-// RetryAfter returns Wait, or what Err says without one.
+// RetryAfter returns Wait, or if that is zero what Err says.
 func (e *CallError) RetryAfter() time.Duration {
 	var inner interface{ RetryAfter() time.Duration }
 	if e.Wait == 0 && errors.As(e.Err, &inner) {

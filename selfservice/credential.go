@@ -21,7 +21,7 @@ type Credential struct {
 // IsZero reports whether there is neither key nor secret.
 func (c Credential) IsZero() bool { return c.Key == nil && c.Secret.IsZero() }
 
-// Fingerprint identifies the credential without telling it: the RFC 7638
+// Fingerprint identifies the credential without revealing it: the RFC 7638
 // thumbprint of a key, or base64url(SHA-256) of a secret.
 func (c Credential) Fingerprint() string {
 	if c.Key != nil {
@@ -60,15 +60,15 @@ func (c Credential) ClientSecret(context.Context) (keys.Secret, error) {
 	return c.Secret, nil
 }
 
-// OnlyKeys is the Adopted of an [Adopter] whose server takes keys alone: it
-// refuses a secret ([ErrConfig]).
+// OnlyKeys implements [Adopter] for a server that takes only keys: it refuses a
+// secret with [ErrConfig].
 func OnlyKeys(c Credential) (Credential, error) {
 	_, err := c.SigningKey(context.Background())
 	return c, err
 }
 
-// OnlySecrets is the Adopted of an [Adopter] whose server takes secrets alone:
-// it refuses a key ([ErrConfig]).
+// OnlySecrets implements [Adopter] for a server that takes only secrets: it
+// refuses a key with [ErrConfig].
 func OnlySecrets(c Credential) (Credential, error) {
 	_, err := c.ClientSecret(context.Background())
 	return c, err

@@ -2,7 +2,7 @@ package selfservice
 
 import "errors"
 
-// What a rotation can meet. Errors of this package and of providers wrap them.
+// The errors of a rotation. Those of this package and of providers wrap them.
 var (
 	ErrInvalidClient = errors.New("selfservice: the server does not accept the credential")
 	ErrLimit         = errors.New("selfservice: the server has no room for another credential")

@@ -9,25 +9,25 @@ import (
 	"time"
 )
 
-// Fleet rotates many clients from one process: those of a vendor with
-// thousands of customers, say. Any number of processes may work on the same
-// fleet over shared stores; a client that another one is busy with is left to
-// it.
+// Fleet rotates the credentials of many clients from one process, such as those
+// of a vendor with thousands of customers. Any number of processes may work on
+// one fleet over shared stores; each leaves alone the clients that another is
+// working on.
 //
-// When a server asks a client for patience (Retry-After), its other clients
-// wait, too, until the time is over or one of them is answered all the same;
-// see [Located]. For a server that answers nobody for an hour, and in Run for
-// the time between two passes if that is shorter, the rest of its clients are
-// left to another pass.
+// When a server asks a client to wait (Retry-After), its other clients wait too,
+// until the time is up or one of them is answered all the same; see [Located]. If
+// a server answers nobody for an hour, or in Run for the time between two passes
+// if that is shorter, the rest of its clients are left to the next pass.
 type Fleet struct {
-	// Rotators gives the clients, one at a time and again for each pass, so
-	// that they need not all be in memory. A Rotator that is given again in
-	// the next pass keeps what it learned.
+	// Rotators yields the clients, one at a time and afresh for each pass, so that
+	// they need not all be in memory. A Rotator that is yielded again in the next
+	// pass keeps what it has learned.
 	Rotators iter.Seq[*Rotator]
 
-	// Agenda tells RotateDue and Run which clients are due, and Rotator makes
-	// the Rotator of one of them by its name. The cost of a pass then grows with
-	// what is due and not with what there is. Nil: they look at all Rotators.
+	// Agenda tells RotateDue and Run which clients are due, and Rotator returns
+	// the Rotator of one of them by name. The cost of a pass then grows with the
+	// number of clients that are due, not with the size of the fleet. If Agenda
+	// is nil, every pass looks at all Rotators.
 	Agenda  Agenda
 	Rotator func(name string) *Rotator
 
@@ -39,24 +39,24 @@ type Fleet struct {
 	// under a server's rate limit; zero: none.
 	Interval time.Duration
 
-	// OnProgress is told after each client, one call at a time; may be nil.
+	// OnProgress is called after each client, one call at a time. It may be nil.
 	OnProgress func(Report)
 }
 
-// RotateDue makes one pass: every client whose next step is due makes its
-// steps until there is none to make now. It returns an error only when ctx
-// ends, when the Agenda cannot be read, or [ErrConfig] without Rotators or
-// Agenda; what fails for a client is in the report.
+// RotateDue makes one pass: it takes every step that is due, for every client. It
+// returns an error only if ctx ends, if the Agenda cannot be read, or if there
+// are neither Rotators nor an Agenda ([ErrConfig]). Failures of clients are in
+// the report.
 func (f *Fleet) RotateDue(ctx context.Context) (Report, error) {
 	return f.rotateDue(ctx, longest)
 }
 
 // RotateOlder is RotateDue for all Rotators, whatever the Agenda says. It also
 // replaces every credential that was made or adopted before than: after a leak,
-// say. Several processes that are given the same time share the work, and a
-// pass that was broken off goes on. A time that lies ahead is taken for now.
-// Clients whose server takes longer than a minute to accept a new credential
-// are left Waiting, for another pass.
+// say. Processes that are given the same time share the work, and a pass that was
+// interrupted is resumed by the next. A time in the future counts as now. Clients
+// whose server takes longer than a minute to accept a new credential are left
+// Waiting, for another pass.
 func (f *Fleet) RotateOlder(ctx context.Context, than time.Time) (Report, error) {
 	started := time.Now()
 	if than.After(started) {
@@ -68,10 +68,10 @@ func (f *Fleet) RotateOlder(ctx context.Context, than time.Time) (Report, error)
 	return f.pass(ctx, &pass{older: than, limit: longest, source: all(f.Rotators)})
 }
 
-// Run makes a pass every so often until ctx ends, and returns its error then.
-// Each pass is reported to done, which may be nil. An Agenda that cannot be
-// read ends the pass, is one of the report's causes, and is read again by the
-// next.
+// Run makes a pass every so often until ctx ends, and returns its error. It hands
+// the report of each pass to done, which may be nil. If the Agenda cannot be
+// read, the pass ends with that among the report's causes, and the next one
+// tries again.
 func (f *Fleet) Run(ctx context.Context, every time.Duration, done func(Report)) error {
 	if every <= 0 {
 		return fmt.Errorf("%w: passes without a pause", ErrConfig)

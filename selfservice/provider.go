@@ -5,21 +5,21 @@ import (
 	"time"
 )
 
-// Provider is one client at one authorization server. Each call says as which
-// credential it is made, so that the engine can go on with another one when
-// the active one is refused; a provider that works as an administrator
-// ignores it.
+// Provider speaks for one client at one authorization server. Each call names
+// the credential to authenticate with, so that the engine can carry on with
+// another when the active one is refused. A provider that works as an
+// administrator ignores it.
 //
-// Besides these two methods a provider has [Registrar] or [Issuer], and may
-// have [Switch], [Remover], [Purger], [Adopter], [Independent],
-// [Propagator], [Expirer], [Checker] and [Located]. Every call may be repeated,
-// and may have been carried out although it failed.
+// Besides these two methods a provider implements [Registrar] or [Issuer], and
+// may implement [Switch], [Remover], [Purger], [Adopter], [Independent],
+// [Propagator], [Expirer], [Checker] and [Located]. Calls are idempotent: any
+// may be repeated, and one that failed may have taken effect.
 //
-// Errors: one that errors.Is [ErrInvalidClient] when the server does not accept the
-// credential that the call was made with; [ErrLimit] when there is no room for
-// another one; with a method RetryAfter() time.Duration when the server said
-// how long to wait. [CallError] says all three. No error holds a secret, a
-// token or a body.
+// An error must wrap [ErrInvalidClient] when the server does not accept the
+// credential that the call authenticated with, and [ErrLimit] when it has no
+// room for another. It has a method RetryAfter() time.Duration when the server
+// said how long to wait. [CallError] does all three. Errors hold no secret, token
+// or body.
 type Provider interface {
 	// Verify gets a real, fresh token with exactly c.
 	Verify(ctx context.Context, c Credential) error
@@ -59,52 +59,51 @@ type Remover interface {
 	Remove(ctx context.Context, as Credential, r Registration) error
 }
 
-// Purger is a Remover of whose server some nodes may go on accepting what has
-// been removed at another. Purge ends that; it is called as long after Remove
-// as the nodes may take to learn of a new credential ([Propagator]), and not at
-// all if that is no time.
+// Purger is a [Remover] whose server has nodes that may go on accepting what
+// another node has removed. Purge puts an end to that. It is called once the
+// removal has had the time to propagate that a new credential has ([Propagator]),
+// and never if that is zero.
 type Purger interface {
 	Purge(ctx context.Context, as Credential, r Registration) error
 }
 
-// Adopter is a Provider that takes credentials of one kind, or under a name of
-// its own: Adopted returns what is given to [Rotator.Adopt], and what is made
-// for a rotation, in the form that the server takes, such as a key under the kid
-// by which it is found. It refuses what the server can never take: a secret
-// where it wants a key. It asks nothing of the server.
+// Adopter is a Provider that takes only one kind of credential, or registers it
+// under a name of its own. Adopted converts what is given to [Rotator.Adopt], and
+// what is made for a rotation, into the form that the server takes, such as a
+// key with the kid it is found by. It refuses what the server can never accept, a
+// secret where it wants a key. It does no I/O.
 type Adopter interface {
 	Adopted(c Credential) (Credential, error)
 }
 
-// Independent is a Provider that may do without a credential that the server
-// accepts: it works as an administrator, or with a registration access token.
-// When the server refuses all that is stored, the Rotator then begins again, or
-// takes over a secret that a person had the server make, instead of waiting
-// for that person with [ErrLockedOut].
+// Independent is a Provider that can work without any credential of the client:
+// as an administrator, or with a registration access token. When the server
+// refuses everything in the store, the Rotator then starts over, or takes over a
+// secret that a person had the server make. Without it the Rotator waits for that
+// person, with [ErrLockedOut].
 type Independent interface {
 	Independent() bool
 }
 
-// Propagator is a Provider that knows how long the nodes of its server may take
-// to learn of a new credential, one after the other: an upper bound, zero for a
-// server of one node or one database. One success is then no proof, since it
-// was one node's: the Rotator switches only after the credential has been
-// accepted by every Verify over at least that long. Verify should not stay with
-// one node: a connection of its own for each call reaches the others.
-// Timing.Propagation overrides it.
+// Propagator is a Provider that knows how long a new credential may take to
+// propagate to every node of the server: an upper bound, zero for a server of
+// one node or one database. Until then one success proves nothing, since one
+// node answered: the [Rotator] switches only after every Verify has succeeded for
+// at least that long. Verify should reach different nodes, by opening a new
+// connection for each call. Timing.Propagation overrides it.
 type Propagator interface {
 	Propagation() time.Duration
 }
 
-// Expirer is a Provider whose server ends credentials by their age and tells
-// when: [Rotator.Ready] then takes one without an expiry for a fault.
+// Expirer is a Provider whose server expires credentials and reports when. To
+// [Rotator.Ready] a credential without an expiry is then a fault.
 type Expirer interface {
 	Expires() bool
 }
 
-// Checker is a Provider that can find out, without changing anything, whether
-// a rotation would work: that the client, or its administrator, has the rights,
-// and that there can be a credential beside the active one. See [Rotator.Check].
+// Checker is a Provider that can find out, without changing anything, whether a
+// rotation would work: that the client or its administrator has the rights, and
+// that a second credential fits beside the active one. See [Rotator.Check].
 type Checker interface {
 	Check(ctx context.Context, as Credential) error
 }

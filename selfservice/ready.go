@@ -8,18 +8,18 @@ import (
 	"time"
 )
 
-// Ready returns nil while the client can authenticate and its rotation keeps
-// up: it is what a readiness probe or an alert asks. It reads the store and
-// asks nothing of the server. Its errors are
+// Ready returns nil while the client can authenticate and its rotation keeps up:
+// call it from a readiness probe or an alert. It reads the store and does not
+// call the server. Its errors are
 //
 //   - [ErrNotAdopted]: there is no credential;
 //   - [ErrLockedOut]: the server refused all of them at the last step;
 //   - [ErrOverdue]: the active one has expired, or should have been replaced a
-//     day ago, or half-way between then and its expiry; or the server, which
-//     tells the expiry ([Expirer]), has told none of this one.
+//     day ago, or halfway between then and its expiry; or its expiry is unknown
+//     although the server reports expiries ([Expirer]).
 //
-// A store that cannot be read is an error only as long as it has never been:
-// what is in memory serves.
+// A store that cannot be read is an error only if it has never been read: what is
+// in memory is still served.
 func (r *Rotator) Ready(ctx context.Context) error {
 	if err := r.check(); err != nil {
 		return err
@@ -54,12 +54,11 @@ func late(due, expires time.Time) time.Duration {
 	return min(24*time.Hour, expires.Sub(due)/2)
 }
 
-// Check finds out whether a rotation would work: that the store can be read
-// and written, that the server accepts the active credential and lists it, and
-// what else the provider can find out ([Checker]). It changes nothing but the
-// version of what is stored. A deployment calls it before it lets Run begin. The
-// error joins all that it has found; a clock that is off is named by the
-// server's refusal.
+// Check finds out whether a rotation would work: that the store can be read and
+// written, that the server accepts and lists the active credential, and whatever
+// else the provider can find out ([Checker]). It changes nothing but the version
+// of what is stored. Call it at deployment, before Run. The error joins all that
+// was found; a wrong clock shows in the server's refusal.
 func (r *Rotator) Check(ctx context.Context) (err error) {
 	defer guard(&err, "the provider")
 	if err := r.check(); err != nil {

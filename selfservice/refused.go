@@ -7,11 +7,10 @@ import (
 	"github.com/nokkel/nokkel/keys"
 )
 
-// KeyRefused tells the rotator that the server did not accept a key that it
-// served, and returns the key to try instead; the same one when there is no
-// other. It is what keeps replicas going at a server that replaces a key at
-// once: they learn of the new one from the refusal, not from their next
-// reading of the store.
+// KeyRefused reports that the server did not accept a key that this Rotator
+// served, and returns the key to try instead, or the same one if there is no
+// other. At a server that replaces a key at once this keeps replicas going: they
+// learn of the new one from the refusal, before they next read the store.
 func (r *Rotator) KeyRefused(ctx context.Context, key *keys.Key) (*keys.Key, error) {
 	other, err := r.instead(ctx, Credential{Key: key})
 	if other.Key == nil {

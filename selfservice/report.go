@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Report is what a pass has done so far, and at its end in all.
+// Report says what a pass has done, so far or in all.
 type Report struct {
 	Clients   int            `json:"clients"`   // looked at
 	Rotated   int            `json:"rotated"`   // switched to a new credential

@@ -13,34 +13,35 @@ import (
 )
 
 // Rotator keeps the credential of one client fresh. It is a keys.Source and a
-// keys.SecretSource: whatever signs with it uses the credential of the moment.
+// keys.SecretSource: whatever signs with it uses the current credential.
 //
-// Any number of Rotators, in any number of processes, may share one store;
-// each rotation is then made once, and the others pick it up. A Rotator
-// without a Provider only follows: it serves what others put into the store.
+// Any number of Rotators, in any number of processes, may share one store. Each
+// rotation is then made once, and the others pick it up. A Rotator without a
+// Provider only follows: it serves what others put into the store.
 //
 // Fields must not change after the first call. Methods may be called from many
-// goroutines.
+// goroutines at once.
 type Rotator struct {
 	Provider Provider
 	Store    Store
 	Timing   Timing
 	Name     string // of the client, in events, logs and Status; may be empty
 
-	// New makes the next credential; nil: one like the old one (same algorithm
-	// and size; a secret of 256 random bits).
+	// New makes the next credential. If it is nil, the new credential is like the
+	// old one: a key of the same algorithm and size, or a secret of 256 random
+	// bits.
 	New func(ctx context.Context, like Credential) (Credential, error)
 
-	// Owner names this replica, for those that die and start again: a process
-	// goes on at once with what the one before it under that name was at,
-	// instead of waiting out its lease. No two that run at the same time may
-	// share it. Empty: a random one.
+	// Owner names this replica across restarts: a new process of that name resumes
+	// at once what the last one was doing, instead of waiting for its lease to
+	// end. No two replicas that run at the same time may share a name. Empty: a
+	// random one.
 	Owner string
 
-	// OnEvent is told of every step, and may be nil. It is called in the middle
-	// of the step, by any goroutine: it returns soon, and calls none of Adopt,
-	// Step, Rotate and Run, which would wait for the step to end. All the other
-	// methods are free.
+	// OnEvent is called for every step; it may be nil. It runs in the middle of
+	// the step, on any goroutine: it must return soon, and must not call Adopt,
+	// Enroll, Check, Step, Rotate, Run or RunDue, which would wait for the step to
+	// end. The other methods are fine.
 	OnEvent func(Event)
 
 	Logger *slog.Logger // nil: silent

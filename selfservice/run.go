@@ -12,11 +12,10 @@ const (
 	maxBackoff   = 15 * time.Minute
 )
 
-// Run rotates until ctx ends, and returns its error then. It returns earlier
-// only for a configuration that cannot work or, at its start, a store that
-// holds nothing. Failures are reported as events and tried again, slower and
-// slower up to every 15 minutes, or when the server said; meanwhile the last
-// good credential serves.
+// Run rotates until ctx ends, and returns its error. It returns earlier only for
+// a configuration that cannot work or, at the start, an empty store. Failures are
+// reported as events and retried with a backoff of up to 15 minutes, or when the
+// server said. Meanwhile the last good credential is served.
 func (r *Rotator) Run(ctx context.Context) error {
 	if err := r.check(); err != nil {
 		return err

@@ -6,15 +6,15 @@ import (
 	"time"
 )
 
-// RunDue makes every step that is due and returns when the next one will be:
-// zero for never. It is for a program that is run from cron, and with [Fleet]
-// the only loop that one needs. A new credential that the server does not
-// accept yet is waited for, as long as its next try is not more than 15
-// seconds away; what another replica is at is left to it.
+// RunDue takes every step that is due and returns when the next one will be, or
+// zero for never. It is for programs that run from cron, and with [Fleet] the
+// only loop that one needs. If the server does not accept a new credential yet,
+// RunDue waits, as long as the next try is at most 15 seconds away. What another
+// replica is doing is left to it.
 //
-// After an error, and after a crash, the next call goes on where this one was:
-// at once, but for what a crashed process was at, which waits for its lease to
-// end (see Timing.Lease and Rotator.Owner).
+// After an error or a crash the next call resumes where this one stopped: at
+// once after an error, and after a crash when the lease of the dead process has
+// ended (see Timing.Lease and Rotator.Owner).
 func (r *Rotator) RunDue(ctx context.Context) (next time.Time, err error) {
 	for {
 		at, err := r.Step(ctx)

@@ -11,22 +11,22 @@ import (
 // else that was encrypted with the same key passes for one.
 const sealContext = "nokkel selfservice state 2\n"
 
-// Seal returns a Store that keeps in s only what aead has encrypted, so that
-// a copy of the disk or the table gives no keys away. Load also opens what
-// one of older has encrypted, and the next Save uses aead: that is how the
-// encryption key is replaced.
+// Seal returns a Store that keeps in s only what aead has encrypted, so that a
+// copy of the disk or the table gives no keys away. Load also opens what one of
+// older has encrypted, and the next Save uses aead: that is how the encryption
+// key is replaced.
 //
-// The name binds a blob to its place. It must be another one for each state
-// that is sealed with the same key, issuer and client id for example, and stay
-// the same: a blob that was sealed under another name does not open. Without
-// a name Load and Save fail with [ErrConfig].
+// The name binds a blob to its place. It must differ between states that are
+// sealed with the same key, issuer and client id for example, and must not
+// change: a blob that was sealed under another name does not open. Without a name
+// Load and Save fail with [ErrConfig].
 //
-// What does not open (a wrong key or name, a changed blob, one saved before
-// there was a Seal) is [ErrCorrupt]; as Store says, the version comes with it.
+// What does not open (wrong key or name, changed blob, saved before there was a
+// Seal) is [ErrCorrupt], with the version, as Store says.
 //
-// Seal does not protect from a rollback: whoever can write to s can put an
-// earlier blob of the same name back, or remove it. Nor does it hide how long
-// a blob is and when it changes.
+// Seal does not protect against rollback: whoever can write to s can put back or
+// remove an earlier blob of the same name. Nor does it hide how long a blob is or
+// when it changes.
 //
 // The nonce is random: aead must take one of at least 12 bytes, as AES-GCM and
 // ChaCha20-Poly1305 do, or make its own ([cipher.NewGCMWithRandomNonce]).

@@ -9,9 +9,9 @@ import (
 	"github.com/nokkel/nokkel/keys"
 )
 
-// SigningKey returns the key to sign with now. It does no I/O once the store
-// has been read, and then never fails. What other processes put into the store
-// is noticed by Run, which needs no Provider for that.
+// SigningKey returns the current key. Once the store has been read it does no I/O
+// and never fails. What other processes put into the store is noticed by Run,
+// which needs no Provider for that.
 func (r *Rotator) SigningKey(ctx context.Context) (*keys.Key, error) {
 	s, err := r.serving(ctx)
 	if err != nil {
@@ -20,7 +20,7 @@ func (r *Rotator) SigningKey(ctx context.Context) (*keys.Key, error) {
 	return r.active(s).SigningKey(ctx)
 }
 
-// ClientSecret returns the client secret of now, as SigningKey does the key.
+// ClientSecret returns the current client secret, as SigningKey does the key.
 func (r *Rotator) ClientSecret(ctx context.Context) (keys.Secret, error) {
 	s, err := r.serving(ctx)
 	if err != nil {
@@ -29,9 +29,9 @@ func (r *Rotator) ClientSecret(ctx context.Context) (keys.Secret, error) {
 	return r.active(s).ClientSecret(ctx)
 }
 
-// Published returns the public keys that servers must know: the active one,
-// the pending one and those that have been neither turned off nor retired yet.
-// It is what a keys.Handler serves where the server fetches a JWKS.
+// Published returns the public keys that servers must know: the active one, the
+// pending one, and old ones that have been neither turned off nor removed. Serve
+// it with a keys.Handler where the server fetches a JWKS.
 func (r *Rotator) Published(ctx context.Context) (keys.Set, error) {
 	s, err := r.serving(ctx)
 	if err != nil {

@@ -2,11 +2,11 @@ package selfservice
 
 import "time"
 
-// Located is a Provider that tells at which server its client is: any text
-// that is the same for all clients which one rate limit or one outage meets, a
-// URL for example. A [Fleet] has the clients of a server that asks for patience
-// wait together, and goes on with those of the others. The clients whose
-// providers do not tell are taken for those of one server.
+// Located is a Provider that says which server its client is registered at. The
+// name may be any text, a URL say, that is the same for all clients that share a
+// rate limit or an outage. When a server asks for patience, a [Fleet] has all its
+// clients wait together and goes on with those of other servers. Clients whose
+// providers do not say are taken to be at one server.
 type Located interface {
 	Server() string
 }

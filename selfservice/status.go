@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Status is where a rotation stands. It holds no secret.
+// Status says where a rotation stands. It holds no secret.
 type Status struct {
 	Client    string             `json:"client,omitempty"` // Rotator.Name
 	Active    CredentialStatus   `json:"active"`
@@ -15,8 +15,7 @@ type Status struct {
 	Due       time.Time          `json:"due,omitzero"`  // when the active credential will be replaced; zero: never
 	Next      time.Time          `json:"next,omitzero"` // when the next step is to be made
 
-	// What became of the steps that this Rotator made; all of it is lost when
-	// its process ends.
+	// The steps of this Rotator, since its process started.
 	LastSuccess time.Time `json:"lastSuccess,omitzero"` // of a step, also of one with nothing to do
 	LastFailure time.Time `json:"lastFailure,omitzero"`
 	Failures    int       `json:"failures,omitempty"` // in a row, up to now
@@ -34,8 +33,8 @@ type CredentialStatus struct {
 	Until       time.Time `json:"until,omitzero"`      // end of the overlap of a retiring one
 }
 
-// Status reads the store and tells where the rotation stands. It asks nothing
-// of the server.
+// Status reads the store and returns where the rotation stands. It does not call
+// the server.
 func (r *Rotator) Status(ctx context.Context) (Status, error) {
 	if err := r.check(); err != nil {
 		return Status{}, err

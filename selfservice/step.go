@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// Step makes one transition of the rotation, if one is due, and returns when
-// the next one is: now or earlier if there is more to do at once, zero if
-// never. A program that is run from cron calls it until that lies ahead; after
-// an error, or a crash, the next call goes on where the last one was.
+// Step makes one transition of the rotation, if one is due, and returns when the
+// next one is: now or earlier if there is more to do at once, zero for never. A
+// program that runs from cron calls it until that lies ahead; [Rotator.RunDue]
+// does. After an error or a crash the next call resumes where this one stopped.
 func (r *Rotator) Step(ctx context.Context) (next time.Time, err error) {
 	return r.step(ctx, notForced)
 }

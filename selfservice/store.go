@@ -8,27 +8,27 @@ import (
 	"github.com/nokkel/nokkel/keys"
 )
 
-// Store keeps one small blob, the state of one rotator, with compare and swap
-// instead of locks. It is the law for every implementation, and package
-// storetest checks it:
+// Store keeps one small blob, the state of one Rotator, with compare-and-swap in
+// place of locks. Every implementation keeps these rules, which package storetest
+// checks:
 //
-//   - Load returns the blob of the last Save that succeeded, and its version. A
-//     store that holds nothing returns nil, "", nil.
-//   - Save replaces the blob if version is still the current one ("" : only if
-//     the store holds nothing) and returns the new version. Otherwise it
-//     changes nothing and returns an error that errors.Is [ErrConflict].
-//   - When Save returns nil the blob survives a crash of the machine.
-//   - When Save returns another error, the blob is either the old or the new
-//     one, whole. The caller finds out by Load.
-//   - When the blob cannot be made out (damaged, or sealed with another key),
-//     Load returns an error that errors.Is [ErrCorrupt] and, as the only error,
-//     the version with it: whoever decides to start over can Save.
-//   - A version never comes back: a Save with one that has been replaced fails
-//     however much later it comes.
+//   - Load returns the blob of the last successful Save, and its version. An
+//     empty store returns nil, "", nil.
+//   - Save replaces the blob if version is still current ("": if the store is
+//     empty) and returns the new version. Otherwise it changes nothing and
+//     returns an error that wraps [ErrConflict].
+//   - Once Save has returned nil, the blob survives a crash of the machine.
+//   - If Save returns another error, the store holds the old blob or the new one,
+//     whole. The caller finds out by Load.
+//   - If the blob cannot be read (damaged, or sealed with another key), Load
+//     returns an error that wraps [ErrCorrupt] and, with this error only, the
+//     version: a caller who decides to start over can Save.
+//   - A version never comes back: a Save with one that has been replaced fails,
+//     however late it comes.
 //   - Any number of goroutines, and where the store says so processes and
-//     machines, may call it at once.
-//   - The blob holds private keys: it is as well protected as its place
-//     allows, and never in an error or a log.
+//     machines, may use it at once.
+//   - The blob holds private keys. It is protected as well as its place allows,
+//     and never appears in an error or a log.
 type Store interface {
 	Load(ctx context.Context) (blob []byte, version string, err error)
 	Save(ctx context.Context, blob []byte, version string) (newVersion string, err error)

@@ -5,19 +5,18 @@ import (
 	"time"
 )
 
-// Timing says when a [Rotator] does what. The zero value is good for a service
-// with a few replicas.
+// Timing says when a [Rotator] does what. The zero value suits a service with a
+// few replicas.
 //
-// Replicas hold dates of each other's clocks against their own. The clocks must
-// not differ by more than CallTimeout or Reread, whichever is less: 30 seconds
-// by default. If they do, two replicas may register at once, or an
-// overlap may end before all of them have read the store; what is stored is
-// not lost. The same goes for replicas with another Overlap, Reread,
-// CallTimeout or Lease than the others: during an update of the program, say,
-// that is better not made while a rotation is under way.
+// Replicas compare each other's dates with their own clocks, which must not
+// differ by more than CallTimeout or Reread, whichever is less: 30 seconds by
+// default. If they do, two replicas may register at once, or an overlap may end
+// before all of them have read the store; nothing stored is lost. The same goes
+// for replicas with different Overlap, Reread, CallTimeout or Lease: do not
+// change those while a rotation is under way.
 type Timing struct {
-	// MaxAge is how old a credential may grow; zero: 90 days if the server
-	// tells no expiry, else as long as RenewBefore allows; negative: no limit.
+	// MaxAge is how old a credential may get. Zero: 90 days if the server reports
+	// no expiry, else as long as RenewBefore allows; negative: no limit.
 	MaxAge time.Duration
 
 	// RenewBefore is how long before its expiry a credential is replaced;
@@ -37,27 +36,27 @@ type Timing struct {
 	// active credential; zero: 24 hours.
 	CheckEvery time.Duration
 
-	// Propagation is how long the nodes of the server may take to learn of a
-	// new credential, one after the other: it is active only after it has been
-	// accepted at every try for that long, and for twice as long as it, or one
-	// before it, was refused at first. Zero: what the provider says ([Propagator]), or else 10
-	// seconds; negative: the server has one node, and what was removed is not
-	// purged either ([Purger]). At most PropagationTimeout.
+	// Propagation is how long a new credential may take to reach every node of
+	// the server. It becomes active only after the server has accepted it at every
+	// try for that long, and for twice as long as it, or one before it, was refused
+	// at first. Zero: what the provider says ([Propagator]), or else 10 seconds.
+	// Negative: the server has one node, and nothing is purged ([Purger]). At most
+	// PropagationTimeout.
 	Propagation time.Duration
 
-	// PropagationTimeout is how long a new credential may be refused after its
-	// registration before that is an error; zero: 5 minutes. It is tried on
-	// after that too, while the old one serves.
+	// PropagationTimeout is how long after its registration a new credential may
+	// be refused before that is an error; zero: 5 minutes. It is still retried
+	// after that, while the old one is served.
 	PropagationTimeout time.Duration
 
-	// CallTimeout is the limit of each call to the provider, the store and New;
-	// zero: 30 seconds, or Overlap if that is less, but no less than 5 seconds.
-	// Not longer than Overlap, or 5 seconds if that is more: a replica that waits
-	// for the store would go on with a credential that is gone.
+	// CallTimeout limits each call to the provider, the store and New; zero: 30
+	// seconds, or Overlap if that is less, but at least 5 seconds. It must not
+	// exceed Overlap, or 5 seconds if that is more: a replica that waits for the
+	// store would go on with a credential that is gone.
 	CallTimeout time.Duration
 
-	// Lease is how long a replica that died may hold up the others; zero: 4
-	// times CallTimeout, and at least that.
+	// Lease is how long a replica that died may hold up the others; zero: 4 times
+	// CallTimeout, which is also the least.
 	Lease time.Duration
 }
 
