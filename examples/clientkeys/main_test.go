@@ -158,6 +158,19 @@ func TestHelpGoesToStdoutAndNamesEveryCommandAndOption(t *testing.T) {
 	}
 }
 
+func TestHelpLosesNoLineOfItsText(t *testing.T) {
+	t.Parallel()
+	var shown strings.Builder
+	for _, cmd := range commands() {
+		cmd.help(&shown)
+	}
+	for line := range strings.Lines(helpText) {
+		if line = strings.TrimSpace(line); !strings.HasPrefix(line, "== ") && !strings.HasPrefix(line, "{") {
+			assert.Contains(t, shown.String(), line)
+		}
+	}
+}
+
 func TestWrongUseFailsOnStderrWithoutRepeatingValues(t *testing.T) {
 	t.Parallel()
 	const secret = "s3cret-value"
