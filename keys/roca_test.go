@@ -51,11 +51,11 @@ func (r roca) integer(bits int) *big.Int {
 // key makes a whole one of 2048 bits.
 func (r roca) key(t testing.TB) *rsa.PrivateKey {
 	prime := func() *big.Int {
-		for {
-			if p := r.number(1024); p.ProbablyPrime(5) && new(big.Int).Mod(p, big.NewInt(65537)).Int64() != 1 {
-				return p
-			}
+		p := r.number(1024)
+		for !p.ProbablyPrime(5) || new(big.Int).Mod(p, big.NewInt(65537)).Int64() == 1 {
+			p.Add(p, r.m) // the next k
 		}
+		return p
 	}
 	p, q := prime(), prime()
 	one := big.NewInt(1)
