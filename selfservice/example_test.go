@@ -47,29 +47,24 @@ func ExampleRotator() {
 }
 
 // How do I rotate from cron, without a process that stays?
-func ExampleRotator_Step() {
+func ExampleRotator_RunDue() {
 	server, key := exampleServer()
 	defer server.Close()
 	ctx := context.Background()
 	rotator := &selfservice.Rotator{
 		Provider: &helseid.Client{Environment: server.Environment(), ClientID: "my-client"},
-		Store:    &selfservice.Mem{}, // a Dir, so that the next run finds it
+		Store:    &selfservice.Mem{}, // a filestore.Dir, so that the next run finds it
+		Owner:    "nightly",          // a run after a crash need not wait for the dead one's lease
 	}
 	if err := rotator.Adopt(ctx, selfservice.Credential{Key: key}); err != nil {
 		log.Fatal(err)
 	}
-	for {
-		next, err := rotator.Step(ctx)
-		if err != nil {
-			log.Fatal(err) // the next run goes on where this one was
-		}
-		if next.IsZero() || time.Until(next) > 0 {
-			break // nothing more to do today
-		}
+	next, err := rotator.RunDue(ctx)
+	if err != nil {
+		log.Fatal(err) // the next run resumes where this one stopped
 	}
-	status, err := rotator.Status(ctx)
-	fmt.Println(status.Rotations, status.Active.KeyID == key.KeyID(), err)
-	// Output: 0 true <nil>
+	fmt.Println(next.After(time.Now()))
+	// Output: true
 }
 
 // How do I hear of what happens, and of what fails?
@@ -82,7 +77,7 @@ func ExampleRotator_onEvent() {
 		Store:    &selfservice.Mem{},
 		Timing:   selfservice.Timing{Propagation: -1}, // this server has one node; leave it out at a real one
 		OnEvent: func(e selfservice.Event) {
-			fmt.Println(e.Kind, e.Err) // count e.Kind in your metrics; alert on Failed that lasts, and on Damaged
+			fmt.Println(e.Kind, e.Err) // count e.Kind in your metrics; alert on EventDamaged, and for the rest on Ready
 		},
 	}
 	if err := rotator.Adopt(ctx, selfservice.Credential{Key: key}); err != nil {
