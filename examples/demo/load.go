@@ -11,7 +11,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/helseid"
 )
@@ -90,10 +89,6 @@ func (l *load) progress(o options, past time.Duration, rotations int, kid string
 	full := min(int(past*width/o.duration), width)
 	fmt.Fprintf(os.Stderr, "\r[%s%s] %4.0fs  %9d requests  %d failed  %3d rotations  key %.8s… ",
 		strings.Repeat("=", full), strings.Repeat(" ", width-full), past.Seconds(), l.requests.Load(), l.failures.Load(), rotations, kid)
-}
-
-func callOnce(ctx context.Context, client *helseid.Client, key keys.Source, url string) error {
-	return call(ctx, client.HTTPClient(key), url)
 }
 
 func call(ctx context.Context, api *http.Client, url string) error {

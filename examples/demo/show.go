@@ -61,7 +61,7 @@ func show(ctx context.Context, o options) (result, error) {
 		return result{}, err
 	}
 	say("renewed               %s, until %s", st.Active.KeyID, st.Active.Expires.Format(time.RFC3339))
-	if err := callOnce(ctx, client, rotator, server.URL()); err != nil {
+	if err := call(ctx, client.HTTPClient(rotator), server.URL()); err != nil {
 		return result{}, err
 	}
 	say("called                GET /api/patients with it")
