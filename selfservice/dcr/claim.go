@@ -9,17 +9,17 @@ import (
 	"github.com/nokkel/nokkel/selfservice"
 )
 
-// errMine is the right to register.
-var errMine = errors.New("it is for the caller to register")
+// errMine says that the caller holds the claim to register.
+var errMine = errors.New("the caller has to register")
 
 const (
-	claimLife = 2*callTimeout + 5*time.Second // a call, the save after it, and some
+	claimLife = 2*callTimeout + 5*time.Second // a call, the save after it, and a margin
 	claimLook = time.Second
 )
 
-// claim returns the registration, or the version of the caller's claim and
-// errMine. The claim of another replica is waited out by this process's own
-// clock: as long as it stands unchanged.
+// claim returns the registration, or errMine and the version of the caller's
+// claim. It waits while another replica's claim stands, by this process's own
+// clock, and takes over one that is unchanged for claimLife.
 func (c *Client) claim(ctx context.Context) (Registration, string, error) {
 	for seen, since := "", time.Now(); ; {
 		s, version, err := c.load(ctx)
@@ -54,17 +54,17 @@ func (c *Client) claim(ctx context.Context) (Registration, string, error) {
 	}
 }
 
-// release lets another call register at once. One that cannot be released is
-// waited out.
+// release lets another call register at once. A claim that cannot be released
+// expires.
 func (c *Client) release(ctx context.Context, version string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout)
 	defer cancel()
 	c.write(ctx, storedRegistration{Instead: notMade}, version)
 }
 
-// settle stores the registration of a new client. When another replica has
-// taken this one for dead and was faster, its registration counts, and the new
-// client is deleted (RFC 7592 §2.3).
+// settle stores the registration of a new client. If another replica took over
+// the claim and was faster, its registration counts, and the new client is
+// deleted (RFC 7592 §2.3).
 func (c *Client) settle(ctx context.Context, r Registration, version string) (Registration, string, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout)
 	defer cancel()

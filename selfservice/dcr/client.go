@@ -78,7 +78,7 @@ type Client struct {
 	selective  atomic.Bool // see UnknownCode
 }
 
-// lock waits for its turn, and for ctx at most.
+// lock waits for its turn, or until ctx ends.
 func (c *Client) lock(ctx context.Context) error {
 	c.once.Do(func() { c.turn = make(chan struct{}, 1) })
 	if err := ctx.Err(); err != nil {
@@ -94,7 +94,7 @@ func (c *Client) lock(ctx context.Context) error {
 
 func (c *Client) unlock() { <-c.turn }
 
-// discover reads the server's metadata once. The caller has the lock.
+// discover reads the server's metadata once. The caller holds the lock.
 func (c *Client) discover(ctx context.Context) (*assertion.Metadata, error) {
 	if c.discovered != nil {
 		return c.discovered, nil
@@ -143,8 +143,8 @@ func (c *Client) read(ctx context.Context, r Registration, version string) (answ
 	return a, r, version, err
 }
 
-// recover gets a registration access token in place of one that is refused:
-// another replica may have saved a newer one, else an administrator has one.
+// recover replaces a registration access token that is refused: by a newer one
+// that another replica has saved, or else by one from an administrator.
 func (c *Client) recover(ctx context.Context, refused Registration, version string) (Registration, string, error) {
 	r, now, err := c.registration(ctx)
 	if err != nil || now != version {

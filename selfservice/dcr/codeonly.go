@@ -16,11 +16,11 @@ import (
 	internal "github.com/nokkel/nokkel/selfservice/internal/rest"
 )
 
-// A client of the authorization-code grant alone gets no token without a
-// person. What follows has the server look at its credential all the same. An
-// introspection of a made-up token is not among it: "active": false comes from
-// servers that let resource servers ask by other means than a client's
-// credential, and so proves nothing (RFC 7662 §2.1 leaves the means open).
+// A client with only the authorization-code grant gets no token without a
+// person. What follows makes the server check its credential nevertheless.
+// Introspecting a made-up token does not: servers may let resource servers ask
+// by other means than a client's credential (RFC 7662 §2.1), so "active": false
+// proves nothing.
 
 // PushedRequest pushes an authorization request (RFC 9126) that nobody ever
 // follows. Its endpoint authenticates the client by the rules of the token

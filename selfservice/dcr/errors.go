@@ -95,7 +95,8 @@ func refusal(got *rest.Answer) *Error {
 	return e
 }
 
-// isCode tells an error code from text that could quote what was sent.
+// isCode reports whether s is an error code, and not text that could quote what
+// was sent.
 func isCode(s string) bool {
 	for _, c := range []byte(s) {
 		if c != '_' && (c < 'a' || c > 'z') {

@@ -34,7 +34,7 @@ func readAnswer(body []byte) (a answer, ok bool) {
 	return a, true
 }
 
-// take moves a member out of the metadata.
+// take removes a member from the metadata and returns it.
 func (m Metadata) take(name string) keys.Secret {
 	defer delete(m, name)
 	return keys.NewSecret(m.text(name))
@@ -46,7 +46,7 @@ func (m Metadata) text(name string) string {
 	return s
 }
 
-// has reports whether a member says anything.
+// has reports whether a member is present and not empty.
 func (m Metadata) has(name string) bool {
 	text := string(m[name])
 	return text != "" && text != "null" && text != `""`
@@ -65,9 +65,9 @@ func (m Metadata) set(name string, value any) error {
 	return err
 }
 
-// forUpdate makes an answer a request: RFC 7592 §2.2 has client_id in it, and
-// not what only the server says. The secret is not in it: sent, it could only
-// put an old one back.
+// forUpdate turns an answer into a request: with client_id, and without what
+// only the server sets (RFC 7592 §2.2). The secret is left out, since it could
+// only restore an old one.
 func (m Metadata) forUpdate(clientID string) {
 	for _, name := range []string{"registration_client_uri", "client_secret_expires_at", "client_id_issued_at"} {
 		delete(m, name)
@@ -75,8 +75,8 @@ func (m Metadata) forUpdate(clientID string) {
 	m.set("client_id", clientID)
 }
 
-// jwk is one member of "jwks", kept as it is: the set may hold keys of other
-// kinds and purposes that are not ours to touch.
+// jwk is one key of "jwks", kept verbatim: the set may hold keys of other kinds
+// and purposes, which are not ours to change.
 type jwk struct {
 	raw        json.RawMessage
 	kid        string

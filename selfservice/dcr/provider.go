@@ -76,7 +76,7 @@ func (p keyProvider) Server() string { return p.c.Issuer }
 // Independent: the registration access token is all that is needed.
 func (p keyProvider) Independent() bool { return true }
 
-// purgedKeys are keys at a server whose nodes go on accepting what was removed.
+// purgedKeys are keys at a server whose nodes keep accepting what was removed.
 type purgedKeys struct{ keyProvider }
 
 func (p purgedKeys) Propagation() time.Duration { return p.c.Propagation }
@@ -117,8 +117,8 @@ func (p secretProvider) Issue(ctx context.Context, _ selfservice.Credential, bef
 		cred, reg := a.credential()
 		return !cred.IsZero() && !slices.ContainsFunc(before, func(b selfservice.Registration) bool { return b.Fingerprint == reg.Fingerprint })
 	}
-	// Sending the metadata back unchanged is what makes a server look whether
-	// a new secret is due.
+	// Sending the metadata back unchanged makes a server check whether a new
+	// secret is due.
 	a, err := p.c.update(ctx, func(a answer) (bool, error) { return !isNew(a), nil })
 	if err == nil && !isNew(a) {
 		err = refuse(ErrNotRotated, "it may not be due yet")

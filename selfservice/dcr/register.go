@@ -99,7 +99,7 @@ func (a Application) metadata() (m Metadata, secret bool, err error) {
 	return m, secret, err
 }
 
-// apply registers the client. The store has the caller's claim, of version.
+// apply registers the client. The store holds the caller's claim, at version.
 func (c *Client) apply(ctx context.Context, a Application, m Metadata, secret bool, version string) (made answer, r Registration, next string, err error) {
 	defer func() {
 		if err != nil && r.ClientID == "" {
@@ -126,7 +126,7 @@ func (c *Client) apply(ctx context.Context, a Application, m Metadata, secret bo
 	if err != nil {
 		return made, r, "", refuse(ErrConfig, "the metadata is not JSON")
 	}
-	// Also when the caller goes: nobody could find the client again.
+	// Even if the caller is canceled: nobody could find the client again.
 	if made, err = c.post(context.WithoutCancel(ctx), server.RegistrationEndpoint, a.InitialAccessToken, body); err != nil {
 		return made, r, "", err
 	}
@@ -147,7 +147,7 @@ func (c *Client) apply(ctx context.Context, a Application, m Metadata, secret bo
 	return made, r, next, err
 }
 
-// keyOf returns the Rotator's key, which is in its store.
+// keyOf returns the Rotator's key, which it has stored.
 func keyOf(ctx context.Context, r *selfservice.Rotator, m Metadata) (*keys.Key, error) {
 	key, err := r.SigningKey(ctx)
 	if !errors.Is(err, selfservice.ErrNotAdopted) {
@@ -182,8 +182,8 @@ func (c *Client) post(ctx context.Context, endpoint string, initial keys.Secret,
 	return parse(got)
 }
 
-// adoptSecret gives the Rotator the secret that the server has made, which may
-// have been in the lifetime of another process.
+// adoptSecret gives the Rotator the secret that the server has made, perhaps
+// for an earlier process.
 func (c *Client) adoptSecret(ctx context.Context, rotator *selfservice.Rotator, a answer, r Registration, version string) error {
 	_, err := rotator.ClientSecret(ctx)
 	if !errors.Is(err, selfservice.ErrNotAdopted) {

@@ -44,8 +44,8 @@ func (c *Client) update(ctx context.Context, change func(answer) (bool, error)) 
 	if err != nil {
 		return answer{}, refuse(ErrConfig, "the metadata is not JSON")
 	}
-	// Also when the caller goes: the token that the server answers with is the
-	// only one from then on.
+	// Even if the caller is canceled: from now on only the token in the answer
+	// works.
 	if a, err = c.send(context.WithoutCancel(ctx), http.MethodPut, r, body); err != nil {
 		return answer{}, err
 	}
@@ -54,8 +54,8 @@ func (c *Client) update(ctx context.Context, change func(answer) (bool, error)) 
 }
 
 // keep saves the registration access token of an answer before anything else
-// happens with it. A URI at another origin is not followed: the token belongs
-// to the one that it came from.
+// happens with it. A URI at another origin is ignored: the token belongs to the
+// origin that issued it.
 func (c *Client) keep(ctx context.Context, a answer, r Registration, version string) (Registration, string, error) {
 	token, uri := a.token, a.text("registration_client_uri")
 	if !sameOrigin(uri, r.URI) {
@@ -68,8 +68,8 @@ func (c *Client) keep(ctx context.Context, a answer, r Registration, version str
 		return r, version, nil
 	}
 	r.AccessToken, r.URI = token, uri
-	// Also when the caller has gone, and also over what another replica saved
-	// meanwhile: the token before this one may be dead.
+	// This ignores the caller's cancellation, and overwrites what another replica
+	// has saved: the token before this one may be dead.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout)
 	defer cancel()
 	next, err := c.save(ctx, r, version)

@@ -52,8 +52,8 @@ func (c *Client) call(ctx context.Context, as keys.Source, method string, body [
 	return got.Status, got.Body, nil
 }
 
-// address returns the endpoint's URL below a base address, which may end with
-// a slash and must not lead tokens over the network in clear.
+// address returns the endpoint's URL below a base address, which may end with a
+// slash. It refuses http, since tokens must not be sent in clear.
 func address(base string) (string, error) {
 	u, ok := internal.SafeURL(base)
 	if !ok || u.RawQuery != "" || u.Fragment != "" {

@@ -66,7 +66,7 @@ type Client struct {
 	shared *learned // of the Client that For was called on
 }
 
-// learned is what is known of the servers, for any client id.
+// learned is what is known about the servers, whatever the client id.
 type learned struct {
 	prover   dpop.Prover
 	metadata metadata

@@ -8,8 +8,8 @@ import (
 	"github.com/nokkel/nokkel/assertion"
 )
 
-// metadataLifetime is how long HelseID's own description is believed. It has
-// not changed in years, but a program may run for as long.
+// metadataLifetime is how long HelseID's metadata is cached. It has not changed
+// in years, but a program may run for as long.
 const metadataLifetime = 24 * time.Hour
 
 type metadata struct {
@@ -21,9 +21,9 @@ type knownMetadata struct {
 	until time.Time
 }
 
-// discover returns the authority's metadata. Callers that find none ask at
-// the same time, each with its own context, rather than wait for one another;
-// an old one serves while HelseID does not answer.
+// discover returns the authority's metadata. Callers that find none cached ask
+// concurrently, each with its own context, rather than wait for one another.
+// The last metadata serves while HelseID does not answer.
 func (c *Client) discover(ctx context.Context) (*assertion.Metadata, error) {
 	if err := c.check(); err != nil {
 		return nil, err

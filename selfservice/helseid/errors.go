@@ -57,8 +57,8 @@ func (e *Error) Unwrap() error { return e.Rule }
 // RetryAfter returns how long the server asks to wait.
 func (e *Error) RetryAfter() time.Duration { return e.Wait }
 
-// refusal makes the Error of an answer. Its body may be problem details,
-// another text, or nothing; only the four members are taken out of it.
+// refusal makes the Error of an answer. Its body may be problem details, other
+// text, or empty; only the four members are read.
 func refusal(got *rest.Answer) *Error {
 	e := &Error{
 		Rule:            ErrRefused,

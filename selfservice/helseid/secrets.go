@@ -9,8 +9,8 @@ import (
 	"github.com/nokkel/nokkel/keys"
 )
 
-// thumbprintLength is that of SHA-256 in base64url; a text of another length
-// says nothing of the key.
+// thumbprintLength is that of SHA-256 in base64url; text of another length is
+// not a thumbprint.
 const thumbprintLength = 43
 
 // ClientSecret is one key that is registered for the client; HelseID calls
@@ -30,7 +30,8 @@ type ClientSecret struct {
 // nevertheless; [Client.ClientSecrets] or [Client.VerifyKey] finds out.
 func (c *Client) UpdateClientSecret(ctx context.Context, as keys.Source, next *keys.PublicKey) (time.Time, error) {
 	if next == nil || next.Algorithm() == "" || next.Algorithm() == keys.EdDSA || next.Algorithm() == keys.Ed25519 {
-		// Were it registered, and the old key dropped, no token could be got any more.
+		// If HelseID registered it and dropped the old key, the client would be
+		// locked out.
 		return time.Time{}, &Error{Rule: ErrAlgorithm}
 	}
 	status, body, err := c.call(ctx, as, http.MethodPost, next.JWK())
@@ -43,7 +44,7 @@ func (c *Client) UpdateClientSecret(ctx context.Context, as keys.Source, next *k
 // parseRegistered reads the answer to a registration.
 func parseRegistered(status int, body []byte) (time.Time, error) {
 	if len(body) == 0 {
-		return time.Time{}, nil // accepted without a word on the date
+		return time.Time{}, nil // accepted, without an expiry
 	}
 	var answer struct {
 		Expiration json.RawMessage `json:"expiration"`
@@ -83,7 +84,7 @@ func parseList(status int, body []byte) ([]ClientSecret, error) {
 		}
 		var err error
 		if s.Expiration, err = parseExpiration(row.Expiration); err != nil {
-			return nil, err // no date is harmless, a wrong one is not
+			return nil, err // a missing date is harmless, a wrong one is not
 		}
 		if key, err := keys.ParsePublic(row.PublicJWK, keys.Options{}); err == nil {
 			s.PublicKey = key

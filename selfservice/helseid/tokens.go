@@ -11,13 +11,13 @@ import (
 	internal "github.com/nokkel/nokkel/selfservice/internal/rest"
 )
 
-// maxKeys bounds the keys whose tokens are kept. A rotation has three in hand:
-// the pending, the active and the retiring one.
+// maxKeys bounds the keys whose tokens are kept. A rotation uses three: the
+// pending, the active and the retiring one.
 const maxKeys = 4
 
 // selfServiceTokens keeps the tokens for the self-service API, each under the
-// key that it was got with: a call as a key must prove that key, so another
-// key's token will not do.
+// key that it was obtained with: a call as a key must prove that key, so
+// another key's token does not serve.
 type selfServiceTokens struct {
 	mu      sync.Mutex
 	entries []keyTokens // the one used last is in front
@@ -28,7 +28,7 @@ type keyTokens struct {
 	source *assertion.TokenSource
 }
 
-// keyName is all that distinguishes what two keys put into an assertion.
+// keyName is everything by which the assertions of two keys differ.
 type keyName struct {
 	thumbprint, kid string
 	alg             keys.Algorithm
@@ -36,7 +36,7 @@ type keyName struct {
 
 func nameOf(key *keys.Key) keyName { return keyName{key.Thumbprint(), key.KeyID(), key.Algorithm()} }
 
-// get returns the source of a key, a new one where there is none.
+// get returns the source of a key, or a new one.
 func (t *selfServiceTokens) get(key *keys.Key, newSource func() *assertion.TokenSource) *assertion.TokenSource {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -50,7 +50,7 @@ func (t *selfServiceTokens) get(key *keys.Key, newSource func() *assertion.Token
 	return t.front(e)
 }
 
-// put makes source the one of key.
+// put makes source that of key.
 func (t *selfServiceTokens) put(key *keys.Key, source *assertion.TokenSource) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

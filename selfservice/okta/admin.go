@@ -57,9 +57,9 @@ func (a *Admin) call(ctx context.Context, method, path string, body []byte, answ
 	return nil
 }
 
-// authorized sends a request with a token. One that is refused is replaced
-// once. So is a proof that was seen before: net/http repeats a GET by itself
-// when a connection breaks, and with it the proof.
+// authorized sends a request with a token. A refused token is replaced once,
+// and so is a proof that Okta has seen before: when a connection breaks,
+// net/http repeats a GET by itself, with the same proof.
 func (a *Admin) authorized(ctx context.Context, method, path string, body []byte) ([]byte, error) {
 	token, key, err := a.token(ctx, method)
 	if err != nil {
@@ -91,8 +91,8 @@ func (a *Admin) authorized(ctx context.Context, method, path string, body []byte
 	return a.send(ctx, method, path, body, next, key)
 }
 
-// token returns the token to send. Okta leaves out scopes that were not
-// granted without a word; the call would then fail with another one.
+// token returns the token to send. Okta silently leaves out scopes that were
+// not granted; the call would then fail for another reason.
 func (a *Admin) token(ctx context.Context, method string) (string, *keys.Key, error) {
 	switch {
 	case a.Tokens == nil && a.APIToken == nil:
@@ -148,7 +148,7 @@ func (a *Admin) send(ctx context.Context, method, path string, body []byte, toke
 	return got.Body, nil
 }
 
-// bound is a token that has been got already.
+// bound is a token that is at hand already.
 type bound struct {
 	token string
 	key   *keys.Key
@@ -156,7 +156,7 @@ type bound struct {
 
 func (b bound) BoundToken(context.Context) (string, *keys.Key, error) { return b.token, b.key, nil }
 
-// wrap leaves errors alone that say themselves where they come from.
+// wrap prefixes an error, unless it says itself where it comes from.
 func wrap(err error) error {
 	var token *assertion.Error
 	var proof *dpop.Error
@@ -166,8 +166,8 @@ func wrap(err error) error {
 	return fmt.Errorf("okta: %w", err)
 }
 
-// appPath returns the path of an app, or of something in it. An empty name
-// would be the path of something else.
+// appPath returns the path of an app, or of something in it. With an empty
+// element it would be the path of something else.
 func appPath(appID string, elements ...string) (string, error) {
 	path := "/api/v1/apps"
 	for _, e := range append([]string{appID}, elements...) {

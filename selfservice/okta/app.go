@@ -114,9 +114,9 @@ func parseApp(raw []byte) (*App, error) {
 	return app, nil
 }
 
-// replace writes the app as it was read, with another authentication. What
-// this package does not know goes back as it came. A client_secret never goes
-// along: one from before a rotation would take that back.
+// replace writes the app as it was read, with another authentication. Members
+// that this package does not know are sent back unchanged. A client_secret is
+// never sent: one from before a rotation would undo that.
 func (a *Admin) replace(ctx context.Context, app *App, to Authentication) error {
 	document := maps.Clone(app.document)
 	for _, name := range []string{"id", "status", "created", "lastUpdated", "_links", "_embedded"} { // the server's own

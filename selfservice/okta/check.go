@@ -117,7 +117,7 @@ func (p JWKSURL) Check(ctx context.Context, as selfservice.Credential) error {
 	return fmt.Errorf("okta: the active key is not published at %s", app.KeysURL)
 }
 
-// app reads the app and sees that it is the client that proves itself.
+// app reads the app and checks that it is the one that authenticates.
 func (c *Client) app(ctx context.Context, a *Admin) (*App, error) {
 	app, err := a.App(ctx, c.AppID)
 	if err == nil && app.ClientID != c.clientID() {

@@ -59,7 +59,8 @@ type Client struct {
 // Format prints a fixed text for every verb.
 func (c *Client) Format(f fmt.State, _ rune) { io.WriteString(f, "okta.Client") }
 
-// ownAdmin is the app as its own administrator, as one credential.
+// ownAdmin is the app as its own administrator, authenticated by one
+// credential.
 type ownAdmin struct {
 	fingerprint, kid string
 	admin            *Admin
@@ -86,8 +87,8 @@ func (c *Client) authenticator(endpoint string, cred selfservice.Credential) ass
 	return &assertion.Basic{ClientID: c.clientID(), Secret: cred}
 }
 
-// tokens asks over a connection of its own each time: another one may lead to
-// another of Okta's servers.
+// tokens uses a new connection each time, which may lead to another of Okta's
+// servers.
 func (c *Client) tokens(endpoint string, cred selfservice.Credential, scopes []string) *assertion.TokenSource {
 	prover := &c.prover
 	if c.Admin != nil {
@@ -115,8 +116,8 @@ func (c *Client) admin(as selfservice.Credential) *Admin {
 	return c.keep(as, c.tokens(c.Org.endpoint(tokenPath), as, []string{ScopeRead, ScopeManage}))
 }
 
-// keep makes tokens those that the app manages itself with as cred. The caller
-// holds the lock.
+// keep makes tokens the ones with which the app manages itself as cred. The
+// caller holds the lock.
 func (c *Client) keep(cred selfservice.Credential, tokens *assertion.TokenSource) *Admin {
 	o := ownAdmin{cred.Fingerprint(), cred.KeyID(), &Admin{Org: c.Org, Tokens: tokens}}
 	c.own = slices.DeleteFunc(c.own, func(other ownAdmin) bool { return other.fingerprint == o.fingerprint && other.kid == o.kid })
@@ -140,8 +141,8 @@ func (c *Client) Propagation() time.Duration {
 	return c.Propagates
 }
 
-// verdict tells the engine what the failure of a management call means. That
-// an Admin is refused says nothing of the app.
+// verdict tells the engine what the failure of a management call means. A
+// refused Admin says nothing about the app.
 func (c *Client) verdict(err error) error {
 	var api *Error
 	if errors.As(err, &api) {

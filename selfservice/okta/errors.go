@@ -84,7 +84,7 @@ func (e *Error) RetryAfter() time.Duration { return e.Wait }
 
 func refuse(rule error, detail string) *Error { return &Error{Rule: rule, Detail: detail} }
 
-// because says what a refusal means, now that it is known.
+// because returns the refusal with its meaning, which is known by now.
 func (e *Error) because(rule error, detail string) *Error {
 	found := *e
 	found.Rule, found.Detail = rule, detail
@@ -120,10 +120,11 @@ func refusal(got *rest.Answer) *Error {
 	return e
 }
 
-// missingRole is what a person does about a 403. Okta does not say which role.
+// missingRole says what to do about a 403. Okta does not say which role is
+// missing.
 const missingRole = "assign the role Super Administrator if the app has been granted okta.* scopes, else Application Administrator or a role of your own with the permission to manage apps and their client credentials"
 
-// ruleOf goes by status and code, never by words: those change.
+// ruleOf goes by status and code, never by the summary, which may change.
 func ruleOf(status int, code, scope string, h http.Header) (detail string, rule error) {
 	switch {
 	case code == "insufficient_scope":
@@ -150,7 +151,7 @@ func ruleOf(status int, code, scope string, h http.Header) (detail string, rule 
 }
 
 // parameter returns a parameter of a challenge (RFC 9110 §11.6.1), whatever its
-// scheme; empty where there is none. What stands in quotes is not searched.
+// scheme; empty where there is none. Quoted strings are not searched.
 func parameter(challenge, name string) string {
 	for rest := challenge; rest != ""; {
 		i := strings.IndexAny(rest, `="`)

@@ -69,7 +69,7 @@ func (k *Key) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// isJWKMember tells the members of a JWK that Okta takes.
+// isJWKMember reports whether Okta accepts the member of a JWK.
 func isJWKMember(name string) bool {
 	return slices.Contains([]string{"kty", "kid", "use", "alg", "n", "e", "crv", "x", "y"}, name)
 }
@@ -88,7 +88,8 @@ func (a *Admin) Keys(ctx context.Context, appID string) ([]Key, error) {
 	return parseKeys(raw)
 }
 
-// parseKeys reads the three forms in which Okta has listed keys, and none.
+// parseKeys reads the three forms in which Okta has listed keys, and an empty
+// list.
 func parseKeys(raw json.RawMessage) ([]Key, error) {
 	var list []Key
 	if isObject(raw) {
@@ -166,8 +167,8 @@ func (a *Admin) addKey(ctx context.Context, appID string, list []Key, key *keys.
 	return added, nil
 }
 
-// jwk returns the public JWK as Okta takes it: with all that it would otherwise
-// keep as null, and without certificates.
+// jwk returns the public JWK as Okta accepts it: with the members that it would
+// otherwise store as null, and without certificates.
 func jwk(key *keys.PublicKey) (json.RawMessage, error) {
 	if key == nil {
 		return nil, refuse(ErrConfig, "no key")
@@ -190,9 +191,9 @@ func jwk(key *keys.PublicKey) (json.RawMessage, error) {
 	return json.Marshal(members)
 }
 
-// preflight returns the key if it is registered and active, and otherwise what
-// would make the registration fail, or would break the programs that use the
-// keys which are there.
+// preflight returns the key if it is registered and active. Otherwise its error
+// says what would make the registration fail, or break the programs that use
+// the registered keys.
 func preflight(list []Key, key *keys.PublicKey) (*Key, error) {
 	for i := range list {
 		k := &list[i]

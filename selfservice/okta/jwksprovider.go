@@ -94,8 +94,8 @@ func (p JWKS) Remove(ctx context.Context, as selfservice.Credential, r selfservi
 
 func (p JWKS) old() old { return old{p.Client, jwks, p.find} }
 
-// find goes by the thumbprint: an adopted key has no ID yet, and when the app
-// is written all keys get new ones.
+// find goes by the thumbprint: an adopted key has no ID yet, and an update of
+// the app gives all keys new IDs.
 func (p JWKS) find(ctx context.Context, a *Admin, _ selfservice.Credential, r selfservice.Registration) (*entry, error) {
 	all, err := a.Keys(ctx, p.AppID)
 	i := slices.IndexFunc(all, func(k Key) bool { return k.PublicKey != nil && k.Thumbprint() == r.Fingerprint })

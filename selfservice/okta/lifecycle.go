@@ -40,8 +40,7 @@ type entry struct {
 	Status Status `json:"status"`
 }
 
-// other is an entry and what it serves: one of another purpose does not stand
-// in for it.
+// other is an entry and its purpose: one for another purpose is no substitute.
 type other struct {
 	entry
 	use string
@@ -68,7 +67,8 @@ func (a *Admin) entries(ctx context.Context, appID string, of family) ([]other, 
 }
 
 // change activates, deactivates or deletes one credential. After a refusal it
-// checks whether that was done before, and else says what is in the way.
+// checks whether the change was made before, and otherwise says what prevents
+// it.
 func (a *Admin) change(ctx context.Context, appID string, of family, id, action string) error {
 	elements, method := []string{"credentials", string(of), id, "lifecycle", action}, http.MethodPost
 	if action == deletion {
@@ -96,7 +96,8 @@ const (
 	deletion   = "" // has no path of its own
 )
 
-// isRule tells a refusal by one of Okta's rules, which all look alike.
+// isRule reports whether one of Okta's rules was broken; such refusals all look
+// alike.
 func (e *Error) isRule() bool { return e.Status == http.StatusBadRequest && e.Rule == ErrRefused }
 
 // settle returns nil if the change is there, and else why it is not.

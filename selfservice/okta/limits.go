@@ -22,7 +22,7 @@ func (t limits) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// askToWait sets Retry-After where Okta says how long to wait in its own way.
+// askToWait sets Retry-After where Okta says in its own way how long to wait.
 func askToWait(status int, h http.Header) {
 	if status != http.StatusTooManyRequests || h.Get("Retry-After") != "" {
 		return
@@ -40,8 +40,8 @@ func (p limited) Bind(base http.RoundTripper, key *keys.Key) http.RoundTripper {
 	return limits{p.Prover.Bind(base, key)}
 }
 
-// concurrencyWait is how long to wait when too many requests were under way at
-// once: they end within seconds, and the reset time says nothing of them.
+// concurrencyWait is how long to wait after too many concurrent requests: they
+// end within seconds, and the reset time does not apply to them.
 const concurrencyWait = time.Second
 
 // limitWait is how long to wait after a 429, in whole seconds: until
@@ -63,8 +63,8 @@ func limitWait(h http.Header, now time.Time) time.Duration {
 	return time.Duration(seconds+1) * time.Second
 }
 
-// concurrency tells the limit of simultaneous requests from that of requests a
-// minute: it has no numbers.
+// concurrency reports whether the limit of concurrent requests was reached, not
+// that of requests a minute: it has no numbers.
 func concurrency(h http.Header) bool {
 	return h.Get("X-Rate-Limit-Limit") == "0" && h.Get("X-Rate-Limit-Remaining") == "0"
 }

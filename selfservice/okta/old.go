@@ -6,9 +6,9 @@ import (
 	"github.com/nokkel/nokkel/selfservice"
 )
 
-// old is how a credential of an earlier time is turned off, on again, and
-// deleted, which is the same for secrets and keys. It is found first: one that
-// was adopted has no ID, and nothing is asked of Okta without one.
+// old deactivates, reactivates and deletes an earlier credential, secrets and
+// keys alike. It looks the credential up first: an adopted one has no ID, and
+// Okta's calls need one.
 type old struct {
 	*Client
 	of   family
@@ -42,7 +42,7 @@ func (o old) remove(ctx context.Context, as selfservice.Credential, r selfservic
 	return o.verdict(err)
 }
 
-// off sees that the credential is inactive.
+// off makes the credential inactive.
 func (o old) off(ctx context.Context, as selfservice.Credential, r selfservice.Registration) (*entry, error) {
 	a := o.admin(as)
 	found, err := o.find(ctx, a, as, r)

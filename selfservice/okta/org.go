@@ -65,12 +65,13 @@ func (o Org) tokens(endpoint string, auth assertion.Authenticator, prover *dpop.
 	return s
 }
 
-// address returns the URL of a path at the org. Tokens do not go over the
-// network in clear, and the console's host does not take them.
+// address returns the URL of a path at the org. It refuses http, since tokens
+// must not be sent in clear, and the console's host, which does not accept
+// them.
 func (o Org) address(path string) (string, error) {
 	u, ok := internal.SafeURL(o.URL)
 	if !ok || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
-		return "", refuse(ErrConfig, "the org's URL, which is to be https and nothing but a host")
+		return "", refuse(ErrConfig, "the org's URL must be https and nothing but a host")
 	}
 	if console(u) {
 		return "", refuse(ErrConfig, "the org's URL is that of the admin console; leave -admin out")

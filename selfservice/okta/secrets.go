@@ -192,7 +192,8 @@ func checkSecret(value keys.Secret, least int) error {
 	return nil
 }
 
-// postSecret returns a refusal by one of Okta's rules apart from other errors.
+// postSecret returns the violation of one of Okta's rules apart from other
+// errors.
 func (a *Admin) postSecret(ctx context.Context, appID string, body any) (*Secret, *Error, error) {
 	path, err := appPath(appID, "credentials", string(secrets))
 	if err != nil {

@@ -52,7 +52,8 @@ func (p Secrets) List(ctx context.Context, as selfservice.Credential) ([]selfser
 	return list, nil
 }
 
-// registration has a fingerprint if the value is shown, or is known to be c.
+// registration has a fingerprint if the value is shown, or known to be that of
+// c.
 func (s *Secret) registration(c selfservice.Credential) selfservice.Registration {
 	r := selfservice.Registration{ID: s.ID, Fingerprint: s.Fingerprint(), Inactive: s.Status != Active, Created: s.Created}
 	if s.Is(c.Fingerprint()) {
@@ -131,8 +132,8 @@ func (s *Secret) describe() string {
 	return s.ID + " (" + strings.ToLower(string(s.Status)) + ", created " + s.Created.Format("2006-01-02") + ")"
 }
 
-// told reports whether s is the secret c, if that can be told: with the value
-// hidden it takes the hash, which is good if c has one of those listed.
+// told reports whether s is the secret c. If the value is hidden it compares
+// hashes, which is conclusive only if one of those listed is that of c.
 func told(all []Secret, s *Secret, c selfservice.Credential) (bool, error) {
 	known := slices.ContainsFunc(all, func(o Secret) bool { return o.Is(c.Fingerprint()) })
 	if s.Value.IsZero() && !known {
@@ -141,8 +142,8 @@ func told(all []Secret, s *Secret, c selfservice.Credential) (bool, error) {
 	return s.Is(c.Fingerprint()), nil
 }
 
-// drop deletes a secret and sees, while there is a way back, that the active
-// one works without it.
+// drop deletes a secret, after checking that the active one works without it
+// while that can still be undone.
 func (p Secrets) drop(ctx context.Context, a *Admin, as selfservice.Credential, s Secret) error {
 	if s.Status == Active {
 		if err := p.Verify(ctx, as); err != nil {
@@ -177,7 +178,7 @@ func (p Secrets) Remove(ctx context.Context, as selfservice.Credential, r selfse
 func (p Secrets) old() old { return old{p.Client, secrets, p.find} }
 
 // find goes by the value, or by its hash where the value is hidden. The ID is
-// the last resort: it may hold another value by now.
+// the last resort: its value may have changed.
 func (p Secrets) find(ctx context.Context, a *Admin, as selfservice.Credential, r selfservice.Registration) (*entry, error) {
 	all, err := a.Secrets(ctx, p.AppID)
 	if err != nil {

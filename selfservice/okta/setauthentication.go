@@ -98,7 +98,7 @@ func (a *Admin) SetAuthentication(ctx context.Context, appID string, to Authenti
 	return nil
 }
 
-// has reports whether the app authenticates so.
+// has reports whether the app authenticates as to says.
 func (app *App) has(to Authentication) bool {
 	if app.Method != to.Method {
 		return false
