@@ -86,7 +86,7 @@ func signerFromDER(der []byte) (crypto.Signer, error) {
 		}
 		k, err = x509.ParseECPrivateKey(der)
 	default:
-		return nil, refuse(ErrMalformed, "neither PKCS#8, PKCS#1 nor SEC 1")
+		return nil, refuse(ErrMalformed, "neither PKCS#8, PKCS#1 nor SEC 1; package certs/keystore reads PKCS#12")
 	}
 	signer, ok := k.(crypto.Signer)
 	if err != nil || !ok {
