@@ -252,6 +252,6 @@ func TestKeycloakAdministratorSignsInWithAKeyOrTheEnvironment(t *testing.T) {
 		r = k.as("keycloak status", "-c", clientID, "-ac", "rotator", "-ap", k.path("nokey"))
 		assert.Contains(t, r.stderr, "--AdminPrivateJwkPath: keys: malformed")
 		r = k.do("keycloak status", "-c", "nobody")
-		assert.Contains(t, r.stderr, "there is no such thing")
+		assert.Contains(t, r.stderr, "not found")
 	})
 }

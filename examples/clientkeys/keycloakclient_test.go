@@ -81,7 +81,7 @@ func TestKeycloakPolicyFromCreationToDeletion(t *testing.T) {
 				r = k.do(command, named...)
 			}
 			assert.Equal(t, 1, r.code, command)
-			assert.Contains(t, r.stderr, "there is no such thing", command)
+			assert.Contains(t, r.stderr, "not found", command)
 		}
 	})
 }

@@ -125,7 +125,7 @@ func policyDelete(ctx context.Context, in *input, api *admin.API) error {
 	}
 	if !slices.ContainsFunc(policies, func(p admin.Policy) bool { return p.Name == name }) &&
 		!slices.ContainsFunc(profiles, func(p admin.RotationProfile) bool { return p.Name == name }) {
-		return errors.New("there is no such thing: no policy and no rotation profile of the name of --PolicyName")
+		return errors.New("not found: no policy or rotation profile is named --PolicyName")
 	}
 	if err := api.DeletePolicy(ctx, name); err != nil {
 		return err

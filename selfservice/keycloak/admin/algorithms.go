@@ -6,13 +6,13 @@ import (
 	"github.com/nokkel/nokkel/selfservice/keycloak/internal/signing"
 )
 
-// SigningAlgorithm is the attribute of the one algorithm (JWS "alg") that the server takes from
-// a client's assertions; without it any that a key of the client has.
+// SigningAlgorithm is the client attribute for the algorithm (JWS "alg") of
+// assertions. Without it the server accepts those of all the client's keys.
 const SigningAlgorithm = "token.endpoint.auth.signing.alg"
 
-// algorithmAttributes are those that a client policy with the executor
-// secure-signature-algorithm, as FAPI's have, sets to its default (PS256) in
-// every update that does not name them, whatever the client has.
+// algorithmAttributes returns the attributes that a client policy with the
+// executor secure-signature-algorithm, as FAPI's have, sets to its default
+// (PS256) in every update that leaves them out.
 func algorithmAttributes() []string {
 	return []string{
 		SigningAlgorithm, "access.token.signed.response.alg", "id.token.signed.response.alg",
@@ -26,7 +26,7 @@ func keyAlgorithms(attributes map[string]string) []string {
 		return signing.Algorithms([]byte(attributes[jwksString]))
 	}
 	for _, attribute := range []string{storedCertificate, storedPublicKey} {
-		der, err := decodeArmour(attributes[attribute])
+		der, err := decodePEM(attributes[attribute])
 		if err != nil || len(der) == 0 {
 			continue
 		}

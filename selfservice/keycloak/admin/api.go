@@ -27,16 +27,17 @@ const (
 	jsonType    = "application/json"
 )
 
-// API calls the Admin REST API of a realm. Its methods may be called from
-// many goroutines; its fields must not change after the first call. They take
-// a client's id, which [API.FindClient] gives for its client_id.
+// API calls the Admin REST API of a realm. Its methods are safe for concurrent
+// use; its fields must not change after the first call. The methods take a
+// client's id, which [API.FindClient] returns for its client_id.
 //
-// No call is conditional: Keycloak has no versions. Where a call reads,
-// changes and writes, it looks afterwards whether its change is there
-// ([ErrLost]). And the server writes name, URIs, method and secret of a client
-// as one row even if an update names one of them: of two updates in the same
-// instant the later one takes the other's back, without an error, whoever sent
-// them. (Seen in a third of 200 such pairs; attributes, keys among them, stay.)
+// No call is conditional: Keycloak keeps no versions. A method that reads,
+// changes and writes therefore reads again, and returns [ErrLost] if its change
+// is gone. One loss goes unnoticed. The server stores name, URIs, method and
+// secret of a client as one row, even if an update sets only one of them, so
+// that of two simultaneous updates the later one undoes the earlier one, without
+// an error to either. (Seen in a third of 200 such pairs. Attributes, which
+// include the keys, are safe.)
 type API struct {
 	Realm  Realm            // whose clients are managed
 	Tokens dpop.TokenSource // who asks: a client of this realm or of master, see [Realm.Tokens]
@@ -55,9 +56,9 @@ type request struct {
 	timeout     time.Duration // zero: callTimeout
 }
 
-// call makes one call and returns the body of a 2xx answer. A token that is
-// refused, as after a restart of the server, is replaced once; so is one that
-// lacks a role: 26.0 looks for it in the token, and it may be granted by now.
+// call makes one call and returns the body of a 2xx answer. It replaces a token
+// once: one that is refused, as after a restart of the server, or one that lacks
+// a role, which 26.0 reads from the token and which may be granted by now.
 func (a *API) call(ctx context.Context, r request) ([]byte, error) {
 	if a.Tokens == nil {
 		return nil, refuse(ErrConfig, "an API without Tokens")
@@ -123,7 +124,7 @@ func (a *API) send(ctx context.Context, r request, token string, key *keys.Key) 
 	return body, nil
 }
 
-// bound is a token that has been got already.
+// bound is a token that was fetched already.
 type bound struct {
 	token string
 	key   *keys.Key
@@ -131,7 +132,7 @@ type bound struct {
 
 func (b bound) BoundToken(context.Context) (string, *keys.Key, error) { return b.token, b.key, nil }
 
-// wrap leaves errors alone that say themselves where they come from.
+// wrap adds the package to errors that do not name one themselves.
 func wrap(err error) error {
 	var token *assertion.Error
 	var proof *dpop.Error
@@ -141,7 +142,7 @@ func wrap(err error) error {
 	return fmt.Errorf("keycloak: %w", err)
 }
 
-// address refuses to send tokens over the network in clear.
+// address returns the URL of a request. It refuses to send tokens in clear text.
 func (a *API) address(r request) (string, error) {
 	u, ok := rest.SafeURL(a.Realm.Server)
 	if !ok || u.RawQuery != "" || u.Fragment != "" {
@@ -168,7 +169,7 @@ func (a *API) get(ctx context.Context, path string, query url.Values, answer any
 	return a.read(ctx, request{method: http.MethodGet, path: path, query: query}, answer)
 }
 
-// send in and read the answer as JSON; either may be nil.
+// exchange sends in and reads the answer, both as JSON; either may be nil.
 func (a *API) exchange(ctx context.Context, method, path string, in, answer any) error {
 	r := request{method: method, path: path}
 	if in != nil {

@@ -32,7 +32,7 @@ func TestShapesOfErrors(t *testing.T) {
 	}{
 		"OAuth":           {403, `{"error":"HTTP 403 Forbidden"}`, admin.ErrForbidden, "keycloak: the role for this is missing: 403 HTTP 403 Forbidden"},
 		"OAuth with text": {400, `{"error":"invalid_request","error_description":"no"}`, admin.ErrRefused, "keycloak: the server refused the request: 400 invalid_request: no"},
-		"admin":           {409, `{"errorMessage":"Client app already exists","field":null,"params":null}`, admin.ErrConflict, "keycloak: it exists already: 409: Client app already exists"},
+		"admin":           {409, `{"errorMessage":"Client app already exists","field":null,"params":null}`, admin.ErrConflict, "keycloak: already exists: 409: Client app already exists"},
 		"feature off":     {501, `{"error":"Feature not enabled"}`, admin.ErrFeature, "keycloak: the server's feature is off: 501 Feature not enabled"},
 		"HTML":            {502, "<html>Bad Gateway</html>", admin.ErrRefused, "keycloak: the server refused the request: 502"},
 		"nothing":         {500, "", admin.ErrRefused, "keycloak: the server refused the request: 500"},

@@ -17,13 +17,13 @@ import (
 	"github.com/nokkel/nokkel/selfservice/keycloak/internal/signing"
 )
 
-// StoredKey is what the realm has stored of the one key of a client that works
-// with a certificate or a bare public key. All fields may be zero.
+// StoredKey is the key of a client that has a certificate or a bare public key.
+// All fields may be zero.
 type StoredKey struct {
 	Certificate *x509.Certificate
-	PublicKey   *keys.PublicKey // of the certificate, or the bare one
-	KeyID       string          // what the client's assertions are to name it
-	PrivateKey  bool            // the server holds the private key too: it made it, or was sent it
+	PublicKey   *keys.PublicKey // of the certificate, or the bare key
+	KeyID       string          // for the kid of the client's assertions
+	PrivateKey  bool            // the server stores the private key as well: it made it or was sent it
 }
 
 type certificateAnswer struct {
@@ -33,8 +33,8 @@ type certificateAnswer struct {
 	KeyID       string `json:"kid"`
 }
 
-// StoredKey returns the client's certificate or public key. For a client with
-// a JWKS stored it is the first key of that; use [API.Keys].
+// StoredKey returns the client's certificate or public key. For a client with a
+// stored JWKS it returns the first key of that; use [API.Keys].
 func (a *API) StoredKey(ctx context.Context, id string) (StoredKey, error) {
 	var answer certificateAnswer
 	if err := a.get(ctx, a.certificates(id), nil, &answer); err != nil {
@@ -43,11 +43,13 @@ func (a *API) StoredKey(ctx context.Context, id string) (StoredKey, error) {
 	return answer.storedKey()
 }
 
-// GenerateKey has the server make an RSA key and a self-signed certificate for
-// it and store both in place of what it had; it returns them, under the kid by
-// which the server finds them. They act at once, which a token proves. Newer
-// servers deprecate this, and a key that is made here and uploaded has never
-// left its owner. A key that comes with an error may be stored, and act or not.
+// GenerateKey has the server make an RSA key with a self-signed certificate and
+// store both in place of the client's keys. It returns the key under the kid by
+// which the server finds it. The key acts at once; a token proves that. If a key
+// is returned together with an error, the server may or may not use it.
+//
+// Newer servers deprecate this. A key that is made here and uploaded never
+// leaves its owner; prefer that.
 func (a *API) GenerateKey(ctx context.Context, id string) (*keys.Key, error) {
 	info, err := a.Client(ctx, id)
 	if err == nil {
@@ -71,8 +73,8 @@ func (a *API) GenerateKey(ctx context.Context, id string) (*keys.Key, error) {
 	return a.proven(ctx, id, key)
 }
 
-// proven returns the key with the algorithm that the client's settings leave,
-// once a token was got with it.
+// proven returns the key with the algorithm that the client is set to, after it
+// has obtained a token with it.
 func (a *API) proven(ctx context.Context, id string, key *keys.Key) (*keys.Key, error) {
 	info, err := a.Client(ctx, id)
 	if err != nil {
@@ -86,7 +88,7 @@ func (a *API) proven(ctx context.Context, id string, key *keys.Key) (*keys.Key, 
 		key = named
 	}
 	tokens := a.Realm.Tokens(a.Realm.Signer(info.ClientID, key), &a.prover)
-	for range 11 { // another node may have read the keys less than 10 s ago
+	for range 11 { // another node may have loaded the keys less than 10 s ago
 		_, err = tokens.Token(ctx)
 		var refused *assertion.Error
 		if !errors.As(err, &refused) || refused.Code != "invalid_client" {
@@ -105,7 +107,7 @@ func (a *API) proven(ctx context.Context, id string, key *keys.Key) (*keys.Key, 
 	return key, err
 }
 
-// Format is a kind of key file, as Keycloak names it.
+// Format is a format of key files, by Keycloak's name.
 type Format string
 
 // The formats of key files. BCFKS is for servers in FIPS mode.
@@ -118,18 +120,17 @@ const (
 	FormatJWKS        Format = "JSON Web Key Set"
 )
 
-// Keystore says what a keystore that the server makes is to be like.
+// Keystore describes a keystore for the server to make.
 type Keystore struct {
 	Format   Format // FormatJKS, FormatPKCS12 or FormatBCFKS
 	Alias    string
 	Password keys.Secret // of the store and of the key
-	Bits     int         // of a new RSA key; zero: the server's choice (4096 from 26.3 on, which also is the first to take one)
-	Years    int         // validity of its certificate; zero: the server's choice (3 from 26.3 on, 10 before)
+	Bits     int         // of a new RSA key; zero: the server's choice, 4096 from 26.3 on; older servers refuse a choice
+	Years    int         // validity of its certificate; zero: the server's choice, 3 from 26.3 on and 10 before
 }
 
-// GenerateKeystore has the server make a key and return it in a keystore,
-// which [Keystore.Key] opens. The server keeps the certificate only. The rest
-// is as with [API.GenerateKey].
+// GenerateKeystore is like [API.GenerateKey], but returns the key in a keystore,
+// which [Keystore.Key] opens. The server keeps only the certificate.
 func (a *API) GenerateKeystore(ctx context.Context, id string, k Keystore) ([]byte, error) {
 	info, err := a.Client(ctx, id)
 	if err == nil {
@@ -164,14 +165,14 @@ func (k Keystore) Key(content []byte) (*keys.Key, error) {
 	return key.With(keys.Options{KeyID: certs.KeyID(key.PublicKey())})
 }
 
-// DownloadKeystore returns what the server holds in a keystore.
+// DownloadKeystore returns the keys that the server stores, in a keystore.
 func (a *API) DownloadKeystore(ctx context.Context, id string, k Keystore) ([]byte, error) {
 	return a.keystore(ctx, id, "/download", k)
 }
 
 func (a *API) keystore(ctx context.Context, id, operation string, k Keystore) ([]byte, error) {
 	if !k.Format.archive() || k.Alias == "" || k.Password.IsZero() {
-		return nil, refuse(ErrConfig, "a keystore has a format, an alias and a password")
+		return nil, refuse(ErrConfig, "a keystore needs a format, an alias and a password")
 	}
 	config := map[string]any{
 		"format": k.Format, "keyAlias": k.Alias, "keyPassword": k.Password.Reveal(), "storePassword": k.Password.Reveal(),
@@ -202,7 +203,7 @@ func (c certificateAnswer) storedKey() (StoredKey, error) {
 	var chain []*x509.Certificate
 	switch {
 	case c.Certificate != "":
-		der, err := decodeArmour(c.Certificate)
+		der, err := decodePEM(c.Certificate)
 		if err != nil {
 			return StoredKey{}, err
 		}
@@ -211,7 +212,7 @@ func (c certificateAnswer) storedKey() (StoredKey, error) {
 		}
 		public, chain = k.Certificate.PublicKey, []*x509.Certificate{k.Certificate}
 	case c.PublicKey != "":
-		der, err := decodeArmour(c.PublicKey)
+		der, err := decodePEM(c.PublicKey)
 		if err != nil {
 			return StoredKey{}, err
 		}
@@ -231,7 +232,7 @@ func (c certificateAnswer) storedKey() (StoredKey, error) {
 	return k, err
 }
 
-// key is the private one that the server has made.
+// key returns the private key that the server made.
 func (c certificateAnswer) key() (*keys.Key, error) {
 	stored, err := c.storedKey()
 	if err != nil {
@@ -240,7 +241,7 @@ func (c certificateAnswer) key() (*keys.Key, error) {
 	if stored.Certificate == nil {
 		return nil, refuse(ErrMalformed, "no certificate came with the key")
 	}
-	der, err := decodeArmour(c.PrivateKey)
+	der, err := decodePEM(c.PrivateKey)
 	if err != nil {
 		return nil, err
 	}
@@ -252,8 +253,8 @@ func (c certificateAnswer) key() (*keys.Key, error) {
 	return key, err
 }
 
-// decodeArmour reads PEM, or its inside alone, which is what Keycloak stores.
-func decodeArmour(text string) ([]byte, error) {
+// decodePEM decodes PEM, or bare base64, which is what Keycloak stores.
+func decodePEM(text string) ([]byte, error) {
 	if block, _ := pem.Decode([]byte(text)); block != nil {
 		return block.Bytes, nil
 	}

@@ -20,7 +20,7 @@ const (
 	MethodX509      Method = "client-x509"       // tls_client_auth
 )
 
-// The attributes of a client that say where its keys are.
+// The client attributes that say where its keys are.
 const (
 	useJWKSURL    = "use.jwks.url"
 	jwksURL       = "jwks.url"
@@ -41,9 +41,9 @@ const (
 	rotatedExpires = "client.secret.rotated.expiration.time"
 )
 
-// Client is what the realm knows of a client, without its secrets.
+// Client is what the realm knows about a client, without its secrets.
 type Client struct {
-	ID                    string            `json:"id"` // the server's own, which paths take
+	ID                    string            `json:"id"` // the server's own, used in paths
 	ClientID              string            `json:"clientId"`
 	Enabled               bool              `json:"enabled"`
 	Public                bool              `json:"publicClient"`
@@ -55,15 +55,15 @@ type Client struct {
 	Attributes            map[string]string `json:"attributes"`
 }
 
-// SecretTimes are the times of a client's secrets; zero where there is none.
-// Keycloak ends a main secret only while a rotation policy applies to the
-// client, and then refuses the rotated one with it.
+// SecretTimes says when a client's secrets were made and when they expire; zero
+// means never. Only while a rotation policy applies to the client does Keycloak
+// let a main secret expire, and then it refuses the rotated secret as well.
 type SecretTimes struct {
 	Created, Expires               time.Time // of the main secret
 	RotatedCreated, RotatedExpires time.Time // of the one before
 }
 
-// SecretTimes reads the times from the client's attributes.
+// SecretTimes returns the times that a rotation policy keeps in the attributes.
 func (c *Client) SecretTimes() SecretTimes {
 	return SecretTimes{
 		Created: c.time(secretCreated), Expires: c.time(secretExpires),
@@ -79,7 +79,7 @@ func (c *Client) time(attribute string) time.Time {
 	return time.Unix(s, 0).UTC()
 }
 
-// confidential refuses clients that have no credentials.
+// confidential returns an error for clients that have no credentials.
 func (c *Client) confidential() error {
 	if c.Public || c.BearerOnly {
 		return refuse(ErrMode, "it is public or bearer-only")
@@ -95,7 +95,7 @@ func (c *Client) withoutSecrets() *Client {
 	return c
 }
 
-// FindClient returns the client of that client_id, or [ErrNotFound].
+// FindClient returns the client with the given client_id, or [ErrNotFound].
 func (a *API) FindClient(ctx context.Context, clientID string) (*Client, error) {
 	var list []*Client
 	if err := a.get(ctx, a.realm("clients"), url.Values{"clientId": {clientID}}, &list); err != nil {
@@ -106,10 +106,10 @@ func (a *API) FindClient(ctx context.Context, clientID string) (*Client, error) 
 			return c.withoutSecrets(), nil
 		}
 	}
-	return nil, refuse(ErrNotFound, "no client of that client_id")
+	return nil, refuse(ErrNotFound, "no client with that client_id")
 }
 
-// Client returns the client of that id.
+// Client returns the client with the given id.
 func (a *API) Client(ctx context.Context, id string) (*Client, error) {
 	c := new(Client)
 	if err := a.get(ctx, a.realm("clients", id), nil, c); err != nil {

@@ -8,10 +8,9 @@ import (
 	"slices"
 )
 
-// document is one of the two documents of client policies: a list that is
-// read and written whole. Entries stay as the server gave them but for the
-// one that is changed. The global ones, which come with the server, are
-// neither changed nor sent.
+// document is one of the two documents of client policies: a list that is read
+// and written whole. All entries but the changed one are sent back unchanged.
+// Global ones, which come with the server, are not sent.
 type document struct {
 	kind   string // "profiles" or "policies", in the path and in the document
 	global string // the member with the global ones
@@ -45,15 +44,15 @@ func list(raw json.RawMessage) ([]entry, error) {
 
 func (d document) path(a *API) string { return a.realm("client-policies", d.kind) }
 
-// edit replaces the entry of a name by what change makes of it: change gets
-// nil where there is none, and returns nil to delete it.
+// edit replaces the entry with that name by what change returns for it. Change
+// gets nil if there is none, and returns nil to delete it.
 func (d document) edit(ctx context.Context, a *API, name string, change func(entry) (entry, error)) error {
 	own, global, err := d.load(ctx, a)
 	if err != nil {
 		return err
 	}
 	if find(global, name) >= 0 {
-		return refuse(ErrConfig, "the name of a global one")
+		return refuse(ErrConfig, "the name is that of a global one")
 	}
 	i := find(own, name)
 	var old entry
@@ -81,12 +80,12 @@ func (d document) edit(ctx context.Context, a *API, name string, change func(ent
 		return err
 	}
 	if i = find(now, name); (i >= 0) != (changed != nil) || i >= 0 && !says(now[i], changed) {
-		return refuse(ErrLost, "another administrator wrote the client policies")
+		return refuse(ErrLost, "somebody else changed the client policies")
 	}
 	return nil
 }
 
-// says reports whether the server's entry says all that was written.
+// says reports whether the server's entry has all that was written.
 func says(got, written entry) bool {
 	var a, b any
 	return json.Unmarshal(got, &a) == nil && json.Unmarshal(written, &b) == nil && holds(a, b)

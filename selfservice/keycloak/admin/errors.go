@@ -11,40 +11,40 @@ import (
 	"github.com/nokkel/nokkel/internal/retryafter"
 )
 
-// The rules that a call, an answer or an argument can break. Every refusal is
-// an *[Error] that wraps one of them. A token that is refused is an
-// *assertion.Error.
+// The rules that a call, an answer or an argument can break. Every error of this
+// package is an *[Error] that wraps one of them, or an *assertion.Error if the
+// token request was refused, or of the network.
 var (
 	ErrUnauthorized = errors.New("the admin token is not accepted")               // 401
 	ErrForbidden    = errors.New("the role for this is missing")                  // 403
-	ErrNotFound     = errors.New("there is no such thing")                        // 404, or an empty list
-	ErrConflict     = errors.New("it exists already")                             // 409
+	ErrNotFound     = errors.New("not found")                                     // 404, or an empty list
+	ErrConflict     = errors.New("already exists")                                // 409
 	ErrFeature      = errors.New("the server's feature is off")                   // 501
 	ErrRefused      = errors.New("the server refused the request")                // any other status but 2xx
 	ErrMalformed    = errors.New("the server answered with something unexpected") // the request may have been carried out
 	ErrTooLarge     = errors.New("the answer is too large")
-	ErrConfig       = errors.New("invalid argument")                              // found here, nothing was sent
-	ErrMasked       = errors.New("the secret is not shown to this administrator") // it has view-clients only
-	ErrMode         = errors.New("the client authenticates in another way")       // than the call is for
-	ErrNoOverlap    = errors.New("the old secret would end at once")              // no rotation policy applies to the client
-	ErrLost         = errors.New("the change is not there after it was made")     // somebody else wrote at the same time
+	ErrConfig       = errors.New("invalid argument")                             // nothing was sent
+	ErrMasked       = errors.New("the secret is hidden from this administrator") // it has view-clients only
+	ErrMode         = errors.New("the client authenticates in another way")      // than the call is for
+	ErrNoOverlap    = errors.New("the old secret would end at once")             // no rotation policy applies to the client
+	ErrLost         = errors.New("the change was lost")                          // somebody else updated at the same time
 	ErrDisabled     = errors.New("the client is disabled")
-	ErrAlgorithm    = errors.New("a client policy does not take the signing algorithm")
+	ErrAlgorithm    = errors.New("a client policy refuses the signing algorithm")
 	ErrLastKey      = errors.New("refusing to remove the last key")
 )
 
-// Error says which rule was broken and what the server said. It holds no
+// Error says which rule was broken and what the server said. It never contains a
 // body, token, key or secret.
 type Error struct {
 	Rule        error         // one of the Err values of this package
-	Detail      string        // in this package's own words; may be empty
-	Status      int           // of the HTTP answer; zero: there was none
-	Code        string        // "error", as of RFC 6749 §5.2
+	Detail      string        // in the words of this package; may be empty
+	Status      int           // of the HTTP answer; zero if there was none
+	Code        string        // "error", see RFC 6749 §5.2
 	Description string        // "error_description" or "errorMessage": one line, at most 300 bytes
-	Wait        time.Duration // how long the server asks to wait; zero: it does not say
+	Wait        time.Duration // how long the server asks to wait; zero if it does not say
 }
 
-// Error returns rule, detail and the server's words in one line.
+// Error returns the rule, the detail and the server's text in one line.
 func (e *Error) Error() string {
 	s := "keycloak: " + e.Rule.Error()
 	if e.Detail != "" {
@@ -72,7 +72,7 @@ func refuse(rule error, detail string) error { return &Error{Rule: rule, Detail:
 
 // refusal reads the three shapes of error bodies: {"error","error_description"}
 // of OAuth and of uncaught exceptions, {"errorMessage"} of the admin API, and
-// whatever a proxy in between says, of which only the status counts.
+// whatever a proxy sends, of which only the status counts.
 func refusal(resp *http.Response, body []byte, sent redact.Values) *Error {
 	e := &Error{Rule: ruleOf(resp.StatusCode), Status: resp.StatusCode, Wait: retryafter.Of(resp.Header)}
 	var members map[string]json.RawMessage

@@ -17,12 +17,11 @@ import (
 	"github.com/nokkel/nokkel/selfservice/keycloak/internal/signing"
 )
 
-// maxJWKS is what is stored for one client at most; 60 keys are no trouble.
+// maxJWKS bounds a stored JWKS. Servers store 60 keys without trouble.
 const maxJWKS = 64 << 10
 
-// Keys returns the public keys that are stored for the client as a JWKS, those
-// that this module can use. It fails with [ErrMode] when the client's keys
-// come from elsewhere.
+// Keys returns the keys in the client's stored JWKS that this module supports.
+// It fails with [ErrMode] if the client's keys come from elsewhere.
 func (a *API) Keys(ctx context.Context, id string) (keys.Set, error) {
 	info, err := a.Client(ctx, id)
 	if err != nil {
@@ -31,13 +30,14 @@ func (a *API) Keys(ctx context.Context, id string) (keys.Set, error) {
 	return info.Keys()
 }
 
-// Keys is [API.Keys] of a client that has been read.
+// Keys is like [API.Keys], for a client that was read already.
 func (c *Client) Keys() (keys.Set, error) {
 	document, err := c.jwks()
 	return keys.Set{Keys: document.public()}, err
 }
 
-// JWKSURL returns where the server fetches the client's keys; empty: it does not.
+// JWKSURL returns the URL that the server fetches the client's keys from, empty if
+// it does not.
 func (c *Client) JWKSURL() string {
 	if c.Attributes[useJWKSURL] != "true" {
 		return ""
@@ -45,17 +45,17 @@ func (c *Client) JWKSURL() string {
 	return c.Attributes[jwksURL]
 }
 
-// StoresJWKS reports whether the server reads the client's keys from a JWKS
-// that it stores.
+// StoresJWKS reports whether the client's keys are in a JWKS that the server
+// stores.
 func (c *Client) StoresJWKS() bool {
 	return c.Attributes[useJWKSString] == "true" && c.Attributes[useJWKSURL] != "true"
 }
 
-// SetKeys makes a client authenticate with private_key_jwt and these keys and
-// no others. It takes effect at once. Of a client that had a secret the server
-// refuses that from then on (it knows one method at a time) but keeps it, for
-// a way back ([Change.Method]). Tokens live on: a program that signs before
-// its last token has ended notices nothing of the move.
+// SetKeys makes a client authenticate with private_key_jwt and exactly these
+// keys. It takes effect at once. A client has one method at a time: the server
+// keeps the secret of a client that had one, for a way back ([Change.Method]),
+// but refuses it. Tokens stay valid, so that a program which starts to sign
+// before its last token expires does not notice the move.
 func (a *API) SetKeys(ctx context.Context, id string, set keys.Set) error {
 	if len(set.Keys) == 0 {
 		return refuse(ErrLastKey, "")
@@ -78,16 +78,17 @@ func (a *API) SetKeys(ctx context.Context, id string, set keys.Set) error {
 	})
 }
 
-// AddKey stores one more key and keeps the others, those too that this module
-// cannot use. A key that is there already is no error. One with another
-// algorithm than the others is refused ([ErrAlgorithm]) where a client policy
-// wants a single signing algorithm, as FAPI's do; [API.SetKeys] replaces all.
+// AddKey stores one more key and keeps the others, including those that this
+// module does not support. It is idempotent. Where a client policy demands a
+// single signing algorithm, as FAPI's do, a key with another algorithm than the
+// others is refused ([ErrAlgorithm]); see [API.SwitchKey].
 func (a *API) AddKey(ctx context.Context, id string, key *keys.PublicKey) error {
 	return a.addKey(ctx, id, key, Change{})
 }
 
 // SwitchKey stores one more key, as AddKey does, and makes its algorithm the
-// only one that the server takes from the client: keys of another end at once.
+// only one that the server accepts from the client. Keys with other algorithms
+// end at once.
 func (a *API) SwitchKey(ctx context.Context, id string, key *keys.PublicKey) error {
 	return a.addKey(ctx, id, key, Change{Attributes: map[string]string{SigningAlgorithm: string(key.Algorithm())}})
 }
@@ -105,8 +106,8 @@ func (a *API) addKey(ctx context.Context, id string, key *keys.PublicKey, change
 	}, key.Thumbprint(), true, change)
 }
 
-// RemoveKey removes the key of an RFC 7638 thumbprint from the stored ones,
-// but not the last one ([ErrLastKey]). That it is not there is no error.
+// RemoveKey removes the stored key with the given RFC 7638 thumbprint, unless it
+// is the last one ([ErrLastKey]). It is idempotent.
 func (a *API) RemoveKey(ctx context.Context, id, thumbprint string) error {
 	return a.editKeys(ctx, id, func(document *jwks) (bool, error) {
 		before := len(document.Keys)
@@ -124,9 +125,9 @@ func (a *API) RemoveKey(ctx context.Context, id, thumbprint string) error {
 	}, thumbprint, false, Change{})
 }
 
-// editKeys changes the stored JWKS and checks whether the change stayed. Nothing
-// comes between reading and writing: it is the time in which a key that another
-// administrator stores is lost.
+// editKeys changes the stored JWKS and checks that the change stayed. It does
+// nothing else between reading and writing, since a key that somebody else
+// stores in that time is lost.
 func (a *API) editKeys(ctx context.Context, id string, edit func(*jwks) (bool, error), thumbprint string, present bool, change Change) error {
 	info, err := a.Client(ctx, id)
 	if err != nil {
@@ -146,9 +147,8 @@ func (a *API) editKeys(ctx context.Context, id string, edit func(*jwks) (bool, e
 	return a.confirmKeys(ctx, id, func(stored jwks) bool { return (len(stored.find(thumbprint)) > 0) == present })
 }
 
-// confirmKeys checks whether the change stayed, and whether the server takes
-// what the keys sign: a policy that this module does not know may have changed
-// more than it was told.
+// confirmKeys checks that the change stayed, and that the server accepts what
+// the keys sign: a policy that this module does not know may have changed more.
 func (a *API) confirmKeys(ctx context.Context, id string, stayed func(jwks) bool) error {
 	info, err := a.Client(ctx, id)
 	if err != nil {
@@ -161,9 +161,9 @@ func (a *API) confirmKeys(ctx context.Context, id string, stayed func(jwks) bool
 	algorithm, list := info.Attributes[SigningAlgorithm], signing.Algorithms([]byte(info.Attributes[jwksString]))
 	switch {
 	case !stayed(document):
-		return refuse(ErrLost, "another administrator wrote the client's keys")
+		return refuse(ErrLost, "somebody else changed the client's keys")
 	case len(list) > 0 && algorithm != "" && !slices.ContainsFunc(list, func(key string) bool { return signing.Fits(key, algorithm) }):
-		return refuse(ErrAlgorithm, "the server has set "+redact.Line(algorithm, redact.MaxText)+", with which none of the client's keys sign")
+		return refuse(ErrAlgorithm, "the server set "+redact.Line(algorithm, redact.MaxText)+", and none of the client's keys signs with that")
 	}
 	return nil
 }
@@ -182,25 +182,25 @@ func (a *API) storeKeys(ctx context.Context, info *Client, document jwks, change
 }
 
 // SetJWKSURL makes a client authenticate with private_key_jwt and the keys that
-// the server fetches from there: an https URL, or http on loopback, without
-// userinfo and fragment ([ErrConfig]; servers store anything). Servers may
-// refuse to fetch from addresses of their own network.
+// the server fetches from address: an https URL, or http on loopback, without
+// userinfo and fragment. Anything else, which servers would store, is
+// [ErrConfig]. Servers may refuse to fetch from addresses in their own network.
 func (a *API) SetJWKSURL(ctx context.Context, id, address string) error {
 	if _, ok := rest.SafeURL(address); !ok || strings.Contains(address, "#") {
-		return refuse(ErrConfig, "the JWKS URL, which is to be https")
+		return refuse(ErrConfig, "the JWKS URL must be https")
 	}
 	return a.UpdateClient(ctx, id, Change{Method: MethodSignedJWT, Attributes: map[string]string{
 		useJWKSURL: "true", jwksURL: address, useJWKSString: "false",
 	}})
 }
 
-// ClearKeysCache drops the keys that a node of the server has cached, of all
-// clients of all realms: each of the realm's Nodes, or the one that is asked.
-// For one client an empty [API.UpdateClient] is enough.
+// ClearKeysCache clears the cached keys of all clients of all realms, on each of
+// the realm's Nodes or on the node that handles the call. For one client an
+// empty [API.UpdateClient] is enough. It needs the role manage-realm.
 //
-// From then on until it starts again the node also heeds every update of keys
-// that another node takes, which it does not otherwise (26.7.4). It is worth
-// being called at each node after its start, with the role manage-realm.
+// From then on until it restarts, the node also follows key updates made on
+// other nodes, which otherwise it does not (26.7.4). So calling this on each
+// node after its start is worthwhile.
 func (a *API) ClearKeysCache(ctx context.Context) error {
 	return a.atEach(func(node *API) error {
 		return node.exchange(ctx, http.MethodPost, node.realm("clear-keys-cache"), nil, nil)
@@ -208,14 +208,14 @@ func (a *API) ClearKeysCache(ctx context.Context) error {
 }
 
 // jwks is a stored JWKS, with every key as it was written. The server stores
-// whatever it is given and then finds no key in it, so nothing goes there that
-// has not been through this type.
+// any text, and finds no key in a malformed one, so that everything written
+// goes through this type.
 type jwks struct {
 	Keys []json.RawMessage `json:"keys"`
 }
 
-// jwks returns the stored JWKS. It is empty where somebody has cleared the keys
-// of a client that signs: there new ones may go.
+// jwks returns the stored JWKS. It is empty if somebody cleared the keys of a
+// client that signs, so that new ones can be added.
 func (c *Client) jwks() (jwks, error) {
 	switch {
 	case c.Attributes[useJWKSURL] == "true":
@@ -240,23 +240,23 @@ func (c *Client) jwks() (jwks, error) {
 	return jwks{*document.Keys}, nil
 }
 
-// add appends a key. The server finds keys by kid, so a second one of the same
-// kid would hide the first.
+// add appends a key. The server looks keys up by kid, so that one of two keys
+// with the same kid is never found.
 func (j *jwks) add(key *keys.PublicKey) error {
 	for _, raw := range j.Keys {
 		var other struct {
 			Kid string `json:"kid"`
 		}
 		if json.Unmarshal(raw, &other) == nil && other.Kid == key.KeyID() {
-			return refuse(ErrConfig, "two keys of one kid")
+			return refuse(ErrConfig, "two keys with one kid")
 		}
 	}
 	j.Keys = append(j.Keys, key.JWK())
 	return nil
 }
 
-// public returns the keys that this module can use. In a set that was made by
-// hand two may share a kid, and one may be there twice.
+// public returns the keys that this module supports. In a set made by hand two
+// of them may share a kid, or be equal.
 func (j jwks) public() (list []*keys.PublicKey) {
 	for _, raw := range j.Keys {
 		if key, err := keys.ParsePublic(raw, keys.Options{}); err == nil {
@@ -266,7 +266,7 @@ func (j jwks) public() (list []*keys.PublicKey) {
 	return list
 }
 
-// find returns the keys of a thumbprint.
+// find returns the keys with that thumbprint.
 func (j jwks) find(thumbprint string) []*keys.PublicKey {
 	return slices.DeleteFunc(j.public(), func(k *keys.PublicKey) bool { return k.Thumbprint() != thumbprint })
 }

@@ -8,20 +8,20 @@ import (
 	"github.com/nokkel/nokkel/selfservice/internal/rest"
 )
 
-// toNode is a way to one node of a server.
+// toNode is a RoundTripper that leads to one node of a server.
 type toNode struct {
 	node string
 	base http.RoundTripper
 }
 
-// RoundTrip sends a request to the node that is meant for the server.
+// RoundTrip sends a request for the server to the node.
 func (n toNode) RoundTrip(r *http.Request) (*http.Response, error) {
 	u, ok := rest.SafeURL(n.node)
 	if !ok {
 		if r.Body != nil {
 			r.Body.Close()
 		}
-		return nil, refuse(ErrConfig, "the URL of a node, which is to be https")
+		return nil, refuse(ErrConfig, "the URL of a node must be https")
 	}
 	r = r.Clone(r.Context())
 	if r.Host == "" {
@@ -31,9 +31,9 @@ func (n toNode) RoundTrip(r *http.Request) (*http.Response, error) {
 	return n.base.RoundTrip(r)
 }
 
-// AtEachNode returns the realm once for each of its Nodes, with a Base that
-// sends requests there; or, without Nodes, once as it is. Each request is made
-// on a connection of its own.
+// AtEachNode returns the realm once for each of its Nodes, with a Base that leads
+// to that node, or once if it has no Nodes. Each request then uses a connection
+// of its own.
 func (r Realm) AtEachNode() []Realm {
 	nodes, base := r.Nodes, rest.Apart(r.Base)
 	r.Nodes, r.Base = nil, base
@@ -48,9 +48,8 @@ func (r Realm) AtEachNode() []Realm {
 	return list
 }
 
-// spread makes every known node drop what it has cached of a client's keys, by
-// an update that changes nothing: not even the algorithm that it would take
-// from the keys.
+// spread makes every known node drop the client's keys from its cache, by an
+// update that changes nothing, not even the algorithm.
 func (a *API) spread(ctx context.Context, id string) error {
 	if len(a.Realm.Nodes) == 0 {
 		return nil
@@ -68,7 +67,7 @@ func (a *API) spread(ctx context.Context, id string) error {
 	})
 }
 
-// atEach makes a call at each known node, or at any where none is known.
+// atEach makes a call on each known node, or on any node if none is known.
 func (a *API) atEach(call func(*API) error) error {
 	var errs []error
 	for _, realm := range a.Realm.AtEachNode() {

@@ -12,18 +12,18 @@ const (
 	rolesCondition      = "client-roles"
 )
 
-// Policy is a client policy: profiles and the clients that they act on, which
-// are those that meet all its conditions. Every enabled policy acts.
+// Policy is a client policy: profiles, and conditions that select the clients
+// that they act on. A client must meet all conditions.
 type Policy struct {
 	Name        string
 	Description string
 	Disabled    bool
-	AccessTypes []string // "confidential", "public", "bearer-only": one of them must be the client's; empty: no condition
-	Roles       []string // the client must define a role of one of these names; empty: no condition
+	AccessTypes []string // "confidential", "public", "bearer-only": the client must be one of them; empty: no condition
+	Roles       []string // the client must define one of these roles; empty: no condition
 	Profiles    []string
 
-	// Others are conditions of other kinds, by name. They are read only:
-	// PutPolicy keeps those that the policy of that name has.
+	// Others names conditions of other kinds. PutPolicy ignores it and keeps
+	// those that the stored policy has.
 	Others []string
 }
 
@@ -50,7 +50,7 @@ func (p Policy) check() error {
 	}
 	for _, t := range p.AccessTypes {
 		if t != "confidential" && t != "public" && t != "bearer-only" {
-			return refuse(ErrConfig, "an access type is confidential, public or bearer-only")
+			return refuse(ErrConfig, "an access type must be confidential, public or bearer-only")
 		}
 	}
 	return nil
@@ -68,9 +68,9 @@ func (p Policy) conditions() []any {
 	return list
 }
 
-// PutPolicy creates the policy, or changes the one of that name. The profiles
-// must be there. A policy without any condition would act on no client and is
-// refused.
+// PutPolicy creates the policy or replaces the one with the same name. Its
+// profiles must exist. A policy without conditions, which would act on no
+// client, is refused.
 func (a *API) PutPolicy(ctx context.Context, p Policy) error {
 	if err := p.check(); err != nil {
 		return err
@@ -97,7 +97,7 @@ func (a *API) PutPolicy(ctx context.Context, p Policy) error {
 		for _, raw := range known.Conditions {
 			var c condition
 			if json.Unmarshal(raw, &c) != nil || !replaced.read(c) {
-				conditions = append(conditions, raw) // one that Policy has no field for
+				conditions = append(conditions, raw) // one without a field in Policy
 			}
 		}
 		if len(conditions) == 0 {
@@ -111,7 +111,7 @@ func (a *API) PutPolicy(ctx context.Context, p Policy) error {
 	})
 }
 
-// Policies returns the realm's own policies.
+// Policies returns the realm's policies, without the global ones.
 func (a *API) Policies(ctx context.Context) ([]Policy, error) {
 	own, _, err := policiesDocument().load(ctx, a)
 	if err != nil {
@@ -140,8 +140,9 @@ func (a *API) Policies(ctx context.Context) ([]Policy, error) {
 	return found, nil
 }
 
-// read takes a condition that has a field: not an empty one, which no client
-// meets, nor a second one of a kind.
+// read stores a condition in its field and reports whether there is one. There
+// is none for an empty condition, which no client meets, and for the second one
+// of a kind.
 func (p *Policy) read(c condition) bool {
 	var config struct {
 		Types    []string `json:"type"`
@@ -162,22 +163,21 @@ func (p *Policy) read(c condition) bool {
 	return true
 }
 
-// SetPolicyEnabled turns a policy of the realm on or off and leaves the rest
-// of it as it is. Secrets that it let live on end with the next update of
-// their client after it is turned off.
+// SetPolicyEnabled turns a policy on or off and changes nothing else of it. Once
+// it is off, a rotated secret ends with the next update of its client.
 func (a *API) SetPolicyEnabled(ctx context.Context, name string, enabled bool) error {
 	a.policies.Lock()
 	defer a.policies.Unlock()
 	return policiesDocument().edit(ctx, a, name, func(old entry) (entry, error) {
 		if old == nil {
-			return nil, refuse(ErrNotFound, "no policy of that name")
+			return nil, refuse(ErrNotFound, "no policy with that name")
 		}
 		return set(old, map[string]any{"enabled": enabled})
 	})
 }
 
-// DeletePolicy deletes a policy of the realm. Secrets that it let live on end
-// with the next update of their client.
+// DeletePolicy deletes a policy of the realm. A rotated secret that it kept alive
+// ends with the next update of its client.
 func (a *API) DeletePolicy(ctx context.Context, name string) error {
 	a.policies.Lock()
 	defer a.policies.Unlock()

@@ -11,37 +11,37 @@ import (
 
 const rotationExecutor = "secret-rotation"
 
-// RotationProfile is a client profile with the executor secret-rotation
-// (preview feature client-secret-rotation; on from 26.8). It acts on the
-// clients of the policies that name it.
+// RotationProfile is a client profile with the executor secret-rotation. It acts
+// on the clients of the policies that name it. It needs the preview feature
+// client-secret-rotation, which is to be on by default from 26.8 on.
 type RotationProfile struct {
 	Name        string
 	Description string
 
 	// The periods of the executor, in whole seconds.
 	Expiration time.Duration // how long a secret lives; at most 10 years
-	Rotated    time.Duration // how long the one before lives on; shorter than Expiration; 0: not at all
-	Remaining  time.Duration // how long before the expiry an update through client registration makes a new one; at most Expiration
+	Rotated    time.Duration // how long the old one is still accepted; shorter than Expiration; zero: not at all
+	Remaining  time.Duration // how long before it expires an update through client registration makes a new one; at most Expiration
 }
 
-const maxPeriod = 10 * 365 * 24 * time.Hour // servers before 26.7 end past 2038 (32-bit seconds)
+const maxPeriod = 10 * 365 * 24 * time.Hour // servers before 26.7 overflow in 2038 (32-bit seconds)
 
-// check finds what the server would answer with one and the same text, or,
-// for a missing period, with a failure.
+// check finds the errors that the server answers all with the same text or, for
+// a missing period, with a 500.
 func (p RotationProfile) check() error {
 	switch {
 	case p.Name == "":
 		return refuse(ErrConfig, "a profile without a name")
 	case p.Expiration%time.Second != 0 || p.Rotated%time.Second != 0 || p.Remaining%time.Second != 0:
-		return refuse(ErrConfig, "a period with parts of a second")
+		return refuse(ErrConfig, "a period must be in whole seconds")
 	case p.Expiration <= 0:
 		return refuse(ErrConfig, "the expiration period must be positive")
 	case p.Expiration > maxPeriod:
-		return refuse(ErrConfig, "the expiration period is over 10 years")
+		return refuse(ErrConfig, "the expiration period must be at most 10 years")
 	case p.Rotated < 0 || p.Rotated >= p.Expiration:
 		return refuse(ErrConfig, "the rotated period must be shorter than the expiration period")
 	case p.Remaining < 0 || p.Remaining > p.Expiration:
-		return refuse(ErrConfig, "the remaining rotation period must not be longer than the expiration period")
+		return refuse(ErrConfig, "the remaining rotation period must be at most the expiration period")
 	}
 	return nil
 }
@@ -57,7 +57,7 @@ type rotationConfig struct {
 	Remaining  seconds `json:"remaining-rotation-period"`
 }
 
-// seconds is a number, or, as the admin console writes it, a string.
+// seconds is a JSON number or, as the admin console writes it, a string.
 type seconds int64
 
 func (s *seconds) UnmarshalJSON(b []byte) error {
@@ -71,9 +71,9 @@ func (s *seconds) UnmarshalJSON(b []byte) error {
 
 func (s seconds) duration() time.Duration { return time.Duration(s) * time.Second }
 
-// PutRotationProfile creates the profile, or changes the one of that name:
-// its other executors stay, and an empty description keeps the old one. The
-// server must have the feature client-secret-rotation, else [ErrFeature].
+// PutRotationProfile creates the profile, or changes the one with the same name:
+// it keeps other executors, and the description if p has none. It returns
+// [ErrFeature] if the server's feature client-secret-rotation is off.
 func (a *API) PutRotationProfile(ctx context.Context, p RotationProfile) error {
 	if err := p.check(); err != nil {
 		return err
@@ -103,7 +103,7 @@ func (a *API) PutRotationProfile(ctx context.Context, p RotationProfile) error {
 		}
 		return set(old, members)
 	})
-	if errors.Is(err, ErrRefused) { // the server says the same of whatever is wrong with a profile
+	if errors.Is(err, ErrRefused) { // the server's text is the same whatever is wrong
 		if info, infoErr := a.ServerInfo(ctx); infoErr == nil && info.Rotation == Off {
 			return refuse(ErrFeature, "client-secret-rotation")
 		}
@@ -111,7 +111,7 @@ func (a *API) PutRotationProfile(ctx context.Context, p RotationProfile) error {
 	return err
 }
 
-// RotationProfiles returns the profiles of the realm that rotate secrets.
+// RotationProfiles returns the realm's profiles that rotate secrets.
 func (a *API) RotationProfiles(ctx context.Context) ([]RotationProfile, error) {
 	own, _, err := profilesDocument().load(ctx, a)
 	if err != nil {
@@ -144,8 +144,9 @@ func (a *API) RotationProfiles(ctx context.Context) ([]RotationProfile, error) {
 	return found, nil
 }
 
-// DeleteProfile deletes a profile of the realm. One that a policy still names
-// is refused: the server would drop it, and the policy would do nothing.
+// DeleteProfile deletes a profile of the realm. It refuses one that a policy
+// still names ([ErrConflict]): the server would delete it, and the policy would
+// silently do nothing.
 func (a *API) DeleteProfile(ctx context.Context, name string) error {
 	a.policies.Lock()
 	defer a.policies.Unlock()

@@ -7,8 +7,8 @@ import (
 	"github.com/nokkel/nokkel/keys"
 )
 
-// RegistrationToken makes a new registration access token for the client and
-// ends the one before.
+// RegistrationToken returns a new registration access token (RFC 7592) for the
+// client. The one before ends.
 func (a *API) RegistrationToken(ctx context.Context, id string) (keys.Secret, error) {
 	var answer struct {
 		Token string `json:"registrationAccessToken"`

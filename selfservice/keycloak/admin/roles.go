@@ -6,11 +6,10 @@ import (
 	"net/http"
 )
 
-// DefineRole defines a role of that name on the client, for a client policy
-// whose condition client-roles names it ([Policy.Roles]). One that is there
-// already is no error.
+// DefineRole defines a role of the client, for client policies that select
+// clients by their roles ([Policy.Roles]). It is idempotent.
 func (a *API) DefineRole(ctx context.Context, id, name string) error {
-	if name == "" { // the server takes it
+	if name == "" { // the server would accept it
 		return refuse(ErrConfig, "a role without a name")
 	}
 	err := a.exchange(ctx, http.MethodPost, a.realm("clients", id, "roles"), map[string]string{"name": name}, nil)

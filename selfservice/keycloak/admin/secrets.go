@@ -14,7 +14,7 @@ import (
 // in a vault (from 26.6 on).
 func InVault(secret keys.Secret) bool { return strings.HasPrefix(secret.Reveal(), "${vault.") }
 
-// isMask tells the stars that a server shows in place of a secret.
+// isMask reports whether s is the asterisks that servers show in place of a secret.
 func isMask(s string) bool { return s != "" && strings.Trim(s, "*") == "" }
 
 type secretAnswer struct {
@@ -28,7 +28,7 @@ func (s secretAnswer) secret() (keys.Secret, error) {
 	return keys.NewSecret(s.Value), nil
 }
 
-// ClientSecret returns the client's main secret; zero when it has none.
+// ClientSecret returns the client's main secret, zero if it has none.
 func (a *API) ClientSecret(ctx context.Context, id string) (keys.Secret, error) {
 	var answer secretAnswer
 	if err := a.get(ctx, a.realm("clients", id, "client-secret"), nil, &answer); err != nil {
@@ -38,9 +38,9 @@ func (a *API) ClientSecret(ctx context.Context, id string) (keys.Secret, error) 
 }
 
 // RegenerateSecret has the server make a new main secret. While a rotation
-// policy applies to the client, the old one lives on as the rotated secret for
-// the policy's time; otherwise it ends at once. A reply that was lost is found
-// by [API.ClientSecret].
+// policy applies to the client, the old one is accepted as the rotated secret
+// for the policy's period; otherwise it ends at once. If the reply is lost,
+// [API.ClientSecret] returns the new secret.
 func (a *API) RegenerateSecret(ctx context.Context, id string) (keys.Secret, error) {
 	info, err := a.Client(ctx, id)
 	if err != nil {
@@ -56,9 +56,8 @@ func (a *API) RegenerateSecret(ctx context.Context, id string) (keys.Secret, err
 	return answer.secret()
 }
 
-// RotatedSecret returns the secret before the main one, for as long as the
-// server keeps it, which may be longer than it accepts it: see
-// [Client.SecretTimes]. Zero when there is none.
+// RotatedSecret returns the secret before the main one, zero if there is none.
+// The server may show it longer than it accepts it, see [Client.SecretTimes].
 func (a *API) RotatedSecret(ctx context.Context, id string) (keys.Secret, error) {
 	var answer secretAnswer
 	err := a.get(ctx, a.realm("clients", id, "client-secret", "rotated"), nil, &answer)
@@ -72,22 +71,21 @@ func (a *API) RotatedSecret(ctx context.Context, id string) (keys.Secret, error)
 	return answer.secret()
 }
 
-// InvalidateRotatedSecret ends the secret before the main one. That there is
-// none is no error.
+// InvalidateRotatedSecret ends the secret before the main one. It is idempotent.
 func (a *API) InvalidateRotatedSecret(ctx context.Context, id string) error {
 	return a.exchange(ctx, http.MethodDelete, a.realm("clients", id, "client-secret", "rotated"), nil, nil)
 }
 
 // Overlap reports whether a rotation policy applies to the client, so that its
-// old secret lives on beside a new one. Keycloak answers that only by what an
-// update does, so this makes one that changes nothing else; without a policy
-// it ends a rotated secret that a former policy left behind.
+// old secret is accepted beside a new one. Only the effect of an update shows
+// that, so Overlap makes one that changes nothing else. If no policy applies,
+// the update ends a rotated secret that a former policy left behind.
 func (a *API) Overlap(ctx context.Context, id string) (bool, error) {
 	info, err := a.touch(ctx, id)
 	return err == nil && !info.SecretTimes().Expires.IsZero(), err
 }
 
-// touch is an update without a change, and the client after it.
+// touch makes an update that changes nothing, and returns the client as it is then.
 func (a *API) touch(ctx context.Context, id string) (*Client, error) {
 	if err := a.UpdateClient(ctx, id, Change{}); err != nil {
 		return nil, err
@@ -95,12 +93,12 @@ func (a *API) touch(ctx context.Context, id string) (*Client, error) {
 	return a.Client(ctx, id)
 }
 
-// CarryOver makes next the main secret and old the rotated one, in one update:
-// both are accepted until the overlap ends. With it a secret that was made and
-// saved here replaces another without a gap. It needs a rotation policy that
-// applies to the client ([ErrNoOverlap] otherwise); lifetime and overlap then
-// stand in place of the policy's own times. Keycloak does not document this
-// way; it is in the contract test of every version that this package names.
+// CarryOver makes next the main secret and old the rotated one, in one update.
+// Both are accepted until the overlap ends, so that a secret which was made and
+// saved here replaces another without a gap. A rotation policy must apply to the
+// client ([ErrNoOverlap] otherwise); lifetime and overlap replace its periods.
+// Keycloak does not document this use. The contract tests check it on every
+// version that this package names.
 func (a *API) CarryOver(ctx context.Context, id string, old, next keys.Secret, lifetime, overlap time.Duration) error {
 	switch {
 	case old.IsZero() || next.IsZero() || old.Equal(next):
@@ -108,7 +106,7 @@ func (a *API) CarryOver(ctx context.Context, id string, old, next keys.Secret, l
 	case isMask(old.Reveal()) || isMask(next.Reveal()):
 		return refuse(ErrMasked, "the mask is not a secret")
 	case len(next.Reveal()) < minSecret:
-		return refuse(ErrConfig, "a secret of less than 32 characters")
+		return refuse(ErrConfig, "a secret of fewer than 32 characters")
 	case overlap < time.Second || lifetime <= overlap:
 		return refuse(ErrConfig, "the overlap must be a second at least and shorter than the lifetime")
 	}
@@ -121,7 +119,7 @@ func (a *API) CarryOver(ctx context.Context, id string, old, next keys.Secret, l
 	}
 	now := time.Now()
 	if info.SecretTimes().Created.Sub(now) > overlap {
-		return refuse(ErrConfig, "the secret is from the future: the clock of this machine is wrong") // and both would end at once
+		return refuse(ErrConfig, "the secret was made in the future: the clock of this machine is wrong") // and both would end at once
 	}
 	err = a.update(ctx, info, Change{Secret: next, Attributes: map[string]string{
 		rotatedSecret:  old.Reveal(),
@@ -134,8 +132,8 @@ func (a *API) CarryOver(ctx context.Context, id string, old, next keys.Secret, l
 	return a.confirmSecrets(ctx, id, next, old)
 }
 
-// confirmSecrets checks whether the server has the secrets it was given: a
-// policy may have gone meanwhile, or another administrator come.
+// confirmSecrets checks that the server kept the secrets: meanwhile somebody may
+// have removed the policy or updated the client.
 func (a *API) confirmSecrets(ctx context.Context, id string, main, rotated keys.Secret) error {
 	got, err := a.ClientSecret(ctx, id)
 	if err != nil {
@@ -154,5 +152,5 @@ func (a *API) confirmSecrets(ctx context.Context, id string, main, rotated keys.
 	return nil
 }
 
-// minSecret is what 128 random bits take in hex; the server takes any length.
+// minSecret is the length of 128 random bits in hex. The server accepts any.
 const minSecret = 32

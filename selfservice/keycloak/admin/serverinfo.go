@@ -5,32 +5,31 @@ import (
 	"slices"
 )
 
-// The features that matter here, as the server names them.
+// The server's names of features.
 const (
 	featureRotation = "CLIENT_SECRET_ROTATION"
 	featureDPoP     = "DPOP"
 )
 
-// State is what a server tells about a feature.
+// State is what is known of a feature.
 type State int
 
 // The states of a feature.
 const (
-	Unknown State = iota // the server does not tell this administrator
+	Unknown State = iota // this administrator is not shown it
 	Off
 	On
 )
 
-// ServerInfo is what the server says of itself. What it tells depends on its
-// version and on who asks: an administrator of master learns more than one of
-// another realm.
+// ServerInfo describes the server. How much it tells depends on its version and
+// on the caller: administrators in the realm master are shown more than others.
 type ServerInfo struct {
-	Version  string // empty: not told
+	Version  string // empty if it is not shown
 	Rotation State  // of client-secret-rotation, which rotation profiles need
 	DPoP     State
 }
 
-// ServerInfo asks the server for its version and features.
+// ServerInfo returns the server's version and features.
 func (a *API) ServerInfo(ctx context.Context) (ServerInfo, error) {
 	var answer serverInfo
 	if err := a.get(ctx, "/serverinfo", nil, &answer); err != nil {
@@ -68,9 +67,9 @@ type serverInfo struct {
 	} `json:"providers"`
 }
 
-// feature looks at the list of features, and where the caller is not shown it
-// at the names of those that are not fully supported: one of these is on unless
-// it is among the disabled ones.
+// feature looks at the list of features or, if the caller is not shown that, at
+// the names of preview and experimental ones: they are on unless listed as
+// disabled.
 func (s *serverInfo) feature(name string) State {
 	for _, f := range s.Features {
 		if f.Name == name && f.Enabled {

@@ -13,55 +13,54 @@ import (
 	"github.com/nokkel/nokkel/selfservice/keycloak/internal/signing"
 )
 
-// Change is what [API.UpdateClient] changes; zero fields stay as they are.
+// Change is what [API.UpdateClient] changes. Zero fields change nothing.
 type Change struct {
 	Method     Method
 	Secret     keys.Secret
-	Attributes map[string]string // those named; an empty value removes one
+	Attributes map[string]string // an empty value removes an attribute
 
-	// Confidential makes a public or bearer-only client one that has to
-	// authenticate, with Method or the one that it has; its programs are
-	// refused until they do. The server makes it a secret if it has none.
+	// Confidential makes a public or bearer-only client authenticate, by Method
+	// or by the method it has; until its programs do so they are refused. The
+	// server makes a secret for it if it has none.
 	Confidential bool
 
 	// ServiceAccount lets the client get tokens of its own
 	// (client_credentials, RFC 6749 §4.4).
 	ServiceAccount bool
 
-	// KeyAlgorithm is what the client's one key signs with, where the server
-	// does not know the key: at a JWKS URL.
+	// KeyAlgorithm is what the client's key signs with, if the server does not
+	// store the key but fetches it from a JWKS URL.
 	KeyAlgorithm keys.Algorithm
 }
 
-// UpdateClient changes parts of a client. A method or a secret for one that is
-// public or bearer-only is refused ([ErrMode]), unless the change also makes
-// it confidential; so is a secret of less than 32 characters that is not a
+// UpdateClient changes parts of a client. It refuses a method or a secret for a
+// public or bearer-only client ([ErrMode]), unless the change also makes it
+// confidential, and a secret of fewer than 32 characters that is not a
 // reference to a vault ([ErrConfig]).
 //
-// Every update drops what has been cached of the client's keys by the node
-// that took it, and by no other but the realm's Nodes; an empty Change does
-// only that. At other nodes a new key may be refused for 11 s, and a removed
-// one lives on: see keycloak.Client.ReloadKeys, and [API.ClearKeysCache] for a way
-// to make nodes heed each other. Everything else takes effect at all nodes at
-// once.
+// Keys: every update clears the client's keys from the cache of the node that
+// handles it, and of the realm's Nodes; an empty Change does only that. Other
+// nodes may refuse a new key for 11 s, and go on accepting a removed one: see
+// keycloak.Client.ReloadKeys, and [API.ClearKeysCache]. Everything else takes
+// effect on all nodes at once.
 //
-// A client policy acts in every update. What of FAPI's profiles would replace
-// the client's method and algorithms is sent along as it is; what they demand
-// besides (bound tokens, PKCE, consent, no full scope) the server turns on.
-// Where a policy wants one signing algorithm named, it becomes that of the
-// client's keys; if those have several, or are at a URL, the update is refused
-// and nothing changes ([ErrAlgorithm]).
+// Client policies act on every update. To stop FAPI's profiles from replacing
+// the client's method and algorithms, the update repeats them. What else those
+// profiles demand (bound tokens, PKCE, consent, no full scope) the server turns
+// on. Where a policy demands one signing algorithm, the client gets that of its
+// keys. If the keys have several, or are at a URL, the update fails with
+// [ErrAlgorithm] and changes nothing.
 //
-// Under a rotation policy an update also starts the clock of a secret that has
-// no expiry yet, and replaces one that has expired by a new one of the server's
-// choice, whatever the update says; read it afterwards.
+// Secrets: under a rotation policy an update also starts the clock of a secret
+// without an expiry. It replaces an expired secret by a new one that the server
+// makes, even if the change names one. Read the secret afterwards.
 func (a *API) UpdateClient(ctx context.Context, id string, change Change) error {
 	secret := change.Secret.Reveal()
 	switch {
 	case isMask(secret), slices.ContainsFunc(slices.Collect(maps.Values(change.Attributes)), isMask):
 		return refuse(ErrMasked, "the mask is not a secret")
 	case secret != "" && len(secret) < minSecret && !InVault(change.Secret):
-		return refuse(ErrConfig, "a secret of less than 32 characters")
+		return refuse(ErrConfig, "a secret of fewer than 32 characters")
 	}
 	info, err := a.Client(ctx, id)
 	if err != nil {
@@ -70,12 +69,12 @@ func (a *API) UpdateClient(ctx context.Context, id string, change Change) error 
 	return a.update(ctx, info, change)
 }
 
-// update sends what change names, and what the server would otherwise change
-// by itself. The first signing algorithm that it takes becomes the client's.
+// update sends the change, and all that the server would otherwise change by
+// itself. It tries the candidates for the signing algorithm in turn.
 func (a *API) update(ctx context.Context, info *Client, change Change) error {
 	if !change.Confidential && (change.Method != "" || !change.Secret.IsZero() || change.ServiceAccount) {
 		if err := info.confidential(); err != nil {
-			return err // the server would store it, and go on asking for nothing
+			return err // the server would store it and still not ask for it
 		}
 	}
 	body, attributes := info.body(change), info.attributes(change)
@@ -101,10 +100,10 @@ func (a *API) update(ctx context.Context, info *Client, change Change) error {
 	return err
 }
 
-// body says without attributes what is to change, and what the server changes
-// when it is not sent: it switches authorization services off, and before 26.1
-// front-channel logout and the service account, whose user it deletes with all
-// its roles. Policies of FAPI replace a method that is not sent.
+// body returns the update without its attributes: the change, and what the
+// server resets if it is not sent. That is authorization services, and before
+// 26.1 front-channel logout and the service account, whose user it deletes with
+// all its roles. FAPI's policies replace a method that is not sent.
 func (c *Client) body(change Change) map[string]any {
 	body := map[string]any{}
 	if c.AuthorizationServices {
@@ -128,9 +127,9 @@ func (c *Client) body(change Change) map[string]any {
 	return body
 }
 
-// attributes returns those that change names and the client's algorithms;
-// never nil: without attributes the rotation executor fails where it has a time
-// to write (500).
+// attributes returns those of the change and the client's algorithms. It is
+// never nil: without attributes the rotation executor fails (500) when it has a
+// time to write.
 func (c *Client) attributes(change Change) map[string]string {
 	attributes := map[string]string{}
 	for _, name := range algorithmAttributes() {
@@ -142,7 +141,7 @@ func (c *Client) attributes(change Change) map[string]string {
 	return attributes
 }
 
-// candidates are the signing algorithms to try, in this order.
+// candidates returns the signing algorithms to try, in order.
 func (c *Client) candidates(change Change) []string {
 	if named, ok := change.Attributes[SigningAlgorithm]; ok {
 		return []string{named}
@@ -163,8 +162,8 @@ func (c *Client) candidates(change Change) []string {
 	return signing.Candidates(current, keyAlgorithms(after))
 }
 
-// refusesAlgorithm tells the answer of a policy that does not take the signing
-// algorithm, and has changed nothing.
+// refusesAlgorithm reports whether a policy refused the signing algorithm. Then
+// nothing was changed.
 func refusesAlgorithm(err error) bool {
 	var refused *Error
 	return errors.As(err, &refused) && refused.Status == http.StatusBadRequest && strings.Contains(refused.Description, "signature algorithm")

@@ -16,26 +16,25 @@ import (
 	"github.com/nokkel/nokkel/selfservice/keycloak/internal/signing"
 )
 
-// KeyFile is a file with a client's key, as [API.Upload] sends it.
+// KeyFile is a file with a client's key, for [API.Upload].
 type KeyFile struct {
 	Format   Format
 	Content  []byte
 	Alias    string      // of the entry in a keystore
 	Password keys.Secret // of a keystore and of the key in it
 
-	// Private lets a keystore go as it is, private key included; the server
-	// may store that. Otherwise only the certificate in it is sent.
+	// Private sends a keystore as it is, with its private key, which the server
+	// may store. Otherwise only the certificate in it is sent.
 	Private bool
 }
 
-// Upload stores a key for the client in place of what it had and makes it act
-// at once: the file is checked here, sent, and the client switched to it (the
-// server's own upload leaves the switches and its cache of keys as they were,
-// so a certificate goes by an update instead). There is no overlap. A client that is to be rotated has a JWKS
-// instead, see [API.SetKeys].
+// Upload stores a key in place of the client's keys. It checks the file, sends
+// it, and switches the client to it, which the server's own upload does not do.
+// The new key acts and the old one ends at once. To rotate keys without that
+// cut, store them as a JWKS, see [API.SetKeys].
 //
-// What assertions must name the key: for a certificate nothing or certs.KeyID,
-// for a bare public key certs.KeyID, in a JWKS the kid.
+// Assertions need this kid: for a certificate certs.KeyID or none, for a bare
+// public key certs.KeyID, for a JWKS that of the key.
 func (a *API) Upload(ctx context.Context, id string, f KeyFile) error {
 	f, public, err := f.public()
 	if err != nil {
@@ -69,8 +68,8 @@ func (a *API) Upload(ctx context.Context, id string, f KeyFile) error {
 	})
 }
 
-// SetCertificate makes a client authenticate with private_key_jwt and the key's
-// first certificate, in place of what it had. It acts at once.
+// SetCertificate makes a client authenticate with private_key_jwt and the first
+// certificate of key, in place of its keys. It takes effect at once.
 func (a *API) SetCertificate(ctx context.Context, id string, key *keys.PublicKey) error {
 	chain := key.Certificates()
 	if len(chain) == 0 {
@@ -83,8 +82,7 @@ func (a *API) SetCertificate(ctx context.Context, id string, key *keys.PublicKey
 	return a.storeCertificate(ctx, info, chain[0], string(key.Algorithm()))
 }
 
-// storeCertificate makes a certificate act in one update, which the server
-// carries out whole or not at all.
+// storeCertificate makes a certificate act by one update, which is atomic.
 func (a *API) storeCertificate(ctx context.Context, info *Client, certificate *x509.Certificate, algorithm string) error {
 	change := acting(algorithm)
 	for _, name := range storedKeyAttributes() {
@@ -94,10 +92,10 @@ func (a *API) storeCertificate(ctx context.Context, info *Client, certificate *x
 	return a.update(ctx, info, change)
 }
 
-// replaceCertificate has the server replace the certificate or public key by
-// a call of its own and makes the new one act. That takes several steps: what
-// would refuse the last of them is asked first, and what fails is taken back.
-// Until the last update the server's cache has the old key.
+// replaceCertificate makes a call that replaces the certificate or public key,
+// and then makes the new one act. It first makes an empty update, which fails
+// where the last step would fail, and rolls back after an error. The server's
+// cache has the old key until the last update.
 func (a *API) replaceCertificate(ctx context.Context, info *Client, algorithm string, replace func() error) error {
 	if err := a.update(ctx, info, Change{}); err != nil {
 		return err
@@ -114,23 +112,23 @@ func (a *API) replaceCertificate(ctx context.Context, info *Client, algorithm st
 	if err == nil {
 		err = a.update(ctx, info, acting(algorithm))
 	}
-	if err != nil { // also where the reply was lost, and a key made by the server with it
-		return errors.Join(err, a.takeBack(ctx, info))
+	if err != nil { // even if only the reply was lost, with a key that the server made
+		return errors.Join(err, a.rollBack(ctx, info))
 	}
 	return nil
 }
 
-// acting makes the certificate or public key act that is stored.
+// acting returns the change that makes the stored certificate or public key act.
 func acting(algorithm string) Change {
 	return Change{Method: MethodSignedJWT, KeyAlgorithm: keys.Algorithm(algorithm), Attributes: map[string]string{
 		useJWKSURL: "false", useJWKSString: "false", jwksString: "",
 	}}
 }
 
-// takeBack stores what the client's keys were, if they are not that any more; of
-// a private key that the server had made it keeps the public part.
-func (a *API) takeBack(ctx context.Context, info *Client) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout) // what failed may be that ctx has ended
+// rollBack restores the client's keys if they have changed; of a private key that
+// the server stored, the public part.
+func (a *API) rollBack(ctx context.Context, info *Client) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout) // ctx may be what ended
 	defer cancel()
 	now, err := a.Client(ctx, info.ID)
 	if err != nil {
@@ -147,19 +145,19 @@ func (a *API) takeBack(ctx context.Context, info *Client) error {
 	return a.update(ctx, info, Change{Attributes: before})
 }
 
-// storedKeyAttributes are what the server keeps of a key that is in no JWKS.
+// storedKeyAttributes are the attributes of a key outside a JWKS.
 func storedKeyAttributes() []string {
 	return []string{storedCertificate, storedPublicKey, credential + ".private.key", credential + ".kid"}
 }
 
-// public checks the file and reduces it to what is to be sent: of a keystore
-// the certificate, of anything but a keystore the part that the format names.
+// public checks the file and reduces it to what will be sent: the certificate of
+// a keystore, or of another file the part that the format names.
 func (f KeyFile) public() (KeyFile, []*keys.PublicKey, error) {
 	switch f.Format {
 	case FormatJKS, FormatPKCS12, FormatCertificate, FormatPublicKey, FormatJWKS:
 	case FormatBCFKS:
 		if !f.Private {
-			return f, nil, refuse(ErrConfig, "a BCFKS keystore can only be sent as it is")
+			return f, nil, refuse(ErrConfig, "a BCFKS keystore can only be sent with its private key")
 		}
 		return f, nil, nil
 	default:
@@ -199,8 +197,8 @@ func (f KeyFile) public() (KeyFile, []*keys.PublicKey, error) {
 	return f, public, nil
 }
 
-// archived opens a keystore and, unless it may be sent as it is, takes the
-// certificate out of it.
+// archived opens a keystore and, unless it is sent as it is, reduces it to the
+// certificate.
 func (f KeyFile) archived() (KeyFile, []*keys.PublicKey, error) {
 	key, err := keystore.ParseKey(f.Content, f.Alias, f.Password.Reveal())
 	if err != nil {
@@ -221,7 +219,7 @@ func (f KeyFile) multipart() ([]byte, string, error) {
 	var b bytes.Buffer
 	w := multipart.NewWriter(&b)
 	fields := [][2]string{{"keystoreFormat", string(f.Format)}}
-	if f.Format.archive() { // each must be there, or the server fails
+	if f.Format.archive() { // the server fails (500) if one is missing
 		fields = append(fields, [2]string{"keyAlias", f.Alias}, [2]string{"storePassword", f.Password.Reveal()}, [2]string{"keyPassword", f.Password.Reveal()})
 	}
 	for _, field := range fields {

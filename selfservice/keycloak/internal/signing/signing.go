@@ -1,5 +1,5 @@
-// Package signing knows which algorithms (JWS "alg") the keys of a client sign
-// with, and which one Keycloak is to be told.
+// Package signing tells which algorithms (JWS "alg") the keys of a client sign
+// with, and which of them the client should be set to.
 package signing
 
 import (
@@ -13,7 +13,7 @@ import (
 	"github.com/nokkel/nokkel/keys"
 )
 
-// AnyRSA is what a key signs with that does not say: RS or PS, 256 to 512.
+// AnyRSA stands for RS and PS, 256 to 512: an RSA key without "alg".
 const AnyRSA = "RSA"
 
 // Fits reports whether a key signs with an algorithm.
@@ -22,14 +22,13 @@ func Fits(key, algorithm string) bool {
 }
 
 const (
-	Any   = ""  // unsets it; a policy that wants one refuses the whole update then
-	Leave = "-" // does not name it
+	Any   = ""  // unset it; a policy that demands one then refuses the whole update
+	Leave = "-" // leave it out of the update
 )
 
-// Candidates returns what to set the client's signing algorithm to,
-// now that its keys sign with these: the first one that the server takes. What
-// it has stays if all keys fit it, and no algorithm is set where none was,
-// unless a policy wants one.
+// Candidates returns what to try, in order, as the signing algorithm of a client
+// whose keys sign with those in list. The current one stays if all keys fit it.
+// Where none is set none will be, unless a policy demands one.
 func Candidates(current string, list []string) []string {
 	other := func(key string) bool { return !Fits(key, current) }
 	one := ""
@@ -45,14 +44,14 @@ func Candidates(current string, list []string) []string {
 		return []string{Any, string(keys.PS256)} // what FAPI's policies set themselves
 	case one == "":
 		return []string{Any}
-	case current != "": // nothing is signed with that any more
+	case current != "": // no key signs with that any more
 		return []string{one}
 	}
 	return []string{Any, one}
 }
 
-// Algorithms returns what the keys of a JWKS sign with, those that the server
-// finds.
+// Algorithms returns what the keys of a JWKS sign with, for those that the server
+// uses.
 func Algorithms(jwks []byte) (list []string) {
 	var document struct{ Keys []json.RawMessage }
 	if json.Unmarshal(jwks, &document) != nil {
@@ -76,7 +75,7 @@ func Algorithms(jwks []byte) (list []string) {
 	return list
 }
 
-// Of returns what a public key signs with; empty: nothing that is known.
+// Of returns what a public key signs with, empty if that is unknown.
 func Of(public any) string {
 	switch public := public.(type) {
 	case *rsa.PublicKey:
