@@ -12,15 +12,14 @@ import (
 	"github.com/nokkel/nokkel/selfservice/keycloak/admin"
 )
 
-// Certificate rotates the key of a client for which Keycloak holds a
-// certificate. There is room for one: a new key ends the old in the same
-// instant, and a program that still signs with that one fails until it asks
-// its Rotator again. A server of several nodes that are not the realm's Nodes
-// takes up to 11 s over it, in which some accept the one and some the other
-// key. [JWKS] has no such cut.
+// Certificate rotates the key of a client for which Keycloak stores a
+// certificate. It stores one: a new key ends the old at once, and a program that
+// signs with the old one is refused until it asks its Rotator again. A cluster
+// whose nodes are not in Realm.Nodes takes up to 11 s, in which some nodes
+// accept the old key and some the new one. [JWKS] has no such gap.
 //
-// The keys' kid is certs.KeyID, the one that Keycloak finds them by; a key that
-// is adopted under another one is served under that.
+// The kid of the keys is certs.KeyID, by which Keycloak finds them. A key that is
+// adopted under another kid is served under this one.
 type Certificate struct {
 	*Client
 	Months int // validity of new certificates; zero: 24
@@ -31,20 +30,20 @@ var (
 	_ selfservice.Adopter   = Certificate{}
 )
 
-// Propagation returns zero: there is no old key to wait with.
+// Propagation returns zero: the old key ends at once, so waiting is of no use.
 func (p Certificate) Propagation() time.Duration { return 0 }
 
-// Expires returns true: a certificate has a date.
+// Expires returns true: certificates expire.
 func (p Certificate) Expires() bool { return true }
 
-// Check is that of [JWKS].
+// Check is like [JWKS.Check].
 func (p Certificate) Check(ctx context.Context, as selfservice.Credential) error {
 	_, err := p.check(ctx, as, admin.MethodSignedJWT)
 	return err
 }
 
-// Adopted returns the key under the kid that Keycloak finds it by. A secret is
-// refused.
+// Adopted returns the key under the kid by which Keycloak finds it. It refuses
+// secrets.
 func (p Certificate) Adopted(c selfservice.Credential) (selfservice.Credential, error) {
 	c, err := selfservice.OnlyKeys(c)
 	if err == nil {
@@ -53,9 +52,9 @@ func (p Certificate) Adopted(c selfservice.Credential) (selfservice.Credential, 
 	return c, err
 }
 
-// Make returns a key like the old one with a self-signed certificate of the
-// same subject, or of the client's id. It is for the New of a Rotator whose
-// program needs the certificate too; the store then keeps it.
+// Make returns a key like the old one, with a self-signed certificate for the
+// same subject, or for the client's id. Use it as the Rotator's New if the
+// program needs the certificate, which is then stored with the key.
 func (p Certificate) Make(ctx context.Context, like selfservice.Credential) (selfservice.Credential, error) {
 	old, err := like.SigningKey(ctx)
 	if err != nil {
@@ -81,8 +80,8 @@ func (p Certificate) Make(ctx context.Context, like selfservice.Credential) (sel
 	return selfservice.Credential{Key: key}, err
 }
 
-// List returns the certificate, which Keycloak accepts beyond its own date;
-// that is when the Rotator is to have replaced it.
+// List returns the certificate and when it expires. Keycloak accepts it even
+// after that.
 func (p Certificate) List(ctx context.Context, as selfservice.Credential) ([]selfservice.Registration, error) {
 	a, info, err := p.manage(ctx, as, admin.MethodSignedJWT)
 	if err != nil {
@@ -101,8 +100,8 @@ func (p Certificate) List(ctx context.Context, as selfservice.Credential) ([]sel
 	}}, nil
 }
 
-// Register replaces the certificate. A key that has none gets a self-signed one
-// of the subject of the one before, or of the client's id.
+// Register replaces the certificate. A key without one gets a self-signed
+// certificate for the subject of the old one, or for the client's id.
 func (p Certificate) Register(ctx context.Context, as, c selfservice.Credential) (selfservice.Registration, error) {
 	key, err := c.SigningKey(ctx)
 	if err != nil {
@@ -133,8 +132,8 @@ func (p Certificate) certify(ctx context.Context, a *admin.API, info *admin.Clie
 	return certs.SelfSign(ctx, key, certs.Template{Subject: subject, Months: p.Months})
 }
 
-// findable returns the key under the kid by which Keycloak finds it where it
-// holds the key's certificate.
+// findable returns the key under the kid by which Keycloak finds the key of a
+// certificate.
 func findable(key *keys.Key) (*keys.Key, error) {
 	return key.With(keys.Options{KeyID: certs.KeyID(key.PublicKey())})
 }

@@ -21,42 +21,41 @@ import (
 	"github.com/nokkel/nokkel/selfservice/keycloak/admin"
 )
 
-// Realm is one realm of a server; most fields of an [admin.Realm] can stay zero.
+// Realm is one realm of a server.
 type Realm = admin.Realm
 
-// Client is one confidential client whose credential is rotated. The
-// providers of this package hold one, and say what kind of credential it is.
-// Its methods may be called from many goroutines; its fields must not change
-// after the first call.
+// Client is a confidential client. Each provider of this package embeds one, and
+// rotates one kind of credential for it. Its methods are safe for concurrent
+// use; its fields must not change after the first call.
 type Client struct {
 	Realm    Realm
 	ClientID string
 
-	// Admin manages the client. Nil: the client does so itself, each time as
-	// the credential that the call is made with; its service account then
-	// needs the role manage-clients.
+	// Admin manages the client. Nil: the client manages itself, with the
+	// credential of each call; its service account then needs the role
+	// manage-clients.
 	Admin *admin.API
 
-	// Authenticate says how the client proves a credential. Nil:
+	// Authenticate returns how the client authenticates with a credential. Nil:
 	// private_key_jwt for a key and client_secret_basic for a secret.
 	Authenticate func(selfservice.Credential) assertion.Authenticator
 
-	// DPoP binds the tokens that a client without an Admin manages itself
-	// with, and those that prove a credential, which a client that must use
-	// DPoP needs. Before 26.4 this takes the feature dpop.
+	// DPoP binds tokens to a DPoP key: those with which the client manages
+	// itself, and those that verify a credential. Set it for a client that is
+	// required to use DPoP. Servers before 26.4 need the feature dpop.
 	DPoP bool
 
-	// RestoreMethod lets a rotation set the client's method back to the
-	// provider's where somebody has changed it. False: the rotation stands still
-	// with [admin.ErrMode].
+	// RestoreMethod lets a rotation set the client's method back to that of the
+	// provider after somebody has changed it. False: the rotation stops with
+	// [admin.ErrMode].
 	RestoreMethod bool
 
 	prover dpop.Prover
 	mu     sync.Mutex
-	own    []ownAdmin // the one used last is in front
+	own    []ownAdmin // most recently used first
 }
 
-// ownAdmin is the client as its own administrator, as one credential.
+// ownAdmin is the client as its own administrator, with one credential.
 type ownAdmin struct {
 	fingerprint, kid string
 	api              *admin.API
@@ -67,8 +66,8 @@ const (
 	maxIntrospection  = 64 << 10
 )
 
-// maxOwn bounds the tokens that are kept: those of a pending, an active and a
-// retiring credential.
+// maxOwn is room for the tokens of a pending, an active and a retiring
+// credential, and one more.
 const maxOwn = 4
 
 func (c *Client) authenticator(cred selfservice.Credential) assertion.Authenticator {
@@ -108,14 +107,15 @@ func (c *Client) admin(as selfservice.Credential) *admin.API {
 	return o.api
 }
 
-// Independent reports whether an Admin manages the client, who can end a lock-out.
+// Independent reports whether an Admin manages the client, which can end a
+// lock-out.
 func (c *Client) Independent() bool { return c.Admin != nil }
 
-// Server is the realm's, see selfservice.Located.
+// Server returns the URL of the server, see selfservice.Located.
 func (c *Client) Server() string { return c.Realm.Server }
 
-// manage returns who manages the client, and the client, if it is one that
-// authenticates in one of these ways.
+// manage returns who manages the client, and the client. It fails if the client
+// has none of these methods.
 func (c *Client) manage(ctx context.Context, as selfservice.Credential, methods ...admin.Method) (*admin.API, *admin.Client, error) {
 	a := c.admin(as)
 	info, err := a.FindClient(ctx, c.ClientID)
@@ -128,8 +128,8 @@ func (c *Client) manage(ctx context.Context, as selfservice.Credential, methods 
 	return a, info, err
 }
 
-// check finds out, by an update that changes nothing of the client, whether a
-// rotation may change it.
+// check makes an update that changes nothing, to find out whether a rotation may
+// update the client.
 func (c *Client) check(ctx context.Context, as selfservice.Credential, methods ...admin.Method) (*admin.Client, error) {
 	a, info, err := c.manage(ctx, as, methods...)
 	if err == nil {
@@ -141,7 +141,7 @@ func (c *Client) check(ctx context.Context, as selfservice.Credential, methods .
 	return info, c.verdict(err)
 }
 
-// restore sets the client's method back, if that is allowed.
+// restore sets the client's method back. It is called only if that is allowed.
 func (c *Client) restore(ctx context.Context, a *admin.API, info *admin.Client, methods ...admin.Method) error {
 	if slices.Contains(methods, info.Method) {
 		return nil
@@ -153,13 +153,14 @@ func (c *Client) restore(ctx context.Context, a *admin.API, info *admin.Client, 
 	return err
 }
 
-// Verify gets a fresh token with exactly this credential. A client without a
-// service account gets none; it introspects a token that does not exist, which
-// the server answers only to a client that has proved itself. It asks on a
-// connection of its own, or each of the realm's Nodes. Where an Admin manages
-// the client, the error also says what the Admin sees of the cause: the client
-// is gone ([admin.ErrNotFound]), disabled ([admin.ErrDisabled]), has another method
-// ([admin.ErrMode]), or not this key.
+// Verify gets a new token with exactly this credential, on a connection of its
+// own, or on each of the realm's Nodes. A client without a service account gets
+// no tokens. It introspects a token that does not exist instead, which the server
+// answers only to an authenticated client.
+//
+// If an Admin manages the client, the error also says what the Admin sees: the
+// client was deleted ([admin.ErrNotFound]) or disabled ([admin.ErrDisabled]), or
+// it has another method ([admin.ErrMode]), or not this key.
 func (c *Client) Verify(ctx context.Context, cred selfservice.Credential) error {
 	for _, realm := range c.Realm.AtEachNode() {
 		err := c.verify(ctx, realm, cred)
@@ -176,16 +177,16 @@ func (c *Client) Verify(ctx context.Context, cred selfservice.Credential) error 
 func (c *Client) verify(ctx context.Context, realm Realm, cred selfservice.Credential) error {
 	_, err := c.tokens(realm, cred).Token(ctx)
 	var token *assertion.Error
-	// One and the same answer says "wrong secret" and "no service account".
+	// The same answer means "wrong secret" and "no service account".
 	if errors.As(err, &token) && token.Status == http.StatusUnauthorized && token.Code == "unauthorized_client" {
 		return c.introspect(ctx, realm, cred, err)
 	}
 	return rest.Verdict(err)
 }
 
-// introspect returns nil when the client may introspect tokens as cred, and
-// the token endpoint's refusal when it may not. While the server is busy or
-// out of reach neither is known.
+// introspect returns nil if the client may introspect tokens with cred, and the
+// refusal of the token endpoint if it may not. While the server is busy or
+// unreachable, neither is known and the error says so.
 func (c *Client) introspect(ctx context.Context, realm Realm, cred selfservice.Credential, refusedToken error) error {
 	ctx, cancel := context.WithTimeout(ctx, introspectTimeout)
 	defer cancel()
@@ -200,12 +201,12 @@ func (c *Client) introspect(ctx context.Context, realm Realm, cred selfservice.C
 	if err != nil {
 		var token *assertion.Error
 		if errors.As(err, &token) {
-			return err // it says itself where it comes from
+			return err // it names its own package
 		}
 		return fmt.Errorf("keycloak: %w", err)
 	}
 	defer resp.Body.Close()
-	io.Copy(io.Discard, io.LimitReader(resp.Body, maxIntrospection)) // the connection serves again
+	io.Copy(io.Discard, io.LimitReader(resp.Body, maxIntrospection)) // so that the connection can be reused
 	switch {
 	case resp.StatusCode == http.StatusOK:
 		return nil
@@ -215,8 +216,8 @@ func (c *Client) introspect(ctx context.Context, realm Realm, cred selfservice.C
 	return rest.Verdict(refusedToken)
 }
 
-// verdict tells the engine what the failure of a call means that the client's
-// manager made: that an Admin is refused says nothing of the client.
+// verdict tells the engine what a failed call of the client's manager means. If an
+// Admin is refused, that says nothing about the client.
 func (c *Client) verdict(err error) error {
 	err = rest.Verdict(err)
 	var e *selfservice.CallError

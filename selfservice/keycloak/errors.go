@@ -6,7 +6,8 @@ import (
 	"github.com/nokkel/nokkel/selfservice/keycloak/admin"
 )
 
-// ErrPublished is what a key breaks that the Rotator wants removed: the old key is still at the JWKS URL.
+// ErrPublished is the rule of the *admin.Error that [JWKSURL] returns while a
+// retired key is still published.
 var ErrPublished = errors.New("the old key is still at the JWKS URL")
 
 func refuse(rule error, detail string) error { return &admin.Error{Rule: rule, Detail: detail} }

@@ -13,7 +13,7 @@ import (
 	"github.com/nokkel/nokkel/selfservice/keycloak/admin"
 )
 
-// usable refuses clients that nobody gets a token as.
+// usable returns an error for clients that cannot authenticate.
 func usable(info *admin.Client) error {
 	switch {
 	case !info.Enabled:
@@ -24,9 +24,9 @@ func usable(info *admin.Client) error {
 	return nil
 }
 
-// explain adds to a refusal what the Admin sees of the client. The server says
-// one and the same of a client that is gone, disabled, or has another method.
-// Of a wrong secret it says that this is wrong, so that nothing is asked.
+// explain adds to a refusal what the Admin sees. The server gives the same answer
+// for a client that was deleted or disabled, or has another method. Its answer
+// to a wrong secret is clear, so that one is returned as it is.
 func (c *Client) explain(ctx context.Context, cred selfservice.Credential, refused error) error {
 	var answer *assertion.Error
 	if errors.As(refused, &answer) && answer.Code == "unauthorized_client" && cred.Key == nil {
@@ -37,7 +37,7 @@ func (c *Client) explain(ctx context.Context, cred selfservice.Credential, refus
 	case err == nil:
 		err = refuses(info, cred, c.Authenticate != nil)
 	case !errors.Is(err, admin.ErrNotFound):
-		return refused // the Admin does not know either
+		return refused // the Admin cannot tell either
 	}
 	if err == nil {
 		return refused
@@ -49,9 +49,9 @@ func (c *Client) explain(ctx context.Context, cred selfservice.Credential, refus
 	return refused
 }
 
-// refuses returns why the client does not take a credential, as far as its
-// settings tell; nil if they do not. Only the caller knows what a credential is
-// used for that is proved in a way of its own.
+// refuses returns why the client's settings do not accept a credential, nil if
+// they do not say. If the client has an Authenticate of its own, how it uses a
+// credential is unknown.
 func refuses(info *admin.Client, cred selfservice.Credential, itsOwnWay bool) error {
 	if err := usable(info); err != nil {
 		return err
@@ -74,11 +74,11 @@ func refuses(info *admin.Client, cred selfservice.Credential, itsOwnWay bool) er
 func refusesKey(info *admin.Client, cred selfservice.Credential) error {
 	algorithm := string(cred.Key.Algorithm())
 	if want := info.Attributes[admin.SigningAlgorithm]; want != "" && want != algorithm {
-		return refuse(admin.ErrAlgorithm, "it takes "+redact.Line(want, redact.MaxText)+", and the key signs with "+algorithm)
+		return refuse(admin.ErrAlgorithm, "it accepts "+redact.Line(want, redact.MaxText)+", and the key signs with "+algorithm)
 	}
 	set, err := info.Keys()
 	switch {
-	case err != nil: // at a URL, say, or a certificate
+	case err != nil: // the keys are at a URL, or it has a certificate
 		return nil
 	case len(set.Keys) == 0:
 		return refuse(admin.ErrNotFound, "it has no keys stored")

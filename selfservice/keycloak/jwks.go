@@ -10,16 +10,16 @@ import (
 	"github.com/nokkel/nokkel/selfservice/keycloak/admin"
 )
 
-// JWKS rotates the key of a client whose public keys are stored at Keycloak as
-// a JWKS, where old and new lie side by side. [admin.API.SetKeys] brings a client
-// there. Keys that somebody has cleared are made again where an Admin manages
-// the client.
+// JWKS rotates the key of a client whose public keys Keycloak stores as a JWKS,
+// old and new side by side. [admin.API.SetKeys] sets a client up. If somebody
+// deletes the stored keys and an Admin manages the client, the Rotator replaces
+// them.
 type JWKS struct {
 	*Client
 
-	// AllowGap allows a rotation to another algorithm where a client policy, as
-	// FAPI's, lets the client have one only: the old key ends in the instant in
-	// which the new one is stored. False: [admin.ErrAlgorithm], and nothing changes.
+	// AllowGap allows a rotation to another algorithm under a client policy that
+	// allows only one, as FAPI's do: the old key ends as soon as the new one is
+	// stored. False: such a rotation fails with [admin.ErrAlgorithm].
 	AllowGap bool
 }
 
@@ -29,15 +29,15 @@ var (
 	_ selfservice.Purger    = JWKS{}
 )
 
-// Adopted refuses what is no key.
+// Adopted refuses secrets.
 func (JWKS) Adopted(c selfservice.Credential) (selfservice.Credential, error) {
 	return selfservice.OnlyKeys(c)
 }
 
-// Propagation returns 12 s: so long may a node of the server refuse a new key.
+// Propagation returns 12 s, for which a node of the server may refuse a new key.
 func (p JWKS) Propagation() time.Duration { return lag }
 
-// Check finds out whether the client, or its Admin, may change it.
+// Check returns an error if the client, or its Admin, may not update the client.
 func (p JWKS) Check(ctx context.Context, as selfservice.Credential) error {
 	_, err := p.check(ctx, as, admin.MethodSignedJWT)
 	return err
@@ -61,7 +61,7 @@ func registrations(set keys.Set) []selfservice.Registration {
 	return list
 }
 
-// Register stores the key beside the others. The node that took the update
+// Register stores the key beside the others. The node that handles the update
 // accepts it at once, others within 11 s.
 func (p JWKS) Register(ctx context.Context, as, c selfservice.Credential) (selfservice.Registration, error) {
 	key, err := c.SigningKey(ctx)
@@ -88,21 +88,21 @@ func (p JWKS) add(ctx context.Context, a *admin.API, info *admin.Client, as self
 	}
 	before, err := info.Keys()
 	if err != nil || as.Key == nil || !stores(before, as.Key) {
-		return err // there was none to harm
+		return err // there is no old key to harm
 	}
-	// A node may not know the new key yet, but if the old one is refused with
-	// it, then it is the update that did it.
+	// A node may not know the new key yet. But if the old one is refused as well,
+	// the update is the cause.
 	if err = p.Verify(ctx, selfservice.Credential{Key: key}); errors.Is(err, selfservice.ErrInvalidClient) {
 		if err = p.Verify(ctx, as); errors.Is(err, selfservice.ErrInvalidClient) {
-			return errors.Join(refuse(admin.ErrLost, "the client's keys are refused since a new one was added, which is taken back"), err, a.RemoveKey(ctx, info.ID, key.Thumbprint()))
+			return errors.Join(refuse(admin.ErrLost, "the server refuses all of the client's keys since one was added; rolled back"), err, a.RemoveKey(ctx, info.ID, key.Thumbprint()))
 		}
 	}
-	return nil // whether the new one works, the Rotator finds out
+	return nil // the Rotator finds out whether the new one works
 }
 
-// Remove takes a key out of the stored ones. The node that took the update
-// refuses it at once. Others go on accepting it, for hours if nothing else
-// happens, unless they are the realm's Nodes or Purge reaches them.
+// Remove removes a stored key. The node that handles the update refuses the key at
+// once, and so do the realm's Nodes. Others accept it, possibly for hours, until
+// Purge reaches them.
 func (p JWKS) Remove(ctx context.Context, as selfservice.Credential, r selfservice.Registration) error {
 	a, info, err := p.manage(ctx, as, admin.MethodSignedJWT)
 	if err == nil {
@@ -111,7 +111,7 @@ func (p JWKS) Remove(ctx context.Context, as selfservice.Credential, r selfservi
 	return p.verdict(err)
 }
 
-// Purge is [Client.ReloadKeys], which ends a key that has been removed.
+// Purge calls [Client.ReloadKeys], after which the nodes refuse a removed key.
 func (p JWKS) Purge(ctx context.Context, as selfservice.Credential, _ selfservice.Registration) error {
 	return p.ReloadKeys(ctx, as)
 }

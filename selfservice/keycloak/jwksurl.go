@@ -10,18 +10,18 @@ import (
 )
 
 // JWKSURL rotates the key of a client whose keys Keycloak fetches from a URL
-// ([admin.API.SetJWKSURL]). The program publishes there what the Rotator says:
+// ([admin.API.SetJWKSURL]). The program publishes the Rotator's keys there:
 //
 //	http.Handle("/jwks.json", &keys.Handler{Keys: rotator.Published})
 //
-// Keycloak heeds no Cache-Control. It fetches when it meets a kid that it does
-// not know, at most every 10 s, and believes a key that it knows as long as it
-// is used. So a new key is signed with only when every replica shows it, and
-// Keycloak is made to forget an old one after that is published no more: the
-// node that is asked at once, and others 12 s later, as [Client.ReloadKeys] does.
+// Keycloak ignores Cache-Control. It fetches the keys when it meets an unknown
+// kid, at most every 10 s, and accepts a key that it knows for as long as that is
+// used. So a new key signs only after every replica publishes it. After an old
+// one is no longer published, Keycloak is made to forget it: the node that
+// handles the update at once, others 12 s later, by [Client.ReloadKeys].
 type JWKSURL struct {
 	*Client
-	Margin time.Duration // how much later than others some replicas publish a key; zero: 1 minute, the Rotator's Reread
+	Margin time.Duration // how much later the slowest replica may publish a key; zero: 1 minute, the Rotator's Reread
 }
 
 var (
@@ -31,26 +31,25 @@ var (
 	_ selfservice.Purger    = JWKSURL{}
 )
 
-// Adopted refuses what is no key.
+// Adopted refuses secrets.
 func (JWKSURL) Adopted(c selfservice.Credential) (selfservice.Credential, error) {
 	return selfservice.OnlyKeys(c)
 }
 
-// Propagation returns 12 s: so long may a node of the server keep from fetching
-// the keys again.
+// Propagation returns 12 s, for which a node of the server may not fetch the keys
+// again.
 func (p JWKSURL) Propagation() time.Duration { return lag }
 
 const refetch = 11 * time.Second // more than the 10 s between two fetches
 
-// List returns nothing: the server keeps no list of its own. That a key is at
-// the URL does not mean that every replica shows it, which Register sees to.
+// List returns nothing: the server has no list of its own, and that a key is at
+// the URL does not mean that every replica publishes it.
 func (p JWKSURL) List(context.Context, selfservice.Credential) ([]selfservice.Registration, error) {
 	return nil, nil
 }
 
-// Register waits for the key to be published; at Keycloak nothing changes but
-// the client's signing algorithm, which is unset where it is that of the old
-// key alone.
+// Register waits until the key is published. At Keycloak it changes only the
+// client's signing algorithm, which it unsets if it does not fit the new key.
 func (p JWKSURL) Register(ctx context.Context, as, c selfservice.Credential) (selfservice.Registration, error) {
 	key, err := c.SigningKey(ctx)
 	if err != nil {
@@ -64,7 +63,7 @@ func (p JWKSURL) Register(ctx context.Context, as, c selfservice.Credential) (se
 		return selfservice.Registration{}, p.verdict(err)
 	}
 	if current := info.Attributes[admin.SigningAlgorithm]; current != "" && current != string(key.Algorithm()) {
-		// Both are to be accepted until the old one is published no more.
+		// Both must be accepted while the old one is still published.
 		err := p.admin(as).UpdateClient(ctx, info.ID, admin.Change{Attributes: map[string]string{admin.SigningAlgorithm: ""}})
 		if err != nil {
 			return selfservice.Registration{}, p.verdict(err)
@@ -73,24 +72,24 @@ func (p JWKSURL) Register(ctx context.Context, as, c selfservice.Credential) (se
 	return url.Register(ctx, as, c)
 }
 
-// Deactivate does nothing: having called it, the Rotator publishes the key no
-// more.
+// Deactivate does nothing. After it the Rotator no longer publishes the key.
 func (p JWKSURL) Deactivate(context.Context, selfservice.Credential, selfservice.Registration) error {
 	return nil
 }
 
-// Activate does nothing: having called it, the Rotator publishes the key again.
+// Activate does nothing. After it the Rotator publishes the key again.
 func (p JWKSURL) Activate(context.Context, selfservice.Credential, selfservice.Registration) error {
 	return nil
 }
 
-// Purge is [Client.ReloadKeys], which ends a key that is published no more.
+// Purge calls [Client.ReloadKeys], after which the nodes refuse a key that is no
+// longer published.
 func (p JWKSURL) Purge(ctx context.Context, as selfservice.Credential, _ selfservice.Registration) error {
 	return p.ReloadKeys(ctx, as)
 }
 
-// Remove makes a node of the server, or all of the realm's Nodes, forget the
-// key once it is published no more.
+// Remove makes a node of the server, or all of the realm's Nodes, forget the key.
+// It fails with [ErrPublished] while the key is still published.
 func (p JWKSURL) Remove(ctx context.Context, as selfservice.Credential, r selfservice.Registration) error {
 	url, info, err := p.url(ctx, as)
 	if err != nil {
@@ -107,7 +106,7 @@ func (p JWKSURL) Remove(ctx context.Context, as selfservice.Credential, r selfse
 	}
 	change := admin.Change{}
 	if as.Key != nil {
-		change.KeyAlgorithm = as.Key.Algorithm() // should a policy want one named
+		change.KeyAlgorithm = as.Key.Algorithm() // for policies that demand one
 	}
 	return p.verdict(p.admin(as).UpdateClient(ctx, info.ID, change))
 }

@@ -10,16 +10,17 @@ import (
 	"github.com/nokkel/nokkel/selfservice/keycloak/admin"
 )
 
-// OwnSecret rotates a client secret that is made here, so that it is saved
-// before Keycloak knows it. Under a rotation policy the old one lives on, see
+// OwnSecret rotates a client secret that is made here, so that it is saved before
+// Keycloak knows it. Under a rotation policy the old one is still accepted, see
 // [admin.API.CarryOver].
 type OwnSecret struct {
 	*Client
 	Lifetime time.Duration // of a new secret; zero: 29 days, as a new profile has
-	Overlap  time.Duration // how long the one before is accepted; zero: 2 days; longer than the Rotator's
+	Overlap  time.Duration // how long the old one is still accepted; zero: 2 days; longer than the Rotator's
 
-	// AllowGap allows a rotation where no policy applies: the old secret ends in
-	// the instant in which the new one takes its place. False: [admin.ErrNoOverlap].
+	// AllowGap allows a rotation while no policy applies: the old secret ends as
+	// soon as the new one is stored. False: such a rotation fails with
+	// [admin.ErrNoOverlap].
 	AllowGap bool
 }
 
@@ -28,12 +29,12 @@ var (
 	_ selfservice.Remover   = OwnSecret{}
 )
 
-// Adopted refuses what is no secret.
+// Adopted refuses keys.
 func (OwnSecret) Adopted(c selfservice.Credential) (selfservice.Credential, error) {
 	return selfservice.OnlySecrets(c)
 }
 
-// Propagation is that of [Secret].
+// Propagation returns zero: all nodes know a new secret at once.
 func (p OwnSecret) Propagation() time.Duration { return 0 }
 
 func (p OwnSecret) lifetime() time.Duration {
@@ -50,10 +51,10 @@ func (p OwnSecret) overlap() time.Duration {
 	return p.Overlap
 }
 
-// Check finds out whether the client, or its Admin, may change it, and, unless
-// AllowGap is set, whether a rotation policy lets the old secret live on
-// ([admin.ErrNoOverlap]). Under a policy it starts the clock of a secret that has no
-// expiry yet, as every update does.
+// Check returns an error if the client, or its Admin, may not update the client,
+// or if no rotation policy applies ([admin.ErrNoOverlap]) and AllowGap is not
+// set. Under a policy it starts the clock of a secret without an expiry, as every
+// update does.
 func (p OwnSecret) Check(ctx context.Context, as selfservice.Credential) error {
 	info, err := p.check(ctx, as, secretMethods()...)
 	if err == nil && !p.AllowGap && info.SecretTimes().Expires.IsZero() {
@@ -62,7 +63,7 @@ func (p OwnSecret) Check(ctx context.Context, as selfservice.Credential) error {
 	return err
 }
 
-// List is that of [Secret].
+// List is like [Secret.List].
 func (p OwnSecret) List(ctx context.Context, as selfservice.Credential) ([]selfservice.Registration, error) {
 	return Secret{Client: p.Client}.List(ctx, as)
 }
@@ -104,7 +105,7 @@ func (p OwnSecret) replace(ctx context.Context, a *admin.API, info *admin.Client
 	}
 	old := main
 	if active.Equal(rotated) && time.Now().Before(info.SecretTimes().RotatedExpires) {
-		old = active // the main one is of somebody who has not told us
+		old = active // somebody else made the main one
 	}
 	err = a.CarryOver(ctx, id, old, next, p.lifetime(), p.overlap())
 	if p.AllowGap && errors.Is(err, admin.ErrNoOverlap) {
@@ -119,7 +120,7 @@ func (p OwnSecret) replace(ctx context.Context, a *admin.API, info *admin.Client
 	return err
 }
 
-// Remove is that of [Secret].
+// Remove is like [Secret.Remove].
 func (p OwnSecret) Remove(ctx context.Context, as selfservice.Credential, r selfservice.Registration) error {
 	return Secret{Client: p.Client}.Remove(ctx, as, r)
 }

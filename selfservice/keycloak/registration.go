@@ -11,19 +11,18 @@ import (
 	"github.com/nokkel/nokkel/selfservice/keycloak/internal/signing"
 )
 
-// Registered returns the client as one that manages itself by its registration
-// access token (RFC 7592), which the store keeps; see package dcr, which also
-// gives its providers. Where the Client has an Admin, a token that was lost is
-// replaced.
+// Registered returns the client as one that manages itself with its registration
+// access token (RFC 7592), which is kept in the store. Its providers are those of
+// package dcr. If the Client has an Admin, a lost token is replaced.
 //
-// An update is what the client has just read, with the change in it, sent back
-// whole (RFC 7592 §2.2): what an administrator changes in that instant is lost.
-// The providers of this package send nothing but the credential, and with keys
-// of one algorithm name that as the client's signing algorithm.
+// An update sends back all that was read, with the change (RFC 7592 §2.2): what
+// an administrator changes in between is lost. Providers that use the Admin API
+// send only the credential. If all keys have one algorithm, the update also sets
+// it as the client's signing algorithm.
 //
-// Its secret is made again, and the old one lives on, only by an update within
-// a rotation policy's remaining rotation period; set the Rotator's RenewBefore
-// to less than that.
+// The server makes a new secret, with the old one still accepted, only in an
+// update within the remaining rotation period of a policy. Set the Rotator's
+// RenewBefore to less than that.
 func (c *Client) Registered(store selfservice.Store) *dcr.Client {
 	r := &dcr.Client{
 		Store: store, Issuer: c.Realm.URL(), Base: c.Realm.Base,
@@ -41,10 +40,9 @@ func (c *Client) Registered(store selfservice.Store) *dcr.Client {
 	return r
 }
 
-// keep leaves out of an update what then stays as it is, but would change when
-// it is sent back: servers fail at the scopes (500), and a client that may send its
-// secret in either way is shown as client_secret_basic, which from then on
-// would be the only one (from 26.6 on).
+// keep removes from an update what would change if it were sent back. Servers
+// fail on scopes (500). And a client that may send its secret in either way is
+// shown as client_secret_basic, which would then be the only way (from 26.6 on).
 func keep(m dcr.Metadata) {
 	delete(m, "scope")
 	if string(m["token_endpoint_auth_method"]) == `"client_secret_basic"` {
@@ -53,10 +51,10 @@ func keep(m dcr.Metadata) {
 	nameAlgorithm(m)
 }
 
-// nameAlgorithm makes the client's signing algorithm that of its keys, since a
-// policy of FAPI sets its own in an update that names none. While the keys have
-// several it is left out, unless such a policy has been at work: that has set
-// the one of request objects too, and would take neither.
+// nameAlgorithm sets the client's signing algorithm to that of its keys, since
+// FAPI's policies set their own in an update without one. If the keys have
+// several it is removed, unless such a policy has acted, which shows in the
+// algorithm of request objects: then the policy would accept neither.
 func nameAlgorithm(m dcr.Metadata) {
 	if string(m["token_endpoint_auth_method"]) != `"private_key_jwt"` {
 		return

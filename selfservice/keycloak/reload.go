@@ -12,25 +12,25 @@ import (
 )
 
 const (
-	// lag is how long a node may refuse a new key. It loads the keys of a
-	// client when it meets a kid that it does not know, but not within 10 s of
-	// the last time, counted in whole seconds.
+	// lag is how long a node may refuse a new key. A node loads the keys of a
+	// client when it meets an unknown kid, but not within 10 s of the last time,
+	// counted in whole seconds.
 	lag = 12 * time.Second
 
-	// knocks is how many requests are to reach every node behind a balancer:
-	// where each goes to any of three, they miss one in 3,000 times.
+	// knocks is how many requests are made to reach every node behind a load
+	// balancer: if each goes to one of three at random, all but one time in
+	// 3,000 they do.
 	knocks = 22
 )
 
-// ReloadKeys makes the server's nodes load this client's keys again: at all of
-// [Realm.Nodes], else at as many as 22 requests on connections of their own
-// reach, which is not certain. A node that did so less than 11 s ago does not,
-// so that a key which has been removed is refused by all that are reached from
-// 12 s after its removal on.
+// ReloadKeys makes the server's nodes load this client's keys again: all of
+// [Realm.Nodes], or without them those that 22 requests on separate connections
+// happen to reach. A node that loaded them less than 11 s ago does not, so wait
+// 12 s after the removal of a key: then all nodes that are reached refuse it.
 //
-// It needs no right: each request is a token request signed by the key of as
-// under a kid that nobody knows. The server refuses it and logs an event
-// CLIENT_LOGIN_ERROR; no client is locked for that.
+// ReloadKeys needs no role. Each request is a token request, signed with the key
+// of as under an unknown kid. The server refuses it and logs an event
+// CLIENT_LOGIN_ERROR. That does not lock the client.
 func (c *Client) ReloadKeys(ctx context.Context, as selfservice.Credential) error {
 	key, err := as.SigningKey(ctx)
 	if err != nil {

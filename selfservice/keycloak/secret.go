@@ -12,18 +12,19 @@ import (
 
 // Secret rotates a client secret that Keycloak makes.
 //
-// While a rotation policy applies to the client the old secret lives on for
-// the policy's time, which should be longer than the Rotator's overlap. Without
-// one it ends in the instant in which the new one is made, and requests fail
-// until the program has it; [admin.API.Overlap] tells which it is. A client that
-// manages itself is refused that ([admin.ErrNoOverlap]): were the reply lost, it
-// could not ask again. [OwnSecret] can do it.
+// While a rotation policy applies to the client, the old secret is still accepted
+// for the policy's period, which should be longer than the Rotator's overlap.
+// Without one the old secret ends as soon as the new one is made, and requests
+// fail until the program has the new one; [admin.API.Overlap] reports which case
+// it is. A client that manages itself may not do the latter
+// ([admin.ErrNoOverlap]), since it could not recover from a lost reply. Use
+// [OwnSecret] there.
 type Secret struct {
 	*Client
 	KeepOld bool // refuse an Admin too, where the old secret would end at once
 }
 
-// secretMethods are the ways to authenticate with a secret.
+// secretMethods returns the methods that use a secret.
 func secretMethods() []admin.Method { return []admin.Method{admin.MethodSecret, admin.MethodSecretJWT} }
 
 var (
@@ -31,15 +32,15 @@ var (
 	_ selfservice.Remover = Secret{}
 )
 
-// Adopted refuses what is no secret.
+// Adopted refuses keys.
 func (Secret) Adopted(c selfservice.Credential) (selfservice.Credential, error) {
 	return selfservice.OnlySecrets(c)
 }
 
-// Propagation returns zero: every node knows a new secret at once.
+// Propagation returns zero: all nodes know a new secret at once.
 func (p Secret) Propagation() time.Duration { return 0 }
 
-// List returns the main secret and, where there is one, the rotated one.
+// List returns the main secret and, if there is one, the rotated one.
 func (p Secret) List(ctx context.Context, as selfservice.Credential) ([]selfservice.Registration, error) {
 	a, info, err := p.manage(ctx, as, secretMethods()...)
 	if err != nil {
@@ -75,14 +76,14 @@ func registration(info *admin.Client, main keys.Secret) selfservice.Registration
 // overlaps reports whether the old secret must outlive the new one's making.
 func (p Secret) overlaps() bool { return p.Admin == nil || p.KeepOld }
 
-// Check is that of [OwnSecret]; an Admin needs no policy, unless KeepOld asks
-// for one.
+// Check is like [OwnSecret.Check]. An Admin needs no policy, unless KeepOld is
+// set.
 func (p Secret) Check(ctx context.Context, as selfservice.Credential) error {
 	return OwnSecret{Client: p.Client, AllowGap: !p.overlaps()}.Check(ctx, as)
 }
 
-// Issue has a new secret made, or finds the one that was made when the reply
-// was lost.
+// Issue has the server make a new secret, or finds the one that was made before a
+// reply was lost.
 func (p Secret) Issue(ctx context.Context, as selfservice.Credential, before []selfservice.Registration) (selfservice.Credential, selfservice.Registration, error) {
 	secret, info, err := p.issue(ctx, as, before)
 	if err != nil {
@@ -128,8 +129,8 @@ func (p Secret) issue(ctx context.Context, as selfservice.Credential, before []s
 	return next, info, err
 }
 
-// notInVault refuses to replace a reference to a vault (from 26.6 on) by a
-// secret.
+// notInVault returns an error for a reference to a vault, which must not be
+// replaced by a secret.
 func notInVault(main keys.Secret) error {
 	if admin.InVault(main) {
 		return refuse(admin.ErrMode, "its secret is kept in a vault, and a new one would replace the reference")
@@ -137,7 +138,7 @@ func notInVault(main keys.Secret) error {
 	return nil
 }
 
-// Remove ends the secret before the main one, if it is this one.
+// Remove ends the rotated secret, if it is this one.
 func (p Secret) Remove(ctx context.Context, as selfservice.Credential, r selfservice.Registration) error {
 	a, info, err := p.manage(ctx, as, secretMethods()...)
 	if err != nil {

@@ -33,7 +33,7 @@ func TestWhatAnAdministratorDidIsTold(t *testing.T) {
 		"key, set emptied":    {false, attributes(map[string]string{"jwks.string": `{"keys":[]}`}), admin.ErrNotFound, "it has no keys stored", true},
 		"key, set removed":    {false, attributes(map[string]string{"jwks.string": ""}), admin.ErrNotFound, "it has no keys stored", true},
 		"key, all cleared":    {false, attributes(map[string]string{"jwks.string": "", "use.jwks.string": ""}), admin.ErrNotFound, "it has no keys stored", true},
-		"key, algorithm":      {false, attributes(map[string]string{"token.endpoint.auth.signing.alg": "PS256"}), admin.ErrAlgorithm, "it takes PS256, and the key signs with ES256", true},
+		"key, algorithm":      {false, attributes(map[string]string{"token.endpoint.auth.signing.alg": "PS256"}), admin.ErrAlgorithm, "it accepts PS256, and the key signs with ES256", true},
 		"secret, disabled":    {true, off, admin.ErrDisabled, "the client is disabled", false},
 		"secret, deleted":     {true, nil, admin.ErrNotFound, "no client with that client_id", false},
 		"secret, client-jwt":  {true, method("client-jwt"), admin.ErrMode, "its method is client-jwt", false},
