@@ -7,9 +7,9 @@ import (
 	"slices"
 )
 
-// Forget takes the last n changes of clients back (32 at most are remembered)
-// and empties the caches: the server was killed before its database had
-// written them, although it had confirmed them, and has started again.
+// Forget undoes the last n changes of clients (at most 32) and empties the caches,
+// like a server that was killed before its database had written changes that it
+// had confirmed, and was started again.
 func (s *Server) Forget(n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -5,8 +5,8 @@ import (
 	"net/http"
 )
 
-// Node returns the way to one of the server's [Server.Nodes], 0 being the
-// first, past the balancer.
+// Node returns a handler for one of the server's [Server.Nodes], past the load
+// balancer. The first is 0.
 func (s *Server) Node(n int) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), nodeKey{}, n)))

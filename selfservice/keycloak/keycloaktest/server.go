@@ -1,6 +1,6 @@
-// Package keycloaktest is a Keycloak in memory, for tests of programs that own
-// their credentials there: the token endpoint, the part of the Admin REST API
-// that package keycloak uses, and client registration.
+// Package keycloaktest is a Keycloak in memory, for the tests of programs that
+// rotate credentials at Keycloak. It has the token endpoint, client registration,
+// and the part of the Admin REST API that package admin uses.
 //
 //	server := keycloaktest.Start(t)
 //	server.AddRealm("test")
@@ -8,11 +8,12 @@
 //	realm := admin.Realm{Server: server.URL, Name: "test"}
 //	api := &admin.API{Realm: realm, Tokens: server.Admin()}
 //
-// It behaves as version 26.7.4 does with the feature client-secret-rotation,
-// strict and with its surprises: it caches keys, keeps what it is told to and
-// kills what it is not. It may have several nodes ([Server.Nodes]), and lose
-// what it has confirmed ([Server.Forget]). The contract test of package keycloak runs on it and on
-// real servers alike. It verifies with go-jose, not with this module's code.
+// It behaves like version 26.7.4 with the feature client-secret-rotation, strict
+// and with all its surprises, such as cached keys and updates that reset what they
+// leave out. It can have several nodes ([Server.Nodes]), and lose changes that it
+// has confirmed ([Server.Forget]). The contract tests of this module run on it
+// and on live servers alike. It verifies with go-jose, not with this module's
+// code.
 package keycloaktest
 
 import (
@@ -33,26 +34,25 @@ import (
 	"github.com/nokkel/nokkel/selfservice/keycloak/admin"
 )
 
-// Version is the one that the server claims to be.
+// Version is the version that the server reports.
 const Version = "26.7.4"
 
-// The service account that may do anything, in the realm master.
+// The service account in the realm master that has every role.
 const (
 	AdminID     = "boot"
 	AdminSecret = "boot-secret"
 )
 
-// Server is one Keycloak. It is an http.Handler.
+// Server is a fake Keycloak. It is an http.Handler.
 type Server struct {
-	URL string // what it takes for its own address, in audiences and proofs
+	URL string // its own address, in audiences and proofs
 
-	// Nodes is how many nodes the server has; zero: one. All know of a change
-	// at once, but each has a cache of keys that the others' updates do not
-	// reach: it learns of a new key when it meets one that it does not know, if
-	// it has loaded the client's keys more than 10 s ago. Requests go to the
-	// nodes in turn, or with ByConnection those of one connection to one node,
-	// and the next connection to the next. [Server.Node] is the way to one of
-	// them.
+	// Nodes is how many nodes the server has; zero: one. All nodes know of a
+	// change at once, but each caches keys, and updates on other nodes do not
+	// reach its cache. It loads a client's keys when it meets an unknown one, if
+	// the last time is more than 10 s ago. Requests go to the nodes in turn, or
+	// with ByConnection each connection goes to the next node. [Server.Node]
+	// leads to a certain one.
 	Nodes        int
 	ByConnection bool
 
@@ -75,8 +75,8 @@ type Server struct {
 	changes  []func()     // that take the last ones back
 }
 
-// New returns a server at that address with the realm master in it. Another
-// one is made by its API, or by AddRealm.
+// New returns a server at that address, with the realm master. Use AddRealm, or
+// its API, to make others.
 func New(url string) *Server {
 	s := &Server{URL: url, realms: map[string]*realm{}, tokens: map[hash]*token{}, spent: map[string]time.Time{}, heeds: map[int]bool{}, documents: map[document][]loadedKey{}}
 	s.routes()
@@ -96,15 +96,14 @@ func Start(t testing.TB) *Server {
 	return s
 }
 
-// Admin returns tokens of the administrator of all realms.
+// Admin returns a source of tokens for an administrator of all realms.
 func (s *Server) Admin() *assertion.TokenSource {
 	return admin.Realm{Server: s.URL, Name: "master"}.Tokens(
 		&assertion.Basic{ClientID: AdminID, Secret: keys.NewSecret(AdminSecret)}, nil)
 }
 
-// Accepts is the server's own view: whether the client would get a token now,
-// at each of its nodes, with the credential of that fingerprint
-// (selfservice.Credential).
+// Accepts reports whether every node would now accept the client's credential
+// with that fingerprint (selfservice.Credential).
 func (s *Server) Accepts(realm, clientID, fingerprint string) bool {
 	for n := range s.nodes() {
 		if !s.AcceptsAt(n, realm, clientID, fingerprint) {
@@ -114,7 +113,7 @@ func (s *Server) Accepts(realm, clientID, fingerprint string) bool {
 	return true
 }
 
-// AcceptsAt is Accepts for one node, 0 being the first.
+// AcceptsAt is like Accepts, for one node. The first is 0.
 func (s *Server) AcceptsAt(node int, realm, clientID, fingerprint string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -134,7 +133,7 @@ func (s *Server) AcceptsAt(node int, realm, clientID, fingerprint string) bool {
 	return (e == nil || e.mayReload(s.now())) && has(s.loadKeys(c))
 }
 
-// Advance sets the server's clock ahead by d more.
+// Advance moves the server's clock forward by d.
 func (s *Server) Advance(d time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -143,7 +142,7 @@ func (s *Server) Advance(d time.Duration) {
 
 func (s *Server) now() time.Time { return time.Now().Add(s.ahead) }
 
-// ServeHTTP answers one request. Requests are answered one after the other.
+// ServeHTTP answers one request at a time.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, 1<<20)
 	s.mux.ServeHTTP(w, r)

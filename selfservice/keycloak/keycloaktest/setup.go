@@ -9,8 +9,8 @@ func (s *Server) AddRealm(name string) {
 	s.realms[name] = &realm{name: name, clients: map[string]*client{}, cache: map[place]*cached{}}
 }
 
-// AddClient makes a confidential client with a service account in a realm that
-// is there, and returns its secret. The rest is for the API.
+// AddClient makes a confidential client with a service account in an existing
+// realm, and returns its secret. Use the API for everything else.
 func (s *Server) AddClient(realm, clientID string) keys.Secret {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -31,8 +31,8 @@ func (s *Server) Grant(realm, clientID string, roles ...string) {
 	}
 }
 
-// Scope lets roles of realm-management into the tokens of a client that has
-// not the full scope, as after an update under a policy of FAPI.
+// Scope adds roles of realm-management to the tokens of a client without full
+// scope, which an update under a policy of FAPI takes away.
 func (s *Server) Scope(realm, clientID string, roles ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

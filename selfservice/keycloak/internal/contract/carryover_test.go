@@ -59,7 +59,7 @@ func TestWhatAnUpdateDoesWithASecret(t *testing.T) {
 			"client.secret.rotated": first.Reveal(), "client.secret.rotated.creation.time": at(0), "client.secret.rotated.expiration.time": at(day),
 		}})
 		assert.True(t, tg.acceptsSecret("app", keys.NewSecret("x")), "one of any length")
-		assert.False(t, tg.acceptsSecret("app", first), "without a policy nothing lives on")
+		assert.False(t, tg.acceptsSecret("app", first), "without a policy nothing is kept")
 		require.ErrorIs(t, tg.admin.CarryOver(ctx, id, keys.NewSecret("x"), first, day, time.Hour), admin.ErrNoOverlap)
 
 		tg.policy(7*day, 2*day, day)
@@ -70,7 +70,7 @@ func TestWhatAnUpdateDoesWithASecret(t *testing.T) {
 		info, err := tg.admin.Client(ctx, made)
 		require.NoError(t, err)
 		assert.WithinDuration(t, time.Now().Add(7*day), info.SecretTimes().Expires, time.Minute, "a new client's clock runs")
-		assert.Zero(t, info.SecretTimes().Created, "but of a secret that it was made with no more is known")
+		assert.Zero(t, info.SecretTimes().Created, "nothing more is known of a secret that it was made with")
 
 		// Where the main secret has ended, the one that is sent is not the main one.
 		require.NoError(t, tg.admin.UpdateClient(ctx, id, admin.Change{Attributes: map[string]string{"client.secret.expiration.time": at(2 * time.Second)}}))

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestWhatAnAdministratorDidIsTold: the server says one and the same of most.
+// TestWhatAnAdministratorDidIsTold: the server gives the same answer to most.
 func TestWhatAnAdministratorDidIsTold(t *testing.T) {
 	t.Parallel()
 	off := map[string]any{"enabled": false, "attributes": map[string]string{}}
@@ -94,8 +94,8 @@ func TestWhatAnAdministratorDidIsTold(t *testing.T) {
 	}
 }
 
-// TestClearedKeysAreMadeAnew whatever is left of them, by the Rotator alone.
-func TestClearedKeysAreMadeAnew(t *testing.T) {
+// TestClearedKeysAreReplaced whatever is left of them, by the Rotator alone.
+func TestClearedKeysAreReplaced(t *testing.T) {
 	each(t, func(tg *target) {
 		t, ctx := tg.t, tg.t.Context()
 		for name, cleared := range map[string]map[string]string{

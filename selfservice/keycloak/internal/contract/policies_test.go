@@ -130,7 +130,7 @@ func TestPoliciesThatTheServerWouldRefuse(t *testing.T) {
 		require.ErrorIs(t, tg.admin.PutPolicy(ctx, admin.Policy{Name: "q", AccessTypes: []string{"public"}, Profiles: []string{"nobody"}}), admin.ErrNotFound)
 		require.NoError(t, tg.admin.PutPolicy(ctx, admin.Policy{Name: "q", AccessTypes: []string{"public"}, Profiles: []string{name}}), "a global profile may be named")
 
-		// What the server itself says to these is one and the same, or nothing.
+		// The server gives the same answer to all of these, or none.
 		for config, want := range map[string]int{
 			`{"expiration-period":10,"rotated-expiration-period":20,"remaining-rotation-period":1}`:  http.StatusBadRequest,
 			`{"expiration-period":10,"rotated-expiration-period":1,"remaining-rotation-period":20}`:  http.StatusBadRequest,

@@ -131,7 +131,7 @@ func TestSecretsRotateByARegistrationAccessTokenWhenDue(t *testing.T) {
 		second, err := r.ClientSecret(ctx)
 		require.NoError(t, err)
 		assert.False(t, second.Equal(first))
-		assert.True(t, tg.acceptsSecret("app", first), "it lives on")
+		assert.True(t, tg.acceptsSecret("app", first), "the old one is still accepted")
 		assert.True(t, tg.acceptsSecret("app", second))
 		status, err := r.Status(ctx)
 		require.NoError(t, err)
