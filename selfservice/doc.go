@@ -27,8 +27,9 @@
 // uses the credential of the moment. Programs that rather run from cron call
 // [Rotator.RunDue].
 //
-// A [Provider] speaks to one client at one authorization server; see the
-// packages helseid, okta, keycloak, dcr and jwksurl below this one. A [Store] keeps
-// the state: [Mem], packages filestore and sqlstore, or your own, checked by package
-// storetest.
+// A [Provider] speaks for one client at one authorization server; see the
+// packages helseid, okta, keycloak, dcr and jwksurl below this one. The example
+// of package rest is a provider of your own, checked by package providertest. A
+// [Store] keeps the state: [Mem], packages filestore and sqlstore, or your own,
+// checked by package storetest.
 package selfservice

@@ -90,7 +90,7 @@ func (c *contract) list(ctx context.Context, p selfservice.Provider, as selfserv
 	return list, err
 }
 
-// refusals: what the server does not accept is ErrRefused, and nothing else is.
+// refusals: what the server does not accept is ErrInvalidClient, and nothing else is.
 func (c *contract) refusals(ctx context.Context) {
 	first := c.target.First
 	if err := c.verify(ctx, c.provider, first); err != nil {
