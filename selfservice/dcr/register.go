@@ -65,7 +65,7 @@ func (c *Client) Register(ctx context.Context, a Application) (Registration, err
 		return Registration{}, err
 	}
 	defer c.unlock()
-	r, version, err := c.claim(ctx)
+	r, version, err := c.acquire(ctx)
 	var made answer
 	if errors.Is(err, errMine) {
 		made, r, version, err = c.apply(ctx, a, m, secret, version)
@@ -99,7 +99,7 @@ func (a Application) metadata() (m Metadata, secret bool, err error) {
 	return m, secret, err
 }
 
-// apply registers the client. The store holds the caller's claim, at version.
+// apply registers the client. The store holds the caller's lease, at version.
 func (c *Client) apply(ctx context.Context, a Application, m Metadata, secret bool, version string) (made answer, r Registration, next string, err error) {
 	defer func() {
 		if err != nil && r.ClientID == "" {

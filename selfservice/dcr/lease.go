@@ -9,18 +9,18 @@ import (
 	"github.com/nokkel/nokkel/selfservice"
 )
 
-// errMine says that the caller holds the claim to register.
+// errMine says that the caller holds the lease to register.
 var errMine = errors.New("the caller has to register")
 
 const (
-	claimLife = 2*callTimeout + 5*time.Second // a call, the save after it, and a margin
-	claimLook = time.Second
+	leaseTime = 2*callTimeout + 5*time.Second // a call, the save after it, and a margin
+	leasePoll = time.Second
 )
 
-// claim returns the registration, or errMine and the version of the caller's
-// claim. It waits while another replica's claim stands, by this process's own
-// clock, and takes over one that is unchanged for claimLife.
-func (c *Client) claim(ctx context.Context) (Registration, string, error) {
+// acquire returns the registration, or errMine and the version of the caller's
+// lease. It waits while another replica's lease stands, by this process's own
+// clock, and takes over one that is unchanged for leaseTime.
+func (c *Client) acquire(ctx context.Context) (Registration, string, error) {
 	for seen, since := "", time.Now(); ; {
 		s, version, err := c.load(ctx)
 		if err != nil {
@@ -36,7 +36,7 @@ func (c *Client) claim(ctx context.Context) (Registration, string, error) {
 		if version != seen {
 			seen, since = version, time.Now()
 		}
-		if s.Instead != beingMade || time.Since(since) >= claimLife {
+		if s.Instead != beingMade || time.Since(since) >= leaseTime {
 			mine, err := c.write(ctx, storedRegistration{Instead: beingMade}, version)
 			if err == nil {
 				return Registration{}, mine, errMine
@@ -47,14 +47,14 @@ func (c *Client) claim(ctx context.Context) (Registration, string, error) {
 			continue
 		}
 		select {
-		case <-time.After(claimLook):
+		case <-time.After(leasePoll):
 		case <-ctx.Done():
 			return Registration{}, "", ctx.Err()
 		}
 	}
 }
 
-// release lets another call register at once. A claim that cannot be released
+// release lets another call register at once. A lease that cannot be released
 // expires.
 func (c *Client) release(ctx context.Context, version string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout)
@@ -63,7 +63,7 @@ func (c *Client) release(ctx context.Context, version string) {
 }
 
 // settle stores the registration of a new client. If another replica took over
-// the claim and was faster, its registration counts, and the new client is
+// the lease and was faster, its registration counts, and the new client is
 // deleted (RFC 7592 §2.3).
 func (c *Client) settle(ctx context.Context, r Registration, version string) (Registration, string, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout)
