@@ -11,7 +11,7 @@ import (
 // the store has one, Adopt changes nothing: the store is ahead of whatever file
 // the program started from. Only if the server refuses everything in the store is
 // c tried, since a person may have registered it to end a lock-out. Adopt does
-// not call the server.
+// not call the server; [Rotator.Enroll] does.
 func (r *Rotator) Adopt(ctx context.Context, c Credential) (err error) {
 	defer guard(&err, "the provider")
 	if err := r.check(); err != nil {

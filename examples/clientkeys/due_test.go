@@ -32,19 +32,19 @@ func TestRotateIfDueMakesTheStepsThatAreDue(t *testing.T) {
 	f := setup(t, func(s *helseidtest.Server) { s.Replace, s.Propagation = helseidtest.AtOnce, 500*time.Millisecond })
 	due := func(age string) result {
 		t.Helper()
-		r := invoke(t, "", f.rotating("helseid rotate", "--IfDue", "--MaxAge", age, "--Overlap", "900ms", "--CallTimeout", "5s", "-ep", f.path("old_private.json"))...)
+		r := invoke(t, "", f.rotating("helseid rotate", "--IfDue", "--MaxAge", age, "--Overlap", "1900ms", "-ep", f.path("old_private.json"))...)
 		require.Equal(t, 0, r.code, r.stderr)
 		return r
 	}
 	due("1h")
-	time.Sleep(time.Second)
-	r := due("1s")
+	time.Sleep(2 * time.Second)
+	r := due("2s")
 	kid := f.active(t).KeyID()
 	assert.Contains(t, r.stdout, "OldKid: "+f.key.KeyID()+"\nNewKid: "+kid+"\n")
 	assert.Equal(t, 1, f.Counts().Registrations, "and the propagation was waited for")
 	require.Len(t, f.status(t).Retiring, 1)
 
-	time.Sleep(time.Second)
+	time.Sleep(2 * time.Second)
 	r = due("1h")
 	assert.Empty(t, r.stdout)
 	assert.Contains(t, r.stderr, "retired: "+f.key.Thumbprint())

@@ -20,7 +20,7 @@ import (
 
 // rotating is the arguments of a command over the fixture's state directory.
 func (f *fixture) rotating(command string, args ...string) []string {
-	return f.at(command, append([]string{"--StateDirectory", f.path("state"), "--CallTimeout", "500ms", "--Propagation", "1ms"}, args...)...)
+	return f.at(command, append([]string{"--StateDirectory", f.path("state"), "--CallTimeout", "5s", "--Propagation", "1ms"}, args...)...)
 }
 
 // active is the key that the state directory says is active.
@@ -106,7 +106,8 @@ func TestRotateGoesOnAfterKill9(t *testing.T) {
 			require.Equal(t, 0, invoke(t, "", f.rotating("helseid rotate", "-ep", f.path("old_private.json"))...).code)
 			f.RemoveKey(clientID, f.key.PublicKey()) // so that the new key alone is left once it is registered
 
-			cmd := program(t, f.rotating("helseid rotate")...)
+			short := f.rotating("helseid rotate", "--CallTimeout", "1s") // four times that is the lease, which the next one waits for
+			cmd := program(t, short...)
 			wait := launch(t, cmd)
 			f.Inject(func(_ int, r *http.Request) *helseidtest.Fault {
 				registering := r.Method == http.MethodPost && r.URL.Path == "/v1/client-secret"
@@ -121,7 +122,7 @@ func TestRotateGoesOnAfterKill9(t *testing.T) {
 
 			pending := f.status(t).Pending
 			require.NotNil(t, pending, "the new key is saved before it is sent")
-			r := invoke(t, "", f.rotating("helseid rotate")...)
+			r := invoke(t, "", short...)
 			require.Equal(t, 0, r.code, r.stderr)
 			assert.Contains(t, r.stderr, "Going on with the rotation to key "+pending.KeyID)
 			assert.Contains(t, r.stdout, "NewKid: "+pending.KeyID+"\n")
