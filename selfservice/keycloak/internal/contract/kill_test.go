@@ -50,6 +50,9 @@ func TestMain(m *testing.M) {
 	}
 	flag.Parse()
 	flag.Set("test.parallel", "8") // they wait rather than compute
+	if os.Getenv("KEYCLOAK_NODES") != "" {
+		flag.Set("test.parallel", "4") // but several servers on one machine do not
+	}
 	code := m.Run()
 	if err := deleteRealms(os.Getenv("KEYCLOAK_URL")); err != nil {
 		fmt.Fprintln(os.Stderr, err)

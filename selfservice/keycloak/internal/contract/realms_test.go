@@ -37,9 +37,11 @@ func (tg *target) enter() {
 	tg.t.Cleanup(tg.leave)
 }
 
-// leave empties the realm; one in which a test has failed is not used again.
+// leave empties the realm. One in which a test has failed is not used again, nor
+// is one of a cluster, where the removal of a client is news for the other nodes.
 func (tg *target) leave() {
-	if !tg.t.Failed() {
+	spoilt := tg.t.Failed() || len(tg.realm.Nodes) > 0
+	if !spoilt {
 		tg.rest(http.MethodPut, tg.path("client-policies/policies"), map[string]any{"policies": []any{}})
 		tg.rest(http.MethodPut, tg.path("client-policies/profiles"), map[string]any{"profiles": []any{}})
 		for _, c := range tg.rest(http.MethodGet, tg.path("clients"), nil).([]any) {
@@ -50,7 +52,7 @@ func (tg *target) leave() {
 	}
 	spare.Lock()
 	defer spare.Unlock()
-	if tg.t.Failed() {
+	if spoilt {
 		tg.rest(http.MethodDelete, "/admin/realms/"+tg.realm.Name, nil)
 	} else {
 		spare.names = append(spare.names, tg.realm.Name)
