@@ -75,7 +75,7 @@ func refusal(got *rest.Answer) *Error {
 	var body struct {
 		Error string `json:"error"`
 	}
-	if json.Unmarshal(got.Body, &body) == nil && isCode(body.Error) && got.Text(body.Error) == body.Error {
+	if json.Unmarshal([]byte(got.Body.Reveal()), &body) == nil && isCode(body.Error) && got.Text(body.Error) == body.Error {
 		e.Code = body.Error
 	}
 	switch {

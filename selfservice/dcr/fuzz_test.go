@@ -66,7 +66,7 @@ func FuzzRefusal(f *testing.F) {
 	f.Add(401, "120", []byte(`{"error":"a Secret"}`))
 	f.Add(500, "-1", []byte(`<html>`))
 	f.Fuzz(func(t *testing.T, status int, retryAfter string, body []byte) {
-		err := refusal(&rest.Answer{Status: status, Header: http.Header{"Retry-After": {retryAfter}}, Body: body})
+		err := refusal(&rest.Answer{Status: status, Header: http.Header{"Retry-After": {retryAfter}}, Body: keys.NewSecret(string(body))})
 		var e *Error
 		require.ErrorAs(t, err, &e)
 		assert.Regexp(t, `^[a-z_]{0,40}$`, e.Code)

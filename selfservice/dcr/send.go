@@ -29,7 +29,7 @@ func (c *Client) send(ctx context.Context, method string, r Registration, body [
 }
 
 func parse(got *rest.Answer) (answer, error) {
-	a, ok := readAnswer(got.Body)
+	a, ok := readAnswer([]byte(got.Body.Reveal()))
 	if !ok {
 		return answer{}, &Error{Rule: ErrMalformed, Status: got.Status}
 	}

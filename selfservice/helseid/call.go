@@ -49,7 +49,7 @@ func (c *Client) call(ctx context.Context, as keys.Source, method string, body [
 	case !got.OK():
 		return 0, nil, refusal(got)
 	}
-	return got.Status, got.Body, nil
+	return got.Status, []byte(got.Body.Reveal()), nil
 }
 
 // address returns the endpoint's URL below a base address, which may end with a

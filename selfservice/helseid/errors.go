@@ -67,7 +67,7 @@ func refusal(got *rest.Answer) *Error {
 		Wait:            got.RetryAfter(),
 	}
 	var members map[string]json.RawMessage
-	if json.Unmarshal(got.Body, &members) != nil {
+	if json.Unmarshal([]byte(got.Body.Reveal()), &members) != nil {
 		return e
 	}
 	for name, field := range map[string]*string{"type": &e.Type, "title": &e.Title, "detail": &e.Detail, "instance": &e.Instance} {

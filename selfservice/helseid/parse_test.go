@@ -12,6 +12,7 @@ import (
 
 	"github.com/nokkel/nokkel/internal/redact"
 	"github.com/nokkel/nokkel/internal/retryafter"
+	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice/rest"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -108,7 +109,7 @@ func FuzzProblemDetails(f *testing.F) {
 	f.Add(429, "", `{"title":1,"detail":"`+strings.Repeat("A", 400)+`"}`)
 	f.Add(500, "", "{\"title\":\"\\ud800 \u202e\xff\"}")
 	f.Fuzz(func(t *testing.T, status int, challenge, body string) {
-		e := refusal(&rest.Answer{Status: status, Header: http.Header{"Www-Authenticate": {challenge}, "Retry-After": {challenge}}, Body: []byte(body)})
+		e := refusal(&rest.Answer{Status: status, Header: http.Header{"Www-Authenticate": {challenge}, "Retry-After": {challenge}}, Body: keys.NewSecret(body)})
 		for _, text := range []string{e.Type, e.Title, e.Detail, e.Instance, e.WWWAuthenticate} {
 			assert.Equal(t, redact.Line(text, redact.MaxText), text, "it has been cleaned")
 		}

@@ -134,7 +134,7 @@ func (p *Provider) Published(ctx context.Context) (keys.Set, error) {
 	case got.Status != http.StatusOK:
 		return keys.Set{}, fmt.Errorf("%w: status %d", ErrNotReachable, got.Status)
 	}
-	set, err := keys.ParseSet(got.Body)
+	set, err := keys.ParseSet([]byte(got.Body.Reveal()))
 	if err != nil {
 		return keys.Set{}, fmt.Errorf("%w: %w", ErrNotReachable, err)
 	}

@@ -103,7 +103,7 @@ func refusal(got *rest.Answer) *Error {
 			Summary string `json:"errorSummary"`
 		} `json:"errorCauses"`
 	}
-	if json.Unmarshal(got.Body, &answer) == nil {
+	if json.Unmarshal([]byte(got.Body.Reveal()), &answer) == nil {
 		words := []string{answer.Summary}
 		for _, c := range answer.Causes {
 			words = append(words, c.Summary)

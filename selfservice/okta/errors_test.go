@@ -49,7 +49,7 @@ func TestRefusals(t *testing.T) {
 			if c.challenge != "" {
 				h.Set("WWW-Authenticate", c.challenge)
 			}
-			err := refusal(&rest.Answer{Status: c.status, Header: h, Body: []byte(c.body)})
+			err := refusal(&rest.Answer{Status: c.status, Header: h, Body: keys.NewSecret(c.body)})
 			require.ErrorIs(t, err, c.rule)
 			assert.Contains(t, err.Error(), c.says)
 			assert.True(t, strings.HasPrefix(err.Error(), "okta: "))

@@ -28,7 +28,7 @@ import (
 	"github.com/nokkel/nokkel/selfservice/internal/rest"
 )
 
-// Call is one call of an API.
+// Call is one call of an API. Whoever prints one prints its Header and Body.
 type Call struct {
 	Method string
 	URL    string
@@ -54,9 +54,9 @@ const (
 type Answer struct {
 	Status int
 	Header http.Header
-	Body   []byte // up to MaxBody of it
+	Body   keys.Secret // up to MaxBody of it; it may hold one, so it does not print
 
-	sent redact.Values
+	sent func() redact.Values // a func, for what was sent holds secrets, and reflection reads fields
 }
 
 // OK reports whether the status is 2xx.
@@ -69,7 +69,13 @@ func (a *Answer) RetryAfter() time.Duration { return retryafter.Of(a.Header) }
 // Text makes text of the answer fit for an error or a log: one line of at most
 // 300 bytes, without what was sent and without anything that looks like a
 // token or a key.
-func (a *Answer) Text(text string) string { return a.sent.Line(text, redact.MaxText) }
+func (a *Answer) Text(text string) string {
+	var sent redact.Values
+	if a.sent != nil {
+		sent = a.sent()
+	}
+	return sent.Line(text, redact.MaxText)
+}
 
 // JSON makes the call and decodes its answer into v, which may be nil. It
 // fails as [Call.Do] does, and with an *[Error] that is [ErrRefused] for any
@@ -81,7 +87,7 @@ func (c Call) JSON(ctx context.Context, v any) error {
 		return err
 	case !a.OK():
 		return &Error{Rule: ErrRefused, Status: a.Status, Wait: a.RetryAfter()}
-	case v != nil && json.Unmarshal(a.Body, v) != nil: // its error may quote the body
+	case v != nil && json.Unmarshal([]byte(a.Body.Reveal()), v) != nil: // its error may quote the body
 		return &Error{Rule: ErrMalformed, Status: a.Status}
 	}
 	return nil
@@ -146,7 +152,7 @@ func (c Call) send(ctx context.Context, token string, key *keys.Key) (*Answer, e
 	defer resp.Body.Close()
 	limit := cmp.Or(c.MaxBody, maxBody)
 	body, err := io.ReadAll(io.LimitReader(resp.Body, int64(limit)+1))
-	a := &Answer{resp.StatusCode, resp.Header, body[:min(len(body), limit)], sent}
+	a := &Answer{resp.StatusCode, resp.Header, keys.NewSecret(string(body[:min(len(body), limit)])), func() redact.Values { return sent }}
 	switch {
 	case !a.OK(): // what came of the body will do
 	case err != nil:
