@@ -65,13 +65,6 @@ func preset(value string, o option) option {
 	return o
 }
 
-func (o option) names() string {
-	if o.short == "" {
-		return "--" + o.long
-	}
-	return "--" + o.long + ", -" + o.short
-}
-
 // The longest values, in characters. A key that lands in the wrong option is
 // longer, or of a form that no name has.
 const (
