@@ -15,11 +15,8 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
-	"errors"
 	"flag"
-	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -28,9 +25,7 @@ import (
 	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib"
-	"github.com/nokkel/nokkel/assertion"
 	"github.com/nokkel/nokkel/dpop"
-	"github.com/nokkel/nokkel/dpop/access"
 	"github.com/nokkel/nokkel/dpop/sqlreplay"
 	"github.com/nokkel/nokkel/keys"
 )
@@ -102,23 +97,4 @@ func whoami(w http.ResponseWriter, r *http.Request) {
 	token := dpop.TokenFrom(r.Context())
 	w.Header().Set("Content-Type", "application/json")
 	json.NewEncoder(w).Encode(map[string]any{"client": token.ClientID, "subject": token.Subject, "scopes": token.Scopes})
-}
-
-func (c config) tokens(ctx context.Context) (dpop.Tokens, error) {
-	if c.key == "" {
-		return &access.Verifier{Issuer: c.issuer, Audiences: []string{c.audience}, PlainType: c.plain}, nil
-	}
-	key, err := keys.ReadFile(c.key)
-	if e := (*fs.PathError)(nil); errors.As(err, &e) {
-		err = e.Err // without the path: it may be the key itself
-	}
-	if err != nil {
-		return nil, fmt.Errorf("the file of -key: %w", err)
-	}
-	server, err := assertion.Discover(ctx, nil, c.issuer)
-	if err != nil {
-		return nil, err
-	}
-	auth := &assertion.Signer{ClientID: c.client, Audience: c.issuer, Key: key}
-	return &access.Introspector{Endpoint: server.IntrospectionEndpoint, Auth: auth, Issuer: c.issuer}, nil
 }

@@ -1,0 +1,45 @@
+package main
+
+import (
+	"encoding/json"
+	"log/slog"
+	"net/http"
+
+	"github.com/nokkel/nokkel/selfservice"
+)
+
+// handler answers / with the API's answer, /healthz, and /status.
+func handler(api *http.Client, rotator *selfservice.Rotator, url string, log *slog.Logger) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
+		req, err := http.NewRequestWithContext(r.Context(), http.MethodGet, url, nil)
+		if err != nil {
+			http.Error(w, "the address of the API is wrong", http.StatusInternalServerError)
+			return
+		}
+		resp, err := api.Do(req)
+		if err != nil {
+			log.Warn("calling the API", "error", err) // holds no key and no token
+			http.Error(w, "the API cannot be called", http.StatusBadGateway)
+			return
+		}
+		defer resp.Body.Close()
+		w.WriteHeader(resp.StatusCode)
+		w.Write([]byte(resp.Status + "\n"))
+	})
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) {
+		if _, err := rotator.SigningKey(r.Context()); err != nil {
+			http.Error(w, "no key", http.StatusServiceUnavailable)
+		}
+	})
+	mux.HandleFunc("GET /status", func(w http.ResponseWriter, r *http.Request) {
+		status, err := rotator.Status(r.Context())
+		if err != nil {
+			http.Error(w, "the state cannot be read", http.StatusServiceUnavailable)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		json.NewEncoder(w).Encode(status)
+	})
+	return mux
+}
