@@ -95,8 +95,8 @@ type Propagator interface {
 	Propagation() time.Duration
 }
 
-// Expirer is a Provider whose server expires credentials and reports when. To
-// [Rotator.Ready] a credential without an expiry is then a fault.
+// Expirer is a Provider whose server expires credentials and reports when, or
+// that one has no expiry. [Rotator.Ready] then wants the server to have said so.
 type Expirer interface {
 	Expires() bool
 }

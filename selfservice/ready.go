@@ -15,8 +15,8 @@ import (
 //   - [ErrNotAdopted]: there is no credential;
 //   - [ErrLockedOut]: the server refused all of them at the last step;
 //   - [ErrOverdue]: the active one has expired, or should have been replaced a
-//     day ago, or halfway between then and its expiry; or its expiry is unknown
-//     although the server reports expiries ([Expirer]).
+//     day ago, or halfway between then and its expiry; or the server, which
+//     reports expiries ([Expirer]), has not said yet whether it has one.
 //
 // A store that cannot be read is an error only if it has never been read: what is
 // in memory is still served.
@@ -37,7 +37,7 @@ func (r *Rotator) Ready(ctx context.Context) error {
 	switch e, ok := r.Provider.(Expirer); {
 	case !expires.IsZero() && !now.Before(expires):
 		return fmt.Errorf("%w: it expired at %s", ErrOverdue, expires.UTC().Format(time.RFC3339))
-	case expires.IsZero() && ok && e.Expires():
+	case expires.IsZero() && ok && e.Expires() && !s.Active.listed():
 		return fmt.Errorf("%w, or its expiry is not known", ErrOverdue)
 	case !due.IsZero() && now.Sub(due) > late(due, expires):
 		return fmt.Errorf("%w: it was due at %s", ErrOverdue, due.UTC().Format(time.RFC3339))

@@ -67,6 +67,17 @@ func TestReadyWantsTheExpiryThatTheServerTells(t *testing.T) {
 	})
 }
 
+// TestReadyTakesAKeyWithoutAnExpiry: the server lists one that a person
+// registered, and says that it has none.
+func TestReadyTakesAKeyWithoutAnExpiry(t *testing.T) {
+	server := &model.Server{}
+	p := server.Registrar(nil)
+	r, _ := adopted(t, server, telling{Provider: p, Registrar: p.(selfservice.Registrar)})
+	require.ErrorIs(t, r.Ready(t.Context()), selfservice.ErrOverdue, "nobody has looked")
+	require.NoError(t, steps(t, r))
+	require.NoError(t, r.Ready(t.Context()))
+}
+
 func TestReadyWhileTheStoreIsDown(t *testing.T) {
 	server := &model.Server{}
 	r, _ := adopted(t, server, server.Registrar(nil))

@@ -107,6 +107,12 @@ func (s *state) earliest(stuck bool) (first *entry) {
 	return first
 }
 
+// listed reports whether the server has been seen to have the credential, with
+// what it says of its expiry.
+func (e *entry) listed() bool {
+	return !e.Checked.IsZero() && e.Registration.Matches(e.Credential)
+}
+
 // registration is what the provider needs to find the credential, also when
 // the server never told of it.
 func (e *entry) registration() Registration {
