@@ -2,10 +2,10 @@ package selfservice_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -77,16 +77,11 @@ func (w *flaky) provider() selfservice.Provider {
 
 // stored returns the fingerprints in the store.
 func (w *flaky) stored() map[string]bool {
-	type entry struct{ Secret string }
-	var state struct {
-		Active, Pending entry
-		Retiring        []entry
-	}
 	blob, _, _ := w.disk.Load(context.Background())
-	_ = json.Unmarshal(blob, &state)
 	all := map[string]bool{}
-	for _, e := range append(state.Retiring, state.Active, state.Pending) {
-		all[selfservice.Credential{Secret: keys.NewSecret(e.Secret)}.Fingerprint()] = true
+	for _, rest := range strings.Split(string(blob), `"secret":"`)[1:] {
+		secret, _, _ := strings.Cut(rest, `"`) // none needs an escape in JSON
+		all[selfservice.Credential{Secret: keys.NewSecret(secret)}.Fingerprint()] = true
 	}
 	return all
 }

@@ -30,7 +30,7 @@ func fails(s *spy, with map[string]error) model.IO {
 
 func TestListThatFailsForGoodDoesNotKeepTheKeyUntilItExpires(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		server := &model.Server{Validity: 30 * day}
+		server := &model.Server{Validity: 6 * day}
 		s := &spy{}
 		with := map[string]error{}
 		r, first := adopted(t, server, server.Registrar(fails(s, with)))
@@ -40,7 +40,7 @@ func TestListThatFailsForGoodDoesNotKeepTheKeyUntilItExpires(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		go r.Run(ctx)
-		time.Sleep(60 * day)
+		time.Sleep(12 * day)
 		assert.NotEqual(t, first.Fingerprint(), active(t, r))
 		assert.True(t, server.Accepts(active(t, r)))
 	})
@@ -51,19 +51,19 @@ func TestCleaningUpThatFailsForGoodDoesNotHoldUpTheNextRotation(t *testing.T) {
 		for name, err := range map[string]error{"fails": errors.New("404"), "is refused, although the active one works": selfservice.ErrInvalidClient} {
 			t.Run(point+" "+name, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					server := &model.Server{Validity: 30 * day}
+					server := &model.Server{Validity: 6 * day}
 					s := &spy{}
 					r, _ := adopted(t, server, server.Full(fails(s, map[string]error{point: err})))
 					ctx, cancel := context.WithCancel(t.Context())
 					defer cancel()
-					r.Timing.MaxAge, r.Timing.Reread = 10*day, 30*time.Minute
+					r.Timing.MaxAge, r.Timing.Reread = 2*day, 30*time.Minute
 					go r.Run(ctx)
-					time.Sleep(35 * day)
+					time.Sleep(7 * day)
 					st, err := r.Status(ctx)
 					require.NoError(t, err)
 					assert.GreaterOrEqual(t, st.Rotations, 3)
 					assert.True(t, server.Accepts(st.Active.Fingerprint))
-					assert.Less(t, s.count(point), 35*24*4*3, "each old one every 15 minutes at most")
+					assert.Less(t, s.count(point), 7*24*4*3, "each old one every 15 minutes at most")
 				})
 			})
 		}
@@ -214,15 +214,16 @@ func TestRunDoesNotEndForWhatMayPass(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				server := &model.Server{}
 				r, first := adopted(t, server, server.Registrar(nil))
+				r.Timing.MaxAge = 2 * day
 				r.Timing.Reread = 30 * time.Minute // nobody else writes
 				breaks(r)
 				failed := 0
 				r.OnEvent = func(selfservice.Event) { failed++ }
-				ctx, cancel := context.WithTimeout(t.Context(), 92*day)
+				ctx, cancel := context.WithTimeout(t.Context(), 4*day)
 				defer cancel()
 				require.ErrorIs(t, r.Run(ctx), context.DeadlineExceeded)
 				assert.Positive(t, failed)
-				assert.Less(t, failed, 100*24*5+20)
+				assert.Less(t, failed, 4*24*5+20)
 				secret, err := r.ClientSecret(t.Context())
 				require.NoError(t, err)
 				assert.Equal(t, r.Logger == nil, secret.Equal(first.Secret))

@@ -24,19 +24,19 @@ func TestNodesThatLearnOneAfterTheOther(t *testing.T) {
 			t.Run(fmt.Sprint(nodes, " nodes ", propagation), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					server := &model.Server{Nodes: nodes, Propagation: propagation}
-					p := newPlant(t, server, selfservice.Timing{MaxAge: 2 * day, PropagationTimeout: 20 * time.Minute})
+					p := newPlant(t, server, selfservice.Timing{MaxAge: 12 * time.Hour, PropagationTimeout: 20 * time.Minute})
 					ctx, cancel := context.WithCancel(t.Context())
 					defer cancel()
 					go p.rotator.Run(ctx)
 					refused := 0
 					pause := func() time.Duration { // many where it matters
 						st, err := p.rotator.Status(ctx)
-						if err != nil || st.Pending != nil || time.Since(st.Active.Registered) < time.Hour {
+						if err != nil || st.Pending != nil || time.Since(st.Active.Registered) < max(10*time.Minute, 2*propagation) {
 							return 7 * time.Second
 						}
 						return 10 * time.Minute
 					}
-					for end := time.Now().Add(30 * day); time.Now().Before(end); time.Sleep(pause()) {
+					for end := time.Now().Add(8 * day); time.Now().Before(end); time.Sleep(pause()) {
 						key, err := p.rotator.SigningKey(ctx)
 						require.NoError(t, err)
 						if !server.Request(key.Thumbprint()) {

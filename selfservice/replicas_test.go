@@ -62,6 +62,7 @@ type scheduler struct {
 	waiting chan *waiter
 	server  *model.Server
 	store   *selfservice.Mem
+	watch   *selfservice.Rotator // parses what is stored only when it has changed
 	history
 }
 
@@ -103,6 +104,7 @@ func play(t *testing.T, seed uint64) history {
 		t: t, seed: seed, rand: rand.New(rand.NewPCG(seed, 1)), waiting: make(chan *waiter, 16),
 		server: &model.Server{}, store: &selfservice.Mem{},
 	}
+	s.watch = &selfservice.Rotator{Store: s.store}
 	kind := s.rand.IntN(6)
 	timing := selfservice.Timing{Overlap: 10 * time.Minute, Reread: time.Minute, MaxAge: time.Hour, Propagation: -1}
 	var provider func(model.IO) selfservice.Provider
@@ -130,7 +132,7 @@ func play(t *testing.T, seed uint64) history {
 	s.server.Adopt(first)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	if err := (&selfservice.Rotator{Store: s.store}).Adopt(ctx, first); err != nil {
+	if err := s.watch.Adopt(ctx, first); err != nil {
 		t.Fatal(err)
 	}
 
@@ -220,7 +222,7 @@ func play(t *testing.T, seed uint64) history {
 }
 
 func (s *scheduler) status() selfservice.Status {
-	st, err := (&selfservice.Rotator{Store: s.store}).Status(context.Background())
+	st, err := s.watch.Status(context.Background())
 	if err != nil {
 		s.t.Fatal(err)
 	}

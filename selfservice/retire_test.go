@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/keys/keystest"
 	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/internal/model"
 	"github.com/stretchr/testify/assert"
@@ -264,24 +265,25 @@ func TestServerWithoutRoomIsToldAndNothingIsLost(t *testing.T) {
 // TestRefusalLeadsToTheNewKey is a replica at a server that replaces at once:
 // it has not read the store since another one rotated.
 func TestRefusalLeadsToTheNewKey(t *testing.T) {
-	key, err := keys.Generate(keys.ES256)
-	require.NoError(t, err)
-	server := &model.Server{ReplaceAtOnce: true}
-	server.Adopt(selfservice.Credential{Key: key})
-	store := &selfservice.Mem{}
-	one := &selfservice.Rotator{Provider: server.Registrar(nil), Store: store}
-	other := &selfservice.Rotator{Provider: server.Registrar(nil), Store: store}
-	require.NoError(t, one.Adopt(t.Context(), selfservice.Credential{Key: key}))
-	stale, err := other.SigningKey(t.Context())
-	require.NoError(t, err)
-	require.NoError(t, one.Rotate(t.Context()))
-	require.False(t, server.Accepts(stale.Thumbprint()))
-	fresh, err := other.KeyRefused(t.Context(), stale)
-	require.NoError(t, err)
-	assert.True(t, server.Accepts(fresh.Thumbprint()))
-	again, err := other.KeyRefused(t.Context(), fresh)
-	require.NoError(t, err)
-	assert.Equal(t, stale.Thumbprint(), again.Thumbprint(), "the old one is all that is left to try")
+	synctest.Test(t, func(t *testing.T) {
+		key := keystest.Key(t, keys.ES256)
+		server := &model.Server{ReplaceAtOnce: true}
+		server.Adopt(selfservice.Credential{Key: key})
+		store := &selfservice.Mem{}
+		one := &selfservice.Rotator{Provider: server.Registrar(nil), Store: store}
+		other := &selfservice.Rotator{Provider: server.Registrar(nil), Store: store}
+		require.NoError(t, one.Adopt(t.Context(), selfservice.Credential{Key: key}))
+		stale, err := other.SigningKey(t.Context())
+		require.NoError(t, err)
+		require.NoError(t, one.Rotate(t.Context()))
+		require.False(t, server.Accepts(stale.Thumbprint()))
+		fresh, err := other.KeyRefused(t.Context(), stale)
+		require.NoError(t, err)
+		assert.True(t, server.Accepts(fresh.Thumbprint()))
+		again, err := other.KeyRefused(t.Context(), fresh)
+		require.NoError(t, err)
+		assert.Equal(t, stale.Thumbprint(), again.Thumbprint(), "the old one is all that is left to try")
+	})
 }
 
 func TestRefusalWhileTheStoreIsDown(t *testing.T) {

@@ -27,15 +27,17 @@ import (
 // "test".
 func Redacted(t testing.TB, value any, secrets ...[]byte) {
 	t.Helper()
+	var all []string
+	for _, secret := range secrets {
+		if len(secret) < 8 {
+			t.Fatal("keystest: a secret of under 8 bytes is found anywhere")
+		}
+		all = append(all, spellings(secret)...)
+	}
 	for how, text := range printed(value) {
-		for _, secret := range secrets {
-			if len(secret) < 8 {
-				t.Fatal("keystest: a secret of under 8 bytes is found anywhere")
-			}
-			for _, s := range spellings(secret) {
-				if strings.Contains(text, s) {
-					t.Errorf("%T shows a secret in %s", value, how) // without the text
-				}
+		for _, s := range all {
+			if strings.Contains(text, s) {
+				t.Errorf("%T shows a secret in %s", value, how) // without the text
 			}
 		}
 	}
