@@ -89,7 +89,7 @@ func TestRotationsWhateverOktaDoes(t *testing.T) {
 		web, own := f.server.AddApp(oktatest.App{Secret: secret.Secret}), f.server.AddApp(serviceApp(key))
 		org := okta.Org{URL: fakeURL}
 		org.Base = f.lose(1, http.MethodPost, "/api/v1/apps/"+web+"/credentials/secrets")
-		bySecret := &okta.Client{Org: org, AppID: web, Admin: modes()[0].admin(f, org)}
+		bySecret := &okta.Client{Org: org, AppID: web, Admin: f.admin(serviceManager, org)}
 		org.Base = f.lose(1, http.MethodPost, "/api/v1/apps/"+own+"/credentials/jwks")
 		byKey := &okta.Client{Org: org, AppID: own}
 		for _, c := range []struct {
@@ -125,12 +125,10 @@ func TestSecretsThatAreNotShown(t *testing.T) {
 	secret := selfservice.Credential{Secret: keys.NewSecret("the-first-secret-of-the-app-1234")}
 	synctest.Test(t, func(t *testing.T) {
 		f := newFaulty(t)
-		custom := serviceApp(f.key)
-		custom.Role = oktatest.Custom
-		f.manager = f.server.AddApp(custom)
+		f.hideSecrets()
 		web := f.server.AddApp(oktatest.App{Secret: secret.Secret})
 		org := okta.Org{URL: fakeURL, Base: f.lose(1, http.MethodPost, "/api/v1/apps/"+web+"/credentials/secrets")}
-		client := &okta.Client{Org: org, AppID: web, Admin: modes()[0].admin(f, org)}
+		client := &okta.Client{Org: org, AppID: web, Admin: f.admin(serviceManager, org)}
 		r := &selfservice.Rotator{Provider: okta.Secrets{Client: client}, Store: &selfservice.Mem{}}
 		require.NoError(t, r.Adopt(t.Context(), secret))
 		try(t, r, 1)
@@ -142,12 +140,10 @@ func TestSecretsThatAreNotShown(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			f := newFaulty(t)
 			f.server.Doubts.OtherHash = true
-			custom := serviceApp(f.key)
-			custom.Role = oktatest.Custom
-			f.manager = f.server.AddApp(custom)
+			f.hideSecrets()
 			web := f.server.AddApp(oktatest.App{Secret: secret.Secret})
 			org := okta.Org{URL: fakeURL, Base: f.lose(1, http.MethodPost, "/api/v1/apps/"+web+"/credentials/secrets")}
-			client := &okta.Client{Org: org, AppID: web, Admin: modes()[0].admin(f, org)}
+			client := &okta.Client{Org: org, AppID: web, Admin: f.admin(serviceManager, org)}
 			provider := okta.Secrets{Client: client, Yield: func(context.Context, okta.Secret) bool { return true }}
 			r := &selfservice.Rotator{Provider: provider, Store: &selfservice.Mem{}}
 			require.NoError(t, r.Adopt(t.Context(), secret))
@@ -183,7 +179,7 @@ func TestReadsThatAreBehind(t *testing.T) {
 			web, own := f.server.AddApp(oktatest.App{Secret: secret.Secret}), f.server.AddApp(serviceApp(key))
 			org := okta.Org{URL: fakeURL}
 			org.Base = f.lose(1, http.MethodPost, "/api/v1/apps/"+web+"/credentials/secrets")
-			bySecret := okta.Secrets{Client: &okta.Client{Org: org, AppID: web, Admin: modes()[0].admin(f, org)}}
+			bySecret := okta.Secrets{Client: &okta.Client{Org: org, AppID: web, Admin: f.admin(serviceManager, org)}}
 			org.Base = f.lose(1, http.MethodPost, "/api/v1/apps/"+own+"/credentials/jwks")
 			byKey := okta.JWKS{Client: &okta.Client{Org: org, AppID: own}}
 			for range n { // another node's turn

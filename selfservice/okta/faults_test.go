@@ -1,6 +1,7 @@
 package okta_test
 
 import (
+	"flag"
 	"fmt"
 	"net/http"
 	"testing"
@@ -14,24 +15,152 @@ import (
 	"github.com/nokkel/nokkel/selfservice/providertest"
 )
 
-// faulty is a fake with one app, and what a process needs to rotate it through
-// a network with faults.
+var full = flag.Bool("full", false, "rotate in every combination, and make every fault at each point")
+
+const (
+	storedKeys    = "stored keys"
+	publishedKeys = "keys at a URL"
+	clientSecrets = "secrets"
+
+	serviceManager = "a service app"
+	customManager  = "a service app that is not shown secrets"
+	tokenManager   = "an API token"
+	itself         = "itself"
+)
+
+// A setting is what a rotation under test may meet.
+type setting struct {
+	kind    string // of credential
+	manager string
+	doubts  bool // Okta gives the less likely answers
+	nodes   int
+	turn    providertest.Fault // of the first point; empty: each point gets every fault
+}
+
+// settings returns every combination, or by default enough of them that each
+// pair of a kind, a manager, answers and a number of nodes is met. Those of a kind
+// begin with different faults, so that a request that adds a credential meets
+// all of them.
+func settings() (all []setting) {
+	if !*full {
+		return []setting{
+			{storedKeys, serviceManager, false, 1, providertest.ErrorBefore},
+			{storedKeys, customManager, true, 1, providertest.ErrorAfter},
+			{storedKeys, itself, false, 1, providertest.CrashAfter},
+			{storedKeys, tokenManager, true, 5, providertest.ErrorBefore}, // needs no token, so it is two points ahead
+			{publishedKeys, serviceManager, true, 1, providertest.ErrorBefore},
+			{publishedKeys, customManager, false, 1, providertest.ErrorAfter},
+			{publishedKeys, itself, true, 5, providertest.CrashAfter},
+			{publishedKeys, tokenManager, false, 1, providertest.ErrorBefore},
+			{clientSecrets, serviceManager, false, 5, providertest.ErrorBefore},
+			{clientSecrets, serviceManager, true, 1, providertest.ErrorAfter},
+			{clientSecrets, customManager, true, 5, providertest.CrashBefore},
+			{clientSecrets, tokenManager, false, 1, providertest.ErrorAfter},
+		}
+	}
+	for _, kind := range []string{storedKeys, publishedKeys, clientSecrets} {
+		for _, manager := range []string{serviceManager, customManager, tokenManager, itself} {
+			if kind == clientSecrets && manager == itself {
+				continue // a service app has no secret
+			}
+			for _, nodes := range []int{1, 5} {
+				all = append(all, setting{kind, manager, false, nodes, ""}, setting{kind, manager, true, nodes, ""})
+			}
+		}
+	}
+	return all
+}
+
+// TestEveryFaultAtEveryPoint rotates each kind of credential with faults on the
+// way. Even if a reply is lost, exactly one credential is created.
+func TestEveryFaultAtEveryPoint(t *testing.T) {
+	for _, s := range settings() {
+		t.Run(fmt.Sprintf("%s by %s, doubts: %t, nodes: %d", s.kind, s.manager, s.doubts, s.nodes), func(t *testing.T) {
+			t.Parallel()
+			providertest.Run(t, s.target)
+		})
+	}
+}
+
+// target sets up an app and its manager at a fake.
+func (s setting) target(t *testing.T) *providertest.Target {
+	const id = "0oaapp00000000000000"
+	f := newFaulty(t)
+	f.server.Nodes, f.server.Lag = s.nodes, 10*time.Second
+	if s.doubts {
+		f.server.Doubts = oktatest.Doubts{NoRepeat: true, ArrayOfKeys: true, EmptyObject: true, TakesTwice: true, OldWords: true}
+	}
+	if s.manager == customManager {
+		f.hideSecrets()
+	}
+	key := newKey(t)
+	first, app := credential(key), oktatest.App{Keys: publicKeys(key)}
+	if s.manager == itself {
+		app = serviceApp(key)
+	}
+	app.ID, app.ClientID = id, "client-of-"+id
+	target := &providertest.Target{Gone: true}
+	provider := stored
+	switch s.kind {
+	case publishedKeys:
+		provider = func(c *okta.Client) selfservice.Provider { return okta.JWKSURL{Client: c, Cached: 2 * time.Minute} }
+		app.Keys, app.KeysURL = nil, fakeURL+"/jwks.json"
+		f.server.KeysAge = time.Minute
+		target.Gone = false // Okta accepts the old key until it fetches again
+	case clientSecrets:
+		provider = secrets
+		first = selfservice.Credential{Secret: keys.NewSecret("the-first-secret-of-the-app-1234")}
+		app.Keys, app.Secret = nil, first.Secret
+		app.Service = s.manager == tokenManager // at a custom authorization server
+	}
+	f.server.AddApp(app)
+	target.First, target.Store, target.Nodes, target.Turn = first, f.store, s.nodes, s.turn
+	target.Provider = func(io *providertest.IO) selfservice.Provider {
+		org := f.org(io)
+		c := &okta.Client{Org: org, AppID: id, ClientID: app.ClientID, Admin: f.admin(s.manager, org)}
+		if s.kind == clientSecrets && app.Service {
+			c.TokenEndpoint, c.Scopes = fakeURL+"/oauth2/default/v1/token", []string{"patients"}
+		}
+		return provider(c)
+	}
+	target.Accepts = func(fingerprint string) bool { return f.server.Accepts(id, fingerprint) }
+	target.Knows = func(fingerprint string) bool { return f.server.Knows(id, fingerprint) }
+	if s.kind != publishedKeys {
+		target.Registered = func() (n int) {
+			for _, e := range f.server.Events(oktatest.EventCreate) {
+				if e.Reason == "" {
+					n++
+				}
+			}
+			return n
+		}
+	}
+	return target
+}
+
+// faulty is a fake and what a process keeps.
 type faulty struct {
-	t       *testing.T
 	server  *oktatest.Server
 	store   *selfservice.Mem
-	manager string // ID of the service app that manages others
-	key     *keys.Key
+	key     *keys.Key // of the manager
+	manager string    // ID of the service app that manages others
 }
 
 func newFaulty(t *testing.T) *faulty {
-	f := &faulty{t: t, server: oktatest.New(fakeURL), store: &selfservice.Mem{}, key: newKey(t)}
+	f := &faulty{server: oktatest.New(fakeURL), store: &selfservice.Mem{}, key: newKey(t)}
 	f.server.Fetch = providertest.Handler(http.HandlerFunc(f.publish))
 	f.manager = f.server.AddApp(serviceApp(f.key))
 	return f
 }
 
-// publish is a replica's JWKS endpoint: it serves what the store holds.
+// hideSecrets gives the manager a role without okta.apps.clientCredentials.read.
+func (f *faulty) hideSecrets() {
+	app := serviceApp(f.key)
+	app.Role = oktatest.Custom
+	f.manager = f.server.AddApp(app)
+}
+
+// publish serves the public keys of what is stored.
 func (f *faulty) publish(w http.ResponseWriter, r *http.Request) {
 	replica := &selfservice.Rotator{Store: f.store}
 	(&keys.Handler{Keys: replica.Published}).ServeHTTP(w, r)
@@ -44,116 +173,12 @@ func (f *faulty) org(io *providertest.IO) okta.Org {
 	return okta.Org{URL: fakeURL, Base: io.Transport(providertest.Handler(mux))}
 }
 
-// mode is who manages the app.
-type mode struct {
-	name  string
-	admin func(*faulty, okta.Org) *okta.Admin
-}
-
-func modes() []mode {
-	return []mode{
-		{"by a service app", func(f *faulty, org okta.Org) *okta.Admin {
-			return &okta.Admin{Org: org, Tokens: org.Tokens(org.Signer(f.manager, f.key), &dpop.Prover{})}
-		}},
-		{"by an API token", func(_ *faulty, org okta.Org) *okta.Admin {
-			return &okta.Admin{Org: org, APIToken: keys.NewSecret(oktatest.APIToken)}
-		}},
-		{"by itself", func(*faulty, okta.Org) *okta.Admin { return nil }},
+func (f *faulty) admin(manager string, org okta.Org) *okta.Admin {
+	switch manager {
+	case itself:
+		return nil
+	case tokenManager:
+		return &okta.Admin{Org: org, APIToken: keys.NewSecret(oktatest.APIToken)}
 	}
-}
-
-// target rotates an app that begins with first, at the nodes that the server
-// has.
-func (f *faulty) target(m mode, id string, first selfservice.Credential, provider func(*okta.Client) selfservice.Provider) *providertest.Target {
-	return &providertest.Target{
-		First: first, Store: f.store, Gone: true, Nodes: f.server.Nodes,
-		Provider: func(io *providertest.IO) selfservice.Provider {
-			org := f.org(io)
-			return provider(&okta.Client{Org: org, AppID: id, ClientID: "client-of-" + id, Admin: m.admin(f, org)})
-		},
-		Accepts: func(fingerprint string) bool { return f.server.Accepts(id, fingerprint) },
-		Knows:   func(fingerprint string) bool { return f.server.Knows(id, fingerprint) },
-		Registered: func() int {
-			n := 0
-			for _, e := range f.server.Events(oktatest.EventCreate) {
-				if e.Reason == "" {
-					n++
-				}
-			}
-			return n
-		},
-	}
-}
-
-// TestEveryFaultAtEveryPoint rotates in every way, in every mode and with the
-// likeliest and the other answers of Okta, though not in every combination of
-// the three, with a fault at each point, on one node and on five that learn of
-// a change one after the other: a lost reply, too, makes exactly one new
-// credential.
-func TestEveryFaultAtEveryPoint(t *testing.T) {
-	key := newKey(t)
-	const id = "0oaapp00000000000000"
-	secret := selfservice.Credential{Secret: keys.NewSecret("the-first-secret-of-the-app-1234")}
-	for _, m := range modes() {
-		run := func(name string, otherAnswers bool, start func(*faulty) *providertest.Target) {
-			for _, nodes := range []int{1, 5} {
-				t.Run(fmt.Sprint(name, " ", m.name, ", nodes: ", nodes), func(t *testing.T) {
-					t.Parallel()
-					providertest.Run(t, func(t *testing.T) *providertest.Target {
-						f := newFaulty(t)
-						f.server.Nodes, f.server.Lag = nodes, 10*time.Second
-						if otherAnswers {
-							f.server.Doubts = oktatest.Doubts{NoRepeat: true, ArrayOfKeys: true, EmptyObject: true, TakesTwice: true, OldWords: true}
-						}
-						return start(f)
-					})
-				})
-			}
-		}
-		app := func(in oktatest.App) oktatest.App {
-			in.ID, in.ClientID = id, "client-of-"+id
-			if m.name == "by itself" {
-				in.Service, in.DPoP, in.Scopes, in.Role = true, true, scopes(), oktatest.SuperAdmin
-			}
-			return in
-		}
-		other := m.name == "by an API token" // who meets the other answers
-		run("stored keys", other, func(f *faulty) *providertest.Target {
-			f.server.AddApp(app(oktatest.App{Keys: publicKeys(key)}))
-			return f.target(m, id, credential(key), func(c *okta.Client) selfservice.Provider { return okta.JWKS{Client: c} })
-		})
-		if !other {
-			run("keys at a URL", false, func(f *faulty) *providertest.Target {
-				f.server.AddApp(app(oktatest.App{KeysURL: fakeURL + "/jwks.json"}))
-				f.server.KeysAge = time.Minute
-				target := f.target(m, id, credential(key), func(c *okta.Client) selfservice.Provider {
-					return okta.JWKSURL{Client: c, Cached: 2 * time.Minute}
-				})
-				target.Registered, target.Gone = nil, false // Okta believes the old key until it fetches again
-				return target
-			})
-		}
-		if m.name == "by itself" {
-			continue // a service app has no secret
-		}
-		run("secrets", other, func(f *faulty) *providertest.Target {
-			f.server.AddApp(app(oktatest.App{Secret: secret.Secret, Service: other}))
-			return f.target(m, id, secret, func(c *okta.Client) selfservice.Provider {
-				if other { // an app of a custom server
-					c.TokenEndpoint, c.Scopes = fakeURL+"/oauth2/default/v1/token", []string{"patients"}
-				}
-				return okta.Secrets{Client: c}
-			})
-		})
-		if other {
-			continue
-		}
-		run("secrets that are not shown", true, func(f *faulty) *providertest.Target {
-			hidden := serviceApp(f.key)
-			hidden.Role = oktatest.Custom
-			f.manager = f.server.AddApp(hidden)
-			f.server.AddApp(app(oktatest.App{Secret: secret.Secret}))
-			return f.target(m, id, secret, func(c *okta.Client) selfservice.Provider { return okta.Secrets{Client: c} })
-		})
-	}
+	return &okta.Admin{Org: org, Tokens: org.Tokens(org.Signer(f.manager, f.key), &dpop.Prover{})}
 }

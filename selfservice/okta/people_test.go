@@ -24,7 +24,7 @@ func TestAThirdSecretWaitsForRoom(t *testing.T) {
 	begin := func(t *testing.T) (*oktatest.Server, *okta.Admin, okta.Secrets, *selfservice.Rotator, *okta.Secret) {
 		f := newFaulty(t)
 		org := okta.Org{URL: fakeURL, Base: providertest.Handler(f.server)}
-		admin := modes()[0].admin(f, org)
+		admin := f.admin(serviceManager, org)
 		id := f.server.AddApp(oktatest.App{Secret: secret.Secret})
 		added, err := admin.AddSecret(t.Context(), id, byHand)
 		require.NoError(t, err)

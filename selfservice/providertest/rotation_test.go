@@ -135,3 +135,13 @@ func TestPointsThatRepeatOthers(t *testing.T) {
 	require.Equal(t, []int{0, 1, 2, 3, 6, 7, 8, 9}, distinct(list("v1", "l1", "v1", "l1", "v1", "l1", "v1", "l1", "v2", "s2")))
 	assert.Empty(t, distinct(nil))
 }
+
+// TestFaultsInTurn: with a Turn or several Nodes a point gets one fault.
+func TestFaultsInTurn(t *testing.T) {
+	all := []Fault{ErrorBefore, ErrorAfter, CrashBefore, CrashAfter}
+	assert.Equal(t, all, (&Target{}).faults(1))
+	for n := range 8 {
+		assert.Equal(t, []Fault{all[n%4]}, (&Target{Nodes: 5}).faults(n))
+		assert.Equal(t, []Fault{all[(n+3)%4]}, (&Target{Turn: CrashAfter}).faults(n))
+	}
+}

@@ -13,6 +13,7 @@ package providertest
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"testing/synctest"
 
@@ -36,9 +37,13 @@ type Target struct {
 	// other; zero: one. With more of them a caller asks a replica of the Rotator
 	// for a credential all the time, and must never be refused with it, unless
 	// the server is AtOnce or ServerMade: then no credential is accepted by all
-	// nodes while they learn. Each point then gets one fault instead of all: the
-	// first point the first fault, the second the second, and so on.
+	// nodes while they learn.
 	Nodes int
+
+	// Turn gives each point one fault instead of all four: the first point this
+	// one, the second point the one declared after it, and so on in turn. Empty:
+	// all four, or at a server of several Nodes one in turn from [ErrorBefore].
+	Turn Fault
 
 	// Knows reports whether the credential is registered, at a server that takes
 	// time to accept a new one. Nil: Accepts.
@@ -78,7 +83,7 @@ type Target struct {
 func Run(t *testing.T, start func(t *testing.T) *Target) {
 	t.Helper()
 	var points []point
-	turns := false
+	var target *Target
 	synctest.Test(t, func(t *testing.T) {
 		for _, broken := range breaches(t.Context(), start(t)) {
 			t.Error(broken)
@@ -88,21 +93,15 @@ func Run(t *testing.T, start func(t *testing.T) *Target) {
 		return
 	}
 	synctest.Test(t, func(t *testing.T) {
-		target := start(t)
-		turns = target.Nodes > 1
+		target = start(t)
 		points = rotation(t, target, 0, None)
 	})
 	if t.Failed() {
 		return
 	}
-	faults := []Fault{ErrorBefore, ErrorAfter, CrashBefore, CrashAfter}
 	chosen, runs := distinct(points), 0
-	for turn, i := range chosen {
-		these := faults
-		if turns {
-			these = faults[turn%len(faults):][:1]
-		}
-		for _, fault := range these {
+	for n, i := range chosen {
+		for _, fault := range target.faults(n) {
 			ok := t.Run(fmt.Sprintf("%d %s %s", i+1, points[i].name, fault), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) { rotation(t, start(t), i+1, fault) })
 			})
@@ -113,6 +112,16 @@ func Run(t *testing.T, start func(t *testing.T) *Target) {
 		}
 	}
 	t.Logf("faults at %d of %d points: %d rotations, each finished and never locked out", len(chosen), len(points), runs)
+}
+
+// faults are those of the n-th point.
+func (t *Target) faults(n int) []Fault {
+	all := []Fault{ErrorBefore, ErrorAfter, CrashBefore, CrashAfter}
+	if t.Turn == "" && t.Nodes <= 1 {
+		return all
+	}
+	first := max(0, slices.Index(all, t.Turn))
+	return all[(first+n)%len(all):][:1]
 }
 
 // distinct leaves out points that are like others: the same call while the
