@@ -12,29 +12,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// odd is a server whose dates make no sense.
-type odd struct {
-	selfservice.Provider
-	change func(*selfservice.Registration)
-}
-
-func (o odd) List(ctx context.Context, as selfservice.Credential) ([]selfservice.Registration, error) {
-	list, err := o.Provider.List(ctx, as)
-	for i := range list {
-		o.change(&list[i])
-	}
-	return list, err
-}
-
-func (o odd) Register(ctx context.Context, as, c selfservice.Credential) (selfservice.Registration, error) {
-	reg, err := o.Provider.(selfservice.Registrar).Register(ctx, as, c)
-	o.change(&reg)
-	return reg, err
-}
-
 func TestOddDatesOfTheServer(t *testing.T) {
 	for name, test := range map[string]struct {
-		change func(*selfservice.Registration)
+		report func(*selfservice.Registration)
 		least  int
 		most   int // rotations in a day
 	}{
@@ -49,8 +29,7 @@ func TestOddDatesOfTheServer(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				server := &model.Server{}
-				p := odd{server.Registrar(nil), test.change}
-				r, _ := adopted(t, server, p)
+				r, _ := adopted(t, server, &hookedProvider{Provider: server.Registrar(nil), report: test.report})
 				var failed []error
 				r.OnEvent = func(e selfservice.Event) {
 					if e.Kind == selfservice.EventFailed {
@@ -77,8 +56,9 @@ func TestRenewalComesBeforeAnExpiryWhateverItsCreation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &model.Server{}
 		at := time.Now()
-		p := odd{server.Registrar(nil), func(r *selfservice.Registration) { r.Created, r.Expires = at.Add(90*day), at.Add(30*day) }}
-		r, _ := adopted(t, server, p)
+		r, _ := adopted(t, server, &hookedProvider{Provider: server.Registrar(nil), report: func(r *selfservice.Registration) {
+			r.Created, r.Expires = at.Add(90*day), at.Add(30*day)
+		}})
 		require.NoError(t, steps(t, r))
 		st, err := r.Status(t.Context())
 		require.NoError(t, err)
@@ -89,8 +69,9 @@ func TestRenewalComesBeforeAnExpiryWhateverItsCreation(t *testing.T) {
 func TestRenewalComesWhateverTheCreation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &model.Server{}
-		p := odd{server.Registrar(nil), func(r *selfservice.Registration) { r.Created = time.Now().Add(10_000 * day) }}
-		r, _ := adopted(t, server, p)
+		r, _ := adopted(t, server, &hookedProvider{Provider: server.Registrar(nil), report: func(r *selfservice.Registration) {
+			r.Created = time.Now().Add(10_000 * day)
+		}})
 		require.NoError(t, steps(t, r))
 		st, err := r.Status(t.Context())
 		require.NoError(t, err)
@@ -111,7 +92,9 @@ func TestCredentialsThatLiveForSeconds(t *testing.T) {
 			return s.Registrar(nil)
 		}, 60, 200},
 		"a moment, by the server's clock": {func(s *model.Server) selfservice.Provider {
-			return odd{s.Registrar(nil), func(r *selfservice.Registration) { r.Expires = time.Now().Add(300 * time.Millisecond) }}
+			return &hookedProvider{Provider: s.Registrar(nil), report: func(r *selfservice.Registration) {
+				r.Expires = time.Now().Add(300 * time.Millisecond)
+			}}
 		}, 1, 1},
 	} {
 		t.Run(name, func(t *testing.T) {

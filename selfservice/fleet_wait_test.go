@@ -37,25 +37,12 @@ func always(wait time.Duration) model.IO {
 	return func(string, func() error) error { return &selfservice.CallError{Wait: wait} }
 }
 
-// located is a provider that tells its server.
-type located struct {
-	registrar
-	name string
-}
-
-type registrar interface {
-	selfservice.Provider
-	selfservice.Registrar
-}
-
-func (l located) Server() string { return l.name }
-
 // at is a fleet whose clients are at several servers.
 func at(all []*member, server func(i int) string) *selfservice.Fleet {
 	return &selfservice.Fleet{Rotators: func(yield func(*selfservice.Rotator) bool) {
 		for i, m := range all {
 			r := m.rotator()
-			r.Provider = located{r.Provider.(registrar), server(i)}
+			r.Provider = &hookedProvider{Provider: r.Provider, server: func() string { return server(i) }}
 			if !yield(r) {
 				return
 			}
@@ -232,21 +219,9 @@ func TestFleetRunIsNotHeldUp(t *testing.T) {
 func TestFleetWithAProviderWhoseServerPanics(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		all := members(t, 3)
-		f := &selfservice.Fleet{Rotators: func(yield func(*selfservice.Rotator) bool) {
-			for _, m := range all {
-				r := m.rotator()
-				r.Provider = panickingServer{located{r.Provider.(registrar), ""}}
-				if !yield(r) {
-					return
-				}
-			}
-		}}
+		f := at(all, func(int) string { panic("a bug in the caller's program") })
 		report, err := f.RotateOlder(t.Context(), time.Now())
 		require.NoError(t, err)
 		assert.Equal(t, 3, report.Rotated)
 	})
 }
-
-type panickingServer struct{ located }
-
-func (panickingServer) Server() string { panic("a bug in the caller's program") }

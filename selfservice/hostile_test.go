@@ -106,21 +106,14 @@ func TestOldKeyIsNotForgottenWhileTheActiveOneIsRefused(t *testing.T) {
 	})
 }
 
-// forgetful is a server that leaves everything out of its list.
-type forgetful struct {
-	selfservice.Provider
-	selfservice.Issuer
-}
-
-func (forgetful) List(context.Context, selfservice.Credential) ([]selfservice.Registration, error) {
-	return nil, nil
-}
-
 // TestListThatLeavesOutTheActiveSecret: Issue would find that one.
 func TestListThatLeavesOutTheActiveSecret(t *testing.T) {
 	server := &model.Server{}
 	issuer := server.Issuer(nil)
-	r, first := adopted(t, server, forgetful{issuer, issuer.(selfservice.Issuer)})
+	r, first := adopted(t, server, struct {
+		*hookedProvider
+		selfservice.Issuer
+	}{&hookedProvider{Provider: issuer, listsNothing: true}, issuer.(selfservice.Issuer)})
 	require.NoError(t, r.Rotate(t.Context()))
 	require.NoError(t, r.Rotate(t.Context()))
 	assert.NotEqual(t, first.Fingerprint(), active(t, r))
@@ -247,7 +240,7 @@ func TestErrorWithoutATextIsStillAnError(t *testing.T) {
 func TestConflictWithNobodyIsAnError(t *testing.T) {
 	server := &model.Server{}
 	r, _ := adopted(t, server, server.Registrar(nil))
-	store := &hooked{Store: r.Store, save: func(context.Context, func() error) error { return selfservice.ErrConflict }}
+	store := &hookedStore{Store: r.Store, save: func(context.Context, func() error) error { return selfservice.ErrConflict }}
 	r.Store = store
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
@@ -299,7 +292,7 @@ func TestErrorsOfTheCallersThatPanic(t *testing.T) {
 			}
 			return call()
 		}))
-		r.Store = &hooked{Store: r.Store, damaged: func() ([]string, error) { panic("bug") }}
+		r.Store = &hookedStore{Store: r.Store, damaged: func() ([]string, error) { panic("bug") }}
 		r.Timing.MaxAge = day
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()

@@ -15,16 +15,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// telling is a provider whose server tells expiries, and that can check.
-type telling struct {
-	selfservice.Provider
-	selfservice.Registrar
-	check error
-}
-
-func (telling) Expires() bool                                         { return true }
-func (p telling) Check(context.Context, selfservice.Credential) error { return p.check }
-
 func TestReady(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &model.Server{Validity: 30 * day}
@@ -59,8 +49,7 @@ func TestReady(t *testing.T) {
 func TestReadyWantsTheExpiryThatTheServerTells(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &model.Server{Validity: 30 * day}
-		p := server.Registrar(nil)
-		r, _ := adopted(t, server, telling{Provider: p, Registrar: p.(selfservice.Registrar)})
+		r, _ := adopted(t, server, &hookedProvider{Provider: server.Registrar(nil), expires: true})
 		require.ErrorIs(t, r.Ready(t.Context()), selfservice.ErrOverdue)
 		require.NoError(t, r.Rotate(t.Context()))
 		require.NoError(t, r.Ready(t.Context()))
@@ -71,8 +60,7 @@ func TestReadyWantsTheExpiryThatTheServerTells(t *testing.T) {
 // registered, and says that it has none.
 func TestReadyTakesAKeyWithoutAnExpiry(t *testing.T) {
 	server := &model.Server{}
-	p := server.Registrar(nil)
-	r, _ := adopted(t, server, telling{Provider: p, Registrar: p.(selfservice.Registrar)})
+	r, _ := adopted(t, server, &hookedProvider{Provider: server.Registrar(nil), expires: true})
 	require.ErrorIs(t, r.Ready(t.Context()), selfservice.ErrOverdue, "nobody has looked")
 	require.NoError(t, steps(t, r))
 	require.NoError(t, r.Ready(t.Context()))
@@ -81,7 +69,7 @@ func TestReadyTakesAKeyWithoutAnExpiry(t *testing.T) {
 func TestReadyWhileTheStoreIsDown(t *testing.T) {
 	server := &model.Server{}
 	r, _ := adopted(t, server, server.Registrar(nil))
-	store := &hooked{Store: r.Store}
+	store := &hookedStore{Store: r.Store}
 	r = &selfservice.Rotator{Store: store, Provider: r.Provider}
 	require.NoError(t, r.Ready(t.Context()))
 	store.hangs.Store(true)
@@ -99,7 +87,7 @@ func TestCheck(t *testing.T) {
 	assert.Equal(t, first.Fingerprint(), active(t, r))
 	assert.Equal(t, 0, server.Registered())
 
-	full := &hooked{Store: r.Store}
+	full := &hookedStore{Store: r.Store}
 	full.full.Store(true)
 	down := &selfservice.Rotator{Store: full, Provider: r.Provider}
 	require.ErrorContains(t, down.Check(t.Context()), "the disk is full")
@@ -110,8 +98,7 @@ func TestCheck(t *testing.T) {
 	require.ErrorIs(t, unknown.Check(t.Context()), selfservice.ErrInvalidClient)
 
 	rights := errors.New("the service account lacks the role manage-clients")
-	p := r.Provider
-	poor := &selfservice.Rotator{Store: r.Store, Provider: telling{p, p.(selfservice.Registrar), rights}}
+	poor := &selfservice.Rotator{Store: r.Store, Provider: &hookedProvider{Provider: r.Provider, check: rights}}
 	require.ErrorIs(t, poor.Check(t.Context()), rights)
 
 	broken := &selfservice.Rotator{Store: r.Store, Provider: server.Registrar(func(point string, call func() error) error {

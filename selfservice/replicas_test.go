@@ -94,7 +94,7 @@ func (s *scheduler) scheduled(replica int) selfservice.Store {
 	at := func(point string) func(context.Context, func() error) error {
 		return func(_ context.Context, call func() error) error { return do(point, call) }
 	}
-	return &hooked{Store: s.store, load: at("load"), save: at("save")}
+	return &hookedStore{Store: s.store, load: at("load"), save: at("save")}
 }
 
 // play is one history: it ends after some hours and then checks that what was

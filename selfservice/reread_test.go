@@ -17,7 +17,7 @@ func TestRefusalsShareTheReadingOfTheStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &model.Server{}
 		first, _ := adopted(t, server, server.Registrar(nil))
-		store := &hooked{Store: first.Store}
+		store := &hookedStore{Store: first.Store}
 		r := &selfservice.Rotator{Store: store} // follows
 		secret := mustSecret(t, r)
 		refuse := func() {

@@ -22,7 +22,7 @@ func TestServedFromMemoryWhileTheStoreCannotBeWritten(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				server, store := &model.Server{ReplaceAtOnce: true}, &hooked{Store: &selfservice.Mem{}}
+				server, store := &model.Server{ReplaceAtOnce: true}, &hookedStore{Store: &selfservice.Mem{}}
 				first := selfservice.Credential{Secret: keys.NewSecret("the first secret, made by hand")}
 				server.Adopt(first)
 				r := &selfservice.Rotator{Store: store, Provider: provider(server, func(point string, call func() error) error {

@@ -45,8 +45,9 @@ func TestSecretThatJSONWouldChangeIsRefused(t *testing.T) {
 
 func TestStateThatCouldNotBeReadAgainIsNotSaved(t *testing.T) {
 	server := &model.Server{}
-	p := odd{server.Registrar(nil), func(r *selfservice.Registration) { r.ID = strings.Repeat("x", 2<<20) }}
-	r, first := adopted(t, server, p)
+	r, first := adopted(t, server, &hookedProvider{Provider: server.Registrar(nil), report: func(r *selfservice.Registration) {
+		r.ID = strings.Repeat("x", 2<<20)
+	}})
 	_, err := r.Step(t.Context())
 	require.ErrorContains(t, err, "too large")
 	again := &selfservice.Rotator{Store: r.Store}
@@ -66,7 +67,7 @@ func TestAdoptedIsToldByTheOneWhoDid(t *testing.T) {
 // late is a store in which somebody saves between our first Load and Save.
 func late(store selfservice.Store) selfservice.Store {
 	read := false
-	return &hooked{Store: store, load: func(_ context.Context, call func() error) error {
+	return &hookedStore{Store: store, load: func(_ context.Context, call func() error) error {
 		if !read {
 			read = true
 			return nil // empty

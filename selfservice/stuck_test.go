@@ -110,12 +110,12 @@ func TestStuckCredentialIsTriedAgainWhenThereIsNoRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &model.Server{Room: 2}
 		var mended atomic.Bool
-		r, _ := adopted(t, server, &picky{server.OnlyRemoves(nil), func(string) error {
-			if !mended.Load() {
+		r, _ := adopted(t, server, server.OnlyRemoves(func(point string, call func() error) error {
+			if point == "remove" && !mended.Load() {
 				return errors.New("503")
 			}
-			return nil
-		}})
+			return call()
+		}))
 		r.Timing.MaxAge = 2 * day
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
@@ -138,13 +138,13 @@ func TestStuckCredentialIsTriedAgainWhenThereIsNoRoom(t *testing.T) {
 func TestStuckCredentialsTakeTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server, down := &model.Server{}, true
-		p := &picky{Provider: server.OnlyRemoves(nil)}
-		r, first := adopted(t, server, p)
+		p := &hookedProvider{Provider: server.OnlyRemoves(nil)}
+		r, first := adopted(t, server, removing{p})
 		for range 3 {
 			require.NoError(t, r.Rotate(t.Context()))
 		}
-		p.refuse = func(fingerprint string) error {
-			if down || fingerprint == first.Fingerprint() {
+		p.remove = func(r selfservice.Registration) error {
+			if down || r.Fingerprint == first.Fingerprint() {
 				return errors.New("403")
 			}
 			return nil
@@ -156,21 +156,4 @@ func TestStuckCredentialsTakeTurns(t *testing.T) {
 		}
 		assert.Equal(t, 2, server.Count(), "the active one, and the one that cannot be removed")
 	})
-}
-
-// picky is a server that does not remove every credential.
-type picky struct {
-	selfservice.Provider
-	refuse func(fingerprint string) error
-}
-
-func (p *picky) Register(ctx context.Context, as, c selfservice.Credential) (selfservice.Registration, error) {
-	return p.Provider.(selfservice.Registrar).Register(ctx, as, c)
-}
-
-func (p *picky) Remove(ctx context.Context, as selfservice.Credential, r selfservice.Registration) error {
-	if err := p.refuse(r.Fingerprint); err != nil {
-		return err
-	}
-	return p.Provider.(selfservice.Remover).Remove(ctx, as, r)
 }

@@ -152,7 +152,7 @@ func TestPauseBetweenRotations(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				server := &model.Server{}
-				r, _ := adopted(t, server, odd{server.Registrar(nil), func(reg *selfservice.Registration) {
+				r, _ := adopted(t, server, &hookedProvider{Provider: server.Registrar(nil), report: func(reg *selfservice.Registration) {
 					reg.Expires = time.Now().Add(test.life)
 				}})
 				r.Timing.RenewBefore = test.life - time.Millisecond

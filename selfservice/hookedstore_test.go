@@ -8,9 +8,9 @@ import (
 	"github.com/nokkel/nokkel/selfservice"
 )
 
-// hooked is a store that counts its calls and has them go through hooks, where
+// hookedStore is a store that counts its calls and has them go through hooks, where
 // there are any.
-type hooked struct {
+type hookedStore struct {
 	selfservice.Store
 	load, save   func(ctx context.Context, call func() error) error
 	damaged      func() ([]string, error)
@@ -24,7 +24,7 @@ var (
 	errFull = errors.New("the disk is full")
 )
 
-func (h *hooked) Load(ctx context.Context) (blob []byte, version string, err error) {
+func (h *hookedStore) Load(ctx context.Context) (blob []byte, version string, err error) {
 	h.loads.Add(1)
 	if h.hangs.Load() {
 		<-ctx.Done()
@@ -34,7 +34,7 @@ func (h *hooked) Load(ctx context.Context) (blob []byte, version string, err err
 	return blob, version, err
 }
 
-func (h *hooked) Save(ctx context.Context, blob []byte, version string) (next string, err error) {
+func (h *hookedStore) Save(ctx context.Context, blob []byte, version string) (next string, err error) {
 	h.saves.Add(1)
 	if h.full.Load() {
 		return "", errFull
@@ -43,7 +43,7 @@ func (h *hooked) Save(ctx context.Context, blob []byte, version string) (next st
 	return next, err
 }
 
-func (h *hooked) Damaged() ([]string, error) {
+func (h *hookedStore) Damaged() ([]string, error) {
 	if h.damaged == nil {
 		return nil, nil
 	}
@@ -59,11 +59,11 @@ func through(ctx context.Context, hook func(context.Context, func() error) error
 
 // gone is a store that cannot be read.
 func gone() selfservice.Store {
-	return &hooked{load: func(context.Context, func() error) error { return errDisk }}
+	return &hookedStore{load: func(context.Context, func() error) error { return errDisk }}
 }
 
 // panicking is a store with a bug.
 func panicking() selfservice.Store {
 	bug := func(context.Context, func() error) error { panic("bug") }
-	return &hooked{load: bug, save: bug}
+	return &hookedStore{load: bug, save: bug}
 }
