@@ -10,6 +10,7 @@ import (
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/internal/model"
+	"github.com/nokkel/nokkel/selfservice/internal/must"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -94,10 +95,8 @@ func TestReplicaThatOversleepsItsLeaseChangesNothing(t *testing.T) {
 func TestDamagedStateOfOneClientLeavesTheOthersAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		all := members(t, 5)
-		_, version, err := all[2].store.Load(t.Context())
-		require.NoError(t, err)
-		_, err = all[2].store.Save(t.Context(), []byte(`{"format":1,"active":{"sec`), version)
-		require.NoError(t, err)
+		_, version := must.Load(t, all[2].store)
+		must.Save(t, all[2].store, `{"format":1,"active":{"sec`, version)
 		report, err := fleet(all).RotateOlder(t.Context(), time.Now())
 		require.NoError(t, err)
 		assert.Equal(t, 4, report.Rotated)

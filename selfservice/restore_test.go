@@ -9,6 +9,7 @@ import (
 
 	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/internal/model"
+	"github.com/nokkel/nokkel/selfservice/internal/must"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -16,7 +17,7 @@ import (
 // backup is a store that can go back to what it held before.
 type backup struct {
 	disk atomic.Pointer[selfservice.Mem]
-	kept []byte
+	kept string
 }
 
 func (b *backup) Load(ctx context.Context) ([]byte, string, error) { return b.disk.Load().Load(ctx) }
@@ -26,17 +27,13 @@ func (b *backup) Save(ctx context.Context, blob []byte, version string) (string,
 }
 
 func (b *backup) keep(t *testing.T) {
-	blob, _, err := b.Load(t.Context())
-	require.NoError(t, err)
-	b.kept = blob
+	b.kept, _ = must.Load(t, b)
 }
 
 // back puts the kept state into the store, under a version of its own.
 func (b *backup) back(t *testing.T) {
-	_, version, err := b.Load(t.Context())
-	require.NoError(t, err)
-	_, err = b.Save(t.Context(), b.kept, version)
-	require.NoError(t, err)
+	_, version := must.Load(t, b)
+	must.Save(t, b, b.kept, version)
 }
 
 // TestStoreThatGoesBack is restored from a backup, or a standby without the
@@ -69,10 +66,8 @@ func TestStoreThatGoesBack(t *testing.T) {
 					store := &backup{}
 					store.disk.Store(&selfservice.Mem{})
 					first, _ := adopted(t, server, server.OnlyRemoves(nil))
-					blob, _, err := first.Store.Load(t.Context())
-					require.NoError(t, err)
-					_, err = store.Save(t.Context(), blob, "")
-					require.NoError(t, err)
+					blob, _ := must.Load(t, first.Store)
+					must.Save(t, store, blob, "")
 					ctx, cancel := context.WithCancel(t.Context())
 					defer cancel()
 					var told atomic.Int64

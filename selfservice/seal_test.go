@@ -6,28 +6,29 @@ import (
 	"testing"
 
 	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/internal/must"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
 func TestSealHidesTheBlob(t *testing.T) {
 	var plain selfservice.Mem
-	version := mustSave(t, selfservice.Seal(&plain, "app", aesGCM(t, 1)), "private key", "")
-	first, _ := mustLoad(t, &plain)
+	version := must.Save(t, selfservice.Seal(&plain, "app", aesGCM(t, 1)), "private key", "")
+	first, _ := must.Load(t, &plain)
 	assert.NotContains(t, first, "private")
-	mustSave(t, selfservice.Seal(&plain, "app", aesGCM(t, 1)), "private key", version)
-	second, _ := mustLoad(t, &plain)
+	must.Save(t, selfservice.Seal(&plain, "app", aesGCM(t, 1)), "private key", version)
+	second, _ := must.Load(t, &plain)
 	assert.NotEqual(t, first, second, "every Save has its own nonce")
 }
 
 func TestSealReplacesItsKey(t *testing.T) {
 	var plain selfservice.Mem
-	mustSave(t, selfservice.Seal(&plain, "app", aesGCM(t, 1)), "state", "")
+	must.Save(t, selfservice.Seal(&plain, "app", aesGCM(t, 1)), "state", "")
 	both := selfservice.Seal(&plain, "app", aesGCM(t, 2), aesGCM(t, 3), aesGCM(t, 1))
-	blob, version := mustLoad(t, both)
+	blob, version := must.Load(t, both)
 	assert.Equal(t, "state", blob)
-	mustSave(t, both, "state", version)
-	blob, _ = mustLoad(t, selfservice.Seal(&plain, "app", aesGCM(t, 2)))
+	must.Save(t, both, "state", version)
+	blob, _ = must.Load(t, selfservice.Seal(&plain, "app", aesGCM(t, 2)))
 	assert.Equal(t, "state", blob, "the new key alone opens what was saved since")
 	_, _, err := selfservice.Seal(&plain, "app", aesGCM(t, 1)).Load(t.Context())
 	require.ErrorIs(t, err, selfservice.ErrCorrupt)
@@ -39,11 +40,11 @@ func TestSealCorrupt(t *testing.T) {
 	var plain selfservice.Mem
 	aead := aesGCM(t, 1)
 	store := selfservice.Seal(&plain, "app", aead)
-	version := mustSave(t, store, "state", "")
-	sealed, _ := mustLoad(t, &plain)
+	version := must.Save(t, store, "state", "")
+	sealed, _ := must.Load(t, &plain)
 	refused := func(stored string) {
 		t.Helper()
-		version = mustSave(t, &plain, stored, version)
+		version = must.Save(t, &plain, stored, version)
 		blob, now, err := store.Load(t.Context())
 		require.ErrorIs(t, err, selfservice.ErrCorrupt)
 		assert.Nil(t, blob)
@@ -61,8 +62,8 @@ func TestSealCorrupt(t *testing.T) {
 	nonce := make([]byte, aead.NonceSize())
 	refused(string(aead.Seal(nonce, nonce, []byte("encrypted for another purpose"), nil)))
 
-	mustSave(t, store, "started over", version)
-	blob, _ := mustLoad(t, store)
+	must.Save(t, store, "started over", version)
+	blob, _ := must.Load(t, store)
 	assert.Equal(t, "started over", blob)
 }
 
@@ -71,17 +72,17 @@ func TestSealCorrupt(t *testing.T) {
 func TestSealBindsItsName(t *testing.T) {
 	aead := aesGCM(t, 1)
 	var a, b selfservice.Mem
-	mustSave(t, selfservice.Seal(&a, "https://as.example.no client-a", aead), "state of a", "")
-	version := mustSave(t, selfservice.Seal(&b, "https://as.example.no client-b", aead), "state of b", "")
-	blob, _ := mustLoad(t, &b)
+	must.Save(t, selfservice.Seal(&a, "https://as.example.no client-a", aead), "state of a", "")
+	version := must.Save(t, selfservice.Seal(&b, "https://as.example.no client-b", aead), "state of b", "")
+	blob, _ := must.Load(t, &b)
 	for _, name := range []string{"https://as.example.no client-a", "client-b", "https://as.example.no client-", "https://as.example.no client-b "} {
 		opened, now, err := selfservice.Seal(&b, name, aead, aead).Load(t.Context())
 		require.ErrorIs(t, err, selfservice.ErrCorrupt, name)
 		assert.Nil(t, opened)
 		assert.Equal(t, version, now)
 	}
-	_, current := mustLoad(t, &a)
-	mustSave(t, &a, blob, current)
+	_, current := must.Load(t, &a)
+	must.Save(t, &a, blob, current)
 	_, _, err := selfservice.Seal(&a, "https://as.example.no client-a", aead).Load(t.Context())
 	require.ErrorIs(t, err, selfservice.ErrCorrupt)
 
@@ -103,21 +104,7 @@ func TestSealNonce(t *testing.T) {
 	own, err := cipher.NewGCMWithRandomNonce(block)
 	require.NoError(t, err)
 	store := selfservice.Seal(&selfservice.Mem{}, "app", own)
-	mustSave(t, store, "state", "")
-	blob, _ := mustLoad(t, store)
+	must.Save(t, store, "state", "")
+	blob, _ := must.Load(t, store)
 	assert.Equal(t, "state", blob)
-}
-
-func mustSave(t *testing.T, s selfservice.Store, blob, version string) string {
-	t.Helper()
-	next, err := s.Save(t.Context(), []byte(blob), version)
-	require.NoError(t, err)
-	return next
-}
-
-func mustLoad(t *testing.T, s selfservice.Store) (blob, version string) {
-	t.Helper()
-	b, version, err := s.Load(t.Context())
-	require.NoError(t, err)
-	return string(b), version
 }

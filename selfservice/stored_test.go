@@ -16,6 +16,7 @@ import (
 	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/filestore"
 	"github.com/nokkel/nokkel/selfservice/internal/model"
+	"github.com/nokkel/nokkel/selfservice/internal/must"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -79,16 +80,14 @@ func late(store selfservice.Store) selfservice.Store {
 // edit changes the stored state behind the rotator's back.
 func edit(t *testing.T, store selfservice.Store, change func(state map[string]any)) {
 	t.Helper()
-	blob, version, err := store.Load(t.Context())
-	require.NoError(t, err)
+	blob, version := must.Load(t, store)
 	var state map[string]any
-	require.NoError(t, json.Unmarshal(blob, &state))
+	require.NoError(t, json.Unmarshal([]byte(blob), &state))
 	change(state)
 	state["serial"] = state["serial"].(float64) + 1
-	blob, err = json.Marshal(state)
+	changed, err := json.Marshal(state)
 	require.NoError(t, err)
-	_, err = store.Save(t.Context(), blob, version)
-	require.NoError(t, err)
+	must.Save(t, store, string(changed), version)
 }
 
 // TestClockThatWasAhead is a clock that stood years ahead when the state was

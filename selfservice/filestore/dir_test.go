@@ -10,6 +10,7 @@ import (
 
 	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/filestore"
+	"github.com/nokkel/nokkel/selfservice/internal/must"
 	"github.com/nokkel/nokkel/selfservice/storetest"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -20,7 +21,7 @@ func saves(t *testing.T, blobs ...string) (d filestore.Dir, version string) {
 	t.Helper()
 	d = filestore.Dir(filepath.Join(t.TempDir(), "key"))
 	for _, blob := range blobs {
-		version = mustSave(t, d, blob, version)
+		version = must.Save(t, d, blob, version)
 	}
 	return d, version
 }
@@ -29,20 +30,6 @@ func TestDir(t *testing.T) {
 	storetest.RunShared(t,
 		func(t *testing.T) string { return t.TempDir() + "/app/key" },
 		func(_ *testing.T, place string) selfservice.Store { return filestore.Dir(place) })
-}
-
-func mustSave(t *testing.T, s selfservice.Store, blob, version string) string {
-	t.Helper()
-	next, err := s.Save(t.Context(), []byte(blob), version)
-	require.NoError(t, err)
-	return next
-}
-
-func mustLoad(t *testing.T, s selfservice.Store) (blob, version string) {
-	t.Helper()
-	b, version, err := s.Load(t.Context())
-	require.NoError(t, err)
-	return string(b), version
 }
 
 func names(t *testing.T, d filestore.Dir) (names []string) {
@@ -65,7 +52,7 @@ func TestDamagedNewest(t *testing.T) {
 	require.NoError(t, err)
 	damage := func(name string, raw []byte) {
 		require.NoError(t, os.WriteFile(newest, raw, 0o600))
-		blob, version := mustLoad(t, d)
+		blob, version := must.Load(t, d)
 		require.Equal(t, "one", blob, name)
 		require.Regexp(t, `^2-`, version, name)
 	}
@@ -80,11 +67,11 @@ func TestDamagedNewest(t *testing.T) {
 	damage("longer", append(sound, 0))
 	damage("zeros", make([]byte, len(sound)))
 
-	version := func() string { _, v := mustLoad(t, d); return v }()
+	version := func() string { _, v := must.Load(t, d); return v }()
 	for range 20 {
-		version = mustSave(t, d, "three", version)
+		version = must.Save(t, d, "three", version)
 	}
-	blob, _ := mustLoad(t, d)
+	blob, _ := must.Load(t, d)
 	assert.Equal(t, "three", blob)
 	damaged, err := d.Damaged()
 	require.NoError(t, err)
@@ -96,7 +83,7 @@ func TestFallsBackFar(t *testing.T) {
 	d, version := saves(t, "1", "2", "3", "4", "5", "6", "7", "8", "9", "10")
 	kept := []string{"3", "4", "5", "6", "7", "8", "9", "10"}
 	for i := len(kept) - 1; i >= 0; i-- {
-		blob, _ := mustLoad(t, d)
+		blob, _ := must.Load(t, d)
 		require.Equal(t, kept[i], blob)
 		require.NoError(t, os.Truncate(filepath.Join(string(d), "state-"+kept[i]), 20))
 	}
@@ -107,8 +94,8 @@ func TestFallsBackFar(t *testing.T) {
 
 	_, err = d.Save(t.Context(), []byte("stale"), version)
 	require.ErrorIs(t, err, selfservice.ErrConflict)
-	mustSave(t, d, "started over", now)
-	again, _ := mustLoad(t, d)
+	must.Save(t, d, "started over", now)
+	again, _ := must.Load(t, d)
 	assert.Equal(t, "started over", again)
 }
 
@@ -116,7 +103,7 @@ func TestFallsBackFar(t *testing.T) {
 func TestEmptiedByHand(t *testing.T) {
 	d, old := saves(t, "before")
 	require.NoError(t, os.RemoveAll(string(d)))
-	mustSave(t, d, "after", "")
+	must.Save(t, d, "after", "")
 	_, err := d.Save(t.Context(), []byte("late"), old)
 	require.ErrorIs(t, err, selfservice.ErrConflict)
 }
@@ -151,10 +138,10 @@ func TestCrashLeftovers(t *testing.T) {
 		t.Run(c.died, func(t *testing.T) {
 			d, _ := saves(t, "one", "two")
 			c.leave(t, string(d))
-			blob, version := mustLoad(t, d)
+			blob, version := must.Load(t, d)
 			assert.Equal(t, c.want, blob)
-			mustSave(t, d, "next", version)
-			blob, _ = mustLoad(t, d)
+			must.Save(t, d, "next", version)
+			blob, _ = must.Load(t, d)
 			assert.Equal(t, "next", blob)
 			assert.NotContains(t, strings.Join(names(t, d), " "), "tmp")
 		})
@@ -168,7 +155,7 @@ func TestKeepsWhatIsNotItsOwn(t *testing.T) {
 		require.NoError(t, os.WriteFile(filepath.Join(string(d), name), nil, 0o600))
 	}
 	for range 20 {
-		version = mustSave(t, d, "more", version)
+		version = must.Save(t, d, "more", version)
 	}
 	assert.Subset(t, names(t, d), foreign)
 	assert.Len(t, names(t, d), len(foreign)+8)

@@ -16,6 +16,7 @@ import (
 	"github.com/nokkel/nokkel/keys/keystest"
 	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/filestore"
+	"github.com/nokkel/nokkel/selfservice/internal/must"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -70,7 +71,7 @@ func TestOpenToOthers(t *testing.T) {
 		refuses(t, d, version, filestore.ErrMode, file)
 	}
 	require.NoError(t, os.Chmod(file, 0o400))
-	mustSave(t, d, "two", version)
+	must.Save(t, d, "two", version)
 }
 
 // TestOfSomebodyElse: root is not served what another user has written, nor
@@ -83,7 +84,7 @@ func TestOfSomebodyElse(t *testing.T) {
 	require.NoError(t, os.Chown(string(d), 65534, 0))
 	refuses(t, d, version, filestore.ErrOwner, string(d))
 	require.NoError(t, os.Chown(string(d), 0, 65534))
-	mustSave(t, d, "two", version)
+	must.Save(t, d, "two", version)
 	planted := filepath.Join(string(d), "state-9")
 	content, err := os.ReadFile(filepath.Join(string(d), "state-1"))
 	require.NoError(t, err)
@@ -114,7 +115,7 @@ func TestNoRegularFile(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			t.Chdir(t.TempDir()) // the path of a socket must be short
 			d := filestore.Dir("key")
-			version := mustSave(t, d, "one", "")
+			version := must.Save(t, d, "one", "")
 			require.NoError(t, plant("key/state-9"))
 			refuses(t, d, version, filestore.ErrType, "key/state-9")
 		})
@@ -147,7 +148,7 @@ func TestBoundsFiles(t *testing.T) {
 	d, version := saves(t, "one")
 	_, err := d.Save(t.Context(), make([]byte, 4<<20), version)
 	require.ErrorIs(t, err, filestore.ErrSize)
-	mustSave(t, d, string(make([]byte, 4<<20-100)), version)
+	must.Save(t, d, string(make([]byte, 4<<20-100)), version)
 	planted := filepath.Join(string(d), "state-9")
 	require.NoError(t, os.WriteFile(planted, nil, 0o600))
 	require.NoError(t, os.Truncate(planted, 1<<40)) // takes no room on the disk

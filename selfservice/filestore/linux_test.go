@@ -14,6 +14,7 @@ import (
 
 	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/filestore"
+	"github.com/nokkel/nokkel/selfservice/internal/must"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -26,9 +27,9 @@ func TestKilledAtEverySyscall(t *testing.T) {
 	if dir, ok := os.LookupEnv("NOKKEL_DIR_SAVE"); ok {
 		runtime.LockOSThread() // strace counts by thread
 		d := filestore.Dir(dir)
-		_, version := mustLoad(t, d)
+		_, version := must.Load(t, d)
 		fmt.Println("start")
-		mustSave(t, d, "new", version)
+		must.Save(t, d, "new", version)
 		fmt.Println("saved")
 		return
 	}
@@ -44,12 +45,12 @@ func TestKilledAtEverySyscall(t *testing.T) {
 			if !done && !strings.Contains(string(out), "start") {
 				continue // killed while it was starting up
 			}
-			blob, version := mustLoad(t, d)
+			blob, version := must.Load(t, d)
 			require.Contains(t, []string{"old", "new"}, blob)
 			if strings.Contains(string(out), "saved") {
 				require.Equal(t, "new", blob, "an acknowledged save is lost")
 			}
-			mustSave(t, d, "next", version)
+			must.Save(t, d, "next", version)
 			left := names(t, d)
 			assert.Len(t, left, 8)
 			assert.NotContains(t, strings.Join(left, " "), "tmp")
@@ -70,7 +71,7 @@ func TestFailingSyscalls(t *testing.T) {
 	if dir, ok := os.LookupEnv("NOKKEL_DIR_SAVE"); ok {
 		runtime.LockOSThread()
 		d := filestore.Dir(dir)
-		_, version := mustLoad(t, d)
+		_, version := must.Load(t, d)
 		_, err := d.Save(t.Context(), []byte("new"), version)
 		fmt.Printf("config=%t conflict=%t %v\n", errors.Is(err, selfservice.ErrConfig), errors.Is(err, selfservice.ErrConflict), err)
 		return
@@ -89,10 +90,10 @@ func TestFailingSyscalls(t *testing.T) {
 			out, err := inject(t, strace, c.call, c.fault, d)
 			require.NoError(t, err, "%s", out)
 			assert.Contains(t, string(out), c.says)
-			blob, version := mustLoad(t, d)
+			blob, version := must.Load(t, d)
 			assert.Equal(t, c.holds, blob)
 			assert.NotContains(t, strings.Join(names(t, d), " "), "tmp")
-			mustSave(t, d, "next", version)
+			must.Save(t, d, "next", version)
 		})
 	}
 }
@@ -128,7 +129,7 @@ func findStrace(t *testing.T) string {
 func TestDiskFull(t *testing.T) {
 	root := mount(t, "size=64k")
 	d := filestore.Dir(filepath.Join(root, "key"))
-	version := mustSave(t, d, "kept", "")
+	version := must.Save(t, d, "kept", "")
 	filler := filepath.Join(root, "filler")
 	_ = os.WriteFile(filler, make([]byte, 1<<20), 0o600) // until it is full
 	for _, size := range []int{1, 5000, 1 << 20} {
@@ -136,13 +137,13 @@ func TestDiskFull(t *testing.T) {
 		require.ErrorIs(t, err, syscall.ENOSPC)
 		var pathError *os.PathError
 		require.ErrorAs(t, err, &pathError)
-		blob, now := mustLoad(t, d)
+		blob, now := must.Load(t, d)
 		assert.Equal(t, "kept", blob)
 		assert.Equal(t, version, now)
 		assert.Equal(t, []string{"state-1"}, names(t, d))
 	}
 	require.NoError(t, os.Remove(filler))
-	mustSave(t, d, "after", version)
+	must.Save(t, d, "after", version)
 }
 
 // TestFileTooLarge tears the write in the middle, with no need of root.
@@ -150,7 +151,7 @@ func TestFileTooLarge(t *testing.T) {
 	if dir, ok := os.LookupEnv("NOKKEL_DIR_LIMIT"); ok {
 		signal.Ignore(syscall.SIGXFSZ)
 		require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 4096, Max: 4096}))
-		_, version := mustLoad(t, filestore.Dir(dir))
+		_, version := must.Load(t, filestore.Dir(dir))
 		_, err := filestore.Dir(dir).Save(t.Context(), make([]byte, 64<<10), version)
 		require.ErrorIs(t, err, syscall.EFBIG)
 		return
@@ -161,7 +162,7 @@ func TestFileTooLarge(t *testing.T) {
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	assert.Equal(t, []string{"state-1"}, names(t, d))
-	blob, now := mustLoad(t, d)
+	blob, now := must.Load(t, d)
 	assert.Equal(t, "kept", blob)
 	assert.Equal(t, version, now)
 }
@@ -169,9 +170,9 @@ func TestFileTooLarge(t *testing.T) {
 func TestReadOnly(t *testing.T) {
 	root := mount(t, "")
 	d := filestore.Dir(filepath.Join(root, "key"))
-	version := mustSave(t, d, "kept", "")
+	version := must.Save(t, d, "kept", "")
 	require.NoError(t, syscall.Mount("", root, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""))
-	blob, now := mustLoad(t, d)
+	blob, now := must.Load(t, d)
 	assert.Equal(t, "kept", blob)
 	assert.Equal(t, version, now)
 	_, err := d.Save(t.Context(), []byte("lost"), version)
@@ -179,7 +180,7 @@ func TestReadOnly(t *testing.T) {
 	_, err = filestore.Dir(filepath.Join(root, "other")).Save(t.Context(), []byte("lost"), "")
 	require.ErrorIs(t, err, syscall.EROFS)
 	require.NoError(t, syscall.Mount("", root, "", syscall.MS_REMOUNT, ""))
-	mustSave(t, d, "after", version)
+	must.Save(t, d, "after", version)
 }
 
 // mount mounts an empty tmpfs.

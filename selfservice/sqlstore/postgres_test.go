@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/internal/must"
 	"github.com/nokkel/nokkel/selfservice/sqlstore"
 	"github.com/nokkel/nokkel/selfservice/sqlstore/internal/sqlcheck"
 	"github.com/nokkel/nokkel/selfservice/storetest"
@@ -74,8 +75,7 @@ func TestPostgreSQLEndsTheConnection(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			table := postgres(t, "nokkel_ended", with(setting[0], setting[1]))
 			store := table.Store("client")
-			version, err := store.Save(t.Context(), []byte("old"), "")
-			require.NoError(t, err)
+			version := must.Save(t, store, "old", "")
 			holder, err := table.DB.BeginTx(t.Context(), nil)
 			require.NoError(t, err)
 			_, err = holder.ExecContext(t.Context(), "SELECT * FROM nokkel_ended FOR UPDATE")
@@ -96,12 +96,10 @@ func TestPostgreSQLEndsTheConnection(t *testing.T) {
 			require.Error(t, err)
 			assert.NotErrorIs(t, err, selfservice.ErrConflict)
 			require.NoError(t, holder.Rollback())
-			blob, same, err := store.Load(t.Context())
-			require.NoError(t, err)
-			assert.Equal(t, "old", string(blob))
+			blob, same := must.Load(t, store)
+			assert.Equal(t, "old", blob)
 			assert.Equal(t, version, same)
-			_, err = store.Save(t.Context(), []byte("new"), version)
-			require.NoError(t, err)
+			must.Save(t, store, "new", version)
 		})
 	}
 }
@@ -112,12 +110,10 @@ func TestPostgreSQLLosesTheReply(t *testing.T) {
 	var lose atomic.Bool
 	table := postgres(t, "nokkel_reply", func(u *url.URL) { u.Host = proxy(t, u.Host, &lose) })
 	store := table.Store("client")
-	version, err := store.Save(t.Context(), []byte("old"), "")
-	require.NoError(t, err)
-	version, err = store.Save(t.Context(), []byte("older"), version) // the statement is prepared
-	require.NoError(t, err)
+	version := must.Save(t, store, "old", "")
+	version = must.Save(t, store, "older", version) // the statement is prepared
 	lose.Store(true)
-	_, err = store.Save(t.Context(), []byte("new"), version)
+	_, err := store.Save(t.Context(), []byte("new"), version)
 	require.Error(t, err)
 	lose.Store(false)
 	require.EventuallyWithT(t, func(c *assert.CollectT) {

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/internal/must"
 	"github.com/nokkel/nokkel/selfservice/sqlstore"
 	"github.com/nokkel/nokkel/selfservice/sqlstore/internal/sqlcheck"
 	"github.com/stretchr/testify/assert"
@@ -59,8 +60,7 @@ func TestPostgreSQLSchema(t *testing.T) {
 	table.DB = stdlib.OpenDB(*config)
 	defer table.DB.Close()
 	require.NoError(t, table.Create(t.Context()))
-	_, err = table.Store("client").Save(t.Context(), []byte("state"), "")
-	require.NoError(t, err)
+	must.Save(t, table.Store("client"), "state", "")
 	table.Name = "sqlstore_test.absent"
 	require.ErrorContains(t, table.Create(t.Context()), "permission denied")
 }

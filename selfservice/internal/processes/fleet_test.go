@@ -23,6 +23,7 @@ import (
 	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/helseid"
 	"github.com/nokkel/nokkel/selfservice/helseid/helseidtest"
+	"github.com/nokkel/nokkel/selfservice/internal/must"
 	"github.com/nokkel/nokkel/selfservice/sqlstore"
 )
 
@@ -189,9 +190,8 @@ func adopted(t *testing.T, key *keys.Key) []byte {
 	t.Helper()
 	var store selfservice.Mem
 	require.NoError(t, (&selfservice.Rotator{Store: &store}).Adopt(t.Context(), selfservice.Credential{Key: key}))
-	blob, _, err := store.Load(t.Context())
-	require.NoError(t, err)
-	return blob
+	blob, _ := must.Load(t, &store)
+	return []byte(blob)
 }
 
 // adoptedLongAgo is one that is: the clock of a bubble begins in 2000.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/internal/must"
 	"github.com/nokkel/nokkel/selfservice/sqlstore"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -26,8 +27,7 @@ func (c check) createScheduled(t *testing.T) sqlstore.Table {
 func (c check) prefix(t *testing.T) {
 	table := c.createScheduled(t)
 	for _, name := range []string{"a/1", "b/1", "b/2", "c/1"} {
-		_, err := table.Store(name).Save(t.Context(), []byte("x"), "")
-		require.NoError(t, err)
+		must.Save(t, table.Store(name), "x", "")
 	}
 	names, err := table.Agenda("b/").Due(t.Context(), time.Now(), time.Hour, 10)
 	require.NoError(t, err)
@@ -49,9 +49,8 @@ func (c check) prefix(t *testing.T) {
 // leaseAhead has a process whose clock was years ahead take a name.
 func (c check) leaseAhead(t *testing.T) {
 	table := c.createScheduled(t)
-	_, err := table.Store("client").Save(t.Context(), []byte("x"), "")
-	require.NoError(t, err)
-	_, err = table.DB.ExecContext(t.Context(), fmt.Sprintf("UPDATE %s SET due = %d", table.Name, -time.Now().AddDate(10, 0, 0).UnixMilli()))
+	must.Save(t, table.Store("client"), "x", "")
+	_, err := table.DB.ExecContext(t.Context(), fmt.Sprintf("UPDATE %s SET due = %d", table.Name, -time.Now().AddDate(10, 0, 0).UnixMilli()))
 	require.NoError(t, err)
 	names, err := table.Agenda("").Due(t.Context(), time.Now(), time.Hour, 10)
 	require.NoError(t, err)
@@ -75,8 +74,7 @@ func (c check) migrates(t *testing.T) {
 	_, err := old.DB.ExecContext(t.Context(), before(c.dialect, old.Name))
 	require.NoError(t, err)
 	require.NoError(t, old.Create(t.Context()))
-	version, err := old.Store("client").Save(t.Context(), []byte("one"), "")
-	require.NoError(t, err)
+	version := must.Save(t, old.Store("client"), "one", "")
 
 	scheduled := old
 	scheduled.Scheduled = true
@@ -84,21 +82,17 @@ func (c check) migrates(t *testing.T) {
 		require.NoError(t, scheduled.Create(t.Context()))
 		require.NoError(t, old.Create(t.Context()))
 	}
-	blob, same, err := scheduled.Store("client").Load(t.Context())
-	require.NoError(t, err)
-	assert.Equal(t, "one", string(blob))
+	blob, same := must.Load(t, scheduled.Store("client"))
+	assert.Equal(t, "one", blob)
 	assert.Equal(t, version, same)
-	version, err = old.Store("client").Save(t.Context(), []byte("two"), version)
-	require.NoError(t, err)
-	_, err = old.Store("another").Save(t.Context(), []byte("one"), "")
-	require.NoError(t, err)
+	version = must.Save(t, old.Store("client"), "two", version)
+	must.Save(t, old.Store("another"), "one", "")
 	agenda := scheduled.Agenda("")
 	names, err := agenda.Due(t.Context(), time.Now(), time.Hour, 10)
 	require.NoError(t, err)
 	assert.ElementsMatch(t, []string{"another", "client"}, names, "due, as long as nobody knows better")
 	require.NoError(t, agenda.Postpone(t.Context(), "client", version, time.Now().Add(time.Hour)))
-	_, err = scheduled.Store("client").Save(t.Context(), []byte("three"), version)
-	require.NoError(t, err)
+	must.Save(t, scheduled.Store("client"), "three", version)
 	names, err = agenda.Due(t.Context(), time.Now(), time.Hour, 10)
 	require.NoError(t, err)
 	assert.Equal(t, []string{"client"}, names)

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/internal/must"
 	"github.com/nokkel/nokkel/selfservice/sqlstore"
 	"github.com/nokkel/nokkel/selfservice/storetest"
 	"github.com/stretchr/testify/assert"
@@ -127,23 +128,19 @@ func (c check) rowsAreApart(t *testing.T) {
 	table := c.create(t)
 	names := []string{"a", "A", "a ", " a", "ä", "a%", "a_", "'; DROP TABLE x; --", "日本", strings.Repeat("x", 255)}
 	for _, name := range names {
-		_, err := table.Store(name).Save(t.Context(), []byte(name), "")
-		require.NoError(t, err, "%q", name)
+		must.Save(t, table.Store(name), name, "")
 	}
 	for _, name := range names {
-		blob, version, err := table.Store(name).Load(t.Context())
-		require.NoError(t, err)
-		require.Equal(t, name, string(blob))
-		_, err = table.Store(name).Save(t.Context(), []byte("new"), version)
-		require.NoError(t, err)
+		blob, version := must.Load(t, table.Store(name))
+		require.Equal(t, name, blob)
+		must.Save(t, table.Store(name), "new", version)
 	}
 }
 
 func (c check) names(t *testing.T) {
 	table := c.create(t)
 	for _, name := range []string{"b/2", "b/1", "a/1", "b", "b0", "B/1", "b/é", "b/%"} {
-		_, err := table.Store(name).Save(t.Context(), []byte("x"), "")
-		require.NoError(t, err)
+		must.Save(t, table.Store(name), "x", "")
 	}
 	for prefix, want := range map[string][]string{
 		"":    {"B/1", "a/1", "b", "b/%", "b/1", "b/2", "b/é", "b0"},
@@ -162,18 +159,14 @@ func (c check) names(t *testing.T) {
 func (c check) deleted(t *testing.T) {
 	table := c.create(t)
 	store := table.Store("client")
-	old, err := store.Save(t.Context(), []byte("one"), "")
-	require.NoError(t, err)
-	_, err = table.DB.ExecContext(t.Context(), "DELETE FROM "+table.Name)
+	old := must.Save(t, store, "one", "")
+	_, err := table.DB.ExecContext(t.Context(), "DELETE FROM "+table.Name)
 	require.NoError(t, err)
 	_, err = store.Save(t.Context(), []byte("late"), old)
 	require.ErrorIs(t, err, selfservice.ErrConflict)
-	blob, version, err := store.Load(t.Context())
-	require.NoError(t, err)
-	assert.Nil(t, blob)
-	assert.Empty(t, version)
-	_, err = store.Save(t.Context(), []byte("two"), "")
-	require.NoError(t, err)
+	blob, version := must.Load(t, store)
+	assert.Empty(t, blob+version)
+	must.Save(t, store, "two", "")
 	_, err = store.Save(t.Context(), []byte("late"), old)
 	require.ErrorIs(t, err, selfservice.ErrConflict)
 }
@@ -182,14 +175,11 @@ func (c check) deleted(t *testing.T) {
 func (c check) restored(t *testing.T) {
 	table := c.create(t)
 	store := table.Store("client")
-	backup, err := store.Save(t.Context(), []byte("backup"), "")
+	backup := must.Save(t, store, "backup", "")
+	lost := must.Save(t, store, "lost", backup)
+	_, err := table.DB.ExecContext(t.Context(), "UPDATE "+table.Name+" SET version = "+backup)
 	require.NoError(t, err)
-	lost, err := store.Save(t.Context(), []byte("lost"), backup)
-	require.NoError(t, err)
-	_, err = table.DB.ExecContext(t.Context(), "UPDATE "+table.Name+" SET version = "+backup)
-	require.NoError(t, err)
-	_, err = store.Save(t.Context(), []byte("new"), backup)
-	require.NoError(t, err)
+	must.Save(t, store, "new", backup)
 	_, err = store.Save(t.Context(), []byte("over the new one"), lost)
 	require.ErrorIs(t, err, selfservice.ErrConflict)
 }
