@@ -101,12 +101,10 @@ func TestCredentialsThatLiveForSeconds(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				server := &model.Server{}
 				r, _ := adopted(t, server, row.provider(server))
-				ctx, cancel := context.WithCancel(t.Context())
-				defer cancel()
-				require.NoError(t, r.Rotate(ctx)) // from here on they end
-				go r.Run(ctx)
+				require.NoError(t, r.Rotate(t.Context())) // from here on they end
+				go r.Run(t.Context())
 				for start := time.Now(); time.Since(start) < 10*time.Minute; time.Sleep(time.Second) {
-					st, err := r.Status(ctx)
+					st, err := r.Status(t.Context())
 					require.NoError(t, err)
 					require.LessOrEqual(t, len(st.Retiring), 6)
 					require.True(t, server.Accepts(active(t, r)))

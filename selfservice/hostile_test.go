@@ -37,9 +37,7 @@ func TestListThatFailsForGoodDoesNotKeepTheKeyUntilItExpires(t *testing.T) {
 		require.NoError(t, r.Rotate(t.Context()))
 		require.NoError(t, steps(t, r))
 		with["list"] = errors.New("404")
-		ctx, cancel := context.WithCancel(t.Context())
-		defer cancel()
-		go r.Run(ctx)
+		go r.Run(t.Context())
 		time.Sleep(12 * day)
 		assert.NotEqual(t, first.Fingerprint(), active(t, r))
 		assert.True(t, server.Accepts(active(t, r)))
@@ -54,12 +52,10 @@ func TestCleaningUpThatFailsForGoodDoesNotHoldUpTheNextRotation(t *testing.T) {
 					server := &model.Server{Validity: 6 * day}
 					s := &spy{}
 					r, _ := adopted(t, server, server.Full(fails(s, map[string]error{point: err})))
-					ctx, cancel := context.WithCancel(t.Context())
-					defer cancel()
 					r.Timing.MaxAge, r.Timing.Reread = 2*day, 30*time.Minute
-					go r.Run(ctx)
+					go r.Run(t.Context())
 					time.Sleep(7 * day)
-					st, err := r.Status(ctx)
+					st, err := r.Status(t.Context())
 					require.NoError(t, err)
 					assert.GreaterOrEqual(t, st.Rotations, 3)
 					assert.True(t, server.Accepts(st.Active.Fingerprint))
@@ -139,17 +135,15 @@ func TestStormOfRefusalsReachesTheServerAtABoundedRate(t *testing.T) {
 				server := &model.Server{Propagation: propagation, ReplaceAtOnce: propagation > 0}
 				s := &spy{delay: time.Millisecond}
 				r, first := adopted(t, server, server.Registrar(s.do))
-				ctx, cancel := context.WithCancel(t.Context())
-				defer cancel()
-				go r.Run(ctx)
+				go r.Run(t.Context())
 				if propagation > 0 {
-					go r.Rotate(ctx)
+					go r.Rotate(t.Context())
 				}
 				time.Sleep(time.Minute)
 				before := s.count("verify")
 				for range 1000 { // in 100 seconds
 					go func() {
-						_, err := r.SecretRefused(ctx, first.Secret)
+						_, err := r.SecretRefused(t.Context(), first.Secret)
 						assert.NoError(t, err)
 					}()
 					time.Sleep(100 * time.Millisecond)
@@ -166,12 +160,10 @@ func TestRefusalsDoNotBreakRetryAfter(t *testing.T) {
 		s := &spy{}
 		r, first := adopted(t, server, server.Registrar(s.do))
 		server.Break(slowDown{})
-		ctx, cancel := context.WithCancel(t.Context())
-		defer cancel()
-		go r.Run(ctx)
+		go r.Run(t.Context())
 		for range 29 {
 			time.Sleep(time.Minute)
-			r.SecretRefused(ctx, first.Secret)
+			r.SecretRefused(t.Context(), first.Secret)
 		}
 		assert.Len(t, s.calls, 1)
 	})
@@ -294,19 +286,17 @@ func TestErrorsOfTheCallersThatPanic(t *testing.T) {
 		}))
 		r.Store = &hookedStore{Store: r.Store, damaged: func() ([]string, error) { panic("bug") }}
 		r.Timing.MaxAge = day
-		ctx, cancel := context.WithCancel(t.Context())
-		defer cancel()
 		ended := make(chan error, 1)
-		go func() { ended <- r.Run(ctx) }()
+		go func() { ended <- r.Run(t.Context()) }()
 		time.Sleep(25 * time.Hour)
 		assert.Empty(t, ended)
 		fleet := &selfservice.Fleet{Rotators: func(yield func(*selfservice.Rotator) bool) {
 			yield(&selfservice.Rotator{Provider: r.Provider, Store: r.Store, Timing: r.Timing})
 		}}
-		report, err := fleet.RotateOlder(ctx, time.Now())
+		report, err := fleet.RotateOlder(t.Context(), time.Now())
 		require.NoError(t, err)
 		assert.Equal(t, 1, report.Clients)
-		st, err := r.Status(ctx)
+		st, err := r.Status(t.Context())
 		require.NoError(t, err)
 		assert.Contains(t, st.Cause, "panicked")
 		mended.Store(true)

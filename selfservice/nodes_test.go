@@ -25,25 +25,23 @@ func TestNodesThatLearnOneAfterTheOther(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					server := &model.Server{Nodes: nodes, Propagation: propagation}
 					p := newPlant(t, server, selfservice.Timing{MaxAge: 12 * time.Hour, PropagationTimeout: 20 * time.Minute})
-					ctx, cancel := context.WithCancel(t.Context())
-					defer cancel()
-					go p.rotator.Run(ctx)
+					go p.rotator.Run(t.Context())
 					refused := 0
 					pause := func() time.Duration { // many where it matters
-						st, err := p.rotator.Status(ctx)
+						st, err := p.rotator.Status(t.Context())
 						if err != nil || st.Pending != nil || time.Since(st.Active.Registered) < max(10*time.Minute, 2*propagation) {
 							return 7 * time.Second
 						}
 						return 10 * time.Minute
 					}
 					for end := time.Now().Add(8 * day); time.Now().Before(end); time.Sleep(pause()) {
-						key, err := p.rotator.SigningKey(ctx)
+						key, err := p.rotator.SigningKey(t.Context())
 						require.NoError(t, err)
 						if !server.Request(key.Thumbprint()) {
 							refused++
 						}
 					}
-					st, err := p.rotator.Status(ctx)
+					st, err := p.rotator.Status(t.Context())
 					require.NoError(t, err)
 					assert.Zero(t, refused)
 					assert.Zero(t, p.count(selfservice.EventRolledBack))
@@ -134,10 +132,8 @@ func TestSecretsMadeByHandTwiceDuringARotation(t *testing.T) {
 			return err
 		}))
 		twice = true
-		ctx, cancel := context.WithCancel(t.Context())
-		defer cancel()
-		go r.Run(ctx)
-		require.NoError(t, r.Rotate(ctx))
+		go r.Run(t.Context())
+		require.NoError(t, r.Rotate(t.Context()))
 		time.Sleep(time.Minute)
 		now := active(t, r)
 		assert.NotEqual(t, first.Fingerprint(), now)
@@ -176,23 +172,21 @@ func TestRefusalSoonAfterASwitchPutsTheCredentialBack(t *testing.T) {
 		p := newPlant(t, server, selfservice.Timing{Propagation: 1}) // one lucky success is enough
 		first, err := p.rotator.SigningKey(t.Context())
 		require.NoError(t, err)
-		ctx, cancel := context.WithCancel(t.Context())
-		defer cancel()
-		require.NoError(t, p.rotator.Rotate(ctx))
-		next, err := p.rotator.SigningKey(ctx)
+		require.NoError(t, p.rotator.Rotate(t.Context()))
+		next, err := p.rotator.SigningKey(t.Context())
 		require.NoError(t, err)
 		require.NotEqual(t, first.Thumbprint(), next.Thumbprint())
 		require.False(t, server.Accepts(next.Thumbprint()), "one node does not know it")
-		go p.rotator.Run(ctx)
-		_, err = p.rotator.KeyRefused(ctx, next)
+		go p.rotator.Run(t.Context())
+		_, err = p.rotator.KeyRefused(t.Context(), next)
 		require.NoError(t, err)
 		time.Sleep(time.Second)
-		now, err := p.rotator.SigningKey(ctx)
+		now, err := p.rotator.SigningKey(t.Context())
 		require.NoError(t, err)
 		assert.Equal(t, first.Thumbprint(), now.Thumbprint())
 		assert.Equal(t, 1, p.count(selfservice.EventRolledBack))
 		time.Sleep(20 * time.Minute)
-		now, err = p.rotator.SigningKey(ctx)
+		now, err = p.rotator.SigningKey(t.Context())
 		require.NoError(t, err)
 		assert.Equal(t, next.Thumbprint(), now.Thumbprint())
 		assert.Equal(t, 1, server.Registered())
@@ -213,14 +207,12 @@ func TestServerThatLosesEverySecret(t *testing.T) {
 			}
 			return err
 		}))
-		ctx, cancel := context.WithCancel(t.Context())
-		defer cancel()
 		r.Timing.MaxAge = day
-		go r.Run(ctx)
+		go r.Run(t.Context())
 		time.Sleep(10 * day)
 		assert.Greater(t, issued.Load(), int64(3))
 		assert.Less(t, issued.Load(), int64(300)) // some 25 a day, most of them in its first hour
-		st, err := r.Status(ctx)
+		st, err := r.Status(t.Context())
 		require.NoError(t, err)
 		assert.LessOrEqual(t, len(st.Retiring), 4)
 		assert.Equal(t, first.Fingerprint(), st.Active.Fingerprint)

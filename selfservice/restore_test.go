@@ -68,8 +68,6 @@ func TestStoreThatGoesBack(t *testing.T) {
 					first, _ := adopted(t, server, server.OnlyRemoves(nil))
 					blob, _ := must.Load(t, first.Store)
 					must.Save(t, store, blob, "")
-					ctx, cancel := context.WithCancel(t.Context())
-					defer cancel()
 					var told atomic.Int64
 					var replicas []*selfservice.Rotator
 					for range 3 {
@@ -79,11 +77,11 @@ func TestStoreThatGoesBack(t *testing.T) {
 							}
 						}}
 						replicas = append(replicas, r)
-						go r.Run(ctx)
+						go r.Run(t.Context())
 					}
 					time.Sleep(time.Minute)
 					when(t, store, func() {
-						require.NoError(t, replicas[0].Rotate(ctx))
+						require.NoError(t, replicas[0].Rotate(t.Context()))
 						time.Sleep(2 * time.Minute) // all of them have read it
 					})
 					for range 24 * 60 {
@@ -95,10 +93,10 @@ func TestStoreThatGoesBack(t *testing.T) {
 					assert.Positive(t, told.Load())
 					assert.True(t, server.Accepts(active(t, &selfservice.Rotator{Store: store})), "it is written back")
 					for i := range 2 { // and rotations go on
-						require.NoError(t, replicas[i].Rotate(ctx))
+						require.NoError(t, replicas[i].Rotate(t.Context()))
 						time.Sleep(2 * time.Hour)
 					}
-					st, err := replicas[2].Status(ctx)
+					st, err := replicas[2].Status(t.Context())
 					require.NoError(t, err)
 					assert.True(t, server.Accepts(st.Active.Fingerprint))
 					assert.Empty(t, st.Retiring)

@@ -1,7 +1,6 @@
 package selfservice_test
 
 import (
-	"context"
 	"errors"
 	"testing"
 	"testing/synctest"
@@ -32,10 +31,8 @@ func TestServedFromMemoryWhileTheStoreCannotBeWritten(t *testing.T) {
 					return call()
 				})}
 				require.NoError(t, r.Adopt(t.Context(), first))
-				ctx, cancel := context.WithCancel(t.Context())
-				defer cancel()
-				go r.Run(ctx)
-				go r.Rotate(ctx)
+				go r.Run(t.Context())
+				go r.Rotate(t.Context())
 				time.Sleep(10 * time.Second)
 				for range 7200 { // a caller that never says that it was refused
 					require.True(t, server.Accepts(selfservice.Credential{Secret: mustSecret(t, r)}.Fingerprint()))

@@ -1,7 +1,6 @@
 package selfservice_test
 
 import (
-	"context"
 	"errors"
 	"testing"
 	"testing/synctest"
@@ -21,15 +20,13 @@ func TestCredentialThatTheServerNeverTakesIsReplaced(t *testing.T) {
 		r, first := adopted(t, server, server.Registrar(fails(s, with)))
 		require.ErrorContains(t, r.Rotate(t.Context()), "too short")
 		bad := pending(t, r)
-		ctx, cancel := context.WithCancel(t.Context())
-		defer cancel()
-		go r.Run(ctx)
+		go r.Run(t.Context())
 		time.Sleep(23 * time.Hour)
 		assert.Equal(t, bad, pending(t, r), "it is tried for a day")
 		time.Sleep(2 * time.Hour)
 		assert.Equal(t, first.Fingerprint(), active(t, r))
 		delete(with, "register")
-		require.NoError(t, r.Rotate(ctx))
+		require.NoError(t, r.Rotate(t.Context()))
 		assert.NotContains(t, []string{first.Fingerprint(), bad}, active(t, r))
 	})
 }
@@ -39,10 +36,8 @@ func TestListedCredentialThatNeverWorksIsReplaced(t *testing.T) {
 		server := &model.Server{Propagation: 1000 * day}
 		s := &spy{}
 		r, first := adopted(t, server, server.OnlyRemoves(s.do))
-		ctx, cancel := context.WithCancel(t.Context())
-		defer cancel()
 		r.Timing.MaxAge = 10 * day
-		go r.Run(ctx)
+		go r.Run(t.Context())
 		time.Sleep(10*day + 12*time.Hour)
 		assert.Equal(t, 1, server.Registered(), "it is not registered twice")
 		assert.Less(t, s.count("verify"), 150)
@@ -61,13 +56,11 @@ func TestNoRoomIsNotTheFaultOfTheCredential(t *testing.T) {
 		r, _ := adopted(t, server, server.Full(nil))
 		require.ErrorIs(t, r.Rotate(t.Context()), selfservice.ErrLimit)
 		waiting := pending(t, r)
-		ctx, cancel := context.WithCancel(t.Context())
-		defer cancel()
-		go r.Run(ctx)
+		go r.Run(t.Context())
 		time.Sleep(3 * day)
 		assert.Equal(t, waiting, pending(t, r))
 		server.Change(func(s *model.Server) { s.Room = 2 })
-		require.NoError(t, r.Rotate(ctx))
+		require.NoError(t, r.Rotate(t.Context()))
 		assert.Equal(t, waiting, active(t, r))
 	})
 }
@@ -77,13 +70,11 @@ func TestNothingPilesUpWhileTheServerIsDown(t *testing.T) {
 		server := &model.Server{}
 		r, first := adopted(t, server, server.Full(nil))
 		r.Timing = selfservice.Timing{Overlap: 5 * day, MaxAge: 6 * day}
-		ctx, cancel := context.WithCancel(t.Context())
-		defer cancel()
-		go r.Run(ctx)
+		go r.Run(t.Context())
 		time.Sleep(5 * day)
 		server.Break(errors.New("503"))
 		time.Sleep(5 * day)
-		st, err := r.Status(ctx)
+		st, err := r.Status(t.Context())
 		require.NoError(t, err)
 		assert.Len(t, st.Retiring, 1, "set aside after a day")
 		assert.NotNil(t, st.Pending)
