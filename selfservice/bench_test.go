@@ -16,7 +16,7 @@ func hotPath(t testing.TB) map[string]func() error {
 	require.NoError(t, err)
 	ofKey, ofSecret := &selfservice.Rotator{Store: &selfservice.Mem{}}, &selfservice.Rotator{Store: &selfservice.Mem{}}
 	require.NoError(t, ofKey.Adopt(t.Context(), selfservice.Credential{Key: key}))
-	require.NoError(t, ofSecret.Adopt(t.Context(), selfservice.Credential{Secret: keys.NewSecret("a secret of the client")}))
+	require.NoError(t, ofSecret.Adopt(t.Context(), secretCredential("a secret of the client")))
 	ctx := context.Background()
 	return map[string]func() error{
 		"SigningKey":   func() error { _, err := ofKey.SigningKey(ctx); return err },

@@ -60,8 +60,7 @@ func TestRenewalComesBeforeAnExpiryWhateverItsCreation(t *testing.T) {
 			r.Created, r.Expires = at.Add(90*day), at.Add(30*day)
 		}})
 		require.NoError(t, steps(t, r))
-		st, err := r.Status(t.Context())
-		require.NoError(t, err)
+		st := status(t, r)
 		assert.WithinRange(t, st.Due, at.Add(18*day), at.Add(21*day))
 	})
 }
@@ -73,8 +72,7 @@ func TestRenewalComesWhateverTheCreation(t *testing.T) {
 			r.Created = time.Now().Add(10_000 * day)
 		}})
 		require.NoError(t, steps(t, r))
-		st, err := r.Status(t.Context())
-		require.NoError(t, err)
+		st := status(t, r)
 		assert.WithinRange(t, st.Due, time.Now().Add(85*day), time.Now().Add(90*day))
 	})
 }
@@ -104,8 +102,7 @@ func TestCredentialsThatLiveForSeconds(t *testing.T) {
 				require.NoError(t, r.Rotate(t.Context())) // from here on they end
 				go r.Run(t.Context())
 				for start := time.Now(); time.Since(start) < 10*time.Minute; time.Sleep(time.Second) {
-					st, err := r.Status(t.Context())
-					require.NoError(t, err)
+					st := status(t, r)
 					require.LessOrEqual(t, len(st.Retiring), 6)
 					require.True(t, server.Accepts(active(t, r)))
 				}

@@ -6,7 +6,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/internal/model"
 	"github.com/stretchr/testify/assert"
@@ -15,10 +14,10 @@ import (
 
 func TestEnrollTakesOnlyWhatTheServerAccepts(t *testing.T) {
 	server := &model.Server{}
-	good := selfservice.Credential{Secret: keys.NewSecret("the first secret, made by hand")}
+	good := secretCredential("the first secret, made by hand")
 	server.Adopt(good)
 	r := &selfservice.Rotator{Provider: server.Full(nil), Store: &selfservice.Mem{}, Timing: oneNode}
-	stranger := selfservice.Credential{Secret: keys.NewSecret("another secret, of nobody at all")}
+	stranger := secretCredential("another secret, of nobody at all")
 	require.ErrorIs(t, r.Enroll(t.Context(), stranger), selfservice.ErrInvalidClient)
 	_, err := r.Status(t.Context())
 	require.ErrorIs(t, err, selfservice.ErrNotAdopted)
@@ -34,11 +33,11 @@ func TestRotateGoesOnAtOnceAfterAnError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server, down := &model.Server{}, errors.New("503")
 		r, first := adopted(t, server, server.Registrar(nil))
-		failing := cron(r)
+		failing := restarted(r)
 		failing.Provider = server.Registrar(fails(&spy{}, map[string]error{"register": down}))
 		require.ErrorIs(t, failing.Rotate(t.Context()), down)
 		start := time.Now()
-		require.NoError(t, cron(r).Rotate(t.Context()))
+		require.NoError(t, restarted(r).Rotate(t.Context()))
 		assert.NotEqual(t, first.Fingerprint(), active(t, r))
 		assert.Less(t, time.Since(start), 5*time.Second)
 	})

@@ -22,7 +22,7 @@ func TestFaultsOnFiveNodes(t *testing.T) {
 			providertest.Run(t, func(t *testing.T) *providertest.Target {
 				first := selfservice.Credential{Key: key}
 				if name == "the server's secrets" {
-					first = selfservice.Credential{Secret: keys.NewSecret("the first secret, registered by hand")}
+					first = secretCredential("the first secret, registered by hand")
 				}
 				server := &model.Server{Nodes: 5, Propagation: 8 * time.Second}
 				server.Adopt(first)

@@ -39,7 +39,7 @@ func TestEveryFaultAtEveryPoint(t *testing.T) {
 			providertest.Run(t, func(t *testing.T) *providertest.Target {
 				first := selfservice.Credential{Key: key}
 				if m.secret {
-					first = selfservice.Credential{Secret: keys.NewSecret("the first secret, registered by hand")}
+					first = secretCredential("the first secret, registered by hand")
 				}
 				server := &model.Server{}
 				if like := m.server; like != nil {

@@ -154,11 +154,11 @@ func (w *flaky) use(ctx context.Context, r *selfservice.Rotator) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	node := w.rng.IntN(3)
-	if w.accepts(selfservice.Credential{Secret: secret}.Fingerprint(), node) {
+	if w.accepts(fingerprint(secret), node) {
 		return
 	}
 	w.pass(func() { secret, _ = r.SecretRefused(ctx, secret) })
-	if !w.accepts(selfservice.Credential{Secret: secret}.Fingerprint(), node) && ctx.Err() == nil && w.fair {
+	if !w.accepts(fingerprint(secret), node) && ctx.Err() == nil && w.fair {
 		w.find("a request fails")
 	}
 }
@@ -176,7 +176,7 @@ func TestRandomOutages(t *testing.T) {
 }
 
 func outagesAtRandom(t *testing.T, w *flaky) {
-	first := selfservice.Credential{Secret: keys.NewSecret("the first secret, made by hand")}
+	first := secretCredential("the first secret, made by hand")
 	w.add(first, 0)
 	w.fair = true
 	ctx, cancel := context.WithCancel(t.Context())

@@ -9,24 +9,11 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/internal/model"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
-
-// fails makes every call of the named points fail with that error.
-func fails(s *spy, with map[string]error) model.IO {
-	return func(point string, call func() error) error {
-		return s.do(point, func() error {
-			if err := with[point]; err != nil {
-				return err
-			}
-			return call()
-		})
-	}
-}
 
 func TestListThatFailsForGoodDoesNotKeepTheKeyUntilItExpires(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -55,8 +42,7 @@ func TestCleaningUpThatFailsForGoodDoesNotHoldUpTheNextRotation(t *testing.T) {
 					r.Timing.MaxAge, r.Timing.Reread = 2*day, 30*time.Minute
 					go r.Run(t.Context())
 					time.Sleep(7 * day)
-					st, err := r.Status(t.Context())
-					require.NoError(t, err)
+					st := status(t, r)
 					assert.GreaterOrEqual(t, st.Rotations, 3)
 					assert.True(t, server.Accepts(st.Active.Fingerprint))
 					assert.Less(t, s.count(point), 7*24*4*3, "each old one every 15 minutes at most")
@@ -173,14 +159,11 @@ func TestRefusalServesWhatAnotherReplicaPutThere(t *testing.T) {
 	server := &model.Server{ReplaceAtOnce: true}
 	one, first := adopted(t, server, server.Registrar(nil))
 	other := &selfservice.Rotator{Store: one.Store}
-	_, err := other.ClientSecret(t.Context())
-	require.NoError(t, err)
+	_ = clientSecret(t, other)
 	require.NoError(t, one.Rotate(t.Context()))
-	_, err = other.SecretRefused(t.Context(), first.Secret)
-	require.NoError(t, err)
-	secret, err := other.ClientSecret(t.Context())
-	require.NoError(t, err)
-	assert.True(t, server.Accepts(selfservice.Credential{Secret: secret}.Fingerprint()), "not only the one who complained gets the new one")
+	refuse(t, other, first.Secret)
+	secret := clientSecret(t, other)
+	assert.True(t, server.Accepts(fingerprint(secret)), "not only the one who complained gets the new one")
 }
 
 func TestRunDoesNotEndForWhatMayPass(t *testing.T) {
@@ -204,13 +187,10 @@ func TestRunDoesNotEndForWhatMayPass(t *testing.T) {
 				breaks(r)
 				failed := 0
 				r.OnEvent = func(selfservice.Event) { failed++ }
-				ctx, cancel := context.WithTimeout(t.Context(), 4*day)
-				defer cancel()
-				require.ErrorIs(t, r.Run(ctx), context.DeadlineExceeded)
+				runFor(t, r, 4*day)
 				assert.Positive(t, failed)
 				assert.Less(t, failed, 4*24*5+20)
-				secret, err := r.ClientSecret(t.Context())
-				require.NoError(t, err)
+				secret := clientSecret(t, r)
 				assert.Equal(t, r.Logger == nil, secret.Equal(first.Secret))
 			})
 		})
@@ -240,28 +220,17 @@ func TestConflictWithNobodyIsAnError(t *testing.T) {
 	assert.EqualValues(t, 1, store.saves.Load())
 }
 
-func pending(t *testing.T, r *selfservice.Rotator) string {
-	t.Helper()
-	st, err := r.Status(t.Context())
-	require.NoError(t, err)
-	if st.Pending == nil {
-		return ""
-	}
-	return st.Pending.Fingerprint
-}
-
 func TestCredentialRegisteredByHandEndsALockOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &model.Server{}
 		r, first := adopted(t, server, server.Registrar(nil))
 		server.Expire(first.Fingerprint(), time.Now())
-		byHand := selfservice.Credential{Secret: keys.NewSecret("what a person registered at night")}
+		byHand := secretCredential("what a person registered at night")
 		server.Adopt(byHand)
 		r = &selfservice.Rotator{Provider: r.Provider, Store: r.Store} // the program is started again
 		require.NoError(t, r.Adopt(t.Context(), byHand))
 		assert.Equal(t, first.Fingerprint(), active(t, r), "the store is ahead")
-		_, err := r.SecretRefused(t.Context(), first.Secret)
-		require.NoError(t, err)
+		refuse(t, r, first.Secret)
 		require.NoError(t, steps(t, r))
 		assert.Equal(t, byHand.Fingerprint(), active(t, r))
 	})
@@ -296,8 +265,7 @@ func TestErrorsOfTheCallersThatPanic(t *testing.T) {
 		report, err := fleet.RotateOlder(t.Context(), time.Now())
 		require.NoError(t, err)
 		assert.Equal(t, 1, report.Clients)
-		st, err := r.Status(t.Context())
-		require.NoError(t, err)
+		st := status(t, r)
 		assert.Contains(t, st.Cause, "panicked")
 		mended.Store(true)
 		time.Sleep(2 * time.Hour)

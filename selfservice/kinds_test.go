@@ -17,7 +17,7 @@ import (
 // TestAdoptRefusesTheWrongKind before anything is stored, with every provider
 // of this module.
 func TestAdoptRefusesTheWrongKind(t *testing.T) {
-	secret := selfservice.Credential{Secret: keys.NewSecret("a secret that is long enough for it")}
+	secret := secretCredential("a secret that is long enough for it")
 	key := selfservice.Credential{Key: keystest.Key(t, keys.ES256)}
 	ofKeycloak := &keycloak.Client{ClientID: "app"}
 	ofOkta, ofDCR := &okta.Client{}, &dcr.Client{}

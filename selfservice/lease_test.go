@@ -7,7 +7,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/internal/model"
 	"github.com/nokkel/nokkel/selfservice/internal/must"
@@ -28,7 +27,7 @@ func pair(t *testing.T, lease time.Duration, before func()) (server *model.Serve
 	}
 	one = &selfservice.Rotator{Provider: server.Registrar(io), Store: store, Timing: selfservice.Timing{Lease: lease, Propagation: -1}}
 	two = &selfservice.Rotator{Provider: server.Registrar(nil), Store: store, Timing: oneNode}
-	first := selfservice.Credential{Secret: keys.NewSecret("the first secret of this client")}
+	first := secretCredential("the first secret of this client")
 	server.Adopt(first)
 	require.NoError(t, one.Adopt(t.Context(), first))
 	return server, one, two
@@ -85,9 +84,8 @@ func TestReplicaThatOversleepsItsLeaseChangesNothing(t *testing.T) {
 		assert.Equal(t, 1, server.Registered())
 		for _, r := range []*selfservice.Rotator{late, other} {
 			assert.Equal(t, second, active(t, r))
-			secret, err := r.ClientSecret(t.Context())
-			require.NoError(t, err)
-			assert.Equal(t, second, selfservice.Credential{Secret: secret}.Fingerprint())
+			secret := clientSecret(t, r)
+			assert.Equal(t, second, fingerprint(secret))
 		}
 	})
 }
@@ -156,8 +154,7 @@ func TestRefusalEndsTheWaitForADeadReplica(t *testing.T) {
 		next, err := other.Step(t.Context())
 		require.NoError(t, err)
 		require.Positive(t, time.Until(next), "nobody has complained")
-		_, err = other.SecretRefused(t.Context(), first.Secret)
-		require.NoError(t, err)
+		refuse(t, other, first.Secret)
 		_, err = other.Step(t.Context())
 		require.NoError(t, err)
 		assert.True(t, server.Accepts(active(t, other)))

@@ -37,7 +37,7 @@ func lockOut(t *testing.T, server *model.Server, provider selfservice.Provider, 
 	} else {
 		secret, err := r.ClientSecret(ctx)
 		require.NoError(t, err)
-		server.Expire(selfservice.Credential{Secret: secret}.Fingerprint(), time.Now())
+		server.Expire(fingerprint(secret), time.Now())
 		_, err = r.SecretRefused(ctx, secret)
 		require.NoError(t, err)
 	}
@@ -64,8 +64,7 @@ func TestAnAdministratorEndsALockOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &model.Server{Administrator: true}
 		r, events := lockOut(t, server, server.Full(nil), ecKey(t), func() {})
-		key, err := r.SigningKey(t.Context())
-		require.NoError(t, err)
+		key := signingKey(t, r)
 		assert.True(t, server.Accepts(key.Thumbprint()))
 		assert.Equal(t, 2, server.Registered(), "once by hand, once to end the lock-out")
 		assert.Equal(t, []selfservice.EventKind{
@@ -92,11 +91,10 @@ func TestWithoutAnAdministratorALockOutIsToldAndNothingMade(t *testing.T) {
 func TestASecretMadeByHandIsTakenOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &model.Server{Administrator: true}
-		byHand := selfservice.Credential{Secret: keys.NewSecret("made by hand in the console")}
-		first := selfservice.Credential{Secret: keys.NewSecret("the first of all the secrets")}
+		byHand := secretCredential("made by hand in the console")
+		first := secretCredential("the first of all the secrets")
 		r, _ := lockOut(t, server, server.FullIssuer(nil), first, func() { server.Adopt(byHand) })
-		secret, err := r.ClientSecret(t.Context())
-		require.NoError(t, err)
+		secret := clientSecret(t, r)
 		assert.True(t, secret.Equal(byHand.Secret))
 		assert.Zero(t, server.Registered(), "none was made")
 	})
@@ -105,11 +103,10 @@ func TestASecretMadeByHandIsTakenOver(t *testing.T) {
 func TestALostSecretIsMadeAnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &model.Server{Administrator: true}
-		first := selfservice.Credential{Secret: keys.NewSecret("the first of all the secrets")}
+		first := secretCredential("the first of all the secrets")
 		r, _ := lockOut(t, server, server.FullIssuer(nil), first, func() {})
-		secret, err := r.ClientSecret(t.Context())
-		require.NoError(t, err)
-		assert.True(t, server.Accepts(selfservice.Credential{Secret: secret}.Fingerprint()))
+		secret := clientSecret(t, r)
+		assert.True(t, server.Accepts(fingerprint(secret)))
 	})
 }
 
@@ -129,8 +126,7 @@ func TestALockOutWithOldCredentialsToClearAway(t *testing.T) {
 				require.NoError(t, r.Adopt(t.Context(), first))
 				require.NoError(t, r.Rotate(t.Context()))
 				time.Sleep(2 * time.Hour) // the overlap is over, and nobody was there
-				key, err := r.SigningKey(t.Context())
-				require.NoError(t, err)
+				key := signingKey(t, r)
 				server.Expire(key.Thumbprint(), time.Now())
 				server.Expire(first.Fingerprint(), time.Now())
 				ctx, cancel := context.WithTimeout(t.Context(), 4*time.Hour)
@@ -165,9 +161,7 @@ func TestALockOutThatTheAdministratorCannotEnd(t *testing.T) {
 				server, s := &model.Server{Administrator: true}, &spy{delay: time.Millisecond}
 				r, first := adopted(t, server, provider(server, fails(s, map[string]error{point: selfservice.ErrInvalidClient})))
 				server.Expire(first.Fingerprint(), time.Now())
-				ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
-				defer cancel()
-				require.ErrorIs(t, r.Run(ctx), context.DeadlineExceeded)
+				runFor(t, r, time.Hour)
 				assert.Less(t, s.count(point), 20)
 				assert.Less(t, len(s.calls), 60)
 			})

@@ -9,7 +9,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/internal/model"
 	"github.com/stretchr/testify/assert"
@@ -35,8 +34,7 @@ func TestNodesThatLearnOneAfterTheOther(t *testing.T) {
 						return 10 * time.Minute
 					}
 					for end := time.Now().Add(8 * day); time.Now().Before(end); time.Sleep(pause()) {
-						key, err := p.rotator.SigningKey(t.Context())
-						require.NoError(t, err)
+						key := signingKey(t, p.rotator)
 						if !server.Request(key.Thumbprint()) {
 							refused++
 						}
@@ -70,7 +68,7 @@ func TestNodesOfAServerThatReplacesAtOnce(t *testing.T) {
 // TestSecretThatTheServerLostIsIssuedAgain: an administrator has made two
 // others, or the server came back without its last commits.
 func TestSecretThatTheServerLostIsIssuedAgain(t *testing.T) {
-	first := selfservice.Credential{Secret: keys.NewSecret("the first secret, made by hand")}
+	first := secretCredential("the first secret, made by hand")
 	for name, server := range map[string]*model.Server{
 		"that keeps the old one": {Room: 3}, "that ends the old one": {ReplaceAtOnce: true},
 		"with an administrator": {ReplaceAtOnce: true, Administrator: true},
@@ -120,13 +118,13 @@ func TestSecretThatTheServerLostIsIssuedAgain(t *testing.T) {
 func TestSecretsMadeByHandTwiceDuringARotation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &model.Server{ReplaceAtOnce: true, Administrator: true}
-		byHand := selfservice.Credential{Secret: keys.NewSecret("made by hand in the console")}
+		byHand := secretCredential("made by hand in the console")
 		var twice bool
 		r, first := adopted(t, server, server.FullIssuer(func(point string, call func() error) error {
 			err := call()
 			if point == "issue" && twice {
 				twice = false
-				server.Adopt(selfservice.Credential{Secret: keys.NewSecret("made by hand before")})
+				server.Adopt(secretCredential("made by hand before"))
 				server.Adopt(byHand)
 			}
 			return err
@@ -170,24 +168,20 @@ func TestRefusalSoonAfterASwitchPutsTheCredentialBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &model.Server{Nodes: 2, Propagation: 4 * time.Minute}
 		p := newPlant(t, server, selfservice.Timing{Propagation: 1}) // one lucky success is enough
-		first, err := p.rotator.SigningKey(t.Context())
-		require.NoError(t, err)
+		first := signingKey(t, p.rotator)
 		require.NoError(t, p.rotator.Rotate(t.Context()))
-		next, err := p.rotator.SigningKey(t.Context())
-		require.NoError(t, err)
+		next := signingKey(t, p.rotator)
 		require.NotEqual(t, first.Thumbprint(), next.Thumbprint())
 		require.False(t, server.Accepts(next.Thumbprint()), "one node does not know it")
 		go p.rotator.Run(t.Context())
-		_, err = p.rotator.KeyRefused(t.Context(), next)
+		_, err := p.rotator.KeyRefused(t.Context(), next)
 		require.NoError(t, err)
 		time.Sleep(time.Second)
-		now, err := p.rotator.SigningKey(t.Context())
-		require.NoError(t, err)
+		now := signingKey(t, p.rotator)
 		assert.Equal(t, first.Thumbprint(), now.Thumbprint())
 		assert.Equal(t, 1, p.count(selfservice.EventRolledBack))
 		time.Sleep(20 * time.Minute)
-		now, err = p.rotator.SigningKey(t.Context())
-		require.NoError(t, err)
+		now = signingKey(t, p.rotator)
 		assert.Equal(t, next.Thumbprint(), now.Thumbprint())
 		assert.Equal(t, 1, server.Registered())
 	})
@@ -212,8 +206,7 @@ func TestServerThatLosesEverySecret(t *testing.T) {
 		time.Sleep(10 * day)
 		assert.Greater(t, issued.Load(), int64(3))
 		assert.Less(t, issued.Load(), int64(300)) // some 25 a day, most of them in its first hour
-		st, err := r.Status(t.Context())
-		require.NoError(t, err)
+		st := status(t, r)
 		assert.LessOrEqual(t, len(st.Retiring), 4)
 		assert.Equal(t, first.Fingerprint(), st.Active.Fingerprint)
 	})

@@ -6,7 +6,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/internal/model"
 	"github.com/stretchr/testify/assert"
@@ -31,13 +30,11 @@ func TestWhatWasRemovedIsPurgedWhenEveryNodeMayKnow(t *testing.T) {
 		require.NoError(t, steps(t, r))
 		assert.False(t, server.Accepts(first.Fingerprint()), "removed")
 		assert.Empty(t, purged)
-		st, err := r.Status(t.Context())
-		require.NoError(t, err)
+		st := status(t, r)
 		require.Len(t, st.Retiring, 1)
 		assert.Equal(t, time.Now().Add(time.Minute), st.Next)
-		other, err := r.SecretRefused(t.Context(), mustSecret(t, r))
-		require.NoError(t, err)
-		assert.True(t, other.Equal(mustSecret(t, r)), "what was removed is nobody's second try")
+		other := refuse(t, r, clientSecret(t, r))
+		assert.True(t, other.Equal(clientSecret(t, r)), "what was removed is nobody's second try")
 
 		time.Sleep(time.Minute)
 		down = errors.New("out of reach")
@@ -47,8 +44,7 @@ func TestWhatWasRemovedIsPurgedWhenEveryNodeMayKnow(t *testing.T) {
 		time.Sleep(15 * time.Minute)
 		require.NoError(t, steps(t, again))
 		assert.Equal(t, []string{first.Fingerprint()}, purged)
-		st, err = again.Status(t.Context())
-		require.NoError(t, err)
+		st = status(t, again)
 		assert.Empty(t, st.Retiring)
 	})
 }
@@ -61,15 +57,7 @@ func TestOneNodeHasNothingToPurge(t *testing.T) {
 		require.NoError(t, r.Rotate(t.Context()))
 		time.Sleep(time.Hour)
 		require.NoError(t, steps(t, r))
-		st, err := r.Status(t.Context())
-		require.NoError(t, err)
+		st := status(t, r)
 		assert.Empty(t, st.Retiring)
 	})
-}
-
-func mustSecret(t *testing.T, r *selfservice.Rotator) keys.Secret {
-	t.Helper()
-	s, err := r.ClientSecret(t.Context())
-	require.NoError(t, err)
-	return s
 }

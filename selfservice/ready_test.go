@@ -8,7 +8,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/internal/model"
 	"github.com/stretchr/testify/assert"
@@ -92,7 +91,7 @@ func TestCheck(t *testing.T) {
 	down := &selfservice.Rotator{Store: full, Provider: r.Provider}
 	require.ErrorContains(t, down.Check(t.Context()), "the disk is full")
 
-	stranger := selfservice.Credential{Secret: keys.NewSecret("registered nowhere")}
+	stranger := secretCredential("registered nowhere")
 	unknown := &selfservice.Rotator{Store: &selfservice.Mem{}, Provider: r.Provider}
 	require.NoError(t, unknown.Adopt(t.Context(), stranger))
 	require.ErrorIs(t, unknown.Check(t.Context()), selfservice.ErrInvalidClient)
@@ -156,7 +155,6 @@ func TestEventsNameTheClient(t *testing.T) {
 	for _, e := range events {
 		assert.Equal(t, "patients", e.Client)
 	}
-	st, err := r.Status(t.Context())
-	require.NoError(t, err)
+	st := status(t, r)
 	assert.Equal(t, "patients", st.Client)
 }

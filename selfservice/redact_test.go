@@ -29,7 +29,7 @@ func TestNoTypeShowsASecret(t *testing.T) {
 			rotator := &selfservice.Rotator{
 				Provider: server.Full(nil), Store: mem, Timing: selfservice.Timing{Propagation: -1},
 				New: func(_ context.Context, like selfservice.Credential) (selfservice.Credential, error) {
-					made = selfservice.Credential{Secret: keys.NewSecret("the secret that comes after the first one")}
+					made = secretCredential("the secret that comes after the first one")
 					if like.Key != nil {
 						made = selfservice.Credential{Key: keystest.Key(t, keys.ES256)}
 					}

@@ -128,7 +128,7 @@ func play(t *testing.T, seed uint64) history {
 		timing.Propagation = time.Minute
 		provider = s.server.Registrar
 	}
-	first := selfservice.Credential{Secret: keys.NewSecret("the first secret")}
+	first := secretCredential("the first secret")
 	s.server.Adopt(first)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -246,7 +246,7 @@ func (s *scheduler) request(ctx context.Context, r *selfservice.Rotator) {
 		return // just started: nothing was read yet
 	}
 	s.requests++
-	if s.server.Accepts(selfservice.Credential{Secret: secret}.Fingerprint()) {
+	if s.server.Accepts(fingerprint(secret)) {
 		return
 	}
 	if !s.server.ReplaceAtOnce {
@@ -256,7 +256,7 @@ func (s *scheduler) request(ctx context.Context, r *selfservice.Rotator) {
 	s.refused++
 	go func() { // waits for the store, as one of the calls that are scheduled
 		other, err := r.SecretRefused(ctx, secret)
-		if err == nil && ctx.Err() == nil && !s.server.Accepts(selfservice.Credential{Secret: other}.Fingerprint()) {
+		if err == nil && ctx.Err() == nil && !s.server.Accepts(fingerprint(other)) {
 			s.t.Errorf("seed %d: a request was refused, and what it got instead as well", s.seed)
 		}
 	}()

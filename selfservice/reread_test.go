@@ -19,7 +19,7 @@ func TestRefusalsShareTheReadingOfTheStore(t *testing.T) {
 		first, _ := adopted(t, server, server.Registrar(nil))
 		store := &hookedStore{Store: first.Store}
 		r := &selfservice.Rotator{Store: store} // follows
-		secret := mustSecret(t, r)
+		secret := clientSecret(t, r)
 		refuse := func() {
 			var all sync.WaitGroup
 			for range 100 {
@@ -52,12 +52,11 @@ func TestARefusalSeesWhatWasSavedBeforeIt(t *testing.T) {
 		first, _ := adopted(t, server, server.Registrar(nil))
 		r := &selfservice.Rotator{Store: first.Store}
 		for range 10 {
-			secret := mustSecret(t, r)
+			secret := clientSecret(t, r)
 			require.NoError(t, first.Rotate(t.Context()))
 			start := time.Now()
-			other, err := r.SecretRefused(t.Context(), secret)
-			require.NoError(t, err)
-			assert.True(t, server.Accepts(selfservice.Credential{Secret: other}.Fingerprint()))
+			other := refuse(t, r, secret)
+			assert.True(t, server.Accepts(fingerprint(other)))
 			assert.LessOrEqual(t, time.Since(start), time.Second)
 		}
 	})
@@ -91,11 +90,10 @@ func TestARefusalDoesNotWaitForWhatIsKnown(t *testing.T) {
 		server := &model.Server{ReplaceAtOnce: true}
 		r, _ := adopted(t, server, server.Registrar(nil))
 		for range 10 {
-			secret, start := mustSecret(t, r), time.Now()
+			secret, start := clientSecret(t, r), time.Now()
 			require.NoError(t, r.Rotate(t.Context()))
-			other, err := r.SecretRefused(t.Context(), secret)
-			require.NoError(t, err)
-			assert.True(t, server.Accepts(selfservice.Credential{Secret: other}.Fingerprint()))
+			other := refuse(t, r, secret)
+			assert.True(t, server.Accepts(fingerprint(other)))
 			assert.Zero(t, time.Since(start))
 		}
 	})

@@ -86,7 +86,7 @@ func TestStoreThatGoesBack(t *testing.T) {
 					})
 					for range 24 * 60 {
 						for _, r := range replicas {
-							require.True(t, server.Accepts(selfservice.Credential{Secret: mustSecret(t, r)}.Fingerprint()))
+							require.True(t, server.Accepts(fingerprint(clientSecret(t, r))))
 						}
 						time.Sleep(time.Minute)
 					}

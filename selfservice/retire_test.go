@@ -16,70 +16,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// spy counts the calls of a provider and lets a test act at one of them.
-type spy struct {
-	mu    sync.Mutex
-	calls []string
-	on    map[string]func()
-	delay time.Duration
-}
-
-func (s *spy) do(point string, call func() error) error {
-	time.Sleep(s.delay)
-	err := call()
-	s.mu.Lock()
-	s.calls = append(s.calls, point)
-	act := s.on[point]
-	s.mu.Unlock()
-	if act != nil {
-		act()
-	}
-	return err
-}
-
-func (s *spy) count(point string) (n int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, c := range s.calls {
-		if c == point {
-			n++
-		}
-	}
-	return n
-}
-
-// oneNode is the Timing for a server whose first success is proof.
-var oneNode = selfservice.Timing{Propagation: -1}
-
-func adopted(t *testing.T, server *model.Server, provider selfservice.Provider) (*selfservice.Rotator, selfservice.Credential) {
-	t.Helper()
-	first := selfservice.Credential{Secret: keys.NewSecret("the first secret, made by hand")}
-	server.Adopt(first)
-	r := &selfservice.Rotator{Provider: provider, Store: &selfservice.Mem{}, Timing: oneNode}
-	require.NoError(t, r.Adopt(t.Context(), first))
-	return r, first
-}
-
-func active(t *testing.T, r *selfservice.Rotator) string {
-	t.Helper()
-	st, err := r.Status(t.Context())
-	require.NoError(t, err)
-	return st.Active.Fingerprint
-}
-
-// steps makes steps until none is left to make now, or one fails.
-func steps(t *testing.T, r *selfservice.Rotator) error {
-	t.Helper()
-	for range 20 {
-		at, err := r.Step(t.Context())
-		if err != nil || at.IsZero() || at.After(time.Now()) {
-			return err
-		}
-	}
-	t.Fatal("the steps do not end")
-	return nil
-}
-
 func TestOldOneIsTurnedOnAgainWhenTheNewOneDoesNotWorkAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &model.Server{}
@@ -244,8 +180,7 @@ func TestReplicasDueAtOnceMakeOneRegistration(t *testing.T) {
 		assert.Equal(t, 1, server.Registered())
 		assert.Equal(t, 1, s.count("register"), "the others wait for it and do not try")
 		assert.Equal(t, 1, s.count("verify"))
-		st, err := r.Status(t.Context())
-		require.NoError(t, err)
+		st := status(t, r)
 		assert.Equal(t, 1, st.Rotations)
 	})
 }
@@ -273,8 +208,7 @@ func TestRefusalLeadsToTheNewKey(t *testing.T) {
 		one := &selfservice.Rotator{Provider: server.Registrar(nil), Store: store}
 		other := &selfservice.Rotator{Provider: server.Registrar(nil), Store: store}
 		require.NoError(t, one.Adopt(t.Context(), selfservice.Credential{Key: key}))
-		stale, err := other.SigningKey(t.Context())
-		require.NoError(t, err)
+		stale := signingKey(t, other)
 		require.NoError(t, one.Rotate(t.Context()))
 		require.False(t, server.Accepts(stale.Thumbprint()))
 		fresh, err := other.KeyRefused(t.Context(), stale)
@@ -297,9 +231,8 @@ func TestRefusalWhileTheStoreIsDown(t *testing.T) {
 		}
 		require.Equal(t, first.Fingerprint(), active(t, r))
 		r.Store = gone()
-		pending, err := r.SecretRefused(t.Context(), first.Secret)
-		require.NoError(t, err)
-		assert.True(t, server.Accepts(selfservice.Credential{Secret: pending}.Fingerprint()))
+		pending := refuse(t, r, first.Secret)
+		assert.True(t, server.Accepts(fingerprint(pending)))
 	})
 }
 
@@ -319,10 +252,9 @@ func TestStoreDownKeepsServing(t *testing.T) {
 		server := &model.Server{}
 		r, first := adopted(t, server, server.Registrar(nil))
 		r.Store = gone()
-		secret, err := r.ClientSecret(t.Context())
-		require.NoError(t, err)
+		secret := clientSecret(t, r)
 		assert.True(t, secret.Equal(first.Secret))
-		_, err = r.Step(t.Context())
+		_, err := r.Step(t.Context())
 		require.ErrorIs(t, err, errDisk)
 		assert.Zero(t, server.Registered())
 	})

@@ -13,28 +13,23 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// cron is a process of a program that is run from cron.
-func cron(r *selfservice.Rotator) *selfservice.Rotator {
-	return &selfservice.Rotator{Provider: r.Provider, Store: r.Store, Timing: r.Timing, Owner: r.Owner}
-}
-
 func TestRunDueMakesAllThatIsDue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &model.Server{Propagation: 40 * time.Second}
 		r, first := adopted(t, server, server.Full(nil))
 		r.Timing = selfservice.Timing{MaxAge: 10 * day}
-		next, err := cron(r).RunDue(t.Context())
+		next, err := restarted(r).RunDue(t.Context())
 		require.NoError(t, err)
 		assert.WithinDuration(t, time.Now().Add(day), next, 0, "the daily look")
 		time.Sleep(10 * day)
 		start := time.Now()
-		next, err = cron(r).RunDue(t.Context())
+		next, err = restarted(r).RunDue(t.Context())
 		require.NoError(t, err)
 		assert.NotEqual(t, first.Fingerprint(), active(t, r))
 		assert.Less(t, time.Since(start), 3*time.Minute, "the propagation is waited for")
 		assert.WithinDuration(t, time.Now().Add(time.Hour), next, time.Minute, "the end of the overlap")
 		time.Sleep(time.Until(next))
-		_, err = cron(r).RunDue(t.Context())
+		_, err = restarted(r).RunDue(t.Context())
 		require.NoError(t, err)
 		assert.Equal(t, 1, server.Count())
 	})
@@ -48,13 +43,13 @@ func TestRunDueGoesOnAtOnceAfterAnError(t *testing.T) {
 		r.Timing.MaxAge = 10 * day
 		time.Sleep(11 * day)
 		for _, point := range []string{"register", "verify"} {
-			failing := cron(r)
+			failing := restarted(r)
 			failing.Provider = server.Registrar(fails(&spy{}, map[string]error{point: down}))
 			_, err := failing.RunDue(t.Context())
 			require.ErrorIs(t, err, down)
 		}
 		start := time.Now()
-		_, err := cron(r).RunDue(t.Context())
+		_, err := restarted(r).RunDue(t.Context())
 		require.NoError(t, err)
 		assert.NotEqual(t, first.Fingerprint(), active(t, r))
 		assert.Less(t, time.Since(start), 5*time.Second)
@@ -70,7 +65,7 @@ func TestOwnerGoesOnAtOnceAfterAKill(t *testing.T) {
 				server := &model.Server{}
 				r, first := adopted(t, server, server.Registrar(nil))
 				r.Owner = owner
-				killed, dead := cron(r), make(chan struct{})
+				killed, dead := restarted(r), make(chan struct{})
 				killed.Provider = server.Registrar(func(point string, call func() error) error {
 					if point == "register" {
 						runtime.Goexit()
@@ -83,7 +78,7 @@ func TestOwnerGoesOnAtOnceAfterAKill(t *testing.T) {
 				}()
 				<-dead
 				start := time.Now()
-				require.NoError(t, cron(r).Rotate(t.Context()))
+				require.NoError(t, restarted(r).Rotate(t.Context()))
 				assert.NotEqual(t, first.Fingerprint(), active(t, r))
 				assert.GreaterOrEqual(t, time.Since(start), least)
 				assert.Less(t, time.Since(start), least+2*time.Minute)

@@ -6,7 +6,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/internal/model"
 	"github.com/stretchr/testify/assert"
@@ -22,7 +21,7 @@ func TestServedFromMemoryWhileTheStoreCannotBeWritten(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				server, store := &model.Server{ReplaceAtOnce: true}, &hookedStore{Store: &selfservice.Mem{}}
-				first := selfservice.Credential{Secret: keys.NewSecret("the first secret, made by hand")}
+				first := secretCredential("the first secret, made by hand")
 				server.Adopt(first)
 				r := &selfservice.Rotator{Store: store, Provider: provider(server, func(point string, call func() error) error {
 					if point == name {
@@ -35,7 +34,7 @@ func TestServedFromMemoryWhileTheStoreCannotBeWritten(t *testing.T) {
 				go r.Rotate(t.Context())
 				time.Sleep(10 * time.Second)
 				for range 7200 { // a caller that never says that it was refused
-					require.True(t, server.Accepts(selfservice.Credential{Secret: mustSecret(t, r)}.Fingerprint()))
+					require.True(t, server.Accepts(fingerprint(clientSecret(t, r))))
 					time.Sleep(time.Second)
 				}
 				assert.Equal(t, 1, server.Registered())
@@ -43,7 +42,7 @@ func TestServedFromMemoryWhileTheStoreCannotBeWritten(t *testing.T) {
 				time.Sleep(time.Hour)
 				assert.True(t, server.Accepts(active(t, r)), "and saved in the end")
 				again := &selfservice.Rotator{Store: store}
-				assert.True(t, server.Accepts(selfservice.Credential{Secret: mustSecret(t, again)}.Fingerprint()))
+				assert.True(t, server.Accepts(fingerprint(clientSecret(t, again))))
 				assert.Equal(t, 1, server.Registered())
 			})
 		})

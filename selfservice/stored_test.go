@@ -28,10 +28,8 @@ func TestCredentialGivenToAdoptIsNotServedWhileAStoredOneWorks(t *testing.T) {
 		require.NoError(t, r.Rotate(t.Context()))
 		require.NoError(t, r.Adopt(t.Context(), first))
 		second := active(t, r)
-		secret, err := r.ClientSecret(t.Context())
-		require.NoError(t, err)
-		_, err = r.SecretRefused(t.Context(), secret)
-		require.NoError(t, err)
+		secret := clientSecret(t, r)
+		refuse(t, r, secret)
 		require.NoError(t, steps(t, r))
 		assert.Equal(t, second, active(t, r))
 	})
@@ -39,7 +37,7 @@ func TestCredentialGivenToAdoptIsNotServedWhileAStoredOneWorks(t *testing.T) {
 
 func TestSecretThatJSONWouldChangeIsRefused(t *testing.T) {
 	r := &selfservice.Rotator{Store: &selfservice.Mem{}}
-	require.Error(t, r.Adopt(t.Context(), selfservice.Credential{Secret: keys.NewSecret("bl\xe5b\xe6r")})) // Latin-1
+	require.Error(t, r.Adopt(t.Context(), secretCredential("bl\xe5b\xe6r"))) // Latin-1
 	_, err := r.Status(t.Context())
 	require.ErrorIs(t, err, selfservice.ErrNotAdopted)
 }
@@ -62,7 +60,7 @@ func TestAdoptedIsToldByTheOneWhoDid(t *testing.T) {
 		r := &selfservice.Rotator{Store: late(store), OnEvent: func(e selfservice.Event) { told = append(told, e.Credential) }}
 		require.NoError(t, r.Adopt(t.Context(), selfservice.Credential{Secret: keys.NewSecret(secret)}))
 	}
-	assert.Equal(t, []string{selfservice.Credential{Secret: keys.NewSecret("of the first replica")}.Fingerprint()}, told)
+	assert.Equal(t, []string{secretCredential("of the first replica").Fingerprint()}, told)
 }
 
 // late is a store in which somebody saves between our first Load and Save.
@@ -110,8 +108,7 @@ func TestClockThatWasAhead(t *testing.T) {
 		time.Sleep(61 * time.Minute)
 		require.NoError(t, steps(t, r))
 		assert.False(t, server.Knows(first.Fingerprint()), "the overlap is over")
-		st, err := r.Status(t.Context())
-		require.NoError(t, err)
+		st := status(t, r)
 		assert.Less(t, time.Until(st.Due), 91*day)
 		assert.LessOrEqual(t, time.Until(st.Next), day)
 	})
@@ -188,7 +185,7 @@ func TestIssuedSecretOfALateReplicaReplacesNoOther(t *testing.T) {
 		server := &model.Server{}
 		s := &spy{on: map[string]func(){}}
 		r, first := adopted(t, server, server.FullIssuer(s.do))
-		others := selfservice.Credential{Secret: keys.NewSecret("what the other replica was given")}
+		others := secretCredential("what the other replica was given")
 		s.on["issue"] = func() {
 			server.Adopt(others)
 			edit(t, r.Store, func(state map[string]any) {
@@ -197,8 +194,7 @@ func TestIssuedSecretOfALateReplicaReplacesNoOther(t *testing.T) {
 			})
 		}
 		require.NoError(t, r.Rotate(t.Context()))
-		st, err := r.Status(t.Context())
-		require.NoError(t, err)
+		st := status(t, r)
 		assert.Equal(t, others.Fingerprint(), st.Active.Fingerprint)
 		require.Len(t, st.Retiring, 2)
 		assert.Equal(t, first.Fingerprint(), st.Retiring[1].Fingerprint)

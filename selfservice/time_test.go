@@ -17,8 +17,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-const day = 24 * time.Hour
-
 // plant is a rotator that runs at a model server until the test ends.
 type plant struct {
 	server  *model.Server
@@ -71,8 +69,7 @@ func (p *plant) run(t *testing.T, d time.Duration) {
 
 func (p *plant) use(t *testing.T) {
 	t.Helper()
-	key, err := p.rotator.SigningKey(t.Context())
-	require.NoError(t, err)
+	key := signingKey(t, p.rotator)
 	require.True(t, p.server.Accepts(key.Thumbprint()), "the key served is not accepted")
 }
 
@@ -94,8 +91,7 @@ func TestExpiryIsReadFromTheProvider(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPlant(t, &model.Server{}, selfservice.Timing{MaxAge: -1, RenewBefore: 10 * day})
 		p.run(t, 2*day)
-		key, err := p.rotator.SigningKey(t.Context())
-		require.NoError(t, err)
+		key := signingKey(t, p.rotator)
 		// An administrator shortens its life; the next daily look sees it.
 		p.server.Expire(key.Thumbprint(), time.Now().Add(30*day))
 		p.run(t, 15*day)
@@ -157,8 +153,7 @@ func TestPauseBetweenRotations(t *testing.T) {
 				}})
 				r.Timing.RenewBefore = test.life - time.Millisecond
 				require.NoError(t, r.Rotate(t.Context()))
-				st, err := r.Status(t.Context())
-				require.NoError(t, err)
+				st := status(t, r)
 				assert.WithinDuration(t, time.Now().Add(test.pause), st.Due, 0)
 			})
 		})
@@ -202,8 +197,7 @@ func TestSuspendedMachine(t *testing.T) {
 		require.ErrorIs(t, err, selfservice.ErrLockedOut)
 		assert.Equal(t, before, p.count(selfservice.EventSwitched))
 		// A person registers the same key again; the rotator heals itself.
-		key, err := p.rotator.SigningKey(t.Context())
-		require.NoError(t, err)
+		key := signingKey(t, p.rotator)
 		p.server.Expire(key.Thumbprint(), time.Now().Add(30*day))
 		p.run(t, 2*day)
 		p.use(t)

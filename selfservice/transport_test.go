@@ -99,7 +99,7 @@ func TestAReplicaUnderOAuth2(t *testing.T) {
 				store := &selfservice.Mem{}
 				first := selfservice.Credential{Key: keystest.Key(t, keys.ES256)}
 				if c.secret {
-					first = selfservice.Credential{Secret: keys.NewSecret("the first secret of the client, which is long enough")}
+					first = secretCredential("the first secret of the client, which is long enough")
 				}
 				server.made = append(server.made, first)
 				server.Adopt(first)
