@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// shelf is an Agenda in memory, and the stores in it.
+// shelf is an Agenda in memory, with its stores.
 type shelf struct {
 	mu    sync.Mutex
 	rows  map[string]*shelved
@@ -27,7 +27,7 @@ type shelved struct {
 	mem     selfservice.Mem
 	version string
 	due     time.Time // zero: at once
-	taken   time.Time // until
+	taken   time.Time // until then
 }
 
 func newShelf() *shelf { return &shelf{rows: map[string]*shelved{}} }
@@ -60,7 +60,7 @@ func (s *shelf) Postpone(ctx context.Context, name, version string, until time.T
 	return ctx.Err()
 }
 
-// place is the store of one name.
+// place is the store of a name.
 type place struct {
 	s    *shelf
 	name string
@@ -84,14 +84,14 @@ func (p place) Save(ctx context.Context, blob []byte, version string) (string, e
 	return next, err
 }
 
-func TestShelfKeepsTheLaw(t *testing.T) {
+func TestShelfMeetsTheContract(t *testing.T) {
 	storetest.RunAgenda(t, func(*testing.T) (selfservice.Agenda, func(string) selfservice.Store) {
 		s := newShelf()
 		return s, func(name string) selfservice.Store { return place{s, name} }
 	})
 }
 
-// shelve moves clients to an Agenda.
+// shelve returns an Agenda with a store for each client, and a Fleet over it.
 func shelve(t *testing.T, all []*member) (*shelf, *selfservice.Fleet) {
 	t.Helper()
 	s, byName := newShelf(), map[string]*member{}
@@ -105,15 +105,15 @@ func shelve(t *testing.T, all []*member) (*shelf, *selfservice.Fleet) {
 	}}
 }
 
-// TestFleetReadsWhatIsDue: a pass costs nothing when nothing is due, and each
-// client is looked at once a day and rotated when its time has come.
-func TestFleetReadsWhatIsDue(t *testing.T) {
+// TestFleetReadsOnlyWhatIsDue: a pass over clients that are not due reads
+// nothing. Each client is checked once a day, and rotated when it is due.
+func TestFleetReadsOnlyWhatIsDue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		all := members(t, 20)
 		s, f := shelve(t, all)
 		report, err := f.RotateDue(t.Context())
 		require.NoError(t, err)
-		assert.Equal(t, 20, report.Idle, "nobody has looked at them before")
+		assert.Equal(t, 20, report.Idle, "not checked before")
 		before := s.loads.Load()
 		report, err = f.RotateDue(t.Context())
 		require.NoError(t, err)
@@ -137,12 +137,12 @@ func TestFleetReadsWhatIsDue(t *testing.T) {
 		require.NoError(t, err)
 		st, err := f.Rotator("0").Status(t.Context())
 		require.NoError(t, err)
-		assert.Empty(t, st.Retiring, "what is due after a rotation is known, too")
+		assert.Empty(t, st.Retiring, "the end of the overlap is scheduled too")
 	})
 }
 
-// TestFleetTriesAgainWhatFailed in the next pass, or when the server says.
-func TestFleetTriesAgainWhatFailed(t *testing.T) {
+// TestFleetRetries in the next pass, or when the server says.
+func TestFleetRetries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		all := members(t, 3)
 		_, f := shelve(t, all)
@@ -167,13 +167,13 @@ func TestFleetTriesAgainWhatFailed(t *testing.T) {
 		late := 0
 		for _, r := range reports[2:] {
 			late += r.Rotated
-			assert.Zero(t, r.Failed, "nobody asks before 40 minutes are over")
+			assert.Zero(t, r.Failed, "no retry within 40 minutes")
 		}
 		assert.Equal(t, 1, late)
 	})
 }
 
-// TestFleetsShareAnAgenda: each client is in the hands of one of them.
+// TestFleetsShareAnAgenda: each client is taken by one of them.
 func TestFleetsShareAnAgenda(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		all := members(t, 100)
@@ -207,8 +207,8 @@ func TestFleetsShareAnAgenda(t *testing.T) {
 	})
 }
 
-// TestFleetDoesNotLoseWhatADeadProcessTook: a lease ends.
-func TestFleetDoesNotLoseWhatADeadProcessTook(t *testing.T) {
+// TestFleetTakesOverFromADeadProcess when its leases have ended.
+func TestFleetTakesOverFromADeadProcess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, f := shelve(t, members(t, 10))
 		time.Sleep(100 * day)
@@ -225,7 +225,7 @@ func TestFleetDoesNotLoseWhatADeadProcessTook(t *testing.T) {
 	})
 }
 
-// TestFleetHeedsAChangedTiming within a day, and a person's wish at once.
+// TestFleetHeedsAChangedTiming within a day, and RotateOlder at once.
 func TestFleetHeedsAChangedTiming(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		all := members(t, 20)
@@ -264,7 +264,7 @@ func TestFleetHeedsAChangedTiming(t *testing.T) {
 	})
 }
 
-// brokenAgenda fails, or panics.
+// brokenAgenda fails or panics.
 type brokenAgenda struct {
 	selfservice.Agenda
 	panics bool
@@ -274,16 +274,16 @@ func (b brokenAgenda) Due(ctx context.Context, now time.Time, lease time.Duratio
 	if b.panics {
 		panic("a bug in the caller's program")
 	}
-	return nil, errors.New("the database is away")
+	return nil, errors.New("the database is down")
 }
 
-func TestFleetWithoutItsAgenda(t *testing.T) {
+func TestFleetSurvivesItsAgenda(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, f := shelve(t, members(t, 2))
 		f.Agenda = brokenAgenda{Agenda: s}
 		report, err := f.RotateDue(t.Context())
-		require.ErrorContains(t, err, "reading the agenda: the database is away")
-		assert.Equal(t, map[string]int{"the database is away": 1}, report.Causes)
+		require.ErrorContains(t, err, "reading the agenda: the database is down")
+		assert.Equal(t, map[string]int{"the database is down": 1}, report.Causes)
 		f.Agenda = brokenAgenda{panics: true}
 		_, err = f.RotateDue(t.Context())
 		require.ErrorContains(t, err, "Agenda.Due panicked")
@@ -292,7 +292,7 @@ func TestFleetWithoutItsAgenda(t *testing.T) {
 		defer cancel()
 		passes := 0
 		require.ErrorIs(t, f.Run(ctx, 10*time.Minute, func(selfservice.Report) { passes++ }), context.DeadlineExceeded)
-		assert.Greater(t, passes, 4, "and Run goes on")
+		assert.Greater(t, passes, 4, "Run goes on")
 
 		_, err = (&selfservice.Fleet{Agenda: s}).RotateDue(t.Context())
 		require.ErrorIs(t, err, selfservice.ErrConfig)

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// hotPath is what a program calls for every request that it signs.
+// hotPath returns what a program calls for every request that it signs.
 func hotPath(t testing.TB) map[string]func() error {
 	key, err := keys.Generate(keys.ES256)
 	require.NoError(t, err)
@@ -24,8 +24,7 @@ func hotPath(t testing.TB) map[string]func() error {
 	}
 }
 
-// BenchmarkHotPath runs on all cores at once. The budget is 100 ns and no
-// allocation.
+// BenchmarkHotPath runs on all cores. The budget is 100 ns and no allocation.
 func BenchmarkHotPath(b *testing.B) {
 	for name, call := range hotPath(b) {
 		b.Run(name, func(b *testing.B) {

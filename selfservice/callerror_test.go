@@ -8,8 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// TestCallErrorWrapsNoNil: package errors allows none in what Unwrap returns,
-// and what prints a chain panics at one.
+// TestCallErrorWrapsNoNil: code that prints a chain of errors panics at a nil.
 func TestCallErrorWrapsNoNil(t *testing.T) {
 	for _, e := range []*selfservice.CallError{{}, {Rule: selfservice.ErrLimit}, {Err: io.EOF}, {Rule: selfservice.ErrLimit, Err: io.EOF}} {
 		assert.NotContains(t, e.Unwrap(), nil)

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestOddDatesOfTheServer(t *testing.T) {
+func TestSenselessDates(t *testing.T) {
 	for name, test := range map[string]struct {
 		report func(*selfservice.Registration)
 		least  int
@@ -45,14 +45,13 @@ func TestOddDatesOfTheServer(t *testing.T) {
 				assert.Empty(t, failed)
 				assert.GreaterOrEqual(t, server.Registered(), test.least)
 				assert.LessOrEqual(t, server.Registered(), test.most)
-				// It can be saved, too.
-				require.NoError(t, r.Rotate(t.Context()))
+				require.NoError(t, r.Rotate(t.Context()), "the dates can be saved")
 			})
 		})
 	}
 }
 
-func TestRenewalComesBeforeAnExpiryWhateverItsCreation(t *testing.T) {
+func TestRenewalPrecedesTheExpiryOfACredentialFromTheFuture(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &model.Server{}
 		at := time.Now()
@@ -65,7 +64,7 @@ func TestRenewalComesBeforeAnExpiryWhateverItsCreation(t *testing.T) {
 	})
 }
 
-func TestRenewalComesWhateverTheCreation(t *testing.T) {
+func TestCredentialFromTheFutureIsRenewed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &model.Server{}
 		r, _ := adopted(t, server, &hookedProvider{Provider: server.Registrar(nil), report: func(r *selfservice.Registration) {
@@ -77,9 +76,9 @@ func TestRenewalComesWhateverTheCreation(t *testing.T) {
 	})
 }
 
-// TestCredentialsThatLiveForSeconds: the old ones go when they have ended, not
-// an overlap later. Where only the server's clock says so, no rotation follows
-// the other within an overlap.
+// TestCredentialsThatLiveForSeconds: the old ones are dropped when they have
+// expired, not an overlap later. If only the server's clock says that they have,
+// rotations are at least an overlap apart.
 func TestCredentialsThatLiveForSeconds(t *testing.T) {
 	for name, row := range map[string]struct {
 		provider    func(*model.Server) selfservice.Provider
@@ -99,7 +98,7 @@ func TestCredentialsThatLiveForSeconds(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				server := &model.Server{}
 				r, _ := adopted(t, server, row.provider(server))
-				require.NoError(t, r.Rotate(t.Context())) // from here on they end
+				require.NoError(t, r.Rotate(t.Context())) // the first one does not expire
 				go r.Run(t.Context())
 				for start := time.Now(); time.Since(start) < 10*time.Minute; time.Sleep(time.Second) {
 					st := status(t, r)
@@ -113,8 +112,8 @@ func TestCredentialsThatLiveForSeconds(t *testing.T) {
 	}
 }
 
-// TestRotateHasALimit: what is in its overlap is kept, and the state has a
-// limit.
+// TestRotateHasALimit: credentials are kept for their overlap, and the state is
+// bounded.
 func TestRotateHasALimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &model.Server{}

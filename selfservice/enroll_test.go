@@ -12,24 +12,24 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestEnrollTakesOnlyWhatTheServerAccepts(t *testing.T) {
+func TestEnrollRefusesWhatTheServerDoesNotAccept(t *testing.T) {
 	server := &model.Server{}
 	good := secretCredential("the first secret, made by hand")
 	server.Adopt(good)
 	r := &selfservice.Rotator{Provider: server.Full(nil), Store: &selfservice.Mem{}, Timing: oneNode}
-	stranger := secretCredential("another secret, of nobody at all")
+	stranger := secretCredential("a secret that nobody registered")
 	require.ErrorIs(t, r.Enroll(t.Context(), stranger), selfservice.ErrInvalidClient)
 	_, err := r.Status(t.Context())
 	require.ErrorIs(t, err, selfservice.ErrNotAdopted)
 	require.Error(t, r.Enroll(t.Context(), selfservice.Credential{}))
 
 	require.NoError(t, r.Enroll(t.Context(), good))
-	require.NoError(t, r.Enroll(t.Context(), stranger), "the store is ahead: it is not even tried")
+	require.NoError(t, r.Enroll(t.Context(), stranger), "the store has one already: this one is not tried")
 	assert.Equal(t, good.Fingerprint(), active(t, r))
 }
 
-// TestRotateGoesOnAtOnceAfterAnError: in another process too.
-func TestRotateGoesOnAtOnceAfterAnError(t *testing.T) {
+// TestRotateResumesAtOnceAfterAnError, in another process too.
+func TestRotateResumesAtOnceAfterAnError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server, down := &model.Server{}, errors.New("503")
 		r, first := adopted(t, server, server.Registrar(nil))
@@ -43,7 +43,7 @@ func TestRotateGoesOnAtOnceAfterAnError(t *testing.T) {
 	})
 }
 
-func TestStatusIsTextForAPerson(t *testing.T) {
+func TestStatusString(t *testing.T) {
 	at := func(hour int) time.Time { return time.Date(2026, 3, 1, hour, 0, 0, 0, time.FixedZone("", 3600)) }
 	st := selfservice.Status{
 		Active:    selfservice.CredentialStatus{KeyID: "new\x1b[2J\nDue: never", Fingerprint: "f", Made: at(2), Expires: at(20)},

@@ -12,7 +12,7 @@ import (
 	"github.com/nokkel/nokkel/selfservice"
 )
 
-func TestEventsAreWrittenWithTheirError(t *testing.T) {
+func TestEventJSONHasTheError(t *testing.T) {
 	at := time.Date(2026, 11, 27, 3, 4, 5, 0, time.UTC)
 	for want, event := range map[string]selfservice.Event{
 		`{"kind":"failed","client":"billing","time":"2026-11-27T03:04:05Z","error":"a b"}`: {Kind: selfservice.EventFailed, Client: "billing", Time: at, Err: errors.New("a b")},

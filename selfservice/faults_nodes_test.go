@@ -11,8 +11,8 @@ import (
 	"github.com/nokkel/nokkel/selfservice/providertest"
 )
 
-// TestFaultsOnFiveNodes lets the calls of a rotation fail at a server of five
-// nodes that learn of a change one after the other.
+// TestFaultsOnFiveNodes makes the calls of a rotation fail at a server of five
+// nodes that a change reaches one after the other.
 func TestFaultsOnFiveNodes(t *testing.T) {
 	key := keystest.Key(t, keys.ES256)
 	for name, provider := range map[string]func(*model.Server, model.IO) selfservice.Provider{

@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestEveryFaultAtEveryPoint lets every call of a rotation fail, lose its
-// reply or kill the process, at servers of every kind.
+// TestEveryFaultAtEveryPoint makes each call of a rotation fail, lose its reply
+// or kill the process, at every kind of server.
 func TestEveryFaultAtEveryPoint(t *testing.T) {
 	type mode struct {
 		server *model.Server // nil: keeps everything

@@ -13,8 +13,8 @@ import (
 	"github.com/nokkel/nokkel/selfservice"
 )
 
-// flaky is a server of three nodes, of a kind and with faults that a seed
-// decides. It knows nothing of the engine but the documentation.
+// flaky is a server of three nodes, whose kind and faults a seed decides. It
+// relies on nothing of the engine but its documentation.
 type flaky struct {
 	issues, switches, administrator, independent bool
 
@@ -22,17 +22,17 @@ type flaky struct {
 	delay    time.Duration // until the last node knows a new credential
 	validity time.Duration
 
-	// The outages: percent of the calls that fail, and what fails for good.
+	// Outages: the percentage of calls that fail, and what fails permanently.
 	faults, storeFaults int
 	listLies, sticky    bool
-	fair                bool // no faults now, but for what fails for good
+	fair                bool // only permanent faults now
 
 	mu       sync.Mutex
 	rng      *rand.Rand
 	rows     []*flakyRow
 	perHour  map[int64]int // calls
 	disk     selfservice.Mem
-	largest  int // state that was stored
+	largest  int // stored state, in bytes
 	findings []string
 }
 
@@ -62,7 +62,7 @@ func newFlaky(seed uint64) *flaky {
 	return w
 }
 
-// find notes what must not happen.
+// find records what must not happen.
 func (w *flaky) find(format string, args ...any) {
 	if len(w.findings) < 5 {
 		w.findings = append(w.findings, time.Now().Format(time.DateTime+" ")+fmt.Sprintf(format, args...))
@@ -92,7 +92,7 @@ func (r *flakyRow) registration() selfservice.Registration {
 	return selfservice.Registration{Fingerprint: r.credential.Fingerprint(), Inactive: r.off, Expires: r.expires}
 }
 
-// call makes one call, whatever becomes of it.
+// call makes one call, with a random fault.
 func (w *flaky) call(ctx context.Context, f func() error) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -116,7 +116,7 @@ func (w *flaky) call(ctx context.Context, f func() error) error {
 	case 3:
 		_ = f()
 		panic("after")
-	case 4, 5: // the reply does not come, or the request is lost
+	case 4, 5: // the reply or the request is lost
 		if kind == 4 {
 			_ = f()
 		}
@@ -126,14 +126,14 @@ func (w *flaky) call(ctx context.Context, f func() error) error {
 		return &selfservice.CallError{Wait: time.Duration(w.rng.IntN(7200)) * time.Second}
 	case 7:
 		return &selfservice.CallError{Rule: selfservice.ErrLimit}
-	default: // a suspended machine: the request goes out when it wakes
+	default: // a suspended machine sends the request when it wakes
 		asleep := time.Duration(w.rng.IntN(600)) * time.Second
 		w.pass(func() { time.Sleep(asleep) })
 		return errors.Join(f(), ctx.Err())
 	}
 }
 
-// pass lets others have their turn while f waits.
+// pass releases the lock while f waits.
 func (w *flaky) pass(f func()) {
 	w.mu.Unlock()
 	defer w.mu.Lock()
@@ -147,7 +147,7 @@ func (w *flaky) login(c selfservice.Credential) error {
 	return &selfservice.CallError{Rule: selfservice.ErrInvalidClient}
 }
 
-// as is the login of a call that changes or reads registrations.
+// as makes a call that reads or changes registrations, authenticated as c.
 func (w *flaky) as(ctx context.Context, c selfservice.Credential, f func() error) error {
 	return w.call(ctx, func() error {
 		w.rows = slices.DeleteFunc(w.rows, func(r *flakyRow) bool { return w.validity > 0 && time.Now().After(r.expires) })

@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// flakyRetirer has the optional calls that retire a credential.
 type flakyRetirer struct{ w *flaky }
 
 func (p flakyRetirer) change(ctx context.Context, as selfservice.Credential, f func()) error {
@@ -86,7 +87,7 @@ func (w *flaky) stored() map[string]bool {
 	return all
 }
 
-// check finds a lock-out.
+// check reports a lock-out.
 func (w *flaky) check(when string) {
 	for fingerprint := range w.stored() {
 		for node := range 3 {
@@ -98,7 +99,7 @@ func (w *flaky) check(when string) {
 	w.find("locked out when %s", when)
 }
 
-// flakyStore is the store as one replica sees it.
+// flakyStore is the shared store, whose calls fail at random.
 type flakyStore struct{ w *flaky }
 
 func (s flakyStore) fault() int {
@@ -135,7 +136,7 @@ func (s flakyStore) Save(ctx context.Context, blob []byte, version string) (stri
 	s.w.mu.Unlock()
 	switch fault {
 	case 2:
-		return "", selfservice.ErrConflict // carried out, and tried again by the driver
+		return "", selfservice.ErrConflict // carried out, and retried by the driver
 	case 3:
 		return "", errors.New("the reply is lost")
 	case 4:
@@ -163,9 +164,9 @@ func (w *flaky) use(ctx context.Context, r *selfservice.Rotator) {
 	}
 }
 
-// TestRandomOutages runs replicas at servers of any kind in outages of any kind:
-// never a lock-out, calls and state within bounds, no goroutine left, and in
-// a quiet time no failed request and a rotation when one is asked for.
+// TestRandomOutages runs replicas at random servers in random outages: there is
+// never a lock-out, calls and state stay within bounds, no goroutine is left, and
+// between outages no request fails and Rotate succeeds.
 func TestRandomOutages(t *testing.T) {
 	for seed := range uint64(max(*seeds/5, 1)) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
@@ -189,7 +190,7 @@ func outagesAtRandom(t *testing.T, w *flaky) {
 		require.NoError(t, r.Adopt(ctx, first))
 		replicas = append(replicas, r)
 		all.Go(func() {
-			for ctx.Err() == nil { // stopped now and then
+			for ctx.Err() == nil { // restarted now and then
 				life, stop := context.WithTimeout(ctx, 17*time.Hour)
 				_ = r.Run(life)
 				stop()
@@ -209,7 +210,7 @@ func outagesAtRandom(t *testing.T, w *flaky) {
 	}
 	before, err := replicas[0].Status(ctx)
 	require.NoError(t, err)
-	for range 48 { // there may be no room until an overlap is over
+	for range 48 { // there may be no room until an overlap ends
 		if err = replicas[0].Rotate(ctx); err == nil {
 			break
 		}

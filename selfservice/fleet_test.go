@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// member is one client of a Fleet.
 type member struct {
 	server *model.Server
 	store  *selfservice.Mem
@@ -34,7 +35,7 @@ func members(t *testing.T, n int) []*member {
 		require.NoError(t, (&selfservice.Rotator{Store: m.store}).Adopt(t.Context(), m.first))
 		all[i] = m
 	}
-	time.Sleep(time.Second) // in the bubble: they are older than now
+	time.Sleep(time.Second) // in the bubble, so that they are older than now
 	return all
 }
 
@@ -74,12 +75,10 @@ func TestFleetRotatesAllAndReports(t *testing.T) {
 				assert.Equal(t, 1, m.server.Registered())
 			}
 		}
-		// Nothing is due now.
 		report, err = fleet(all).RotateDue(t.Context())
 		require.NoError(t, err)
 		assert.Equal(t, 197, report.Idle)
-		// When the overlap is over, a pass retires the old ones.
-		time.Sleep(2 * time.Hour)
+		time.Sleep(2 * time.Hour) // the overlap is over
 		_, err = fleet(all).RotateDue(t.Context())
 		require.NoError(t, err)
 		st, err := all[0].rotator().Status(t.Context())
@@ -88,7 +87,7 @@ func TestFleetRotatesAllAndReports(t *testing.T) {
 	})
 }
 
-func TestFleetReportIsShortWhateverTheServersSay(t *testing.T) {
+func TestFleetReportLimitsItsCauses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		all := members(t, 60)
 		for i, m := range all {
@@ -125,7 +124,7 @@ func TestFleetsShareTheWork(t *testing.T) {
 		processes.Wait()
 		assert.Equal(t, 100, reports[0].Rotated+reports[1].Rotated+reports[2].Rotated)
 		for _, m := range all {
-			assert.Equal(t, 1, m.server.Registered(), "one registration, whoever made it")
+			assert.Equal(t, 1, m.server.Registered(), "one registration in all")
 		}
 	})
 }
@@ -140,7 +139,7 @@ func TestFleetKeepsItsPace(t *testing.T) {
 	})
 }
 
-func TestFleetLeavesWaitingClientsToAnotherPass(t *testing.T) {
+func TestFleetLeavesPublishedKeysToTheNextPass(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		all := members(t, 8)
 		for _, m := range all {
@@ -160,7 +159,7 @@ func TestFleetLeavesWaitingClientsToAnotherPass(t *testing.T) {
 	})
 }
 
-func TestFleetStaysAMinuteWithAClient(t *testing.T) {
+func TestFleetReturnsToAClientForAMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		all := members(t, 3)
 		for _, m := range all {
@@ -175,9 +174,9 @@ func TestFleetStaysAMinuteWithAClient(t *testing.T) {
 	})
 }
 
-// TestFleetAlsoReplacesWhatWasUnderWay: a credential that was made before the
-// leak is as bad when it becomes active after it.
-func TestFleetAlsoReplacesWhatWasUnderWay(t *testing.T) {
+// TestFleetReplacesAPendingCredential: one made before the leak is no better for
+// becoming active after it.
+func TestFleetReplacesAPendingCredential(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		all := members(t, 1)
 		all[0].server.Propagation = 10 * time.Second
@@ -196,8 +195,8 @@ func TestFleetAlsoReplacesWhatWasUnderWay(t *testing.T) {
 	})
 }
 
-// TestFleetReportsARotationThatHadToWait has the server ask for patience at
-// each call of a rotation in turn, also after the switch.
+// TestFleetReportsARotationThatHadToWait: the server sends Retry-After at each
+// call of a rotation in turn, also after the switch.
 func TestFleetReportsARotationThatHadToWait(t *testing.T) {
 	for at, done := 1, false; !done; at++ {
 		synctest.Test(t, func(t *testing.T) {
@@ -218,7 +217,7 @@ func TestFleetReportsARotationThatHadToWait(t *testing.T) {
 	}
 }
 
-func TestFleetRotatesEachClientOnceWhateverTheTime(t *testing.T) {
+func TestFleetRotatesOnceEvenBeforeAFutureTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		all := members(t, 3)
 		report, err := fleet(all).RotateOlder(t.Context(), time.Now().Add(day))
@@ -228,7 +227,7 @@ func TestFleetRotatesEachClientOnceWhateverTheTime(t *testing.T) {
 	})
 }
 
-func TestFleetPassEndsWhateverTheCallerSupplies(t *testing.T) {
+func TestFleetPassSurvivesBugsOfTheCaller(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		all := members(t, 2)
 		f := &selfservice.Fleet{
@@ -266,7 +265,7 @@ func TestFleetWithoutRotatorsIsRefused(t *testing.T) {
 	require.ErrorIs(t, err, selfservice.ErrConfig)
 }
 
-func TestFleetDoesNotRunWithoutAPause(t *testing.T) {
+func TestFleetRunNeedsAnInterval(t *testing.T) {
 	for _, every := range []time.Duration{0, -time.Hour} {
 		require.ErrorIs(t, fleet(nil).Run(t.Context(), every, nil), selfservice.ErrConfig)
 	}
@@ -290,8 +289,8 @@ func TestFleetEndsWithItsContext(t *testing.T) {
 	})
 }
 
-// TestFleetWaitsForManyAtOnce: no worker stays with a client whose credential
-// has to be accepted for a while.
+// TestFleetWaitsForManyAtOnce: no worker blocks on a client whose new credential
+// is being proved.
 func TestFleetWaitsForManyAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := fleet(members(t, 500))

@@ -14,17 +14,17 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// asks is a server's or a client's trouble: every call until then is refused,
-// with the time to wait for.
-type asks struct {
+// busy is an outage of a server or a client: until it ends, every call fails
+// with a Retry-After.
+type busy struct {
 	wait  time.Duration
 	until atomic.Int64
-	calls atomic.Int32 // that were refused
+	calls atomic.Int32 // that failed
 }
 
-func (a *asks) begin() { a.until.Store(time.Now().Add(a.wait).UnixNano()) }
+func (a *busy) begin() { a.until.Store(time.Now().Add(a.wait).UnixNano()) }
 
-func (a *asks) io(_ string, call func() error) error {
+func (a *busy) io(_ string, call func() error) error {
 	if time.Now().UnixNano() < a.until.Load() {
 		a.calls.Add(1)
 		return &selfservice.CallError{Wait: a.wait}
@@ -32,12 +32,12 @@ func (a *asks) io(_ string, call func() error) error {
 	return call()
 }
 
-// always is a client that is never answered.
-func always(wait time.Duration) model.IO {
+// alwaysBusy is the IO of a client that is never answered.
+func alwaysBusy(wait time.Duration) model.IO {
 	return func(string, func() error) error { return &selfservice.CallError{Wait: wait} }
 }
 
-// at is a fleet whose clients are at several servers.
+// at returns a Fleet of clients that name their servers.
 func at(all []*member, server func(i int) string) *selfservice.Fleet {
 	return &selfservice.Fleet{Rotators: func(yield func(*selfservice.Rotator) bool) {
 		for i, m := range all {
@@ -50,9 +50,9 @@ func at(all []*member, server func(i int) string) *selfservice.Fleet {
 	}}
 }
 
-// after tells how long each of the clients without trouble had to wait for its
-// registration.
-func after(t *testing.T, all []*member, f *selfservice.Fleet) (times []time.Duration, report selfservice.Report) {
+// delays rotates all clients and returns how long each of those that are
+// answered waited for its registration.
+func delays(t *testing.T, all []*member, f *selfservice.Fleet) (times []time.Duration, report selfservice.Report) {
 	t.Helper()
 	times = make([]time.Duration, len(all))
 	start := time.Now()
@@ -71,10 +71,10 @@ func after(t *testing.T, all []*member, f *selfservice.Fleet) (times []time.Dura
 	return times, report
 }
 
-// TestFleetGoesOnWithThoseWhoAreAnswered: twenty clients that are asked to wait
-// for an hour, wherever they stand, do not delay 400 others.
-func TestFleetGoesOnWithThoseWhoAreAnswered(t *testing.T) {
-	for name, sick := range map[string]func(i int) bool{
+// TestFleetGoesOnWithoutBusyClients: twenty that are asked to wait for an hour do
+// not delay 400 others, wherever they are in the order.
+func TestFleetGoesOnWithoutBusyClients(t *testing.T) {
+	for name, isBusy := range map[string]func(i int) bool{
 		"first":     func(i int) bool { return i < 20 },
 		"last":      func(i int) bool { return i >= 400 },
 		"scattered": func(i int) bool { return i%21 == 7 },
@@ -84,49 +84,49 @@ func TestFleetGoesOnWithThoseWhoAreAnswered(t *testing.T) {
 				all := members(t, 420)
 				var wait []*member
 				for i, m := range all {
-					if sick(i) {
-						m.io = always(time.Hour)
+					if isBusy(i) {
+						m.io = alwaysBusy(time.Hour)
 						wait = append(wait, m)
 					}
 				}
 				require.Len(t, wait, 20)
 				f := fleet(all)
 				f.Concurrency = 8
-				times, report := after(t, all, f)
+				times, report := delays(t, all, f)
 				assert.Equal(t, 400, report.Rotated)
 				assert.Equal(t, 20, report.Failed)
 				assert.Less(t, slices.Max(times), 5*time.Minute)
-				assert.Less(t, report.Elapsed, 2*time.Hour, "an hour of patience for those who are asked for it")
+				assert.Less(t, report.Elapsed, 2*time.Hour, "the twenty are retried for an hour")
 			})
 		})
 	}
 }
 
-// TestFleetWaitsForAServer has a whole server ask for half an hour: all wait for
-// it, but for a scout now and then.
+// TestFleetWaitsForAServer that asks everyone to wait for half an hour: all
+// clients do, but for a scout now and then.
 func TestFleetWaitsForAServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		all := members(t, 200)
-		trouble := &asks{wait: 30 * time.Minute}
-		trouble.begin()
+		outage := &busy{wait: 30 * time.Minute}
+		outage.begin()
 		for _, m := range all {
-			m.io = trouble.io
+			m.io = outage.io
 		}
 		f := fleet(all)
 		f.Concurrency = 4
-		_, report := after(t, all, f)
+		_, report := delays(t, all, f)
 		assert.Equal(t, 200, report.Rotated, "%v", report.Causes)
 		assert.GreaterOrEqual(t, report.Elapsed, 30*time.Minute)
 		assert.Less(t, report.Elapsed, 70*time.Minute)
-		assert.LessOrEqual(t, trouble.calls.Load(), int32(2*(4+1+30*60/15)), "one client every 15 s, and what it takes to know that nothing was registered")
+		assert.LessOrEqual(t, outage.calls.Load(), int32(2*(4+1+30*60/15)), "one client every 15 s, and its proof that nothing was registered")
 	})
 }
 
-// TestFleetKeepsToARateLimit: nobody asks before a wait of a minute is over.
+// TestFleetKeepsToARateLimit: a wait of up to a minute holds for every client.
 func TestFleetKeepsToARateLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		all := members(t, 100)
-		limit := &asks{wait: time.Minute}
+		limit := &busy{wait: time.Minute}
 		var calls, closed int
 		for _, m := range all {
 			m.io = func(point string, call func() error) error {
@@ -139,28 +139,28 @@ func TestFleetKeepsToARateLimit(t *testing.T) {
 		}
 		f := fleet(all)
 		f.Concurrency = 1
-		_, report := after(t, all, f)
+		_, report := delays(t, all, f)
 		assert.Equal(t, 100, report.Rotated, "%v", report.Causes)
 		assert.Greater(t, closed, 4)
-		assert.LessOrEqual(t, int(limit.calls.Load()), 2*closed, "the one, and a proof whether it registered all the same")
+		assert.LessOrEqual(t, int(limit.calls.Load()), 2*closed, "the call that met the limit, and a proof that nothing was registered")
 		assert.GreaterOrEqual(t, report.Elapsed, time.Duration(closed)*time.Minute)
 	})
 }
 
-// TestFleetHoldsOneServer: the clients of another one do not wait, whatever
-// asks for patience there.
+// TestFleetHoldsOneServer: when one server asks clients to wait, those of another
+// one do not.
 func TestFleetHoldsOneServer(t *testing.T) {
 	for _, wait := range []time.Duration{time.Minute, time.Hour} {
 		synctest.Test(t, func(t *testing.T) {
 			all := members(t, 100)
 			for i, m := range all {
 				if i < 50 {
-					m.io = always(wait)
+					m.io = alwaysBusy(wait)
 				}
 			}
 			f := at(all, func(i int) string { return []string{"https://a.example", "https://b.example"}[i/50] })
 			f.Concurrency = 4
-			times, report := after(t, all, f)
+			times, report := delays(t, all, f)
 			assert.Equal(t, 50, report.Rotated)
 			assert.Equal(t, 50, report.Failed)
 			assert.Less(t, slices.Max(times), 30*time.Second)
@@ -169,12 +169,12 @@ func TestFleetHoldsOneServer(t *testing.T) {
 	}
 }
 
-// TestFleetGivesUpAServer that answers nobody for an hour, and asks it little
-// until then.
+// TestFleetGivesUpAServer that is busy for an hour, and calls it rarely until
+// then.
 func TestFleetGivesUpAServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		all := members(t, 1000)
-		down := &asks{wait: time.Hour}
+		down := &busy{wait: time.Hour}
 		for _, m := range all {
 			m.io = func(point string, call func() error) error {
 				down.begin()
@@ -191,12 +191,12 @@ func TestFleetGivesUpAServer(t *testing.T) {
 	})
 }
 
-// TestFleetRunIsNotHeldUp: the next pass of a Run comes in time.
+// TestFleetRunIsNotHeldUp by busy clients: the next pass starts in time.
 func TestFleetRunIsNotHeldUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		all := members(t, 100)
 		for _, m := range all[:20] {
-			m.io = always(time.Hour)
+			m.io = alwaysBusy(time.Hour)
 		}
 		time.Sleep(100 * day) // all are due
 		passes := 0
@@ -215,7 +215,7 @@ func TestFleetRunIsNotHeldUp(t *testing.T) {
 	})
 }
 
-// TestFleetWithAProviderWhoseServerPanics takes it for one that does not tell.
+// TestFleetWithAProviderWhoseServerPanics takes it for one that names no server.
 func TestFleetWithAProviderWhoseServerPanics(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		all := members(t, 3)

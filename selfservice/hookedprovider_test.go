@@ -7,8 +7,8 @@ import (
 	"github.com/nokkel/nokkel/selfservice"
 )
 
-// hookedProvider is a Registrar whose calls go through hooks, where there are
-// any.
+// hookedProvider is a Registrar that passes its calls through its hooks, if it
+// has them.
 type hookedProvider struct {
 	selfservice.Provider
 	report       func(*selfservice.Registration) // alters what the server reports
@@ -16,8 +16,8 @@ type hookedProvider struct {
 	server       func() string
 	expires      bool
 	check        error
-	remove       func(selfservice.Registration) error // of removing; an error prevents the removal
-	purge        func(selfservice.Registration) error // of purging
+	remove       func(selfservice.Registration) error // before a removal, which an error prevents
+	purge        func(selfservice.Registration) error
 }
 
 func (p *hookedProvider) List(ctx context.Context, as selfservice.Credential) ([]selfservice.Registration, error) {
@@ -53,7 +53,7 @@ func (p *hookedProvider) Server() string {
 func (p *hookedProvider) Expires() bool                                       { return p.expires }
 func (p *hookedProvider) Check(context.Context, selfservice.Credential) error { return p.check }
 
-// removing is a hookedProvider that is a Remover too.
+// removing is a hookedProvider that is also a Remover.
 type removing struct{ *hookedProvider }
 
 func (p removing) Remove(ctx context.Context, as selfservice.Credential, r selfservice.Registration) error {
@@ -65,7 +65,7 @@ func (p removing) Remove(ctx context.Context, as selfservice.Credential, r selfs
 	return p.Provider.(selfservice.Remover).Remove(ctx, as, r)
 }
 
-// purging is a Purger, whose server takes a minute to propagate a change.
+// purging is also a Purger, of a server that propagates a change in a minute.
 type purging struct{ removing }
 
 func (p purging) Propagation() time.Duration { return time.Minute }

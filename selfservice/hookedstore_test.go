@@ -8,15 +8,15 @@ import (
 	"github.com/nokkel/nokkel/selfservice"
 )
 
-// hookedStore is a store that counts its calls and has them go through hooks, where
-// there are any.
+// hookedStore is a store that counts its calls and passes them through its
+// hooks, if it has them.
 type hookedStore struct {
 	selfservice.Store
 	load, save   func(ctx context.Context, call func() error) error
 	damaged      func() ([]string, error)
 	loads, saves atomic.Int64
 
-	hangs, full atomic.Bool // Load waits for its context to end; Save finds no room
+	hangs, full atomic.Bool // Load blocks until its context ends; Save fails with errFull
 }
 
 var (

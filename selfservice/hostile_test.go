@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestListThatFailsForGoodDoesNotKeepTheKeyUntilItExpires(t *testing.T) {
+func TestFailingListDoesNotBlockRotations(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &model.Server{Validity: 6 * day}
 		s := &spy{}
@@ -31,9 +31,9 @@ func TestListThatFailsForGoodDoesNotKeepTheKeyUntilItExpires(t *testing.T) {
 	})
 }
 
-func TestCleaningUpThatFailsForGoodDoesNotHoldUpTheNextRotation(t *testing.T) {
+func TestFailingRetirementDoesNotBlockRotations(t *testing.T) {
 	for _, point := range []string{"deactivate", "remove"} {
-		for name, err := range map[string]error{"fails": errors.New("404"), "is refused, although the active one works": selfservice.ErrInvalidClient} {
+		for name, err := range map[string]error{"fails": errors.New("404"), "is refused while the active one works": selfservice.ErrInvalidClient} {
 			t.Run(point+" "+name, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					server := &model.Server{Validity: 6 * day}
@@ -45,14 +45,14 @@ func TestCleaningUpThatFailsForGoodDoesNotHoldUpTheNextRotation(t *testing.T) {
 					st := status(t, r)
 					assert.GreaterOrEqual(t, st.Rotations, 3)
 					assert.True(t, server.Accepts(st.Active.Fingerprint))
-					assert.Less(t, s.count(point), 7*24*4*3, "each old one every 15 minutes at most")
+					assert.Less(t, s.count(point), 7*24*4*3, "each old one is retried every 15 minutes at most")
 				})
 			})
 		}
 	}
 }
 
-func TestLostReplyOfADeactivationIsFollowedByAProof(t *testing.T) {
+func TestDeactivationIsProvedAfterALostReply(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &model.Server{}
 		s := &spy{on: map[string]func(){}}
@@ -75,20 +75,7 @@ func TestLostReplyOfADeactivationIsFollowedByAProof(t *testing.T) {
 	})
 }
 
-func TestOldKeyIsNotForgottenWhileTheActiveOneIsRefused(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		server := &model.Server{}
-		r, first := adopted(t, server, server.Registrar(nil)) // removes nothing: to forget is all there is
-		require.NoError(t, r.Rotate(t.Context()))
-		server.Expire(active(t, r), time.Now())
-		time.Sleep(2 * time.Hour)
-		require.NoError(t, steps(t, r))
-		assert.Equal(t, first.Fingerprint(), active(t, r))
-		assert.True(t, server.Accepts(active(t, r)))
-	})
-}
-
-// TestListThatLeavesOutTheActiveSecret: Issue would find that one.
+// TestListThatLeavesOutTheActiveSecret, which Issue must not take for a new one.
 func TestListThatLeavesOutTheActiveSecret(t *testing.T) {
 	server := &model.Server{}
 	issuer := server.Issuer(nil)
@@ -102,9 +89,8 @@ func TestListThatLeavesOutTheActiveSecret(t *testing.T) {
 	assert.Equal(t, 2, server.Registered())
 }
 
-// TestRotateReachesTheServerAtABoundedRate: how often the store is read is
-// another matter.
-func TestRotateReachesTheServerAtABoundedRate(t *testing.T) {
+// TestRotateCallsTheServerAtABoundedRate, however often it reads the store.
+func TestRotateCallsTheServerAtABoundedRate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server, s := &model.Server{Propagation: time.Minute}, &spy{}
 		r, _ := adopted(t, server, server.Registrar(s.do))
@@ -114,8 +100,8 @@ func TestRotateReachesTheServerAtABoundedRate(t *testing.T) {
 	})
 }
 
-func TestStormOfRefusalsReachesTheServerAtABoundedRate(t *testing.T) {
-	for name, propagation := range map[string]time.Duration{"at rest": 0, "while a new one is waited for": 4 * time.Minute} {
+func TestManyRefusalsCallTheServerAtABoundedRate(t *testing.T) {
+	for name, propagation := range map[string]time.Duration{"at rest": 0, "during a rotation": 4 * time.Minute} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				server := &model.Server{Propagation: propagation, ReplaceAtOnce: propagation > 0}
@@ -127,7 +113,7 @@ func TestStormOfRefusalsReachesTheServerAtABoundedRate(t *testing.T) {
 				}
 				time.Sleep(time.Minute)
 				before := s.count("verify")
-				for range 1000 { // in 100 seconds
+				for range 1000 {
 					go func() {
 						_, err := r.SecretRefused(t.Context(), first.Secret)
 						assert.NoError(t, err)
@@ -155,7 +141,7 @@ func TestRefusalsDoNotBreakRetryAfter(t *testing.T) {
 	})
 }
 
-func TestRefusalServesWhatAnotherReplicaPutThere(t *testing.T) {
+func TestRefusalServesWhatAnotherReplicaSaved(t *testing.T) {
 	server := &model.Server{ReplaceAtOnce: true}
 	one, first := adopted(t, server, server.Registrar(nil))
 	other := &selfservice.Rotator{Store: one.Store}
@@ -163,12 +149,12 @@ func TestRefusalServesWhatAnotherReplicaPutThere(t *testing.T) {
 	require.NoError(t, one.Rotate(t.Context()))
 	refuse(t, other, first.Secret)
 	secret := clientSecret(t, other)
-	assert.True(t, server.Accepts(fingerprint(secret)), "not only the one who complained gets the new one")
+	assert.True(t, server.Accepts(fingerprint(secret)), "every caller gets the new one")
 }
 
-func TestRunDoesNotEndForWhatMayPass(t *testing.T) {
+func TestRunSurvivesTemporaryFailures(t *testing.T) {
 	for name, breaks := range map[string]func(*selfservice.Rotator){
-		"New gives an old credential": func(r *selfservice.Rotator) {
+		"New returns an old credential": func(r *selfservice.Rotator) {
 			r.New = func(_ context.Context, like selfservice.Credential) (selfservice.Credential, error) { return like, nil }
 		},
 		"the store is down": func(r *selfservice.Rotator) { r.Store = gone() },
@@ -199,7 +185,7 @@ func TestRunDoesNotEndForWhatMayPass(t *testing.T) {
 
 type panickingLog struct{ slog.Handler }
 
-func TestErrorWithoutATextIsStillAnError(t *testing.T) {
+func TestCallErrorWithoutAText(t *testing.T) {
 	bare := &selfservice.CallError{Rule: selfservice.ErrLimit}
 	assert.Equal(t, selfservice.ErrLimit.Error(), bare.Error())
 	require.ErrorIs(t, bare, selfservice.ErrLimit)
@@ -207,9 +193,8 @@ func TestErrorWithoutATextIsStillAnError(t *testing.T) {
 	assert.NotErrorIs(t, &selfservice.CallError{}, selfservice.ErrInvalidClient)
 }
 
-// TestConflictWithNobodyIsAnError: the store says conflict although nobody else
-// writes.
-func TestConflictWithNobodyIsAnError(t *testing.T) {
+// TestConflictWithoutAnotherWriterIsAnError, not a reason to retry at once.
+func TestConflictWithoutAnotherWriterIsAnError(t *testing.T) {
 	server := &model.Server{}
 	r, _ := adopted(t, server, server.Registrar(nil))
 	store := &hookedStore{Store: r.Store, save: func(context.Context, func() error) error { return selfservice.ErrConflict }}
@@ -225,25 +210,25 @@ func TestCredentialRegisteredByHandEndsALockOut(t *testing.T) {
 		server := &model.Server{}
 		r, first := adopted(t, server, server.Registrar(nil))
 		server.Expire(first.Fingerprint(), time.Now())
-		byHand := secretCredential("what a person registered at night")
+		byHand := secretCredential("what a person registered by hand")
 		server.Adopt(byHand)
-		r = &selfservice.Rotator{Provider: r.Provider, Store: r.Store} // the program is started again
+		r = &selfservice.Rotator{Provider: r.Provider, Store: r.Store} // the program is restarted
 		require.NoError(t, r.Adopt(t.Context(), byHand))
-		assert.Equal(t, first.Fingerprint(), active(t, r), "the store is ahead")
+		assert.Equal(t, first.Fingerprint(), active(t, r), "the stored one stays until it is refused")
 		refuse(t, r, first.Secret)
 		require.NoError(t, steps(t, r))
 		assert.Equal(t, byHand.Fingerprint(), active(t, r))
 	})
 }
 
-// wicked is an error whose every method panics.
+// wicked is an error whose methods panic.
 type wicked struct{}
 
 func (wicked) Error() string             { panic("bug") }
 func (wicked) RetryAfter() time.Duration { panic("bug") }
 
-// TestErrorsOfTheCallersThatPanic end neither Run nor the pass of a fleet.
-func TestErrorsOfTheCallersThatPanic(t *testing.T) {
+// TestErrorsThatPanic end neither Run nor the pass of a Fleet.
+func TestErrorsThatPanic(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mended atomic.Bool
 		server := &model.Server{}
@@ -273,8 +258,8 @@ func TestErrorsOfTheCallersThatPanic(t *testing.T) {
 	})
 }
 
-// TestProviderThatIgnoresItsContextIsTold, since nothing can end it.
-func TestProviderThatIgnoresItsContextIsTold(t *testing.T) {
+// TestProviderThatIgnoresItsContextIsReported, as nothing can stop it.
+func TestProviderThatIgnoresItsContextIsReported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server, told := &model.Server{}, make(chan error, 1)
 		r, _ := adopted(t, server, server.Registrar(func(point string, call func() error) error {

@@ -14,8 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestAdoptRefusesTheWrongKind before anything is stored, with every provider
-// of this module.
+// TestAdoptRefusesTheWrongKind of credential before it stores anything, with
+// every provider of this module.
 func TestAdoptRefusesTheWrongKind(t *testing.T) {
 	secret := secretCredential("a secret that is long enough for it")
 	key := selfservice.Credential{Key: keystest.Key(t, keys.ES256)}

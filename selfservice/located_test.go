@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestEveryProviderTellsItsServer: a Fleet keeps the clients of several apart.
-func TestEveryProviderTellsItsServer(t *testing.T) {
+// TestEveryProviderIsLocated: a Fleet tells servers apart.
+func TestEveryProviderIsLocated(t *testing.T) {
 	const url = "https://as.example.no"
 	cloak := &keycloak.Client{Realm: keycloak.Realm{Server: url, Name: "master"}}
 	org := &okta.Client{Org: okta.Org{URL: url}}

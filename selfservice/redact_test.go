@@ -14,12 +14,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestNoTypeShowsASecret is in the middle of a rotation: an old and a new
-// credential are in the store and in the rotator's memory.
+// TestNoTypeShowsASecret in the middle of a rotation, with an old and a new
+// credential in the store and in the Rotator's memory.
 func TestNoTypeShowsASecret(t *testing.T) {
 	for name, first := range map[string]selfservice.Credential{
 		"key":    {Key: keystest.Key(t, keys.ES256)},
-		"secret": {Secret: keys.NewSecret("the secret that the client was born with")},
+		"secret": {Secret: keys.NewSecret("the first secret of this client")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var made selfservice.Credential

@@ -11,9 +11,9 @@ import (
 	"github.com/nokkel/nokkel/keys"
 )
 
-// TestRunLooksAgainAfterMinutesOfAnyClock: the wall clock that said how long
-// there is nothing to do may have been wrong.
-func TestRunLooksAgainAfterMinutesOfAnyClock(t *testing.T) {
+// TestRunRestsForMinutesAtMost: the wall clock that said how long nothing is due
+// may have been wrong.
+func TestRunRestsForMinutesAtMost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &Rotator{Store: &Mem{}}
 		require.NoError(t, r.Adopt(t.Context(), Credential{Secret: keys.NewSecret("the secret of a client")}))

@@ -13,20 +13,20 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestRunDueMakesAllThatIsDue(t *testing.T) {
+func TestRunDueTakesEveryStepThatIsDue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &model.Server{Propagation: 40 * time.Second}
 		r, first := adopted(t, server, server.Full(nil))
 		r.Timing = selfservice.Timing{MaxAge: 10 * day}
 		next, err := restarted(r).RunDue(t.Context())
 		require.NoError(t, err)
-		assert.WithinDuration(t, time.Now().Add(day), next, 0, "the daily look")
+		assert.WithinDuration(t, time.Now().Add(day), next, 0, "the daily check")
 		time.Sleep(10 * day)
 		start := time.Now()
 		next, err = restarted(r).RunDue(t.Context())
 		require.NoError(t, err)
 		assert.NotEqual(t, first.Fingerprint(), active(t, r))
-		assert.Less(t, time.Since(start), 3*time.Minute, "the propagation is waited for")
+		assert.Less(t, time.Since(start), 3*time.Minute, "it waits for the propagation")
 		assert.WithinDuration(t, time.Now().Add(time.Hour), next, time.Minute, "the end of the overlap")
 		time.Sleep(time.Until(next))
 		_, err = restarted(r).RunDue(t.Context())
@@ -35,8 +35,8 @@ func TestRunDueMakesAllThatIsDue(t *testing.T) {
 	})
 }
 
-// A process that failed leaves nothing that the next one has to wait for.
-func TestRunDueGoesOnAtOnceAfterAnError(t *testing.T) {
+// TestRunDueResumesAtOnceAfterAnError: a process that fails gives up its lease.
+func TestRunDueResumesAtOnceAfterAnError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server, down := &model.Server{}, errors.New("503")
 		r, first := adopted(t, server, server.Registrar(nil))
@@ -57,8 +57,9 @@ func TestRunDueGoesOnAtOnceAfterAnError(t *testing.T) {
 	})
 }
 
-// Nor does one that was killed, if it runs under a name.
-func TestOwnerGoesOnAtOnceAfterAKill(t *testing.T) {
+// TestOwnerResumesAtOnceAfterAKill: the lease of a named process that was killed
+// is its own.
+func TestOwnerResumesAtOnceAfterAKill(t *testing.T) {
 	for owner, least := range map[string]time.Duration{"": time.Minute, "cron at host 1": 0} {
 		t.Run(owner, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -18,7 +18,7 @@ func TestSealHidesTheBlob(t *testing.T) {
 	assert.NotContains(t, first, "private")
 	must.Save(t, selfservice.Seal(&plain, "app", aesGCM(t, 1)), "private key", version)
 	second, _ := must.Load(t, &plain)
-	assert.NotEqual(t, first, second, "every Save has its own nonce")
+	assert.NotEqual(t, first, second, "each Save has its own nonce")
 }
 
 func TestSealReplacesItsKey(t *testing.T) {
@@ -29,13 +29,13 @@ func TestSealReplacesItsKey(t *testing.T) {
 	assert.Equal(t, "state", blob)
 	must.Save(t, both, "state", version)
 	blob, _ = must.Load(t, selfservice.Seal(&plain, "app", aesGCM(t, 2)))
-	assert.Equal(t, "state", blob, "the new key alone opens what was saved since")
+	assert.Equal(t, "state", blob, "the new key opens what was saved since")
 	_, _, err := selfservice.Seal(&plain, "app", aesGCM(t, 1)).Load(t.Context())
 	require.ErrorIs(t, err, selfservice.ErrCorrupt)
 }
 
-// TestSealCorrupt: every bit and length of what is stored counts, and starting
-// over stays possible.
+// TestSealCorrupt changes each bit and the length of what is stored. Starting
+// over remains possible.
 func TestSealCorrupt(t *testing.T) {
 	var plain selfservice.Mem
 	aead := aesGCM(t, 1)
@@ -67,8 +67,8 @@ func TestSealCorrupt(t *testing.T) {
 	assert.Equal(t, "started over", blob)
 }
 
-// TestSealBindsItsName: a blob of one client is put in place of another's, or
-// of its registration, that are sealed with the same key.
+// TestSealBindsItsName: a blob sealed for one client does not open for another
+// whose blob is sealed with the same key.
 func TestSealBindsItsName(t *testing.T) {
 	aead := aesGCM(t, 1)
 	var a, b selfservice.Mem
@@ -99,7 +99,7 @@ func TestSealNonce(t *testing.T) {
 	short, err := cipher.NewGCMWithNonceSize(block, 8)
 	require.NoError(t, err)
 	_, err = selfservice.Seal(&selfservice.Mem{}, "app", short).Save(t.Context(), []byte("x"), "")
-	require.ErrorIs(t, err, selfservice.ErrConfig, "eight random bytes repeat too soon")
+	require.ErrorIs(t, err, selfservice.ErrConfig, "random nonces of 8 bytes repeat too soon")
 
 	own, err := cipher.NewGCMWithRandomNonce(block)
 	require.NoError(t, err)

@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// FuzzState: what is read can be written and means the same then; what is
-// refused is ErrCorrupt, in words of this module.
+// FuzzState: what is decoded encodes to the same state again. What is not is
+// ErrCorrupt, with a short text.
 func FuzzState(f *testing.F) {
 	now := time.Date(2027, 2, 20, 1, 2, 3, 4, time.UTC)
 	first, second := Credential{Key: keystest.Key(f, keys.EdDSA)}, Credential{Secret: keys.NewSecret("the secret of a client")}
@@ -51,8 +51,8 @@ func FuzzState(f *testing.F) {
 	})
 }
 
-// TestStateKeepsTheNameOfAnAlgorithm: Ed25519, where its owner asked for it, is
-// what the server was told that the client signs with.
+// TestStateKeepsTheNameOfAnAlgorithm: a client registered with Ed25519 goes on
+// signing under that name.
 func TestStateKeepsTheNameOfAnAlgorithm(t *testing.T) {
 	for _, alg := range []keys.Algorithm{keys.EdDSA, keys.Ed25519, keys.ES256} {
 		key, err := keys.Generate(alg)
@@ -65,8 +65,8 @@ func TestStateKeepsTheNameOfAnAlgorithm(t *testing.T) {
 	}
 }
 
-// TestStateComesBackWhole: what a crash must not make a rotation forget.
-func TestStateComesBackWhole(t *testing.T) {
+// TestStateRoundTrip has a value in every field.
+func TestStateRoundTrip(t *testing.T) {
 	at := func(day int) time.Time { return time.Date(2027, 2, day, 1, 2, 3, 4, time.UTC) }
 	reg := Registration{ID: "1", KeyID: "2", Fingerprint: "3", Inactive: true, Created: at(1), Expires: at(2), UsableFrom: at(3)}
 	e := &entry{
@@ -90,7 +90,7 @@ func TestStateComesBackWhole(t *testing.T) {
 	assert.Equal(t, s, again)
 }
 
-// FuzzSealed: what Seal has written comes back, and nothing else opens.
+// FuzzSealed: Seal opens what it has sealed, and nothing else.
 func FuzzSealed(f *testing.F) {
 	block, err := aes.NewCipher(make([]byte, 32))
 	require.NoError(f, err)

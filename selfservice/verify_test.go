@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestCredentialThatTheServerNeverTakesIsReplaced(t *testing.T) {
+func TestCredentialThatCannotBeRegisteredIsReplaced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &model.Server{}
 		s := &spy{}
@@ -22,7 +22,7 @@ func TestCredentialThatTheServerNeverTakesIsReplaced(t *testing.T) {
 		bad := pending(t, r)
 		go r.Run(t.Context())
 		time.Sleep(23 * time.Hour)
-		assert.Equal(t, bad, pending(t, r), "it is tried for a day")
+		assert.Equal(t, bad, pending(t, r), "it is retried for a day")
 		time.Sleep(2 * time.Hour)
 		assert.Equal(t, first.Fingerprint(), active(t, r))
 		delete(with, "register")
@@ -41,7 +41,7 @@ func TestListedCredentialThatNeverWorksIsReplaced(t *testing.T) {
 		time.Sleep(10*day + 12*time.Hour)
 		assert.Equal(t, 1, server.Registered(), "it is not registered twice")
 		assert.Less(t, s.count("verify"), 150)
-		server.Change(func(s *model.Server) { s.Propagation = 0 }) // the next one is in order
+		server.Change(func(s *model.Server) { s.Propagation = 0 }) // the next one works
 		time.Sleep(2 * day)
 		assert.NotEqual(t, first.Fingerprint(), active(t, r))
 		assert.True(t, server.Accepts(active(t, r)))
@@ -49,12 +49,13 @@ func TestListedCredentialThatNeverWorksIsReplaced(t *testing.T) {
 	})
 }
 
-// TestNoRoomIsNotTheFaultOfTheCredential: another one would not get in either.
-func TestNoRoomIsNotTheFaultOfTheCredential(t *testing.T) {
+// TestNoRoomKeepsThePendingCredential: there is no room for another one either.
+func TestNoRoomKeepsThePendingCredential(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &model.Server{Room: 1}
-		r, _ := adopted(t, server, server.Full(nil))
+		r, first := adopted(t, server, server.Full(nil))
 		require.ErrorIs(t, r.Rotate(t.Context()), selfservice.ErrLimit)
+		assert.Equal(t, first.Fingerprint(), active(t, r))
 		waiting := pending(t, r)
 		go r.Run(t.Context())
 		time.Sleep(3 * day)
@@ -65,7 +66,7 @@ func TestNoRoomIsNotTheFaultOfTheCredential(t *testing.T) {
 	})
 }
 
-func TestNothingPilesUpWhileTheServerIsDown(t *testing.T) {
+func TestPendingCredentialsDoNotPileUpWhileTheServerIsDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &model.Server{}
 		r, first := adopted(t, server, server.Full(nil))
@@ -84,9 +85,9 @@ func TestNothingPilesUpWhileTheServerIsDown(t *testing.T) {
 	})
 }
 
-// TestRegistrationThatIsInactiveIsMadeAgain: the reply was lost, and what the
-// server lists it does not accept.
-func TestRegistrationThatIsInactiveIsMadeAgain(t *testing.T) {
+// TestInactiveRegistrationIsRepeated: the reply was lost, and the server lists the
+// credential as inactive.
+func TestInactiveRegistrationIsRepeated(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &model.Server{}
 		lost := errors.New("the reply was lost")
