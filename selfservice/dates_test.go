@@ -1,7 +1,6 @@
 package selfservice_test
 
 import (
-	"context"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -30,19 +29,9 @@ func TestSenselessDates(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				server := &model.Server{}
 				r, _ := adopted(t, server, &hookedProvider{Provider: server.Registrar(nil), report: test.report})
-				var failed []error
-				r.OnEvent = func(e selfservice.Event) {
-					if e.Kind == selfservice.EventFailed {
-						failed = append(failed, e.Err)
-					}
-					if server.Registered() > 1000 {
-						panic("no end")
-					}
-				}
-				ctx, cancel := context.WithTimeout(t.Context(), day)
-				defer cancel()
-				r.Run(ctx)
-				assert.Empty(t, failed)
+				failed := failures(r)
+				runFor(t, r, day)
+				assert.Empty(t, *failed)
 				assert.GreaterOrEqual(t, server.Registered(), test.least)
 				assert.LessOrEqual(t, server.Registered(), test.most)
 				require.NoError(t, r.Rotate(t.Context()), "the dates can be saved")

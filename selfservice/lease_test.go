@@ -14,8 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// pair is two replicas over one store. What the first one meets before it
-// registers is the test's choice.
+// pair returns two replicas over one store. The first one calls before when it is
+// about to register.
 func pair(t *testing.T, lease time.Duration, before func()) (server *model.Server, one, two *selfservice.Rotator) {
 	t.Helper()
 	server, store := &model.Server{}, &selfservice.Mem{}
@@ -33,7 +33,8 @@ func pair(t *testing.T, lease time.Duration, before func()) (server *model.Serve
 	return server, one, two
 }
 
-// rotate lets a replica rotate until it is done or dead.
+// rotate rotates in the background. The channel is closed when that has ended, or
+// its goroutine has.
 func rotate(t *testing.T, r *selfservice.Rotator) (ended chan struct{}) {
 	ended = make(chan struct{})
 	go func() {
@@ -43,13 +44,13 @@ func rotate(t *testing.T, r *selfservice.Rotator) (ended chan struct{}) {
 	return ended
 }
 
-func TestReplicaThatDiesHoldsUpTheOthersForItsLease(t *testing.T) {
+func TestDeadReplicaBlocksTheOthersForItsLease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server, dead, other := pair(t, 0, runtime.Goexit)
 		<-rotate(t, dead)
 		next, err := other.Step(t.Context())
 		require.NoError(t, err)
-		assert.Zero(t, server.Registered(), "the lease of the dead one counts")
+		assert.Zero(t, server.Registered(), "the lease is still held")
 		assert.LessOrEqual(t, time.Until(next), 2*time.Minute)
 		time.Sleep(time.Until(next))
 		require.NoError(t, steps(t, other))
@@ -58,9 +59,9 @@ func TestReplicaThatDiesHoldsUpTheOthersForItsLease(t *testing.T) {
 	})
 }
 
-// TestLeaseFromAClockThatWasAheadDoesNotCount: it ends later than any replica
-// could have said.
-func TestLeaseFromAClockThatWasAheadDoesNotCount(t *testing.T) {
+// TestLeaseFromAClockThatWasAheadIsIgnored: it ends later than any replica would
+// set it.
+func TestLeaseFromAClockThatWasAheadIsIgnored(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server, dead, other := pair(t, 1000*time.Hour, runtime.Goexit)
 		<-rotate(t, dead)
@@ -69,9 +70,9 @@ func TestLeaseFromAClockThatWasAheadDoesNotCount(t *testing.T) {
 	})
 }
 
-// TestReplicaThatOversleepsItsLeaseChangesNothing comes back in the middle of
-// its call, when another one has finished the rotation.
-func TestReplicaThatOversleepsItsLeaseChangesNothing(t *testing.T) {
+// TestReplicaThatOutlivesItsLeaseChangesNothing: it wakes in the middle of a call
+// when another one has finished the rotation.
+func TestReplicaThatOutlivesItsLeaseChangesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server, late, other := pair(t, 0, func() { time.Sleep(10 * time.Minute) })
 		ended := rotate(t, late)
@@ -90,7 +91,7 @@ func TestReplicaThatOversleepsItsLeaseChangesNothing(t *testing.T) {
 	})
 }
 
-func TestDamagedStateOfOneClientLeavesTheOthersAlone(t *testing.T) {
+func TestFleetRotatesTheOthersWhenOneStateIsDamaged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		all := members(t, 5)
 		_, version := must.Load(t, all[2].store)
@@ -102,9 +103,9 @@ func TestDamagedStateOfOneClientLeavesTheOthersAlone(t *testing.T) {
 	})
 }
 
-// TestReplicaThatOversleptLooksBeforeItRegisters: it made the new credential
-// and never sent it, but another one did meanwhile, and died.
-func TestReplicaThatOversleptLooksBeforeItRegisters(t *testing.T) {
+// TestReplicaListsBeforeItRegistersAfterItsLease: it made the new credential and
+// has not sent it, but another one has meanwhile, and lost the reply.
+func TestReplicaListsBeforeItRegistersAfterItsLease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &model.Server{}
 		one := &spy{}
@@ -136,9 +137,8 @@ func TestReplicaThatOversleptLooksBeforeItRegisters(t *testing.T) {
 	})
 }
 
-// TestRefusalEndsTheWaitForADeadReplica is one that died when the server had
-// its new credential and had ended the old one: the lease is still good, but
-// nothing works before somebody switches.
+// TestRefusalEndsTheWaitForADeadReplica that died when the server had replaced its
+// credential: its lease is still held, but no request works before a switch.
 func TestRefusalEndsTheWaitForADeadReplica(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &model.Server{ReplaceAtOnce: true}
@@ -153,7 +153,7 @@ func TestRefusalEndsTheWaitForADeadReplica(t *testing.T) {
 		other := &selfservice.Rotator{Store: dead.Store, Provider: server.Registrar(nil)}
 		next, err := other.Step(t.Context())
 		require.NoError(t, err)
-		require.Positive(t, time.Until(next), "nobody has complained")
+		require.Positive(t, time.Until(next), "nothing was refused yet")
 		refuse(t, other, first.Secret)
 		_, err = other.Step(t.Context())
 		require.NoError(t, err)
@@ -162,8 +162,8 @@ func TestRefusalEndsTheWaitForADeadReplica(t *testing.T) {
 	})
 }
 
-// TestOldCredentialDoesNotServeAgainWhileAnotherReplicaRemovesIt has the server
-// refuse the active one for a moment, between the proof and the removal.
+// TestOldCredentialDoesNotServeAgainWhileAnotherReplicaRemovesIt: the server
+// refuses the active one for a moment, between the proof and the removal.
 func TestOldCredentialDoesNotServeAgainWhileAnotherReplicaRemovesIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &model.Server{}
@@ -178,11 +178,11 @@ func TestOldCredentialDoesNotServeAgainWhileAnotherReplicaRemovesIt(t *testing.T
 		require.NoError(t, one.Rotate(t.Context()))
 		second := active(t, one)
 		two := &selfservice.Rotator{Store: one.Store, Provider: server.OnlyRemoves(func(point string, call func() error) error {
-			if point == "list" { // the overlap ends meanwhile, and the first replica is awake
+			if point == "list" { // meanwhile the overlap ends, and the first replica removes
 				time.Sleep(2 * time.Second)
 				go func() {
 					defer close(ended)
-					for range 2 { // it looks under which name the server has it, and removes it
+					for range 2 { // it lists, for the ID of the old one, and removes it
 						_, err := one.Step(t.Context())
 						assert.NoError(t, err)
 					}
@@ -204,8 +204,7 @@ func TestOldCredentialDoesNotServeAgainWhileAnotherReplicaRemovesIt(t *testing.T
 	})
 }
 
-// TestLeaseIsRenewedForTheCallsOfAStep is a replica whose lease from making the
-// credential is about to end when it registers.
+// TestLeaseIsRenewedForTheCallsOfAStep when too little of it is left to register.
 func TestLeaseIsRenewedForTheCallsOfAStep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var until time.Time

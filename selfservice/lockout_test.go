@@ -7,14 +7,15 @@ import (
 	"time"
 
 	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/keys/keystest"
 	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/internal/model"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
-// lockOut runs a rotator whose active credential a person has ended at the
-// server, and has it used and refused.
+// lockOut runs a Rotator whose credentials the server stops accepting, reports the
+// refusal, and returns the Rotator two minutes later with the events.
 func lockOut(t *testing.T, server *model.Server, provider selfservice.Provider, first selfservice.Credential, byHand func()) (*selfservice.Rotator, *[]selfservice.Event) {
 	t.Helper()
 	var events []selfservice.Event
@@ -29,17 +30,14 @@ func lockOut(t *testing.T, server *model.Server, provider selfservice.Provider, 
 	byHand()
 	server.Expire(first.Fingerprint(), time.Now()) // before the refusal, which wakes the Rotator
 	if first.Key != nil {
-		key, err := r.SigningKey(ctx)
-		require.NoError(t, err)
+		key := signingKey(t, r)
 		server.Expire(key.Thumbprint(), time.Now())
-		_, err = r.KeyRefused(ctx, key)
+		_, err := r.KeyRefused(ctx, key)
 		require.NoError(t, err)
 	} else {
-		secret, err := r.ClientSecret(ctx)
-		require.NoError(t, err)
+		secret := clientSecret(t, r)
 		server.Expire(fingerprint(secret), time.Now())
-		_, err = r.SecretRefused(ctx, secret)
-		require.NoError(t, err)
+		refuse(t, r, secret)
 	}
 	time.Sleep(2 * time.Minute)
 	cancel()
@@ -48,9 +46,7 @@ func lockOut(t *testing.T, server *model.Server, provider selfservice.Provider, 
 }
 
 func ecKey(t *testing.T) selfservice.Credential {
-	key, err := keys.Generate(keys.ES256)
-	require.NoError(t, err)
-	return selfservice.Credential{Key: key}
+	return selfservice.Credential{Key: keystest.Key(t, keys.ES256)}
 }
 
 func kinds(events []selfservice.Event) (all []selfservice.EventKind) {
@@ -60,7 +56,7 @@ func kinds(events []selfservice.Event) (all []selfservice.EventKind) {
 	return all
 }
 
-func TestAnAdministratorEndsALockOut(t *testing.T) {
+func TestAdministratorEndsALockOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &model.Server{Administrator: true}
 		r, events := lockOut(t, server, server.Full(nil), ecKey(t), func() {})
@@ -75,7 +71,7 @@ func TestAnAdministratorEndsALockOut(t *testing.T) {
 	})
 }
 
-func TestWithoutAnAdministratorALockOutIsToldAndNothingMade(t *testing.T) {
+func TestLockOutWithoutAnAdministratorIsReported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &model.Server{}
 		r, events := lockOut(t, server, server.Full(nil), ecKey(t), func() {})
@@ -88,11 +84,11 @@ func TestWithoutAnAdministratorALockOutIsToldAndNothingMade(t *testing.T) {
 	})
 }
 
-func TestASecretMadeByHandIsTakenOver(t *testing.T) {
+func TestLockOutAdoptsASecretMadeByHand(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &model.Server{Administrator: true}
 		byHand := secretCredential("made by hand in the console")
-		first := secretCredential("the first of all the secrets")
+		first := secretCredential("the first secret, made by hand")
 		r, _ := lockOut(t, server, server.FullIssuer(nil), first, func() { server.Adopt(byHand) })
 		secret := clientSecret(t, r)
 		assert.True(t, secret.Equal(byHand.Secret))
@@ -100,22 +96,22 @@ func TestASecretMadeByHandIsTakenOver(t *testing.T) {
 	})
 }
 
-func TestALostSecretIsMadeAnew(t *testing.T) {
+func TestLockOutIssuesAnotherSecret(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &model.Server{Administrator: true}
-		first := secretCredential("the first of all the secrets")
+		first := secretCredential("the first secret, made by hand")
 		r, _ := lockOut(t, server, server.FullIssuer(nil), first, func() {})
 		secret := clientSecret(t, r)
 		assert.True(t, server.Accepts(fingerprint(secret)))
 	})
 }
 
-// What is over cannot be cleared away while no token can be had: that must not
-// keep the new credential from being registered.
-func TestALockOutWithOldCredentialsToClearAway(t *testing.T) {
+// TestLockOutWithOldCredentialsToRetire: they cannot be retired without a token,
+// and must not keep a new one from being registered.
+func TestLockOutWithOldCredentialsToRetire(t *testing.T) {
 	for name, provider := range map[string]func(*model.Server) selfservice.Provider{
-		"turned off and removed": func(s *model.Server) selfservice.Provider { return s.Full(nil) },
-		"removed":                func(s *model.Server) selfservice.Provider { return s.OnlyRemoves(nil) },
+		"deactivated and removed": func(s *model.Server) selfservice.Provider { return s.Full(nil) },
+		"removed":                 func(s *model.Server) selfservice.Provider { return s.OnlyRemoves(nil) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -125,7 +121,7 @@ func TestALockOutWithOldCredentialsToClearAway(t *testing.T) {
 				server.Adopt(first)
 				require.NoError(t, r.Adopt(t.Context(), first))
 				require.NoError(t, r.Rotate(t.Context()))
-				time.Sleep(2 * time.Hour) // the overlap is over, and nobody was there
+				time.Sleep(2 * time.Hour) // past the overlap
 				key := signingKey(t, r)
 				server.Expire(key.Thumbprint(), time.Now())
 				server.Expire(first.Fingerprint(), time.Now())
@@ -138,21 +134,21 @@ func TestALockOutWithOldCredentialsToClearAway(t *testing.T) {
 					require.NoError(t, err)
 					if !server.Accepts(key.Thumbprint()) {
 						refused++
-						require.Less(t, refused, 20, "minutes are enough")
+						require.Less(t, refused, 20, "it takes minutes")
 						_, err = r.KeyRefused(ctx, key)
 						require.NoError(t, err)
 					}
 				}
 				require.ErrorIs(t, <-done, context.DeadlineExceeded)
-				assert.Equal(t, 1, server.Count(), "the old ones are gone in the end")
+				assert.Equal(t, 1, server.Count(), "the old ones are removed")
 			})
 		})
 	}
 }
 
-// An administrator's account may be refused as well: that is an error like
-// any other, and not tried again at once.
-func TestALockOutThatTheAdministratorCannotEnd(t *testing.T) {
+// TestLockOutThatTheAdministratorCannotEnd: its account is refused as well, which
+// is an error like others, with a backoff.
+func TestLockOutThatTheAdministratorCannotEnd(t *testing.T) {
 	for point, provider := range map[string]func(*model.Server, model.IO) selfservice.Provider{
 		"register": (*model.Server).Full, "issue": (*model.Server).FullIssuer,
 	} {

@@ -13,15 +13,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// States are written like this in the tables below:
+// parse reads a state as the tables below write it:
 //
 //	a > b+ < c- d
 //
-// a is active, b pending, c and d retiring. A new credential is b? while the
-// server is to make it, then b, b+ when it is registered, b++ when it has been
-// accepted once; an old one is d in its overlap, d. after that, d- turned off,
-// d-- removed, d! stuck. a* is due, a_ has not been read from the server. c# has
-// an ID of the server's.
+// Here a is active, b pending, c and d are retiring. A new credential is b? before
+// the server has made it, then b, b+ when it is registered, b++ when it has been
+// accepted once. An old one is d in its overlap, d. after that, d- deactivated,
+// d-- removed, d! stuck. a* is due; a_ has not been listed yet; c# has an ID.
 func parse(t *testing.T, text string, now time.Time) *state {
 	s, place := &state{Rotations: 7, Lineage: "x"}, "active"
 	for _, word := range strings.Fields(text) {
@@ -76,7 +75,7 @@ func parse(t *testing.T, text string, now time.Time) *state {
 	return s
 }
 
-// picture writes a state as parse reads it, without what the clock says.
+// picture is the inverse of parse, without what depends on the time.
 func (s *state) picture() string {
 	name := func(e *entry) string {
 		for n := 'a'; n <= 'h'; n++ {
@@ -119,7 +118,7 @@ func credential(name string) Credential {
 
 func same(a, b Credential) bool { return a.Fingerprint() == b.Fingerprint() }
 
-// rulesOf are the rules of a provider with those optional parts.
+// rulesOf returns the rules for a provider with those optional parts.
 func rulesOf(parts string) rules {
 	has := func(part string) bool { return slices.Contains(strings.Fields(parts), part) }
 	m := rules{issues: has("issues"), switches: has("switches"), removes: has("removes"), purges: has("purges"), unassisted: has("unassisted"), owner: "me"}
@@ -129,7 +128,7 @@ func rulesOf(parts string) rules {
 	return m
 }
 
-// TestNext says which action is due in which state.
+// TestNext is the table of the action that is due in each state.
 func TestNext(t *testing.T) {
 	now := time.Date(2026, 11, 27, 3, 0, 0, 0, time.UTC)
 	for _, row := range []struct {
@@ -138,10 +137,10 @@ func TestNext(t *testing.T) {
 		entry        string
 		at           time.Duration
 	}{
-		{"", "a", idle, "", 23 * time.Hour}, // when the server is asked again
+		{"", "a", idle, "", 23 * time.Hour}, // the daily check
 		{"", "a_", look, "", 0},
 		{"", "a*", begin, "", 0},
-		{"", "a*_", begin, "", 0}, // a list that cannot be read must not keep it
+		{"", "a*_", begin, "", 0}, // a list that fails must not block it
 		{"issues", "a > b?", issue, "", 0},
 		{"", "a > b", register, "", 0},
 		{"", "a > b+", prove, "", 0},
@@ -149,7 +148,7 @@ func TestNext(t *testing.T) {
 		{"", "a < c", idle, "", time.Minute},
 		{"", "a < c.", remove, "c", 0},
 		{"removes", "a < c.", remove, "c", 0},
-		{"removes", "a < c._", look, "c", 0}, // under which name the server has it
+		{"removes", "a < c._", look, "c", 0}, // for its ID
 		{"removes", "a < c._#", remove, "c", 0},
 		{"", "a < c._", remove, "c", 0},
 		{"switches removes", "a < c.", turnOff, "c", 0},
@@ -174,8 +173,8 @@ func TestNext(t *testing.T) {
 	}
 }
 
-// TestTransitions is the table of what follows from each outcome of each
-// action. A new credential is b. What a rescue finds is in TestRescues.
+// TestTransitions is the table of the state after each outcome of each action. A
+// new credential is b. TestRescues has what a rescue finds.
 func TestTransitions(t *testing.T) {
 	now := time.Date(2026, 11, 27, 3, 0, 0, 0, time.UTC)
 	unreachable := errors.New("unreachable")
@@ -258,12 +257,12 @@ func TestTransitions(t *testing.T) {
 		} else {
 			assert.Equal(t, row.event, c.events[len(c.events)-1].Kind, name)
 		}
-		assert.Equal(t, !assert.ObjectsAreEqual(before, s), c.save, "%s: what changes is saved, and nothing else", name)
+		assert.Equal(t, !assert.ObjectsAreEqual(before, s), c.save, "%s: exactly what changes is saved", name)
 	}
 }
 
-// TestRescues is the table of what is served in place of an active credential
-// that the server refuses.
+// TestRescues is the table of what serves in place of an active credential that the
+// server refuses.
 func TestRescues(t *testing.T) {
 	now := time.Date(2026, 11, 27, 3, 0, 0, 0, time.UTC)
 	for _, row := range []struct {
@@ -308,5 +307,5 @@ func TestRescues(t *testing.T) {
 	for _, e := range s.candidates(now, rulesOf(""), credential("g"), true) {
 		held = append(held, same(e.Credential, credential("a")) || same(e.Credential, credential("b")))
 	}
-	assert.Equal(t, []bool{true, true}, held, "the holder may be about to remove an old one")
+	assert.Equal(t, []bool{true, true}, held, "the holder of the lease may be removing an old one")
 }

@@ -77,12 +77,8 @@ func TestSecretThatTheServerLostIsIssuedAgain(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				server.Adopt(first)
 				var lose bool
-				var failed []error
-				r := &selfservice.Rotator{Store: &selfservice.Mem{}, Timing: oneNode, OnEvent: func(e selfservice.Event) {
-					if e.Kind == selfservice.EventFailed {
-						failed = append(failed, e.Err)
-					}
-				}}
+				r := &selfservice.Rotator{Store: &selfservice.Mem{}, Timing: oneNode}
+				failed := failures(r)
 				r.Provider = server.FullIssuer(func(point string, call func() error) error {
 					err := call()
 					if point == "issue" && lose {
@@ -104,7 +100,7 @@ func TestSecretThatTheServerLostIsIssuedAgain(t *testing.T) {
 				time.Sleep(3 * day)
 				cancel()
 				<-ended
-				for _, err := range failed {
+				for _, err := range *failed {
 					assert.NotContains(t, err.Error(), "panicked")
 				}
 				assert.True(t, server.Accepts(active(t, r)))

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestWhatWasRemovedIsPurgedWhenEveryNodeMayKnow(t *testing.T) {
+func TestPurgeFollowsTheRemovalAfterItsPropagation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &model.Server{}
 		var purged []string
@@ -34,10 +34,10 @@ func TestWhatWasRemovedIsPurgedWhenEveryNodeMayKnow(t *testing.T) {
 		require.Len(t, st.Retiring, 1)
 		assert.Equal(t, time.Now().Add(time.Minute), st.Next)
 		other := refuse(t, r, clientSecret(t, r))
-		assert.True(t, other.Equal(clientSecret(t, r)), "what was removed is nobody's second try")
+		assert.True(t, other.Equal(clientSecret(t, r)), "a removed credential is not offered")
 
 		time.Sleep(time.Minute)
-		down = errors.New("out of reach")
+		down = errors.New("unreachable")
 		require.ErrorIs(t, steps(t, r), down)
 		down = nil
 		again := &selfservice.Rotator{Provider: p, Store: r.Store} // after a crash

@@ -2,6 +2,6 @@
 
 package selfservice_test
 
-// Under the race detector, which is ten times slower, fewer histories do: what
-// they find beyond a race they find without it.
+// histories are few under the race detector, which is ten times slower. Without it
+// the stage simulate of the CI plays thousands.
 const histories = 25

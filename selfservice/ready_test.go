@@ -19,10 +19,10 @@ func TestReady(t *testing.T) {
 		server := &model.Server{Validity: 30 * day}
 		r, first := adopted(t, server, server.Registrar(nil))
 		ctx := t.Context()
-		require.NoError(t, r.Ready(ctx), "before the first step nothing is known against it")
+		require.NoError(t, r.Ready(ctx), "before the first step")
 		require.NoError(t, r.Rotate(ctx))
 		require.NoError(t, r.Ready(ctx))
-		time.Sleep(20 * day) // due since a day at most
+		time.Sleep(20 * day) // due for a day at most
 		require.NoError(t, r.Ready(ctx))
 		time.Sleep(2 * day)
 		require.ErrorIs(t, r.Ready(ctx), selfservice.ErrOverdue)
@@ -45,7 +45,7 @@ func TestReady(t *testing.T) {
 	})
 }
 
-func TestReadyWantsTheExpiryThatTheServerTells(t *testing.T) {
+func TestReadyWantsAnExpiryFromAnExpirer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &model.Server{Validity: 30 * day}
 		r, _ := adopted(t, server, &hookedProvider{Provider: server.Registrar(nil), expires: true})
@@ -55,12 +55,11 @@ func TestReadyWantsTheExpiryThatTheServerTells(t *testing.T) {
 	})
 }
 
-// TestReadyTakesAKeyWithoutAnExpiry: the server lists one that a person
-// registered, and says that it has none.
-func TestReadyTakesAKeyWithoutAnExpiry(t *testing.T) {
+// TestReadyAcceptsAKeyWithoutAnExpiry if the server has listed it without one.
+func TestReadyAcceptsAKeyWithoutAnExpiry(t *testing.T) {
 	server := &model.Server{}
 	r, _ := adopted(t, server, &hookedProvider{Provider: server.Registrar(nil), expires: true})
-	require.ErrorIs(t, r.Ready(t.Context()), selfservice.ErrOverdue, "nobody has looked")
+	require.ErrorIs(t, r.Ready(t.Context()), selfservice.ErrOverdue, "it has not been listed yet")
 	require.NoError(t, steps(t, r))
 	require.NoError(t, r.Ready(t.Context()))
 }
@@ -109,9 +108,9 @@ func TestCheck(t *testing.T) {
 	require.ErrorContains(t, broken.Check(t.Context()), "listing what is registered: 403")
 }
 
-// TestARotationGoesOnWhileRequestsAreRefused: its end is the cure, here at a
-// server that ends the old credential before its nodes know the new one.
-func TestARotationGoesOnWhileRequestsAreRefused(t *testing.T) {
+// TestRotationGoesOnWhileRequestsAreRefused, at a server that ends the old
+// credential before it accepts the new one: only the switch ends the refusals.
+func TestRotationGoesOnWhileRequestsAreRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const propagation = 3 * time.Minute
 		server := &model.Server{ReplaceAtOnce: true, Propagation: propagation}
@@ -137,14 +136,14 @@ func TestARotationGoesOnWhileRequestsAreRefused(t *testing.T) {
 		})
 		start := time.Now()
 		require.NoError(t, r.Rotate(ctx))
-		assert.Less(t, time.Since(start), propagation+20*time.Second, "it is tried on as if nothing was")
+		assert.Less(t, time.Since(start), propagation+20*time.Second, "the refusals do not delay it")
 		assert.True(t, server.Accepts(active(t, r)))
-		assert.Positive(t, lockedOut, "and yet it is told")
+		assert.Positive(t, lockedOut, "but they are reported")
 		require.NoError(t, r.Ready(ctx))
 	})
 }
 
-// TestEventsNameTheClient, and so do the logs and the status.
+// TestEventsNameTheClient, as does the status.
 func TestEventsNameTheClient(t *testing.T) {
 	server := &model.Server{}
 	var events []selfservice.Event

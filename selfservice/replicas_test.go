@@ -17,11 +17,11 @@ import (
 	"github.com/nokkel/nokkel/selfservice/internal/model"
 )
 
-var seeds = flag.Int("seeds", histories, "histories of the model tests")
+var seeds = flag.Int("seeds", histories, "random histories to play")
 
-// TestReplicasInAnyOrder lets three replicas share one store and one server,
-// and lets a random scheduler decide who goes on, who is killed and how time
-// passes. Each seed is one history; a failure names it.
+// TestReplicasInAnyOrder runs three replicas over one store and one server. A random
+// scheduler decides which one runs, which one is killed and how time passes. Each
+// seed is one history; a failure names it.
 func TestReplicasInAnyOrder(t *testing.T) {
 	var total history
 	var mu sync.Mutex
@@ -46,15 +46,15 @@ func TestReplicasInAnyOrder(t *testing.T) {
 		}
 	})
 	if total.refused == 0 {
-		t.Error("no request was refused: no replica learned of a new secret that way")
+		t.Error("no request was refused, so no replica learned of a new secret from that")
 	}
-	t.Logf("%d seeds: %d rotations, %d kills, %d calls to store and server, %d requests, %d of them refused at first, 0 failed",
+	t.Logf("%d seeds: %d rotations, %d kills, %d calls to store and server, %d requests, %d of them refused once, 0 failed",
 		*seeds, total.rotations, total.kills, total.steps, total.requests, total.refused)
 }
 
 type history struct{ rotations, kills, steps, requests, refused int }
 
-// scheduler holds every call of every replica until it chooses it.
+// scheduler blocks each call of each replica until it picks it.
 type scheduler struct {
 	t       *testing.T
 	seed    uint64
@@ -68,16 +68,16 @@ type scheduler struct {
 
 type waiter struct {
 	replica int
-	go_     chan bool // false: killed before; the call never happens
-	after   bool      // killed after the call
+	resume  chan bool // false: it is killed before the call
+	after   bool      // it is killed after the call
 }
 
-// call is the IO of one replica.
+// call returns the IO of a replica.
 func (s *scheduler) call(replica int) model.IO {
 	return func(_ string, call func() error) error {
-		w := &waiter{replica: replica, go_: make(chan bool)}
+		w := &waiter{replica: replica, resume: make(chan bool)}
 		s.waiting <- w
-		if !<-w.go_ {
+		if !<-w.resume {
 			runtime.Goexit()
 		}
 		err := call()
@@ -88,7 +88,7 @@ func (s *scheduler) call(replica int) model.IO {
 	}
 }
 
-// scheduled is the store, whose calls wait to be chosen.
+// scheduled returns the store of a replica.
 func (s *scheduler) scheduled(replica int) selfservice.Store {
 	do := s.call(replica)
 	at := func(point string) func(context.Context, func() error) error {
@@ -97,8 +97,7 @@ func (s *scheduler) scheduled(replica int) selfservice.Store {
 	return &hookedStore{Store: s.store, load: at("load"), save: at("save")}
 }
 
-// play is one history: it ends after some hours and then checks that what was
-// begun is finished.
+// play plays the history of a seed, which takes 3 hours, and checks its end.
 func play(t *testing.T, seed uint64) history {
 	s := &scheduler{
 		t: t, seed: seed, rand: rand.New(rand.NewPCG(seed, 1)), waiting: make(chan *waiter, 16),
@@ -183,21 +182,20 @@ func play(t *testing.T, seed uint64) history {
 		switch s.rand.IntN(60) {
 		case 0:
 			s.kills++
-			w.go_ <- false
+			w.resume <- false
 		case 1:
 			s.kills++
 			w.after = true
-			w.go_ <- true
+			w.resume <- true
 		default:
-			w.go_ <- true
+			w.resume <- true
 		}
 		synctest.Wait()
 		s.check()
 	}
 	st := s.status()
 	s.rotations = st.Rotations
-	// One rotation may be under way: its registration was made, or made by a
-	// process that died before it could save the reply, or is yet to come.
+	// One rotation may be under way, before or after its registration.
 	if got := s.server.Registered(); got < st.Rotations || got > st.Rotations+1 || got > st.Rotations && st.Pending == nil {
 		t.Errorf("seed %d, kind %d: %d registrations for %d rotations", seed, kind, got, st.Rotations)
 	}
@@ -214,7 +212,7 @@ func play(t *testing.T, seed uint64) history {
 			queue = append(queue, <-s.waiting)
 		}
 		for _, w := range queue {
-			w.go_ <- false
+			w.resume <- false
 		}
 		queue = nil
 	}
@@ -229,7 +227,7 @@ func (s *scheduler) status() selfservice.Status {
 	return st
 }
 
-// check is invariant 2: a stored credential is known to the server.
+// check fails the test unless the server knows the active or the pending credential.
 func (s *scheduler) check() {
 	st := s.status()
 	if s.server.Knows(st.Active.Fingerprint) || st.Pending != nil && s.server.Knows(st.Pending.Fingerprint) {
@@ -238,12 +236,12 @@ func (s *scheduler) check() {
 	s.t.Errorf("seed %d: locked out", s.seed)
 }
 
-// request is what a replica's program does all the time. At a server that
-// replaces at once it may be refused, and then gets the new one by saying so.
+// request makes a request with the replica's secret. A server that replaces at once
+// may refuse it; the replica then names the new one.
 func (s *scheduler) request(ctx context.Context, r *selfservice.Rotator) {
-	secret, ok := served(ctx, r)
+	secret, ok := inMemory(ctx, r)
 	if !ok {
-		return // just started: nothing was read yet
+		return // it has not read the store yet
 	}
 	s.requests++
 	if s.server.Accepts(fingerprint(secret)) {
@@ -254,16 +252,16 @@ func (s *scheduler) request(ctx context.Context, r *selfservice.Rotator) {
 		return
 	}
 	s.refused++
-	go func() { // waits for the store, as one of the calls that are scheduled
+	go func() { // it waits for the store, and so for the scheduler
 		other, err := r.SecretRefused(ctx, secret)
 		if err == nil && ctx.Err() == nil && !s.server.Accepts(fingerprint(other)) {
-			s.t.Errorf("seed %d: a request was refused, and what it got instead as well", s.seed)
+			s.t.Errorf("seed %d: a request was refused, and so was its retry", s.seed)
 		}
 	}()
 }
 
-// served does not wait for the store: a program's request comes when it comes.
-func served(ctx context.Context, r *selfservice.Rotator) (keys.Secret, bool) {
+// inMemory returns the secret that r serves without reading the store.
+func inMemory(ctx context.Context, r *selfservice.Rotator) (keys.Secret, bool) {
 	ctx, cancel := context.WithCancel(ctx)
 	cancel()
 	secret, err := r.ClientSecret(ctx)

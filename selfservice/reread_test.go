@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestRefusalsShareTheReadingOfTheStore: thousands a second cost about one.
-func TestRefusalsShareTheReadingOfTheStore(t *testing.T) {
+// TestRefusalsShareReadsOfTheStore: thousands a second cause about one.
+func TestRefusalsShareReadsOfTheStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &model.Server{}
 		first, _ := adopted(t, server, server.Registrar(nil))
@@ -41,12 +41,11 @@ func TestRefusalsShareTheReadingOfTheStore(t *testing.T) {
 		store.hangs.Store(true)
 		start = time.Now()
 		refuse()
-		assert.LessOrEqual(t, time.Since(start), 3*time.Second, "what was read last has to do")
+		assert.LessOrEqual(t, time.Since(start), 3*time.Second, "the last read must do")
 	})
 }
 
-// TestARefusalSeesWhatWasSavedBeforeIt, however short before.
-func TestARefusalSeesWhatWasSavedBeforeIt(t *testing.T) {
+func TestRefusalSeesWhatWasSavedBeforeIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &model.Server{ReplaceAtOnce: true}
 		first, _ := adopted(t, server, server.Registrar(nil))
@@ -62,8 +61,8 @@ func TestARefusalSeesWhatWasSavedBeforeIt(t *testing.T) {
 	})
 }
 
-// TestRotateJoinsTheReplicaAtWork and learns of the end within moments.
-func TestRotateJoinsTheReplicaAtWork(t *testing.T) {
+// TestRotateJoinsAnotherReplica that has begun, and returns soon after it.
+func TestRotateJoinsAnotherReplica(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server, s := &model.Server{}, &spy{delay: 100 * time.Millisecond}
 		r, _ := adopted(t, server, server.Registrar(s.do))
@@ -74,7 +73,7 @@ func TestRotateJoinsTheReplicaAtWork(t *testing.T) {
 			took <- time.Since(start)
 		}
 		go rotate(r)
-		time.Sleep(50 * time.Millisecond) // it has saved the new credential, and registers it
+		time.Sleep(50 * time.Millisecond) // it is registering the new credential
 		go rotate(other)
 		assert.Less(t, <-took, time.Second)
 		assert.Less(t, <-took, 2*time.Second)
@@ -82,10 +81,9 @@ func TestRotateJoinsTheReplicaAtWork(t *testing.T) {
 	})
 }
 
-// TestARefusalDoesNotWaitForWhatIsKnown: two rotations within a second, in the
-// process that makes them. Who waited for the store would get a credential that
-// the next cut has ended by the time it is used.
-func TestARefusalDoesNotWaitForWhatIsKnown(t *testing.T) {
+// TestRefusalDoesNotWaitForWhatIsKnown, in the process that makes several rotations
+// within a second: after a wait, the credential might have been replaced again.
+func TestRefusalDoesNotWaitForWhatIsKnown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &model.Server{ReplaceAtOnce: true}
 		r, _ := adopted(t, server, server.Registrar(nil))

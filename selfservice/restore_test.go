@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// backup is a store that can go back to what it held before.
+// backup is a store that can be restored to what it held before.
 type backup struct {
 	disk atomic.Pointer[selfservice.Mem]
 	kept string
@@ -30,30 +30,29 @@ func (b *backup) keep(t *testing.T) {
 	b.kept, _ = must.Load(t, b)
 }
 
-// back puts the kept state into the store, under a version of its own.
-func (b *backup) back(t *testing.T) {
+// restore puts the kept state into the store, under a new version.
+func (b *backup) restore(t *testing.T) {
 	_, version := must.Load(t, b)
 	must.Save(t, b, b.kept, version)
 }
 
-// TestStoreThatGoesBack is restored from a backup, or a standby without the
-// last commits takes over. What the replicas hold and the server accepts is
-// never dropped for what it says.
+// TestStoreThatGoesBack: it is restored from a backup, or a standby without the last
+// commits takes over. The replicas keep what they hold and the server accepts.
 func TestStoreThatGoesBack(t *testing.T) {
 	type when func(t *testing.T, store *backup, rotate func())
 	for name, when := range map[string]when{
 		"before the last rotation": func(t *testing.T, store *backup, rotate func()) {
 			store.keep(t)
 			rotate()
-			store.back(t)
+			store.restore(t)
 		},
 		"before the last two": func(t *testing.T, store *backup, rotate func()) {
 			store.keep(t)
 			rotate()
-			time.Sleep(2 * time.Hour) // the first is retired at the server
+			time.Sleep(2 * time.Hour) // the first one is retired
 			rotate()
 			time.Sleep(2 * time.Hour)
-			store.back(t)
+			store.restore(t)
 		},
 		"to nothing": func(t *testing.T, store *backup, rotate func()) {
 			rotate()
@@ -82,7 +81,7 @@ func TestStoreThatGoesBack(t *testing.T) {
 					time.Sleep(time.Minute)
 					when(t, store, func() {
 						require.NoError(t, replicas[0].Rotate(t.Context()))
-						time.Sleep(2 * time.Minute) // all of them have read it
+						time.Sleep(2 * time.Minute) // until all have read it
 					})
 					for range 24 * 60 {
 						for _, r := range replicas {
@@ -92,7 +91,7 @@ func TestStoreThatGoesBack(t *testing.T) {
 					}
 					assert.Positive(t, told.Load())
 					assert.True(t, server.Accepts(active(t, &selfservice.Rotator{Store: store})), "it is written back")
-					for i := range 2 { // and rotations go on
+					for i := range 2 {
 						require.NoError(t, replicas[i].Rotate(t.Context()))
 						time.Sleep(2 * time.Hour)
 					}
@@ -100,7 +99,7 @@ func TestStoreThatGoesBack(t *testing.T) {
 					require.NoError(t, err)
 					assert.True(t, server.Accepts(st.Active.Fingerprint))
 					assert.Empty(t, st.Retiring)
-					assert.Equal(t, 1, server.Count(), "one accepted credential in the end")
+					assert.Equal(t, 1, server.Count(), "one credential is left")
 				})
 			})
 		}

@@ -12,7 +12,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/filestore"
 	"github.com/nokkel/nokkel/selfservice/internal/model"
@@ -21,28 +20,27 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestCredentialGivenToAdoptIsNotServedWhileAStoredOneWorks(t *testing.T) {
+func TestAdoptedCredentialIsNotServedWhileAStoredOneWorks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &model.Server{}
 		r, first := adopted(t, server, server.Registrar(nil))
 		require.NoError(t, r.Rotate(t.Context()))
 		require.NoError(t, r.Adopt(t.Context(), first))
 		second := active(t, r)
-		secret := clientSecret(t, r)
-		refuse(t, r, secret)
+		refuse(t, r, clientSecret(t, r))
 		require.NoError(t, steps(t, r))
 		assert.Equal(t, second, active(t, r))
 	})
 }
 
-func TestSecretThatJSONWouldChangeIsRefused(t *testing.T) {
+func TestAdoptRefusesASecretThatIsNotUTF8(t *testing.T) {
 	r := &selfservice.Rotator{Store: &selfservice.Mem{}}
 	require.Error(t, r.Adopt(t.Context(), secretCredential("bl\xe5b\xe6r"))) // Latin-1
 	_, err := r.Status(t.Context())
 	require.ErrorIs(t, err, selfservice.ErrNotAdopted)
 }
 
-func TestStateThatCouldNotBeReadAgainIsNotSaved(t *testing.T) {
+func TestStateThatIsTooLargeToLoadIsNotSaved(t *testing.T) {
 	server := &model.Server{}
 	r, first := adopted(t, server, &hookedProvider{Provider: server.Registrar(nil), report: func(r *selfservice.Registration) {
 		r.ID = strings.Repeat("x", 2<<20)
@@ -53,17 +51,17 @@ func TestStateThatCouldNotBeReadAgainIsNotSaved(t *testing.T) {
 	assert.Equal(t, first.Fingerprint(), active(t, again))
 }
 
-func TestAdoptedIsToldByTheOneWhoDid(t *testing.T) {
+func TestAdoptIsReportedByTheReplicaThatSaved(t *testing.T) {
 	store := &selfservice.Mem{}
 	var told []string
 	for _, secret := range []string{"of the first replica", "of the second replica"} {
 		r := &selfservice.Rotator{Store: late(store), OnEvent: func(e selfservice.Event) { told = append(told, e.Credential) }}
-		require.NoError(t, r.Adopt(t.Context(), selfservice.Credential{Secret: keys.NewSecret(secret)}))
+		require.NoError(t, r.Adopt(t.Context(), secretCredential(secret)))
 	}
 	assert.Equal(t, []string{secretCredential("of the first replica").Fingerprint()}, told)
 }
 
-// late is a store in which somebody saves between our first Load and Save.
+// late is a store in which another replica saves between the first Load and Save.
 func late(store selfservice.Store) selfservice.Store {
 	read := false
 	return &hookedStore{Store: store, load: func(_ context.Context, call func() error) error {
@@ -75,7 +73,7 @@ func late(store selfservice.Store) selfservice.Store {
 	}}
 }
 
-// edit changes the stored state behind the rotator's back.
+// edit changes the stored state as another replica would.
 func edit(t *testing.T, store selfservice.Store, change func(state map[string]any)) {
 	t.Helper()
 	blob, version := must.Load(t, store)
@@ -88,8 +86,7 @@ func edit(t *testing.T, store selfservice.Store, change func(state map[string]an
 	must.Save(t, store, string(changed), version)
 }
 
-// TestClockThatWasAhead is a clock that stood years ahead when the state was
-// written, and has been put right since.
+// TestClockThatWasAhead by years when the state was saved, and is right now.
 func TestClockThatWasAhead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &model.Server{}
@@ -141,23 +138,22 @@ func TestClockThatWasAheadWhileACredentialIsPending(t *testing.T) {
 	}
 }
 
-// TestIssuedSecretOfALateReplicaIsKept is a replica that sleeps in the middle
-// of a call for longer than its lease: what the server made for it is the one
-// that works, and nobody else has it.
+// TestIssuedSecretOfALateReplicaIsKept: its lease ends during the call, and only it
+// has the secret that the server accepts.
 func TestIssuedSecretOfALateReplicaIsKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &model.Server{ReplaceAtOnce: true}
 		s := &spy{on: map[string]func(){}}
 		r, _ := adopted(t, server, server.Issuer(s.do))
-		s.on["issue"] = func() { edit(t, r.Store, func(map[string]any) {}) } // another one took over
+		s.on["issue"] = func() { edit(t, r.Store, func(map[string]any) {}) } // by another replica
 		require.NoError(t, r.Rotate(t.Context()))
 		assert.True(t, server.Accepts(active(t, r)))
 		assert.Equal(t, 1, server.Registered())
 	})
 }
 
-// TestIssuedSecretThatAnotherReplicaReadIsNotRetired: the late one's secret is
-// the active one by now.
+// TestIssuedSecretThatAnotherReplicaReadIsNotRetired: the secret of the late replica
+// is active by now.
 func TestIssuedSecretThatAnotherReplicaReadIsNotRetired(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &model.Server{}
@@ -165,7 +161,7 @@ func TestIssuedSecretThatAnotherReplicaReadIsNotRetired(t *testing.T) {
 		r, _ := adopted(t, server, server.FullIssuer(s.do))
 		other := &selfservice.Rotator{Provider: server.FullIssuer(nil), Store: r.Store}
 		s.on["issue"] = func() {
-			time.Sleep(5 * time.Minute) // past its lease
+			time.Sleep(5 * time.Minute) // longer than its lease
 			assert.NoError(t, other.Rotate(t.Context()))
 		}
 		require.NoError(t, r.Rotate(t.Context()))
@@ -178,8 +174,8 @@ func TestIssuedSecretThatAnotherReplicaReadIsNotRetired(t *testing.T) {
 	})
 }
 
-// TestIssuedSecretOfALateReplicaReplacesNoOther has another one get a secret
-// of its own meanwhile.
+// TestIssuedSecretOfALateReplicaReplacesNoOther that another replica has saved
+// meanwhile.
 func TestIssuedSecretOfALateReplicaReplacesNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &model.Server{}
@@ -198,11 +194,11 @@ func TestIssuedSecretOfALateReplicaReplacesNoOther(t *testing.T) {
 		assert.Equal(t, others.Fingerprint(), st.Active.Fingerprint)
 		require.Len(t, st.Retiring, 2)
 		assert.Equal(t, first.Fingerprint(), st.Retiring[1].Fingerprint)
-		assert.True(t, server.Accepts(st.Retiring[0].Fingerprint), "it is kept, as the server knows it")
+		assert.True(t, server.Accepts(st.Retiring[0].Fingerprint), "the late one is kept, as the server accepts it")
 	})
 }
 
-func TestDamagedStoreIsToldOnce(t *testing.T) {
+func TestDamagedStoreIsReportedOnce(t *testing.T) {
 	aead, dirs := aesGCM(t, 1), t.TempDir()
 	for name, wrap := range map[string]func(selfservice.Store) selfservice.Store{
 		"plain":  func(s selfservice.Store) selfservice.Store { return s },
@@ -239,7 +235,7 @@ func TestDamagedStoreIsToldOnce(t *testing.T) {
 				require.NoError(t, other.Rotate(t.Context()))
 				_, err = r.Step(t.Context()) // reads what the other one has saved
 				require.NoError(t, err)
-				assert.Len(t, told, 1, "the damaged file is still there")
+				assert.Len(t, told, 1, "nothing is new, though the damaged file is still there")
 			})
 		})
 	}

@@ -25,14 +25,14 @@ func stuck(t *testing.T, because error) (*selfservice.Rotator, *model.Server) {
 	return r, server
 }
 
-// A program that is run from cron meets the credential that cannot be removed
-// first, every time.
-func TestStuckCredentialsDoNotStarveAProgramRunFromCron(t *testing.T) {
+// TestStuckCredentialsDoNotStarveCron, where each process meets the one that cannot
+// be removed first.
+func TestStuckCredentialsDoNotStarveCron(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, server := stuck(t, errors.New("403"))
 		for range 24 * 24 {
-			r = &selfservice.Rotator{Provider: r.Provider, Store: r.Store, Timing: r.Timing} // a new process
-			_ = steps(t, r)                                                                  // ends with the error
+			r = restarted(r)
+			_ = steps(t, r) // ends with the error
 			require.True(t, server.Accepts(active(t, r)))
 			time.Sleep(time.Hour)
 		}
@@ -54,7 +54,8 @@ func TestStuckCredentialsDoNotStarveAFleet(t *testing.T) {
 	})
 }
 
-// A server may ask for more patience than the engine has by itself.
+// TestStuckCredentialsDoNotStarveRun where the server's Retry-After is longer than
+// the engine's own backoff.
 func TestStuckCredentialsDoNotStarveRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, server := stuck(t, &selfservice.CallError{Wait: 40 * time.Minute})
@@ -63,7 +64,7 @@ func TestStuckCredentialsDoNotStarveRun(t *testing.T) {
 	})
 }
 
-// Each of many waits for its own quarter of an hour, and one is always due.
+// TestManyStuckCredentialsDoNotStarveRun although one of them is always due.
 func TestManyStuckCredentialsDoNotStarveRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, server := stuck(t, errors.New("403"))
@@ -79,25 +80,20 @@ func TestStuckCredentialsDoNotPileUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, server := stuck(t, errors.New("403"))
 		r.Timing.MaxAge = 2 * time.Hour
-		var told []error
-		r.OnEvent = func(e selfservice.Event) {
-			if e.Kind == selfservice.EventFailed {
-				told = append(told, e.Err)
-			}
-		}
+		failed := failures(r)
 		runFor(t, r, 3*day)
 		st := status(t, r)
 		assert.Greater(t, st.Rotations, 30)
 		assert.LessOrEqual(t, len(st.Retiring), 21)
 		assert.True(t, server.Accepts(st.Active.Fingerprint))
-		assert.ErrorContains(t, told[len(told)-1], "403")
-		assert.Less(t, len(told), 3*24*21, "each one every hour")
-		assert.True(t, slices.ContainsFunc(told, func(err error) bool { return strings.Contains(err.Error(), "left to the server") }))
+		assert.ErrorContains(t, (*failed)[len(*failed)-1], "403")
+		assert.Less(t, len(*failed), 3*24*21, "each one is retried every hour")
+		assert.True(t, slices.ContainsFunc(*failed, func(err error) bool { return strings.Contains(err.Error(), "left to the server") }))
 	})
 }
 
-// Where there is no room for a new one, what is stuck is in its way.
-func TestStuckCredentialIsTriedAgainWhenThereIsNoRoom(t *testing.T) {
+// TestStuckCredentialIsRetriedFirstWhenThereIsNoRoom for a new one.
+func TestStuckCredentialIsRetriedFirstWhenThereIsNoRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &model.Server{Room: 2}
 		var mended atomic.Bool
@@ -121,7 +117,7 @@ func TestStuckCredentialIsTriedAgainWhenThereIsNoRoom(t *testing.T) {
 	})
 }
 
-// Each has its turn: the first one must not keep the others from theirs.
+// TestStuckCredentialsTakeTurns: the first one must not starve the others.
 func TestStuckCredentialsTakeTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server, down := &model.Server{}, true
@@ -136,7 +132,7 @@ func TestStuckCredentialsTakeTurns(t *testing.T) {
 			}
 			return nil
 		}
-		for i := range 24 { // a program that is run from cron
+		for i := range 24 { // from cron
 			time.Sleep(2 * time.Hour)
 			down = i < 6
 			_ = steps(t, r)

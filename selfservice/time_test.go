@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// plant is a rotator that runs at a model server until the test ends.
+// plant is a Rotator of a key at a model server, with its events.
 type plant struct {
 	server  *model.Server
 	rotator *selfservice.Rotator
@@ -33,7 +33,7 @@ func newPlant(t *testing.T, server *model.Server, timing selfservice.Timing) *pl
 	first := selfservice.Credential{Key: key}
 	server.Adopt(first)
 	p := &plant{server: server}
-	timing.Reread = cmp.Or(timing.Reread, 15*time.Minute) // nobody else writes, and a year has 500,000 minutes
+	timing.Reread = cmp.Or(timing.Reread, 15*time.Minute) // nobody else writes
 	p.rotator = &selfservice.Rotator{Provider: server.Registrar(nil), Store: &selfservice.Mem{}, Timing: timing, OnEvent: func(e selfservice.Event) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
@@ -54,7 +54,7 @@ func (p *plant) count(kind selfservice.EventKind) (n int) {
 	return n
 }
 
-// run lets it run for d and uses the key every hour.
+// run runs the Rotator for d and uses its key every hour.
 func (p *plant) run(t *testing.T, d time.Duration) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -70,15 +70,15 @@ func (p *plant) run(t *testing.T, d time.Duration) {
 func (p *plant) use(t *testing.T) {
 	t.Helper()
 	key := signingKey(t, p.rotator)
-	require.True(t, p.server.Accepts(key.Thumbprint()), "the key served is not accepted")
+	require.True(t, p.server.Accepts(key.Thumbprint()), "the server refuses the key")
 }
 
 func TestYearOfRotations(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPlant(t, &model.Server{Validity: 90 * day, Propagation: time.Minute}, selfservice.Timing{})
 		p.run(t, 365*day)
-		// The first key tells no expiry and lasts 90 days; the others are
-		// replaced when a third of 90 days is left.
+		// The first key has no expiry and lasts 90 days; the others are replaced
+		// when a third of 90 days is left.
 		st, err := p.rotator.Status(t.Context())
 		require.NoError(t, err)
 		assert.InDelta(t, 1+(365-90)/60, st.Rotations, 1)
@@ -92,7 +92,7 @@ func TestExpiryIsReadFromTheProvider(t *testing.T) {
 		p := newPlant(t, &model.Server{}, selfservice.Timing{MaxAge: -1, RenewBefore: 10 * day})
 		p.run(t, 2*day)
 		key := signingKey(t, p.rotator)
-		// An administrator shortens its life; the next daily look sees it.
+		// An administrator shortens its life; the next daily check finds out.
 		p.server.Expire(key.Thumbprint(), time.Now().Add(30*day))
 		p.run(t, 15*day)
 		assert.Zero(t, p.count(selfservice.EventSwitched))
@@ -104,8 +104,8 @@ func TestExpiryIsReadFromTheProvider(t *testing.T) {
 	})
 }
 
-// A rotation that is ended after months gives a credential that is due at
-// once. The replicas learn of it first.
+// TestReplicasLearnOfASwitchBeforeTheNextRotation: a rotation that takes months ends
+// with a credential that is due already, but is kept for an overlap.
 func TestReplicasLearnOfASwitchBeforeTheNextRotation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPlant(t, &model.Server{ReplaceAtOnce: true}, selfservice.Timing{Reread: time.Minute})
@@ -136,14 +136,14 @@ func TestReplicasLearnOfASwitchBeforeTheNextRotation(t *testing.T) {
 	})
 }
 
-// A server that always wants a new credential gets one after an overlap, or
-// after a third of a life that is too short for that.
+// TestPauseBetweenRotations of credentials that are always due: an overlap, or a
+// third of a life that is too short for that.
 func TestPauseBetweenRotations(t *testing.T) {
 	for name, test := range map[string]struct{ life, pause time.Duration }{
-		"an overlap":                            {30 * day, time.Hour},
-		"a third of its life":                   {30 * time.Minute, 10 * time.Minute},
-		"two readings of the store":             {5 * time.Minute, 2 * time.Minute},
-		"a third, as two readings are too long": {90 * time.Second, 30 * time.Second},
+		"an overlap":                         {30 * day, time.Hour},
+		"a third of its life":                {30 * time.Minute, 10 * time.Minute},
+		"two reads of the store":             {5 * time.Minute, 2 * time.Minute},
+		"a third, as two reads are too long": {90 * time.Second, 30 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -170,8 +170,7 @@ func TestProviderDownForAWeek(t *testing.T) {
 		time.Sleep(7 * day)
 		failed := p.count(selfservice.EventFailed)
 		assert.Positive(t, failed)
-		// Every 12 to 15 minutes at most once it has slowed down.
-		assert.Less(t, failed, 7*24*5+20)
+		assert.Less(t, failed, 7*24*5+20, "every 12 to 15 minutes once it has backed off")
 		p.server.Break(nil)
 		time.Sleep(16 * time.Minute)
 		assert.Equal(t, 1, p.count(selfservice.EventSwitched))
@@ -184,9 +183,7 @@ func TestSuspendedMachine(t *testing.T) {
 		p := newPlant(t, &model.Server{Validity: 30 * day}, selfservice.Timing{})
 		p.run(t, 25*day)
 		before := p.count(selfservice.EventSwitched)
-		// The process is frozen for a month: its key has expired, and so has
-		// every other. There is nothing to go on with, and it says so.
-		time.Sleep(31 * day)
+		time.Sleep(31 * day) // suspended; every key expires
 		_, err := p.rotator.Step(t.Context())
 		for range 5 {
 			if err != nil {
@@ -196,7 +193,7 @@ func TestSuspendedMachine(t *testing.T) {
 		}
 		require.ErrorIs(t, err, selfservice.ErrLockedOut)
 		assert.Equal(t, before, p.count(selfservice.EventSwitched))
-		// A person registers the same key again; the rotator heals itself.
+		// A person registers the same key again.
 		key := signingKey(t, p.rotator)
 		p.server.Expire(key.Thumbprint(), time.Now().Add(30*day))
 		p.run(t, 2*day)
@@ -204,7 +201,7 @@ func TestSuspendedMachine(t *testing.T) {
 	})
 }
 
-func TestRetryAfterIsKept(t *testing.T) {
+func TestRetryAfterIsHeeded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPlant(t, &model.Server{}, selfservice.Timing{})
 		p.server.Break(slowDown{})
@@ -216,7 +213,7 @@ func TestRetryAfterIsKept(t *testing.T) {
 	})
 }
 
-func TestRetryAfterIsNotBelievedForEver(t *testing.T) {
+func TestRetryAfterIsCapped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPlant(t, &model.Server{}, selfservice.Timing{})
 		p.server.Break(&selfservice.CallError{Wait: 1000 * day})
@@ -242,7 +239,7 @@ func TestCallbackThatPanicsDoesNotStopTheRotation(t *testing.T) {
 	})
 }
 
-func TestCallbackMayAskAndNotStep(t *testing.T) {
+func TestCallbackMayReadButNotStep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPlant(t, &model.Server{}, selfservice.Timing{})
 		told := 0
@@ -257,23 +254,23 @@ func TestCallbackMayAskAndNotStep(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			_, err = p.rotator.Step(ctx)
-			assert.ErrorIs(t, err, context.DeadlineExceeded, "it waits for the step that it is called in")
+			assert.ErrorIs(t, err, context.DeadlineExceeded, "it waits for the step that calls it")
 		}
 		require.NoError(t, p.rotator.Rotate(t.Context()))
 		assert.Equal(t, 3, told, "started, registered, switched")
 	})
 }
 
-func TestConfigurationThatCouldLockOutIsRefused(t *testing.T) {
+func TestTimingThatCouldLockOutIsRefused(t *testing.T) {
 	for name, timing := range map[string]selfservice.Timing{
-		"overlap shorter than two readings": {Overlap: time.Minute, Reread: time.Minute},
-		"negative overlap":                  {Overlap: -1},
-		"lease shorter than a step":         {Lease: time.Second},
-		"older than the overlap":            {MaxAge: time.Minute},
-		"calls longer than the overlap":     {Overlap: 10 * time.Second, CallTimeout: 11 * time.Second},
-		"longer than can be counted":        {CallTimeout: 1 << 61},
-		"reading without a pause":           {Overlap: 3},
-		"looking without a pause":           {CheckEvery: 1},
+		"overlap shorter than two reads": {Overlap: time.Minute, Reread: time.Minute},
+		"negative overlap":               {Overlap: -1},
+		"lease shorter than a step":      {Lease: time.Second},
+		"older than the overlap":         {MaxAge: time.Minute},
+		"calls longer than the overlap":  {Overlap: 10 * time.Second, CallTimeout: 11 * time.Second},
+		"longer than can be counted":     {CallTimeout: 1 << 61},
+		"rereading without a pause":      {Overlap: 3},
+		"checking without a pause":       {CheckEvery: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := &selfservice.Rotator{Provider: (&model.Server{}).Registrar(nil), Store: &selfservice.Mem{}, Timing: timing}
@@ -291,7 +288,7 @@ func TestNewCredentialThatIsTheOldOneIsRefused(t *testing.T) {
 	assert.Zero(t, p.server.Registered())
 }
 
-func TestRunReturnsAtOnceFromAStoreThatCannotWork(t *testing.T) {
+func TestRunReturnsAConfigurationErrorOfTheStore(t *testing.T) {
 	r := &selfservice.Rotator{Provider: (&model.Server{}).Registrar(nil), Store: filestore.Dir("")}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()

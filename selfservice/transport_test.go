@@ -21,8 +21,8 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// tokenEndpoint is that of a model.Server. It knows every credential that was
-// made; the model says which of them it takes.
+// tokenEndpoint is the token endpoint of a model.Server, which decides which of the
+// credentials that were made it accepts.
 type tokenEndpoint struct {
 	*model.Server
 	refusal string
@@ -69,10 +69,9 @@ func (e *tokenEndpoint) takes(r *http.Request) bool {
 	return false
 }
 
-// TestAReplicaUnderOAuth2 rotates in one process, at a server that ends the old
-// credential at once, while another one over the same store, which only
-// follows, exchanges the codes of its users.
-func TestAReplicaUnderOAuth2(t *testing.T) {
+// TestTransportOfAReplica: one process rotates, at a server that replaces at once,
+// while another one over the same store exchanges the codes of its users.
+func TestTransportOfAReplica(t *testing.T) {
 	const rotations, users = 10, 3
 	const id, audience = "app", "https://as.example.no"
 	for name, c := range map[string]struct {
@@ -137,7 +136,7 @@ func TestAReplicaUnderOAuth2(t *testing.T) {
 					}
 					all.Wait()
 					assert.LessOrEqual(t, server.requests-before, 2*users)
-					assert.Greater(t, server.requests-before, users, "one at least was refused, or the test shows nothing")
+					assert.Greater(t, server.requests-before, users, "at least one was refused")
 					time.Sleep(2 * time.Second)
 				}
 				end()
