@@ -163,7 +163,7 @@ func TestServiceAppsProveThemselvesWithAllAlgorithms(t *testing.T) {
 func TestEveryKindOfAppIsVerified(t *testing.T) {
 	server := oktatest.Start(t)
 	admin := server.Admin()
-	key, secret := newKey(t), keys.NewSecret("the-first-secret-of-the-app-1234")
+	key, secret := newKey(t), firstSecret().Secret
 	custom := server.URL + "/oauth2/default/v1/token"
 	wrong := selfservice.Credential{Secret: keys.NewSecret("another-secret-of-the-app-123456")}
 	post := func(id string) func(string, selfservice.Credential) assertion.Authenticator {
@@ -230,7 +230,7 @@ func TestEveryKindOfAppIsVerified(t *testing.T) {
 // always lead to the same of Okta's servers.
 func TestEachProofOfACredentialHasAConnectionOfItsOwn(t *testing.T) {
 	server := oktatest.Start(t)
-	key, secret := newKey(t), selfservice.Credential{Secret: keys.NewSecret("the-first-secret-of-the-app-1234")}
+	key, secret := newKey(t), firstSecret()
 	service := &okta.Client{Org: server.Org(), AppID: server.AddApp(serviceApp(key))}
 	web := &okta.Client{Org: server.Org(), AppID: server.AddApp(oktatest.App{Secret: secret.Secret}), Admin: server.Admin()}
 	require.NoError(t, service.Verify(t.Context(), credential(key))) // learns the nonce
@@ -258,7 +258,7 @@ func TestAManagerIsNotHeldUpByItsOwnRotation(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		server := oktatest.New(fakeURL)
 		org := okta.Org{URL: fakeURL, Base: providertest.Handler(server)}
-		key, secret := newKey(t), selfservice.Credential{Secret: keys.NewSecret("the-first-secret-of-the-app-1234")}
+		key, secret := newKey(t), firstSecret()
 		id, web := server.AddApp(serviceApp(key)), server.AddApp(oktatest.App{Secret: secret.Secret})
 		failed := func(e selfservice.Event) {
 			if e.Kind == selfservice.EventFailed {

@@ -20,7 +20,7 @@ func TestTheSixSecretCalls(t *testing.T) {
 		server := oktatest.Start(t)
 		server.Doubts.OldWords, server.Doubts.NoRepeat = words, words
 		ctx, a := t.Context(), manager(t, server, server.Org())
-		value := keys.NewSecret("the-first-secret-of-the-app-1234")
+		value := firstSecret().Secret
 		id := server.AddApp(oktatest.App{Secret: value, Method: okta.MethodSecretJWT})
 
 		list, err := a.Secrets(ctx, id)

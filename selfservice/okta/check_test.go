@@ -64,10 +64,6 @@ func (c *checked) check(t *testing.T, of func(*okta.Client) selfservice.Provider
 	return err
 }
 
-func stored(c *okta.Client) selfservice.Provider  { return okta.JWKS{Client: c} }
-func secrets(c *okta.Client) selfservice.Provider { return okta.Secrets{Client: c} }
-func atURL(c *okta.Client) selfservice.Provider   { return okta.JWKSURL{Client: c} }
-
 // The ways to set an app up.
 func (c *checked) itself() {
 	id := c.app.ID
@@ -75,7 +71,7 @@ func (c *checked) itself() {
 	c.app.ID = id
 }
 func (c *checked) withSecret() {
-	c.app.Keys, c.app.Secret = nil, keys.NewSecret("the-first-secret-of-the-app-1234")
+	c.app.Keys, c.app.Secret = nil, firstSecret().Secret
 }
 func (c *checked) withURL() { c.app.Keys, c.app.KeysURL = nil, fakeURL+"/jwks.json" }
 

@@ -109,7 +109,7 @@ func (s setting) target(t *testing.T) *providertest.Target {
 		target.Gone = false // Okta accepts the old key until it fetches again
 	case clientSecrets:
 		provider = secrets
-		first = selfservice.Credential{Secret: keys.NewSecret("the-first-secret-of-the-app-1234")}
+		first = firstSecret()
 		app.Keys, app.Secret = nil, first.Secret
 		app.Service = s.manager == tokenManager // at a custom authorization server
 	}

@@ -7,7 +7,6 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/nokkel/nokkel/keys"
@@ -19,7 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// secretsNow says what the app has, in the order of creation.
+// secretsNow lists the secrets of an app in order of creation.
 func secretsNow(t *testing.T, a *okta.Admin, id string) string {
 	list, err := a.Secrets(t.Context(), id)
 	require.NoError(t, err)
@@ -40,9 +39,8 @@ func keysNow(t *testing.T, a *okta.Admin, id string) string {
 	return strings.Join(parts, ", ")
 }
 
-// TestRotateAClientSecret makes the eight steps of the guide's section of that
-// name by hand, with the calls of this package, and prints what the app has
-// after each.
+// TestRotateAClientSecret follows the eight steps of the section of Okta's guide
+// with that name, and lists the secrets after each.
 func TestRotateAClientSecret(t *testing.T) {
 	server := oktatest.Start(t)
 	ctx, a := t.Context(), manager(t, server, server.Org())
@@ -67,7 +65,7 @@ func TestRotateAClientSecret(t *testing.T) {
 	require.NoError(t, err)
 	step("3", "a second secret is added", "old ACTIVE, new ACTIVE")
 	_, err = a.GenerateSecret(ctx, id)
-	require.ErrorIs(t, err, okta.ErrFull, "two are the most")
+	require.ErrorIs(t, err, okta.ErrFull, "two is the limit")
 	require.NoError(t, works(former), "requests with the previous secret still work")
 
 	uses := next
@@ -90,8 +88,8 @@ func TestRotateAClientSecret(t *testing.T) {
 	require.NoError(t, works(uses))
 }
 
-// TestGenerateAndManageKeys makes the steps of the guide's other sections: from
-// a secret to keys that are saved in Okta, their management, and a URL.
+// TestGenerateAndManageKeys follows the guide's other sections: from a secret to
+// keys that are saved in Okta, their management, and a URL.
 func TestGenerateAndManageKeys(t *testing.T) {
 	server := oktatest.Start(t)
 	ctx, a := t.Context(), manager(t, server, server.Org())
@@ -144,62 +142,40 @@ func TestGenerateAndManageKeys(t *testing.T) {
 	step("use a URL to fetch keys dynamically, step 2", "the saved keys are deleted", "", "")
 }
 
-// TestTheOldOneIsActiveAgainWhenTheNewOneFailsAlone is step 7 of the guide gone
-// wrong: once the old credential is off, the new one is refused.
-func TestTheOldOneIsActiveAgainWhenTheNewOneFailsAlone(t *testing.T) {
-	secret := selfservice.Credential{Secret: keys.NewSecret("old-secret-of-the-app-1234567890")}
-	key := newKey(t)
-	for name, c := range map[string]struct {
-		app      oktatest.App
-		first    selfservice.Credential
-		provider func(*okta.Client) selfservice.Provider
-	}{
-		"a secret": {oktatest.App{Secret: secret.Secret}, secret, func(c *okta.Client) selfservice.Provider { return okta.Secrets{Client: c} }},
-		"a key":    {oktatest.App{Keys: publicKeys(key)}, credential(key), func(c *okta.Client) selfservice.Provider { return okta.JWKS{Client: c} }},
-	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				server := oktatest.New(fakeURL)
-				id := server.AddApp(c.app)
-				broken := false
-				base := providertest.Handler(server)
-				org := okta.Org{URL: fakeURL, Base: roundTripper(func(r *http.Request) (*http.Response, error) {
-					switch {
-					case strings.HasSuffix(r.URL.Path, "/lifecycle/deactivate"):
-						broken = true
-					case strings.HasSuffix(r.URL.Path, "/lifecycle/activate"):
-						broken = false
-					case broken && r.URL.Path == "/oauth2/v1/introspect":
-						return providertest.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-							w.WriteHeader(http.StatusUnauthorized)
-							w.Write([]byte(`{"error":"invalid_client"}`))
-						})).RoundTrip(r)
-					}
-					return base.RoundTrip(r)
-				})}
-				admin := &okta.Admin{Org: org, APIToken: keys.NewSecret(oktatest.APIToken)}
-				var told []string
-				r := &selfservice.Rotator{
-					Provider: c.provider(&okta.Client{Org: org, AppID: id, Admin: admin}), Store: &selfservice.Mem{},
-					OnEvent: func(e selfservice.Event) { told = append(told, string(e.Kind)) },
+// TestTheOldOneIsActivatedAgain is step 7 of the guide gone wrong: once the old
+// credential is inactive, the new one is refused.
+func TestTheOldOneIsActivatedAgain(t *testing.T) {
+	for _, c := range kinds(t) {
+		bubble(t, c.name, func(t *testing.T) {
+			server, _ := inMemory()
+			id := server.AddApp(c.app)
+			broken, base := false, providertest.Handler(server)
+			refuses := providertest.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.WriteHeader(http.StatusUnauthorized)
+				w.Write([]byte(`{"error":"invalid_client"}`))
+			}))
+			admin := adminOver(roundTripper(func(r *http.Request) (*http.Response, error) {
+				switch {
+				case strings.HasSuffix(r.URL.Path, "/lifecycle/deactivate"):
+					broken = true
+				case strings.HasSuffix(r.URL.Path, "/lifecycle/activate"):
+					broken = false
+				case broken && r.URL.Path == "/oauth2/v1/introspect":
+					return refuses.RoundTrip(r)
 				}
-				require.NoError(t, r.Adopt(t.Context(), c.first))
-				require.NoError(t, r.Rotate(t.Context()))
-				st, err := r.Status(t.Context())
-				require.NoError(t, err)
-				require.NotEqual(t, c.first.Fingerprint(), st.Active.Fingerprint)
-				time.Sleep(time.Hour + time.Second)
-				_, err = r.Step(t.Context()) // finds its id
-				require.NoError(t, err)
-				_, err = r.Step(t.Context())
-				t.Logf("events: %v, error: %v", told, err)
-				st, err = r.Status(t.Context())
-				require.NoError(t, err)
-				assert.Equal(t, c.first.Fingerprint(), st.Active.Fingerprint, "the old one serves")
-				assert.True(t, server.Accepts(id, c.first.Fingerprint()), "and is active at Okta")
-				assert.Len(t, server.Events(oktatest.EventActivate), 1)
-				assert.Empty(t, server.Events(oktatest.EventDelete))
-			})
+				return base.RoundTrip(r)
+			}))
+			r := adopt(t, c.provider(&okta.Client{Org: admin.Org, AppID: id, Admin: admin}), c.first)
+			require.NoError(t, r.Rotate(t.Context()))
+			require.NotEqual(t, c.first.Fingerprint(), fingerprint(t, r))
+			time.Sleep(time.Hour + time.Second)
+			_, err := r.Step(t.Context()) // finds the ID of the old credential
+			require.NoError(t, err)
+			r.Step(t.Context())
+			assert.Equal(t, c.first.Fingerprint(), fingerprint(t, r), "the old one is not in use")
+			assert.True(t, server.Accepts(id, c.first.Fingerprint()), "the old one is not active at Okta")
+			assert.Len(t, server.Events(oktatest.EventActivate), 1)
+			assert.Empty(t, server.Events(oktatest.EventDelete))
 		})
 	}
 }

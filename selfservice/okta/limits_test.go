@@ -13,7 +13,6 @@ import (
 
 	"github.com/nokkel/nokkel/assertion"
 	"github.com/nokkel/nokkel/dpop"
-	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/okta"
 	"github.com/nokkel/nokkel/selfservice/okta/oktatest"
@@ -111,7 +110,7 @@ func TestTooManyAtOnce(t *testing.T) {
 // TestARateLimitAtTheTokenEndpoint is waited out as long as Okta says, there
 // too.
 func TestARateLimitAtTheTokenEndpoint(t *testing.T) {
-	key, secret := newKey(t), selfservice.Credential{Secret: keys.NewSecret("the-first-secret-of-the-app-1234")}
+	key, secret := newKey(t), firstSecret()
 	for _, first := range []selfservice.Credential{credential(key), secret} {
 		server := oktatest.Start(t)
 		server.Limit = 1

@@ -32,7 +32,7 @@ func document(t *testing.T, s *oktatest.Server, id string) map[string]any {
 func TestAChangeOfMethodIsConfirmed(t *testing.T) {
 	server := oktatest.Start(t)
 	ctx, a := t.Context(), server.Admin()
-	first, second := keys.NewSecret("the-first-secret-of-the-app-1234"), keys.NewSecret("the-second-secret-of-the-app-123")
+	first, second := firstSecret().Secret, keys.NewSecret("the-second-secret-of-the-app-123")
 	id := server.AddApp(oktatest.App{Secret: first})
 	added, err := a.AddSecret(ctx, id, second)
 	require.NoError(t, err)
