@@ -14,8 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestTheSixSecretCalls: by name, and what each refusal is found to mean.
-func TestTheSixSecretCalls(t *testing.T) {
+// TestSecretCalls makes each call and checks what refusals mean.
+func TestSecretCalls(t *testing.T) {
 	for _, words := range []bool{false, true} {
 		server := oktatest.Start(t)
 		server.Doubts.OldWords, server.Doubts.NoRepeat = words, words
@@ -39,7 +39,7 @@ func TestTheSixSecretCalls(t *testing.T) {
 		second, err := a.AddSecret(ctx, id, keys.NewSecret(strings.Repeat("own ", 10)))
 		require.NoError(t, err)
 		again, err := a.AddSecret(ctx, id, second.Value)
-		require.NoError(t, err, "the reply to the first time may have been lost")
+		require.NoError(t, err, "the first reply may have been lost")
 		assert.Equal(t, second.ID, again.ID)
 		_, err = a.GenerateSecret(ctx, id)
 		require.ErrorIs(t, err, okta.ErrFull)
@@ -64,15 +64,15 @@ func TestTheSixSecretCalls(t *testing.T) {
 			require.NoError(t, a.DeleteSecret(ctx, id, first.ID))
 		}
 		require.ErrorIs(t, a.ActivateSecret(ctx, id, first.ID), okta.ErrNotFound)
-		require.ErrorIs(t, a.DeleteSecret(ctx, "0oanobody", first.ID), okta.ErrNotFound, "of no app nothing is gone")
+		require.ErrorIs(t, a.DeleteSecret(ctx, "0oanobody", first.ID), okta.ErrNotFound, "a missing app is not a missing secret")
 		third, err := a.GenerateSecret(ctx, id)
 		require.NoError(t, err)
 		assert.Len(t, third.Value.Reveal(), 64)
 	}
 }
 
-// TestTheSixKeyCalls in the same way.
-func TestTheSixKeyCalls(t *testing.T) {
+// TestKeyCalls makes each call and checks what refusals mean.
+func TestKeyCalls(t *testing.T) {
 	for _, d := range []oktatest.Doubts{{}, {ArrayOfKeys: true, NoRepeat: true}, {WrappedKeys: true}} {
 		server := oktatest.Start(t)
 		server.Doubts = d
@@ -121,10 +121,9 @@ func TestTheSixKeyCalls(t *testing.T) {
 	}
 }
 
-// TestKidsAreLookedAtBeforeAKeyIsAdded: a key without a kid would make every
-// later addition fail, and one with another kid than its program sends would
-// stop working.
-func TestKidsAreLookedAtBeforeAKeyIsAdded(t *testing.T) {
+// TestKidsAreCheckedBeforeAKeyIsAdded: a key without a kid makes every later
+// addition fail, and one with a kid that its program does not send stops working.
+func TestKidsAreCheckedBeforeAKeyIsAdded(t *testing.T) {
 	server := oktatest.Start(t)
 	ctx, a := t.Context(), manager(t, server, server.Org())
 	lone := newKey(t)
@@ -138,7 +137,7 @@ func TestKidsAreLookedAtBeforeAKeyIsAdded(t *testing.T) {
 	assert.Empty(t, list[0].KeyID)
 	assert.Equal(t, lone.Thumbprint(), list[0].Thumbprint(), "with use and alg null")
 
-	// What the error says to do. The key has another ID after that.
+	// Do what the error says, which gives the key another ID.
 	to := okta.Authentication{Method: okta.MethodPrivateKey, Keys: keys.Set{Keys: publicKeys(lone)}}
 	require.NoError(t, a.SetAuthentication(ctx, id, to, nil))
 	next := newKey(t)
@@ -157,11 +156,11 @@ func TestKidsAreLookedAtBeforeAKeyIsAdded(t *testing.T) {
 	_, err = okta.JWKS{Client: client}.Register(ctx, credential(renamed), credential(newKey(t)))
 	require.ErrorIs(t, err, okta.ErrKeyID, "the active key would be refused beside a second one")
 	for _, e := range server.Events(oktatest.EventCreate) {
-		assert.Empty(t, e.Reason, "nothing that must fail was sent")
+		assert.Empty(t, e.Reason, "a request was sent that must fail")
 	}
 }
 
-func TestOnlyKeysOfOktasAlgorithmsAreSent(t *testing.T) {
+func TestUnsupportedAlgorithmsAreNotSent(t *testing.T) {
 	server := oktatest.Start(t)
 	a := manager(t, server, server.Org())
 	id := server.AddApp(oktatest.App{Keys: publicKeys(newKey(t))})
@@ -175,10 +174,9 @@ func TestOnlyKeysOfOktasAlgorithmsAreSent(t *testing.T) {
 	assert.Empty(t, server.Events(oktatest.EventCreate))
 }
 
-func TestNothingIsAskedOfAnEmptyID(t *testing.T) {
+func TestEmptyIDsAreNotSent(t *testing.T) {
 	server := oktatest.Start(t)
-	a := &okta.Admin{Org: server.Org(), APIToken: keys.NewSecret(oktatest.APIToken)}
-	id := server.AddApp(oktatest.App{})
+	a, id := server.Admin(), server.AddApp(oktatest.App{})
 	server.Inject(func(int, *http.Request) *oktatest.Fault { t.Error("a request was sent"); return nil })
 	ctx := t.Context()
 	for _, bad := range []string{"", ".", ".."} {
@@ -202,11 +200,11 @@ func TestAppIDAndClientIDDiffer(t *testing.T) {
 	list, err := okta.JWKS{Client: client}.List(ctx, credential(key))
 	require.NoError(t, err)
 	assert.Len(t, list, 1)
-	_, err = (&okta.Client{Org: server.Org(), AppID: id, Admin: manager(t, server, server.Org())}).Admin.Keys(ctx, "something_from_somewhere")
+	_, err = manager(t, server, server.Org()).Keys(ctx, "something_from_somewhere")
 	require.ErrorIs(t, err, okta.ErrNotFound)
 }
 
-// TestMissingScopesAndRoles: a 403 says what a person has to grant.
+// TestMissingScopesAndRoles: the error says what to grant.
 func TestMissingScopesAndRoles(t *testing.T) {
 	server := oktatest.Start(t)
 	ctx, org := t.Context(), server.Org()
@@ -224,9 +222,9 @@ func TestMissingScopesAndRoles(t *testing.T) {
 	require.ErrorContains(t, err, okta.ScopeManage)
 	var refused *okta.Error
 	require.ErrorAs(t, err, &refused)
-	assert.Zero(t, refused.Status, "the scopes of the token were enough to know")
+	assert.Zero(t, refused.Status, "a request was sent although the token lacks the scope")
 
-	hidden := &okta.Admin{Org: org, Tokens: bare{reader.Tokens}} // scopes not told
+	hidden := &okta.Admin{Org: org, Tokens: bare{reader.Tokens}} // which scopes it has is not known
 	_, err = hidden.GenerateSecret(ctx, web)
 	require.ErrorIs(t, err, okta.ErrScope)
 	require.ErrorContains(t, err, "grant the scope "+okta.ScopeManage)
@@ -246,12 +244,12 @@ func TestMissingScopesAndRoles(t *testing.T) {
 	require.ErrorIs(t, err, okta.ErrUnauthorized)
 	require.ErrorContains(t, err, "E0000011")
 
-	// Scopes that are left out without a word.
+	// Okta leaves the scope out without an error.
 	server.Doubts.SilentScopes = true
 	silent := as(oktatest.App{Scopes: []string{okta.ScopeRead}, Role: oktatest.SuperAdmin})
 	_, err = silent.GenerateSecret(ctx, web)
 	require.ErrorIs(t, err, okta.ErrScope)
 }
 
-// bare hides that a source of tokens knows their scopes.
+// bare hides the scopes of tokens.
 type bare struct{ dpop.TokenSource }

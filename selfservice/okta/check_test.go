@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"testing"
-	"testing/synctest"
 
 	"github.com/nokkel/nokkel/dpop"
 	"github.com/nokkel/nokkel/keys"
@@ -16,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// checked is an app before it is checked, and who manages it.
+// checked is an app to be checked, with its manager.
 type checked struct {
 	server  *oktatest.Server
 	key     *keys.Key
@@ -32,7 +31,7 @@ func newChecked(t *testing.T) *checked {
 	return c
 }
 
-// provider serves what there is, and returns the provider under test.
+// provider sets up the server and returns the provider under test.
 func (c *checked) provider(of func(*okta.Client) selfservice.Provider, published func(context.Context) (keys.Set, error)) selfservice.Provider {
 	c.server.AddApp(c.app)
 	mux := http.NewServeMux()
@@ -49,7 +48,7 @@ func (c *checked) provider(of func(*okta.Client) selfservice.Provider, published
 	return of(client)
 }
 
-// check returns what Rotator.Check says, and sees that nothing has changed.
+// check returns the error of Rotator.Check, which must change nothing.
 func (c *checked) check(t *testing.T, of func(*okta.Client) selfservice.Provider) error {
 	t.Helper()
 	cred := credential(c.key)
@@ -60,7 +59,7 @@ func (c *checked) check(t *testing.T, of func(*okta.Client) selfservice.Provider
 	r.Provider = c.provider(of, r.Published)
 	require.NoError(t, r.Adopt(t.Context(), cred))
 	err := r.Check(t.Context())
-	assert.Empty(t, c.server.Events(oktatest.EventCreate, oktatest.EventDeactivate, oktatest.EventDelete, oktatest.EventUpdate), "it changes nothing")
+	assert.Empty(t, c.server.Events(oktatest.EventCreate, oktatest.EventDeactivate, oktatest.EventDelete, oktatest.EventUpdate), "Check made a change")
 	return err
 }
 
@@ -75,13 +74,13 @@ func (c *checked) withSecret() {
 }
 func (c *checked) withURL() { c.app.Keys, c.app.KeysURL = nil, fakeURL+"/jwks.json" }
 
-func TestCheckNamesTheRightThatIsMissing(t *testing.T) {
+func TestCheckNamesTheMissingRight(t *testing.T) {
 	reads := []string{okta.ScopeRead}
 	for name, c := range map[string]struct {
 		provider func(*okta.Client) selfservice.Provider
 		set      func(*checked)
-		rule     error  // nil: a rotation would work
-		says     string // what the error names
+		rule     error // nil: a rotation would work
+		says     string
 	}{
 		"keys, by a manager":                      {stored, func(*checked) {}, nil, ""},
 		"keys, by the app itself":                 {stored, (*checked).itself, nil, ""},
@@ -102,24 +101,21 @@ func TestCheckNamesTheRightThatIsMissing(t *testing.T) {
 		}, okta.ErrUnknown, "okta.apps.clientCredentials.read"},
 		"a key without kid": {stored, func(c *checked) { c.app.Bare = true }, okta.ErrKeyID, "under another kid or none"},
 	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				s := newChecked(t)
-				c.set(s)
-				err := s.check(t, c.provider)
-				if c.rule == nil {
-					require.NoError(t, err)
-					return
-				}
-				require.ErrorIs(t, err, c.rule)
-				require.ErrorContains(t, err, c.says)
-			})
+		bubble(t, name, func(t *testing.T) {
+			s := newChecked(t)
+			c.set(s)
+			err := s.check(t, c.provider)
+			if c.rule == nil {
+				require.NoError(t, err)
+				return
+			}
+			require.ErrorIs(t, err, c.rule)
+			require.ErrorContains(t, err, c.says)
 		})
 	}
 }
 
-// TestCheckFindsTheWrongProvider for what the app has, and names the right one.
-func TestCheckFindsTheWrongProvider(t *testing.T) {
+func TestCheckNamesTheRightProvider(t *testing.T) {
 	for name, c := range map[string]struct {
 		provider func(*okta.Client) selfservice.Provider
 		set      func(*checked)
@@ -139,8 +135,7 @@ func TestCheckFindsTheWrongProvider(t *testing.T) {
 	}
 }
 
-// TestCheckFindsThatThereIsNoRoom, unless Yield may make some.
-func TestCheckFindsThatThereIsNoRoom(t *testing.T) {
+func TestCheckWithoutRoom(t *testing.T) {
 	s := newChecked(t)
 	s.withSecret()
 	p := s.provider(secrets, nil).(okta.Secrets)
@@ -161,7 +156,6 @@ func TestCheckFindsThatThereIsNoRoom(t *testing.T) {
 	require.ErrorIs(t, s.check(t, stored), selfservice.ErrLimit)
 }
 
-// TestCheckFindsAKeyThatIsNotPublished, and a Client for another app.
 func TestCheckFindsAKeyThatIsNotPublished(t *testing.T) {
 	s := newChecked(t)
 	s.withURL()
@@ -169,8 +163,11 @@ func TestCheckFindsAKeyThatIsNotPublished(t *testing.T) {
 	err := p.(selfservice.Checker).Check(t.Context(), credential(s.key))
 	require.EqualError(t, err, "okta: the active key is not published at "+fakeURL+"/jwks.json")
 
-	s = newChecked(t)
+}
+
+func TestCheckFindsAnotherClientID(t *testing.T) {
+	s := newChecked(t)
 	s.app.ClientID = "another-name"
-	p = s.provider(stored, nil)
+	p := s.provider(stored, nil)
 	require.ErrorIs(t, p.(selfservice.Checker).Check(t.Context(), credential(s.key)), okta.ErrConfig)
 }

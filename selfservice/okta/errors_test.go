@@ -3,6 +3,7 @@ package okta
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -17,8 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestRefusals are answers that were captured, or are printed in Okta's
-// documents.
+// TestRefusals of captured answers, and of answers in Okta's documentation.
 func TestRefusals(t *testing.T) {
 	const noAccess = `Bearer authorization_uri="http://acme.okta.com/oauth2/v1/authorize", realm="http://acme.okta.com", scope="okta.apps.manage", error="insufficient_scope", error_description="The access token provided does not contain the required scopes.", resource="/api/v1/apps/0oa1"`
 	const replay = `DPoP algs="RS256 RS384 RS512 ES256 ES384 ES512", authorization_uri="http://acme.okta.com/oauth2/v1/authorize", realm="http://acme.okta.com", scope="okta.apps.read", error="invalid_dpop_proof", error_description="The DPoP proof JWT has already been used.", resource="/api/v1/apps/0oa1"`
@@ -59,8 +59,8 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// TestCapturedValues are of Okta's Postman collection of its guide: secrets and
-// their hashes as an org has answered in January 2022, and a rate limit.
+// TestCapturedValues: secrets, their hashes and a rate limit from the Postman
+// collection of Okta's guide, captured in January 2022.
 func TestCapturedValues(t *testing.T) {
 	for value, hash := range map[string]string{
 		"D0HxBn1FtTXeYC4cSBwWL_sPMztMT2t6Ei9n1QjO": "tI4z6TbSw5YYd8RtcClaEw",
@@ -93,28 +93,28 @@ func TestRateLimitWaits(t *testing.T) {
 		return h
 	}
 	at := func(d time.Duration) string { return strconv.FormatInt(now.Add(d).Unix(), 10) }
-	server := now.Add(-time.Hour) // its clock is not ours
+	server := now.Add(-time.Hour) // by the server's clock
 	for name, c := range map[string]struct {
 		header http.Header
 		want   time.Duration
 	}{
-		"by the server's clock":    {header("100", "0", strconv.FormatInt(server.Add(42*time.Second).Unix(), 10), server.Format(http.TimeFormat)), 43 * time.Second},
-		"by ours if it tells none": {header("100", "0", at(10*time.Second), ""), 11 * time.Second},
-		"reset already":            {header("100", "0", at(-10*time.Second), ""), time.Second},
-		"too many at once":         {header("0", "0", at(59*time.Second), now.Format(http.TimeFormat)), time.Second},
-		"not told":                 {header("100", "0", "", ""), 0},
-		"not a number":             {header("100", "0", "soon", ""), 0},
-		"milliseconds":             {header("100", "0", strconv.FormatInt(now.UnixMilli(), 10), ""), retryafter.Max + time.Second},
-		"no year at all":           {header("100", "0", "9223372036854775807", ""), retryafter.Max + time.Second},
-		"long before all years":    {header("100", "0", "-9223372036854775807", ""), time.Second},
+		"by the server's clock": {header("100", "0", strconv.FormatInt(server.Add(42*time.Second).Unix(), 10), server.Format(http.TimeFormat)), 43 * time.Second},
+		"without a Date":        {header("100", "0", at(10*time.Second), ""), 11 * time.Second},
+		"reset already":         {header("100", "0", at(-10*time.Second), ""), time.Second},
+		"too many at once":      {header("0", "0", at(59*time.Second), now.Format(http.TimeFormat)), time.Second},
+		"no reset":              {header("100", "0", "", ""), 0},
+		"not a number":          {header("100", "0", "soon", ""), 0},
+		"milliseconds":          {header("100", "0", strconv.FormatInt(now.UnixMilli(), 10), ""), retryafter.Max + time.Second},
+		"far in the future":     {header("100", "0", "9223372036854775807", ""), retryafter.Max + time.Second},
+		"far in the past":       {header("100", "0", "-9223372036854775807", ""), time.Second},
 	} {
 		assert.Equal(t, c.want, limitWait(c.header, now), name)
 	}
 }
 
-// TestRetryAfterOfOktasOwn: where the server says it in the standard's way, or
-// the status is another, nothing is changed.
-func TestRetryAfterOfOktasOwn(t *testing.T) {
+// TestRetryAfterFromRateLimit: a 429 without Retry-After gets one. Other answers
+// do not change.
+func TestRetryAfterFromRateLimit(t *testing.T) {
 	for _, c := range []struct {
 		status int
 		given  string
@@ -124,7 +124,7 @@ func TestRetryAfterOfOktasOwn(t *testing.T) {
 		if c.given != "" {
 			h.Set("Retry-After", c.given)
 		}
-		resp, err := limits{answering(c.status, h)}.RoundTrip(&http.Request{})
+		resp, err := limits{answers{c.status, h, ""}}.RoundTrip(&http.Request{})
 		require.NoError(t, err)
 		if c.want == "61" {
 			assert.Contains(t, []string{"60", "61"}, resp.Header.Get("Retry-After"))
@@ -140,17 +140,11 @@ type answers struct {
 	body   string
 }
 
-func answering(status int, h http.Header) http.RoundTripper { return answers{status, h, ""} }
-
 func (a answers) RoundTrip(r *http.Request) (*http.Response, error) {
-	return &http.Response{StatusCode: a.status, Header: a.header, Body: readCloser{strings.NewReader(a.body)}, Request: r}, nil
+	return &http.Response{StatusCode: a.status, Header: a.header, Body: io.NopCloser(strings.NewReader(a.body)), Request: r}, nil
 }
 
-type readCloser struct{ *strings.Reader }
-
-func (readCloser) Close() error { return nil }
-
-func TestTheOrgIsAHost(t *testing.T) {
+func TestOrgURL(t *testing.T) {
 	for _, url := range []string{
 		"", "acme.okta.com", "http://acme.okta.com", "https://acme-admin.okta.com", "https://acme-admin.oktapreview.com:443/",
 		"https://acme.okta.com/oauth2/default", "https://user:pass@acme.okta.com", "https://acme.okta.com?x",
@@ -165,7 +159,7 @@ func TestTheOrgIsAHost(t *testing.T) {
 	}
 }
 
-func TestAnswersThatCannotBe(t *testing.T) {
+func TestMalformedAnswers(t *testing.T) {
 	a := func(body string) *Admin {
 		return &Admin{Org: Org{URL: "https://acme.okta.com", Base: answers{200, nil, body}}, APIToken: keys.NewSecret("t")}
 	}

@@ -21,9 +21,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestAFleetStaysUnderTheRateLimit: all apps of an org are renewed with few
-// requests a minute, and when there were too many nobody asks again before the
-// minute is over.
+// TestAFleetStaysUnderTheRateLimit rotates all apps of an org with few requests
+// a minute. After one too many, none is sent until the minute is over.
 func TestAFleetStaysUnderTheRateLimit(t *testing.T) {
 	for _, nonce := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
@@ -76,12 +75,13 @@ func TestAFleetStaysUnderTheRateLimit(t *testing.T) {
 			}
 			t.Logf("%d requests, %d of them too many, in %v", len(sent), len(refused), time.Since(began))
 			require.NotEmpty(t, refused)
-			assert.Less(t, len(refused)*5, len(sent), "waiting, not trying, is what passes the time")
+			assert.Less(t, len(refused)*5, len(sent), "it retried instead of waiting")
 		})
 	}
 }
 
-// TestTooManyAtOnce is told from too many in a minute: it ends soon.
+// TestTooManyAtOnce: the concurrency limit asks for a shorter wait than the rate
+// limit.
 func TestTooManyAtOnce(t *testing.T) {
 	server := oktatest.Start(t)
 	server.Concurrent = 1
@@ -107,8 +107,6 @@ func TestTooManyAtOnce(t *testing.T) {
 	require.Eventually(t, func() bool { _, err := admin.Secrets(t.Context(), id); return err == nil }, 5*time.Second, 10*time.Millisecond)
 }
 
-// TestARateLimitAtTheTokenEndpoint is waited out as long as Okta says, there
-// too.
 func TestARateLimitAtTheTokenEndpoint(t *testing.T) {
 	key, secret := newKey(t), firstSecret()
 	for _, first := range []selfservice.Credential{credential(key), secret} {
@@ -129,8 +127,7 @@ func TestARateLimitAtTheTokenEndpoint(t *testing.T) {
 	}
 }
 
-// TestResponseHeadersAreLimited: without a Base of the caller's, an answer with
-// a header of more than 256 KiB is an error, of both servers.
+// TestResponseHeadersAreLimited to 256 KiB if the caller gives no Base.
 func TestResponseHeadersAreLimited(t *testing.T) {
 	size := 200 << 10
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

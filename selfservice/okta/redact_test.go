@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestNoTypeShowsASecret: the clients have used their credentials and hold
+// TestNoTypeShowsASecret of clients that have used their credentials and hold
 // tokens.
 func TestNoTypeShowsASecret(t *testing.T) {
 	server := oktatest.Start(t)

@@ -27,9 +27,9 @@ func document(t *testing.T, s *oktatest.Server, id string) map[string]any {
 	return app
 }
 
-// TestAChangeOfMethodIsConfirmed: what it deletes is named by whoever asks for
-// it, all that this module does not know goes round, and no secret is sent.
-func TestAChangeOfMethodIsConfirmed(t *testing.T) {
+// TestSetAuthentication deletes only what the caller confirms, keeps all members
+// that this module does not know, and sends no secret.
+func TestSetAuthentication(t *testing.T) {
 	server := oktatest.Start(t)
 	ctx, a := t.Context(), server.Admin()
 	first, second := firstSecret().Secret, keys.NewSecret("the-second-secret-of-the-app-123")
@@ -60,7 +60,7 @@ func TestAChangeOfMethodIsConfirmed(t *testing.T) {
 	assert.Equal(t, before["credentials"].(map[string]any)["signing"], after["credentials"].(map[string]any)["signing"])
 	assert.Equal(t, true, after["credentials"].(map[string]any)["oauthClient"].(map[string]any)["autoKeyRotation"])
 
-	// A second key, and then a URL: all saved keys go.
+	// A URL deletes all saved keys.
 	_, err = a.AddKey(ctx, id, newKey(t).PublicKey())
 	require.NoError(t, err)
 	toURL := okta.Authentication{Method: okta.MethodPrivateKey, KeysURL: "https://app.example.no/jwks.json"}
@@ -75,7 +75,7 @@ func TestAChangeOfMethodIsConfirmed(t *testing.T) {
 	_, err = a.AddSecret(ctx, id, first)
 	require.ErrorIs(t, err, okta.ErrMethod)
 
-	// Back to stored keys, and to a secret, which Okta makes.
+	// Back to stored keys, and to a secret that Okta generates.
 	require.NoError(t, a.SetAuthentication(ctx, id, toKeys, nil))
 	toSecret := okta.Authentication{Method: okta.MethodPost}
 	require.NoError(t, a.SetAuthentication(ctx, id, toSecret, ids(t, a, id, toSecret)))
@@ -87,7 +87,7 @@ func TestAChangeOfMethodIsConfirmed(t *testing.T) {
 		assert.NotContains(t, body, "client_secret\"")
 		assert.NotContains(t, body, first.Reveal())
 	}
-	// Another method of the secret may change it (it has been seen to).
+	// Another method may change the secret, as Okta has done.
 	require.ErrorIs(t, a.SetAuthentication(ctx, id, okta.Authentication{Method: okta.MethodBasic}, nil), okta.ErrUnconfirmed)
 }
 
@@ -120,8 +120,8 @@ func (r *recorder) RoundTrip(req *http.Request) (*http.Response, error) {
 	return r.base.RoundTrip(req)
 }
 
-// TestASecretInAnAppIsNotSentBack: an org that shows it to who reads the app
-// has not been seen, and would take a rotation back.
+// TestASecretInAnAppIsNotSentBack, which would roll back a rotation. No org is
+// known that shows it to readers.
 func TestASecretInAnAppIsNotSentBack(t *testing.T) {
 	server := oktatest.Start(t)
 	const secret = "the-first-secret-of-the-app-1234"
@@ -144,11 +144,11 @@ func TestASecretInAnAppIsNotSentBack(t *testing.T) {
 	require.Len(t, sent.bodies, 1)
 	assert.NotContains(t, sent.bodies[0], "client_secret\"")
 	assert.NotContains(t, sent.bodies[0], secret)
-	assert.Contains(t, sent.bodies[0], "1.5e+300", "a number keeps its form")
+	assert.Contains(t, sent.bodies[0], "1.5e+300", "a number has changed its form")
 }
 
-// TestAnEncryptionKeyStaysWhereItIs when the keys that sign are replaced.
-func TestAnEncryptionKeyStaysWhereItIs(t *testing.T) {
+// TestAnEncryptionKeyStays when the signing keys are replaced.
+func TestAnEncryptionKeyStays(t *testing.T) {
 	server := oktatest.Start(t)
 	ctx, a := t.Context(), server.Admin()
 	key := newKey(t)
@@ -164,13 +164,13 @@ func TestAnEncryptionKeyStaysWhereItIs(t *testing.T) {
 	require.Len(t, list, 3)
 	registrations, err := okta.JWKS{Client: &okta.Client{Org: server.Org(), AppID: id, Admin: a}}.List(ctx, selfservice.Credential{})
 	require.NoError(t, err)
-	assert.Len(t, registrations, 2, "a key for encryption proves nobody")
+	assert.Len(t, registrations, 2, "a key for encryption does not authenticate")
 	for _, k := range list {
 		switch k.Thumbprint() {
 		case key.Thumbprint():
 			require.NoError(t, a.DeactivateKey(ctx, id, k.ID))
 		case next.Thumbprint():
-			require.ErrorIs(t, a.DeactivateKey(ctx, id, k.ID), okta.ErrLastActive, "one for encryption does not stand in for it")
+			require.ErrorIs(t, a.DeactivateKey(ctx, id, k.ID), okta.ErrLastActive, "a key for encryption does not count")
 		}
 		if k.Use == "enc" {
 			require.ErrorIs(t, a.DeactivateKey(ctx, id, k.ID), okta.ErrLastActive)
@@ -179,7 +179,7 @@ func TestAnEncryptionKeyStaysWhereItIs(t *testing.T) {
 	}
 }
 
-func TestNoSenselessAuthenticationIsSent(t *testing.T) {
+func TestInvalidAuthenticationIsNotSent(t *testing.T) {
 	a := &okta.Admin{Org: okta.Org{URL: "http://127.0.0.1:1"}, APIToken: keys.NewSecret("x")}
 	some := keys.Set{Keys: publicKeys(newKey(t))}
 	for _, to := range []okta.Authentication{
@@ -190,8 +190,8 @@ func TestNoSenselessAuthenticationIsSent(t *testing.T) {
 	}
 }
 
-// TestAnotherWriterInTheSameInstant is told and not taken for success.
-func TestAnotherWriterInTheSameInstant(t *testing.T) {
+// TestAnotherWriterAtTheSameTime is an error.
+func TestAnotherWriterAtTheSameTime(t *testing.T) {
 	server := oktatest.Start(t)
 	ctx, other := t.Context(), server.Admin()
 	id := server.AddApp(oktatest.App{Keys: publicKeys(newKey(t))})

@@ -12,14 +12,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// writer is another administrator. It has read the app, and writes it back
-// after so many changes of ours.
+// writer is another administrator, who has read the app and writes it back after
+// some requests of ours.
 type writer struct {
 	t       *testing.T
 	base    http.RoundTripper
 	id      string
-	after   int
-	secret  keys.Secret // what it believes to be the client secret
+	after   int         // that many requests
+	secret  keys.Secret // that it writes; zero: none
 	app     map[string]any
 	written bool
 }
