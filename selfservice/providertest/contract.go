@@ -12,23 +12,23 @@ import (
 	"github.com/nokkel/nokkel/selfservice"
 )
 
-// contract makes the calls of a provider one by one and notes the rules of
+// contract makes the calls of a provider one by one and records the rules of
 // package selfservice that they break.
 type contract struct {
 	target   *Target
 	provider selfservice.Provider
-	next     selfservice.Credential // that the provider registered or was issued
+	next     selfservice.Credential // registered by the provider, or issued to it
 	secrets  []string
 	broken   []string
 }
 
 const (
-	patience = 15 * time.Minute // for the nodes of a server
+	patience = 15 * time.Minute // for a change to reach all nodes
 	pause    = 5 * time.Second
 )
 
 // breaches returns the rules that the target's provider breaks, each after the
-// call that breaks it. It returns early where what follows would say nothing.
+// call that breaks it. It returns early where later checks would tell nothing.
 func breaches(ctx context.Context, target *Target) []string {
 	if target.Store == nil {
 		target.Store = &selfservice.Mem{}
@@ -54,15 +54,15 @@ func (c *contract) fail(call, rule string, args ...any) {
 	c.broken = append(c.broken, call+": "+fmt.Sprintf(rule, args...))
 }
 
-// hide notes what no error may hold.
+// hide records a secret that no error may contain.
 func (c *contract) hide(cred selfservice.Credential) {
 	if !cred.Secret.IsZero() {
 		c.secrets = append(c.secrets, cred.Secret.Reveal())
 	}
 }
 
-// made makes one call. What it panics with is not told.
-func (c *contract) made(ctx context.Context, call string, f func(context.Context) error) (err error) {
+// attempt makes one call. The value of a panic is not reported.
+func (c *contract) attempt(ctx context.Context, call string, f func(context.Context) error) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	defer func() {
@@ -79,18 +79,18 @@ func (c *contract) made(ctx context.Context, call string, f func(context.Context
 }
 
 func (c *contract) verify(ctx context.Context, p selfservice.Provider, cred selfservice.Credential) error {
-	return c.made(ctx, "Verify", func(ctx context.Context) error { return p.Verify(ctx, cred) })
+	return c.attempt(ctx, "Verify", func(ctx context.Context) error { return p.Verify(ctx, cred) })
 }
 
 func (c *contract) list(ctx context.Context, p selfservice.Provider, as selfservice.Credential) (list []selfservice.Registration, err error) {
-	err = c.made(ctx, "List", func(ctx context.Context) (err error) {
+	err = c.attempt(ctx, "List", func(ctx context.Context) (err error) {
 		list, err = p.List(ctx, as)
 		return err
 	})
 	return list, err
 }
 
-// refusals: what the server does not accept is ErrInvalidClient, and nothing else is.
+// refusals checks that a credential the server does not accept is ErrInvalidClient.
 func (c *contract) refusals(ctx context.Context) {
 	first := c.target.First
 	if err := c.verify(ctx, c.provider, first); err != nil {
@@ -115,16 +115,16 @@ func (c *contract) refusals(ctx context.Context) {
 	case len(list) > 0 && !has(list, first):
 		c.fail("List", "it leaves out a credential that is registered, or shows it as inactive")
 	}
-	// A provider that does not act as the credential does not mind.
+	// A provider that does not act as the credential ignores it.
 	if _, err := c.list(ctx, c.provider, stranger); err != nil && !errors.Is(err, selfservice.ErrInvalidClient) {
 		c.fail("List", "as a credential that the server does not know: not ErrInvalidClient: %v", err)
 	}
 	if independent, ok := c.provider.(selfservice.Independent); ok {
-		c.made(ctx, "Independent", func(context.Context) error { independent.Independent(); return nil })
+		c.attempt(ctx, "Independent", func(context.Context) error { independent.Independent(); return nil })
 	}
 }
 
-// stranger makes a credential of the same kind that nobody has registered.
+// stranger returns a credential of the same kind that nobody has registered.
 func (c *contract) stranger() (made selfservice.Credential, err error) {
 	if first := c.target.First; first.Key == nil {
 		made.Secret = keys.NewSecret("a secret that nobody has registered, 0123456789")
@@ -138,7 +138,7 @@ func (c *contract) stranger() (made selfservice.Credential, err error) {
 	return made, nil
 }
 
-// failures: that a request got no answer, or no useful one, is no refusal.
+// failures checks that a request without a useful answer is not a refusal.
 func (c *contract) failures(ctx context.Context) {
 	for fault, what := range map[Fault]string{ErrorBefore: "a request that could not be sent", busy: "a server that is busy (503)"} {
 		io := &IO{at: everyPoint, fault: fault}

@@ -27,27 +27,27 @@ const (
 	CrashAfter  Fault = "crash after"
 )
 
-// busy answers every request in place of the server, with 503.
+// busy answers every request with 503, without the server.
 const busy Fault = "busy"
 
 var errInjected = errors.New("providertest: injected fault")
 
-// IO counts the points at which a rotation touches the world and makes a
-// fault at one of them. A provider under test sends every request through
+// IO counts the points of input and output of a rotation and makes a fault at one
+// of them. A provider under test sends every request through
 // [IO.Do] or [IO.Transport].
 type IO struct {
 	mu      sync.Mutex
 	points  []point
 	at      int // the point of the fault; 0: none, everyPoint
 	fault   Fault
-	version func() string      // of what is stored; nil: nothing is
+	version func() string      // of what is stored; nil: there is no store
 	after   func(point string) // checks what must hold at every instant
 }
 
 // point is one call.
 type point struct {
 	name    string
-	version string // of what was stored then
+	version string // of what was stored at the time
 }
 
 const everyPoint = -1
@@ -117,7 +117,7 @@ func (t transport) RoundTrip(req *http.Request) (resp *http.Response, err error)
 	return resp, err
 }
 
-// retryAfter is how long a busy server asks to wait.
+// retryAfter is the Retry-After of a busy server.
 const retryAfter = 7 * time.Second
 
 func unavailable(req *http.Request) *http.Response {

@@ -19,14 +19,14 @@ type run struct {
 
 	mu     sync.Mutex
 	status selfservice.Status // of what is stored
-	at     string             // version of that
-	dark   bool               // no stored credential is accepted at this instant
+	at     string             // its version
+	dark   bool               // no stored credential is accepted at the moment
 	since  string             // the point after which that began
-	known  map[string]bool    // fingerprints of what the server was seen to know
+	known  map[string]bool    // fingerprints that the server has known
 }
 
-// rotation adopts, rotates and retires, with the fault at that point, and
-// returns the points that it touched.
+// rotation adopts, rotates and retires, with a fault at one point, and returns all
+// points that it touched.
 func rotation(t testing.TB, target *Target, at int, fault Fault) []point {
 	t.Helper()
 	if target.Store == nil {
@@ -57,7 +57,7 @@ func rotation(t testing.TB, target *Target, at int, fault Fault) []point {
 	return points
 }
 
-// timing is short where the target leaves it open.
+// timing returns the target's Timing, with short times where it has none.
 func (t *Target) timing() selfservice.Timing {
 	timing := t.Timing
 	if timing.Overlap == 0 {
@@ -76,8 +76,8 @@ func (r *run) rotator() *selfservice.Rotator {
 	return &selfservice.Rotator{Provider: r.target.Provider(r.io), Store: r.io.Store(r.raw), Timing: r.target.timing()}
 }
 
-// process is the life of one process: it rotates until all is retired, or is
-// killed. It reports whether it came to the end.
+// process is the life of one process: it rotates and retires until it is done or
+// killed. It reports whether it was done.
 func (r *run) process() (ended bool) {
 	done := make(chan struct{})
 	go func() {
@@ -112,8 +112,8 @@ func (r *run) process() (ended bool) {
 	return ended
 }
 
-// caller is a program that uses a replica of the Rotator. The function that it
-// returns ends it, and reports what was refused.
+// caller starts a program that uses a replica of the Rotator. The function that it
+// returns stops it, and reports what was refused.
 func (r *run) caller() (stop func()) {
 	if r.target.Nodes <= 1 || r.target.AtOnce || r.target.ServerMade {
 		return func() {}
@@ -140,12 +140,12 @@ func (r *run) caller() (stop func()) {
 		cancel()
 		ended.Wait()
 		if refused > 0 {
-			r.t.Errorf("%d of %d requests were refused, made with what a replica named", refused, requests)
+			r.t.Errorf("%d of %d requests were refused, made with the credential of a replica", refused, requests)
 		}
 	}
 }
 
-// served is the fingerprint of what a Rotator gives to its callers.
+// served returns the fingerprint of what a Rotator gives to its callers.
 func served(ctx context.Context, r *selfservice.Rotator, like selfservice.Credential) (string, error) {
 	var c selfservice.Credential
 	var err error
@@ -186,7 +186,7 @@ func (r *run) observe(point string) {
 	}
 }
 
-// version is that of what is stored.
+// version returns the version of what is stored.
 func (r *run) version() string {
 	_, version, err := r.raw.Load(context.Background())
 	if err != nil {
@@ -195,7 +195,7 @@ func (r *run) version() string {
 	return version
 }
 
-// stored is what is stored, read again only if it has changed.
+// stored returns the status of what is stored, parsed again only if it has changed.
 func (r *run) stored() selfservice.Status {
 	version := r.version()
 	r.mu.Lock()
@@ -210,7 +210,7 @@ func (r *run) stored() selfservice.Status {
 	return r.status
 }
 
-// fingerprints are those of all stored credentials, the active one first.
+// fingerprints returns those of all stored credentials, the active one first.
 func fingerprints(st selfservice.Status) []string {
 	all := []string{st.Active.Fingerprint}
 	if st.Pending != nil {
@@ -222,7 +222,7 @@ func fingerprints(st selfservice.Status) []string {
 	return all
 }
 
-// finish checks the end state, which is the same whatever happened.
+// finish checks the end state, which is the same after every fault.
 func (r *run) finish(ctx context.Context) {
 	st, err := (&selfservice.Rotator{Store: r.raw}).Status(ctx)
 	if err != nil {
@@ -251,6 +251,6 @@ func (r *run) finish(ctx context.Context) {
 	}
 	now, err := served(ctx, &selfservice.Rotator{Store: r.raw}, r.target.First)
 	if err != nil || now != st.Active.Fingerprint {
-		r.t.Errorf("another credential is served than the active one: %v", err)
+		r.t.Errorf("what is served is not the active credential: %v", err)
 	}
 }

@@ -16,14 +16,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// reporter keeps what a rotation reports, in place of failing.
+// reporter records what a rotation reports, and does not fail.
 type reporter struct {
 	testing.TB
-	said []string
+	reports []string
 }
 
 func (r *reporter) Errorf(format string, args ...any) {
-	r.said = append(r.said, fmt.Sprintf(format, args...))
+	r.reports = append(r.reports, fmt.Sprintf(format, args...))
 }
 
 func (r *reporter) Fatalf(format string, args ...any) {
@@ -35,8 +35,8 @@ func (r *reporter) Fatal(args ...any)   { r.Fatalf("%s", fmt.Sprint(args...)) }
 func (r *reporter) Error(args ...any)   { r.Errorf("%s", fmt.Sprint(args...)) }
 func (r *reporter) Logf(string, ...any) {}
 
-// observed makes a rotation at a server and returns what is reported of it.
-func observed(t *testing.T, server *model.Server, change func(*Target), provider func(*changeable)) []string {
+// reportsOf makes a rotation and returns what it reports.
+func reportsOf(t *testing.T, server *model.Server, change func(*Target), provider func(*stub)) []string {
 	key := keystest.Key(t, keys.ES256)
 	report := &reporter{}
 	synctest.Test(t, func(t *testing.T) {
@@ -46,9 +46,9 @@ func observed(t *testing.T, server *model.Server, change func(*Target), provider
 			First: selfservice.Credential{Key: key}, Accepts: server.Accepts, Knows: server.Knows, Registered: server.Registered, Gone: true,
 			Nodes: server.Nodes,
 			Provider: func(io *IO) selfservice.Provider {
-				p := good(server, io)
+				p := newStub(server, io)
 				provider(p)
-				return asRegistrar{p}
+				return registrar{p}
 			},
 		}
 		change(target)
@@ -59,72 +59,51 @@ func observed(t *testing.T, server *model.Server, change func(*Target), provider
 		}()
 		<-done
 	})
-	return report.said
+	return report.reports
 }
 
-// TestWhatARotationReports: each thing that must hold, and a provider or a
-// server for which it does not.
+// TestWhatARotationReports has a row for each invariant, with a provider or a
+// server that breaks it.
 func TestWhatARotationReports(t *testing.T) {
 	unchanged := func(*Target) {}
 	for name, c := range map[string]struct {
 		server   *model.Server
 		change   func(*Target)
-		provider func(*changeable, *model.Server)
+		provider func(*stub, *model.Server)
 		want     string
 	}{
-		"a good one":               {&model.Server{}, unchanged, func(*changeable, *model.Server) {}, "^$"},
-		"a good one on five nodes": {&model.Server{Nodes: 5, Propagation: 8 * time.Second}, unchanged, func(*changeable, *model.Server) {}, "^$"},
-		"nodes that are not waited for": {
+		"none":               {&model.Server{}, unchanged, func(*stub, *model.Server) {}, "^$"},
+		"none on five nodes": {&model.Server{Nodes: 5, Propagation: 8 * time.Second}, unchanged, func(*stub, *model.Server) {}, "^$"},
+		"a switch before all nodes know": {
 			&model.Server{Nodes: 5, Propagation: time.Minute}, func(target *Target) { target.Timing.Propagation = 1 },
-			func(p *changeable, _ *model.Server) {
-				p.verify = func(context.Context, selfservice.Credential) error { return nil }
+			func(p *stub, _ *model.Server) {
+				p.afterVerify(func(context.Context, error) error { return nil })
 			},
 			`^after "save" the active credential is not accepted by the server`,
 		},
-		"refusals while the Rotator waits": {&model.Server{Nodes: 5, Propagation: 8 * time.Second}, func(target *Target) {
+		"refusals during the proof": {&model.Server{Nodes: 5, Propagation: 8 * time.Second}, func(target *Target) {
 			start, accepts := time.Now(), target.Accepts
 			target.Accepts = func(fingerprint string) bool {
 				return accepts(fingerprint) && (time.Since(start) < time.Minute || time.Since(start) > 80*time.Second)
 			}
-		}, func(*changeable, *model.Server) {}, `^[45] of \d+ requests were refused, made with what a replica named$`},
-		"the active one ends": {&model.Server{}, unchanged, func(p *changeable, s *model.Server) {
-			register := p.register
-			p.register = func(ctx context.Context, as, c selfservice.Credential) (selfservice.Registration, error) {
-				reg, err := register(ctx, as, c)
-				s.Expire(as.Fingerprint(), time.Now())
-				return reg, err
-			}
-		}, `after "save" the active credential is not accepted by the server`},
-		"a server that replaces at once, and forgets": {&model.Server{ReplaceAtOnce: true}, func(target *Target) { target.AtOnce = true }, func(p *changeable, s *model.Server) {
-			register := p.register
-			p.register = func(ctx context.Context, as, c selfservice.Credential) (selfservice.Registration, error) {
-				reg, err := register(ctx, as, c)
-				s.Forget()
-				return reg, err
-			}
+		}, func(*stub, *model.Server) {}, `^[45] of \d+ requests were refused, made with the credential of a replica$`},
+		"a server that replaces at once": {&model.Server{}, unchanged, replacesAtOnce, `after "save" the active credential is not accepted by the server`},
+		"a server that replaces at once, and forgets": {&model.Server{ReplaceAtOnce: true}, func(target *Target) { target.AtOnce = true }, func(p *stub, s *model.Server) {
+			p.afterRegister(func(selfservice.Credential, *selfservice.Registration) { s.Forget() })
 		}, `after "save" no stored credential is accepted by the server: locked out.*the rotation does not end`},
-		"one too many": {&model.Server{}, unchanged, func(p *changeable, s *model.Server) {
-			register := p.register
-			p.register = func(ctx context.Context, as, c selfservice.Credential) (selfservice.Registration, error) {
-				if other, err := keys.Generate(keys.ES256); err == nil {
-					register(ctx, as, selfservice.Credential{Key: other})
-				}
-				return register(ctx, as, c)
-			}
-		}, "^2 credentials were registered, want 1$"},
-		"an old one that stays": {&model.Server{}, unchanged, func(p *changeable, _ *model.Server) {
-			p.remove = func(context.Context, selfservice.Credential, selfservice.Registration) error { return nil }
-			p.deactivate = p.remove
+		"two registrations": {&model.Server{}, unchanged, registersTwo, "^2 credentials were registered, want 1$"},
+		"an old one that is not retired": {&model.Server{}, unchanged, func(p *stub, _ *model.Server) {
+			p.remove, p.deactivate = nothing, nothing
 		}, "^the retired credential is still accepted$"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			said := observed(t, c.server, c.change, func(p *changeable) { c.provider(p, c.server) })
-			assert.Regexp(t, "(?s)"+c.want, fmt.Sprint(said)[1:len(fmt.Sprint(said))-1])
+			reports := reportsOf(t, c.server, c.change, func(p *stub) { c.provider(p, c.server) })
+			assert.Regexp(t, "(?s)"+c.want, fmt.Sprint(reports)[1:len(fmt.Sprint(reports))-1])
 		})
 	}
 }
 
-// TestPointsThatRepeatOthers are left out, but for the first two and the last.
+// TestPointsThatRepeatOthers are left out but for the first two and the last.
 func TestPointsThatRepeatOthers(t *testing.T) {
 	list := func(names ...string) (points []point) {
 		for _, name := range names {

@@ -9,12 +9,11 @@ import (
 	"github.com/nokkel/nokkel/selfservice"
 )
 
-// watched is the provider as the Rotator has it for the first half of a
-// rotation: it looks at what each call does. What comes after the switch the
-// contract calls itself.
+// watched is the provider that the Rotator has up to the switch: it checks what
+// each call does. What comes after the switch the contract calls itself.
 type watched struct {
 	*contract
-	before []selfservice.Registration // that Issue was called with
+	before []selfservice.Registration // the argument of Issue
 }
 
 func (w *watched) Verify(ctx context.Context, cred selfservice.Credential) error {
@@ -43,7 +42,7 @@ type (
 func (w registering) Register(ctx context.Context, as, cred selfservice.Credential) (reg selfservice.Registration, err error) {
 	w.next = cred
 	w.hide(cred)
-	err = w.made(ctx, "Register", func(ctx context.Context) (err error) {
+	err = w.attempt(ctx, "Register", func(ctx context.Context) (err error) {
 		reg, err = w.provider.(selfservice.Registrar).Register(ctx, as, cred)
 		return err
 	})
@@ -54,7 +53,7 @@ func (w registering) Register(ctx context.Context, as, cred selfservice.Credenti
 }
 
 func (w issuing) Issue(ctx context.Context, as selfservice.Credential, before []selfservice.Registration) (cred selfservice.Credential, reg selfservice.Registration, err error) {
-	err = w.made(ctx, "Issue", func(ctx context.Context) (err error) {
+	err = w.attempt(ctx, "Issue", func(ctx context.Context) (err error) {
 		cred, reg, err = w.provider.(selfservice.Issuer).Issue(ctx, as, before)
 		return err
 	})
@@ -74,7 +73,7 @@ func (w issuing) Issue(ctx context.Context, as selfservice.Credential, before []
 	return cred, reg, nil
 }
 
-// added: what the server has just taken.
+// added checks what was just registered.
 func (c *contract) added(call string, reg selfservice.Registration) {
 	if (reg.Fingerprint != "" || reg.KeyID != "") && !reg.Matches(c.next) {
 		c.fail(call, "it returns the registration of another credential")
@@ -113,7 +112,7 @@ func (c *contract) rotation(ctx context.Context) {
 	}
 }
 
-// registered: the server has one more credential, and tells of it.
+// registered checks that the server has one more credential, and lists it.
 func (c *contract) registered(ctx context.Context, call string) {
 	if c.target.Registered != nil && c.target.Registered() != 1 {
 		c.fail(call, "%d credentials were registered, want 1", c.target.Registered())
@@ -130,13 +129,13 @@ func (c *contract) registered(ctx context.Context, call string) {
 	}
 }
 
-// repetition: a call that is made again, as after a lost reply, does no harm.
+// repetition checks that a call may be repeated, as after a lost reply.
 func (c *contract) repetition(ctx context.Context) {
 	switch p := c.provider.(type) {
 	case selfservice.Issuer:
 		var again selfservice.Credential
 		before := []selfservice.Registration{{Fingerprint: c.target.First.Fingerprint()}}
-		err := c.made(ctx, "Issue", func(ctx context.Context) (err error) {
+		err := c.attempt(ctx, "Issue", func(ctx context.Context) (err error) {
 			again, _, err = p.Issue(ctx, c.next, before)
 			return err
 		})
@@ -147,8 +146,8 @@ func (c *contract) repetition(ctx context.Context) {
 			c.fail("Issue", "it makes another one when the reply was lost")
 		}
 		c.registered(ctx, "Issue")
-	case selfservice.Registrar: // which may say that it is registered
-		c.made(ctx, "Register", func(ctx context.Context) error {
+	case selfservice.Registrar: // it may fail, as the credential is registered
+		c.attempt(ctx, "Register", func(ctx context.Context) error {
 			_, err := p.Register(ctx, c.next, c.next)
 			return err
 		})
@@ -159,8 +158,8 @@ func (c *contract) repetition(ctx context.Context) {
 	}
 }
 
-// retirement ends the old credential. A provider without a list publishes, and
-// what is published is the Rotator's to say.
+// retirement ends the old credential. A provider that lists nothing publishes what
+// the Rotator says, so there is nothing to retire.
 func (c *contract) retirement(ctx context.Context) {
 	old := c.target.First
 	reg := selfservice.Registration{Fingerprint: old.Fingerprint(), KeyID: old.KeyID()}
@@ -172,7 +171,7 @@ func (c *contract) retirement(ctx context.Context) {
 		reg = list[i]
 	}
 	end := func(call, what string, f func(ctx context.Context, as selfservice.Credential, r selfservice.Registration) error) bool {
-		if err := c.made(ctx, call, func(ctx context.Context) error { return f(ctx, c.next, reg) }); err != nil {
+		if err := c.attempt(ctx, call, func(ctx context.Context) error { return f(ctx, c.next, reg) }); err != nil {
 			c.fail(call, "%s: %v", what, err)
 		} else if !c.target.Accepts(c.next.Fingerprint()) {
 			c.fail(call, "the active credential is not accepted any more")
@@ -222,7 +221,7 @@ func (c *contract) ends(ctx context.Context, call string, old selfservice.Creden
 		c.fail(call, "the server accepts the credential %v later", patience)
 		return false
 	}
-	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(pause) { // until it is at such a node
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(pause) { // until it meets such a node
 		switch err := c.verify(ctx, c.provider, old); {
 		case errors.Is(err, selfservice.ErrInvalidClient):
 			return true
