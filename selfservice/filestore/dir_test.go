@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// saves makes a Dir and saves the blobs in it.
+// saves returns a Dir in which the blobs were saved, and the last version.
 func saves(t *testing.T, blobs ...string) (d filestore.Dir, version string) {
 	t.Helper()
 	d = filestore.Dir(filepath.Join(t.TempDir(), "key"))
@@ -42,8 +42,8 @@ func names(t *testing.T, d filestore.Dir) (names []string) {
 	return names
 }
 
-// TestDamagedNewest cuts the newest file at every length and flips every
-// bit of it: the version before is loaded, saving goes on above, and the
+// TestDamagedNewest truncates the newest file to every length and flips each of its
+// bits: Load returns the version before, the next Save gets a higher number, and the
 // damaged file stays.
 func TestDamagedNewest(t *testing.T) {
 	d, _ := saves(t, "one", "two")
@@ -78,8 +78,8 @@ func TestDamagedNewest(t *testing.T) {
 	assert.Equal(t, []string{newest}, damaged)
 }
 
-// TestFallsBackFar damages all versions that are kept, newest first.
-func TestFallsBackFar(t *testing.T) {
+// TestAllDamaged damages all versions that are kept, newest first.
+func TestAllDamaged(t *testing.T) {
 	d, version := saves(t, "1", "2", "3", "4", "5", "6", "7", "8", "9", "10")
 	kept := []string{"3", "4", "5", "6", "7", "8", "9", "10"}
 	for i := len(kept) - 1; i >= 0; i-- {
@@ -90,7 +90,7 @@ func TestFallsBackFar(t *testing.T) {
 	blob, now, err := d.Load(t.Context())
 	require.ErrorIs(t, err, selfservice.ErrCorrupt)
 	assert.Nil(t, blob)
-	assert.NotEqual(t, version, now, "a version names the content of its file too")
+	assert.NotEqual(t, version, now, "a version depends on the content of its file")
 
 	_, err = d.Save(t.Context(), []byte("stale"), version)
 	require.ErrorIs(t, err, selfservice.ErrConflict)
@@ -99,7 +99,7 @@ func TestFallsBackFar(t *testing.T) {
 	assert.Equal(t, "started over", again)
 }
 
-// TestEmptiedByHand has a number come back, but not the version.
+// TestEmptiedByHand: the number of a file comes back, but not its version.
 func TestEmptiedByHand(t *testing.T) {
 	d, old := saves(t, "before")
 	require.NoError(t, os.RemoveAll(string(d)))
@@ -108,25 +108,25 @@ func TestEmptiedByHand(t *testing.T) {
 	require.ErrorIs(t, err, selfservice.ErrConflict)
 }
 
-// TestCrashLeftovers puts there what a process leaves when it dies between
-// two steps of Save.
+// TestCrashLeftovers creates what a process leaves when it dies between two steps of
+// Save.
 func TestCrashLeftovers(t *testing.T) {
 	for _, c := range []struct {
 		died  string
 		leave func(t *testing.T, dir string)
 		want  string
 	}{
-		{"in the first save, having made the directory", func(t *testing.T, dir string) {
+		{"after making the directory", func(t *testing.T, dir string) {
 			require.NoError(t, os.RemoveAll(dir))
 			require.NoError(t, os.Mkdir(dir, 0o700))
 		}, ""},
-		{"having made the temporary file", func(t *testing.T, dir string) {
+		{"after making the temporary file", func(t *testing.T, dir string) {
 			require.NoError(t, os.WriteFile(filepath.Join(dir, "state-3.tmp-1"), nil, 0o600))
 		}, "two"},
-		{"writing it", func(t *testing.T, dir string) {
+		{"while writing it", func(t *testing.T, dir string) {
 			require.NoError(t, os.WriteFile(filepath.Join(dir, "state-3.tmp-1"), []byte("nokkel-st"), 0o600))
 		}, "two"},
-		{"having linked it", func(t *testing.T, dir string) {
+		{"after linking it", func(t *testing.T, dir string) {
 			require.NoError(t, os.Link(filepath.Join(dir, "state-2"), filepath.Join(dir, "state-2.tmp-1")))
 		}, "two"},
 		{"long ago, several times", func(t *testing.T, dir string) {
@@ -148,7 +148,7 @@ func TestCrashLeftovers(t *testing.T) {
 	}
 }
 
-func TestKeepsWhatIsNotItsOwn(t *testing.T) {
+func TestKeepsForeignFiles(t *testing.T) {
 	d, version := saves(t, "one")
 	foreign := []string{"README", "state-", "state-0", "state-01", "state-+1", "state-1x", "state-x.tmp-1", "state-99999999999999999999"}
 	for _, name := range foreign {
@@ -181,9 +181,8 @@ func TestNeedsPath(t *testing.T) {
 	require.ErrorIs(t, err, selfservice.ErrConfig)
 }
 
-// TestUnreadable: an error of the disk is no reason to fall back, the file
-// may be there again in a minute. That goes for the version below a damaged
-// one too.
+// TestUnreadable: Load does not fall back after an I/O error, as the file may be
+// readable in a minute. The same holds for the version below a damaged one.
 func TestUnreadable(t *testing.T) {
 	d, _ := saves(t, "one", "two", "three")
 	require.NoError(t, os.Truncate(filepath.Join(string(d), "state-3"), 20))
@@ -195,7 +194,7 @@ func TestUnreadable(t *testing.T) {
 	assert.Empty(t, version)
 
 	d, version = saves(t, "one")
-	require.NoError(t, os.Mkdir(filepath.Join(string(d), "state-2"), 0o700)) // cannot be read, by root neither
+	require.NoError(t, os.Mkdir(filepath.Join(string(d), "state-2"), 0o700)) // not even root can read it
 	_, _, err = d.Load(t.Context())
 	require.ErrorAs(t, err, &refused)
 	_, err = d.Save(t.Context(), []byte("x"), version)

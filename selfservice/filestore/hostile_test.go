@@ -21,8 +21,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// refuses expects that neither Load nor Save nor Damaged takes what is at
-// path, before ctx ends, and that Save changes nothing.
+// refuses checks that Load, Save and Damaged refuse what is at path, without
+// blocking, and that Save changes nothing.
 func refuses(t *testing.T, d filestore.Dir, version string, rule error, path string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
@@ -51,20 +51,20 @@ func refuses(t *testing.T, d filestore.Dir, version string, rule error, path str
 	select {
 	case <-returned:
 	case <-ctx.Done():
-		t.Fatal("it hangs past its context")
+		t.Fatal("a call blocks")
 	}
 	assert.Equal(t, before, names(t, d))
 }
 
-// TestOpenToOthers: what others can write may be theirs, and what they can
-// read is known to them.
+// TestOpenToOthers: others may have written what they can write, and know what they
+// can read.
 func TestOpenToOthers(t *testing.T) {
 	d, version := saves(t, "one")
 	for _, mode := range []os.FileMode{0o777, 0o755, 0o750, 0o770, 0o707, 0o711, 0o701, 0o777 | fs.ModeSticky, 0o770 | fs.ModeSetgid} {
 		require.NoError(t, os.Chmod(string(d), mode))
 		refuses(t, d, version, filestore.ErrMode, string(d))
 	}
-	require.NoError(t, os.Chmod(string(d), 0o700|fs.ModeSetgid)) // as below a volume with an fsGroup
+	require.NoError(t, os.Chmod(string(d), 0o700|fs.ModeSetgid)) // as in a volume with an fsGroup
 	file := filepath.Join(string(d), "state-1")
 	for _, mode := range []os.FileMode{0o666, 0o660, 0o640, 0o644, 0o604, 0o602, 0o610} {
 		require.NoError(t, os.Chmod(file, mode))
@@ -74,11 +74,10 @@ func TestOpenToOthers(t *testing.T) {
 	must.Save(t, d, "two", version)
 }
 
-// TestOfSomebodyElse: root is not served what another user has written, nor
-// another user what root has.
-func TestOfSomebodyElse(t *testing.T) {
+// TestOwner: files of another user are refused, also by root.
+func TestOwner(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("only root gives files away")
+		t.Skip("only root can give files away")
 	}
 	d, version := saves(t, "one")
 	require.NoError(t, os.Chown(string(d), 65534, 0))
@@ -93,9 +92,9 @@ func TestOfSomebodyElse(t *testing.T) {
 	refuses(t, d, version, filestore.ErrOwner, planted)
 }
 
-// TestNoRegularFile: no link is followed, inside the directory neither, and
-// nothing is opened that could block or act.
-func TestNoRegularFile(t *testing.T) {
+// TestNotARegularFile: no link is followed, not even within the directory, and
+// nothing is opened that could block or have an effect.
+func TestNotARegularFile(t *testing.T) {
 	elsewhere, _ := saves(t, "of another client")
 	other := filepath.Join(string(elsewhere), "state-1")
 	for kind, plant := range map[string]func(name string) error{
@@ -122,8 +121,8 @@ func TestNoRegularFile(t *testing.T) {
 	}
 }
 
-// TestIsAFIFO, where an adversary can write to the directory above.
-func TestIsAFIFO(t *testing.T) {
+// TestPathIsAFIFO, which an adversary put there who can write to its parent.
+func TestPathIsAFIFO(t *testing.T) {
 	d := filestore.Dir(filepath.Join(t.TempDir(), "key"))
 	require.NoError(t, syscall.Mkfifo(string(d), 0o600))
 	failed := make(chan error, 2)
@@ -138,27 +137,26 @@ func TestIsAFIFO(t *testing.T) {
 		case err := <-failed:
 			require.ErrorIs(t, err, syscall.ENOTDIR)
 		case <-time.After(10 * time.Second):
-			t.Fatal("it hangs")
+			t.Fatal("it blocks")
 		}
 	}
 }
 
-// TestBoundsFiles: neither does Save write what Load would refuse.
-func TestBoundsFiles(t *testing.T) {
+// TestFileSize: Save does not write what Load would refuse.
+func TestFileSize(t *testing.T) {
 	d, version := saves(t, "one")
 	_, err := d.Save(t.Context(), make([]byte, 4<<20), version)
 	require.ErrorIs(t, err, filestore.ErrSize)
 	must.Save(t, d, string(make([]byte, 4<<20-100)), version)
 	planted := filepath.Join(string(d), "state-9")
 	require.NoError(t, os.WriteFile(planted, nil, 0o600))
-	require.NoError(t, os.Truncate(planted, 1<<40)) // takes no room on the disk
+	require.NoError(t, os.Truncate(planted, 1<<40)) // sparse
 	refuses(t, d, version, filestore.ErrSize, planted)
 }
 
-// TestPublishesNothingOfOthers: in a directory of mode 0777 another user
-// leaves a state of his own, and a Rotator neither signs with his key nor
-// publishes it.
-func TestPublishesNothingOfOthers(t *testing.T) {
+// TestPlantedState: another user puts a state into a directory of mode 0777, and a
+// Rotator neither signs with that user's key nor publishes it.
+func TestPlantedState(t *testing.T) {
 	if dir, ok := os.LookupEnv("NOKKEL_DIR_PLANT"); ok {
 		syscall.Umask(0)
 		content, err := os.ReadFile(filepath.Join(dir, "theirs"))
@@ -189,7 +187,7 @@ func TestPublishesNothingOfOthers(t *testing.T) {
 	program, err := os.ReadFile(binary)
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(filepath.Join(parent, "test"), program, 0o755)) // where the other user may run it
-	cmd := exec.Command(filepath.Join(parent, "test"), "-test.run=^TestPublishesNothingOfOthers$")
+	cmd := exec.Command(filepath.Join(parent, "test"), "-test.run=^TestPlantedState$")
 	cmd.Env = append(os.Environ(), "NOKKEL_DIR_PLANT="+parent)
 	cmd.Dir, cmd.SysProcAttr = "/", &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 	out, err := cmd.CombinedOutput()
@@ -203,10 +201,10 @@ func TestPublishesNothingOfOthers(t *testing.T) {
 	require.ErrorIs(t, err, filestore.ErrMode)
 	assert.Empty(t, set.Keys)
 	key, err := own.SigningKey(t.Context())
-	require.NoError(t, err, "a running service keeps its key")
+	require.NoError(t, err, "a running process keeps its key")
 	assert.Equal(t, first.Fingerprint(), key.Thumbprint())
 
-	require.NoError(t, os.Chmod(string(d), 0o700)) // closed now, but the file is there
+	require.NoError(t, os.Chmod(string(d), 0o700)) // closed now, but the file is still there
 	_, err = fresh.SigningKey(t.Context())
 	require.ErrorIs(t, err, filestore.ErrOwner)
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// suspended is the context of a writer that others overtake: its Err, which
-// Save asks before each of its steps, lets them save at the step-th call.
+// suspended is the context of a writer that others overtake. Save calls its Err
+// before each step; at the step-th call the others save.
 type suspended struct {
 	context.Context
 	step   int
@@ -27,9 +27,9 @@ func (s *suspended) Err() error {
 	return nil
 }
 
-// TestLateWriter suspends a writer between any two steps of Save while
-// others save, until the name that it is going to link is taken, or taken and
-// free again. Its version has been replaced, so it must fail.
+// TestLateWriter suspends a writer between any two steps of Save while others save,
+// until the name that it is about to link is taken, or taken and free again. Its
+// version has been replaced, so it must fail.
 func TestLateWriter(t *testing.T) {
 	for _, before := range []int{0, 1} {
 		for _, others := range []int{1, keepVersions, 2 * keepVersions} {
@@ -40,7 +40,7 @@ func TestLateWriter(t *testing.T) {
 				_, err := d.Save(ctx, []byte("late"), version)
 				if !ctx.late {
 					require.NoError(t, err)
-					require.Greater(t, step, 3, "before it looks, before it looks again, before it links")
+					require.Greater(t, step, 3, "before it lists, before it lists again, before it links")
 					break
 				}
 				require.ErrorIs(t, err, selfservice.ErrConflict, "before step %d, %d others", step, others)
@@ -72,8 +72,8 @@ func saveTimes(t *testing.T, d Dir, times int, version string) string {
 	return version
 }
 
-// TestLateCleaner lets a cleaner go on long after its Save: it removes
-// nothing that is newer than what it knew.
+// TestLateCleaner resumes the cleaning of an old Save: it removes nothing newer than
+// what it listed.
 func TestLateCleaner(t *testing.T) {
 	d := Dir(t.TempDir() + "/key")
 	version := saveTimes(t, d, 20, "")
@@ -87,7 +87,7 @@ func TestLateCleaner(t *testing.T) {
 	assert.Equal(t, "next", string(blob))
 }
 
-// FuzzStateFile: what decodes is exactly what was encoded.
+// FuzzStateFile: only what was encoded decodes.
 func FuzzStateFile(f *testing.F) {
 	f.Add([]byte{})
 	f.Add(encodeState(nil))
@@ -103,7 +103,7 @@ func FuzzStateFile(f *testing.F) {
 	})
 }
 
-// FuzzStateName: a name is read only if it is the one that would be written.
+// FuzzStateName: a name is parsed only if it is one that would be written.
 func FuzzStateName(f *testing.F) {
 	for _, name := range []string{"state-1", "state-0", "state-007", "state-1.tmp-2", "state-9223372036854775807", "state-9223372036854775808"} {
 		f.Add(name)

@@ -19,13 +19,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestKilledAtEverySyscall has strace kill a process before each of the
-// system calls that its Save makes on the disk, one after the other. The state
-// is the old one or the new one, whole; the new one if the process came to say
-// so.
+// TestKilledAtEverySyscall has strace kill a process before each system call that
+// its Save makes on the disk, in turn. The state is then the old one or the new
+// one, whole; and the new one if Save returned.
 func TestKilledAtEverySyscall(t *testing.T) {
 	if dir, ok := os.LookupEnv("NOKKEL_DIR_SAVE"); ok {
-		runtime.LockOSThread() // strace counts by thread
+		runtime.LockOSThread() // strace counts per thread
 		d := filestore.Dir(dir)
 		_, version := must.Load(t, d)
 		fmt.Println("start")
@@ -40,10 +39,10 @@ func TestKilledAtEverySyscall(t *testing.T) {
 		for when, done := 1, false; !done; when++ {
 			d, _ := saves(t, "1", "2", "3", "4", "5", "6", "7", "8", "9", "old")
 			out, err := inject(t, strace, call, fmt.Sprintf("signal=KILL:when=%d", when), d)
-			done = err == nil // it makes fewer such calls
-			require.Less(t, when, 500, "Save never comes to its end")
+			done = err == nil // it makes fewer of these calls
+			require.Less(t, when, 500, "Save does not end")
 			if !done && !strings.Contains(string(out), "start") {
-				continue // killed while it was starting up
+				continue // killed before it called Save
 			}
 			blob, version := must.Load(t, d)
 			require.Contains(t, []string{"old", "new"}, blob)
@@ -66,7 +65,7 @@ func TestKilledAtEverySyscall(t *testing.T) {
 	assert.NotZero(t, outcomes["new"])
 }
 
-// TestFailingSyscalls has the system refuse what Save needs.
+// TestFailingSyscalls makes system calls of Save fail.
 func TestFailingSyscalls(t *testing.T) {
 	if dir, ok := os.LookupEnv("NOKKEL_DIR_SAVE"); ok {
 		runtime.LockOSThread()
@@ -79,11 +78,11 @@ func TestFailingSyscalls(t *testing.T) {
 	strace := findStrace(t)
 	for _, c := range []struct{ rule, call, fault, says, holds string }{
 		{"no hard links", "linkat", "error=EPERM", "config=true conflict=false", "old"},
-		{"no hard links, said otherwise", "linkat", "error=EOPNOTSUPP", "config=true conflict=false", "old"},
+		{"no hard links, another error", "linkat", "error=EOPNOTSUPP", "config=true conflict=false", "old"},
 		{"no room for another name", "linkat", "error=ENOSPC", "config=false conflict=false", "old"},
 		{"the file cannot be synced", "fsync", "error=EIO:when=2", "config=false conflict=false", "old"},
 		{"the directory cannot be synced", "fsync", "error=EIO:when=3", "config=false conflict=false", "new"},
-		{"the directory cannot be synced, ever", "fsync", "error=EINVAL:when=3", "config=false conflict=false <nil>", "new"},
+		{"directories cannot be synced", "fsync", "error=EINVAL:when=3", "config=false conflict=false <nil>", "new"},
 	} {
 		t.Run(c.rule, func(t *testing.T) {
 			d, _ := saves(t, "old")
@@ -98,8 +97,8 @@ func TestFailingSyscalls(t *testing.T) {
 	}
 }
 
-// inject runs the current test again as a process that saves in d, with a
-// fault in one of its system calls.
+// inject runs the current test as a process that saves in d, with a fault in one of
+// its system calls.
 func inject(t *testing.T, strace, call, fault string, d filestore.Dir) ([]byte, error) {
 	test, _, _ := strings.Cut(t.Name(), "/")
 	cmd := exec.Command(strace, "-f", "-qqq", "-o", "/dev/null", "-e", "trace="+call, "-e", "inject="+call+":"+fault,
@@ -108,8 +107,8 @@ func inject(t *testing.T, strace, call, fault string, d filestore.Dir) ([]byte, 
 	return cmd.Output()
 }
 
-// findStrace skips the test where strace is absent or may not trace, and
-// fails it where everything has to run.
+// findStrace skips the test if strace is absent or may not trace, and fails it in
+// CI.
 func findStrace(t *testing.T) string {
 	t.Helper()
 	if testing.Short() {
@@ -131,7 +130,7 @@ func TestDiskFull(t *testing.T) {
 	d := filestore.Dir(filepath.Join(root, "key"))
 	version := must.Save(t, d, "kept", "")
 	filler := filepath.Join(root, "filler")
-	_ = os.WriteFile(filler, make([]byte, 1<<20), 0o600) // until it is full
+	_ = os.WriteFile(filler, make([]byte, 1<<20), 0o600) // fails when it is full
 	for _, size := range []int{1, 5000, 1 << 20} {
 		_, err := d.Save(t.Context(), make([]byte, size), version)
 		require.ErrorIs(t, err, syscall.ENOSPC)
@@ -146,7 +145,7 @@ func TestDiskFull(t *testing.T) {
 	must.Save(t, d, "after", version)
 }
 
-// TestFileTooLarge tears the write in the middle, with no need of root.
+// TestFileTooLarge makes a write end in the middle, which does not take root.
 func TestFileTooLarge(t *testing.T) {
 	if dir, ok := os.LookupEnv("NOKKEL_DIR_LIMIT"); ok {
 		signal.Ignore(syscall.SIGXFSZ)
@@ -183,11 +182,11 @@ func TestReadOnly(t *testing.T) {
 	must.Save(t, d, "after", version)
 }
 
-// mount mounts an empty tmpfs.
+// mount mounts an empty tmpfs, which takes root.
 func mount(t *testing.T, options string) string {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		t.Skip("only root mounts a file system")
+		t.Skip("only root can mount a file system")
 	}
 	root := t.TempDir()
 	if err := syscall.Mount("tmpfs", root, "tmpfs", 0, options); err != nil {

@@ -11,9 +11,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestFollowsNoLinkThatComesLate: the file turns into a link to the state of
-// another client, and back, while it is being read.
-func TestFollowsNoLinkThatComesLate(t *testing.T) {
+// TestFollowsNoLateLink: the file becomes a link to the state of another client, and
+// a file again, while it is being read.
+func TestFollowsNoLateLink(t *testing.T) {
 	d := Dir(t.TempDir())
 	require.NoError(t, os.Chmod(string(d), 0o700))
 	own, other, link := filepath.Join(string(d), "own"), filepath.Join(string(d), "other"), filepath.Join(string(d), "link")
@@ -39,7 +39,7 @@ func TestFollowsNoLinkThatComesLate(t *testing.T) {
 	for range 5000 {
 		raw, err := f.read(1)
 		if err != nil {
-			continue // there are several
+			continue // which one depends on the moment
 		}
 		reads++
 		require.Equal(t, "own", string(raw))

@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// FuzzTableName: a name that is taken can be nothing else in a statement, and
-// all others are a configuration error.
+// FuzzTableName: a name that is accepted can only be a name in a statement; others
+// are a configuration error.
 func FuzzTableName(f *testing.F) {
 	for _, seed := range []string{"", "nokkel_state", "app.state", "a.b.c", ".", "1a", "A", "state; DROP TABLE x", `"state"`, "{blob}", "a?", strings.Repeat("x", 64)} {
 		f.Add(seed)
@@ -32,7 +32,7 @@ func FuzzTableName(f *testing.F) {
 	})
 }
 
-// FuzzRowName: a name that is taken is text that every database keeps as it is.
+// FuzzRowName: a name that is accepted is text that every database stores unchanged.
 func FuzzRowName(f *testing.F) {
 	for _, seed := range []string{"", "client", "a\x00", "\xff", "\U0010FFFF", strings.Repeat("x", 256), "'; --"} {
 		f.Add(seed)

@@ -19,7 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// postgres returns a table of its own, by a DSN with these parameters.
+// postgres returns a new table, reached by the DSN as change leaves it.
 func postgres(t *testing.T, name string, change func(*url.URL)) sqlstore.Table {
 	t.Helper()
 	dsn, err := url.Parse(sqlcheck.Env(t, "NOKKEL_POSTGRES", ".ci/postgres"))
@@ -41,13 +41,13 @@ func with(name, value string) func(*url.URL) {
 	return func(u *url.URL) {
 		q := u.Query()
 		q.Set(name, value)
-		u.RawQuery = strings.ReplaceAll(q.Encode(), "+", "%20") // as PostgreSQL spells a space
+		u.RawQuery = strings.ReplaceAll(q.Encode(), "+", "%20") // PostgreSQL wants a space like this
 	}
 }
 
-// TestPostgreSQLSettings: the law holds at every isolation level, and in the
-// query modes that a pooler of transactions demands: without prepared
-// statements, or any other state of a session.
+// TestPostgreSQLSettings: the contract holds at every isolation level, and in the
+// query modes that a transaction pooler needs: without prepared statements or other
+// session state.
 func TestPostgreSQLSettings(t *testing.T) {
 	for _, setting := range [][2]string{
 		{"default_transaction_isolation", "repeatable read"},
@@ -65,9 +65,9 @@ func TestPostgreSQLSettings(t *testing.T) {
 	}
 }
 
-// TestPostgreSQLEndsTheConnection kills a Save that waits for a row, by hand
-// and by the server's own limit: that is an error, not a conflict, nothing is
-// changed, and the same Save succeeds later.
+// TestPostgreSQLEndsTheConnection of a Save that waits for a row, by hand and by a
+// timeout: that is an error, not a conflict, nothing changes, and the same Save
+// succeeds later.
 func TestPostgreSQLEndsTheConnection(t *testing.T) {
 	for name, setting := range map[string][2]string{
 		"by hand": {"application_name", "nokkel_saving"}, "statement_timeout": {"statement_timeout", "100"}, "lock_timeout": {"lock_timeout", "100"},
@@ -104,8 +104,8 @@ func TestPostgreSQLEndsTheConnection(t *testing.T) {
 	}
 }
 
-// TestPostgreSQLLosesTheReply: a Save that was carried out is an error, and
-// Load tells.
+// TestPostgreSQLLosesTheReply to a Save that was carried out: Save returns an error,
+// and Load the new blob.
 func TestPostgreSQLLosesTheReply(t *testing.T) {
 	var lose atomic.Bool
 	table := postgres(t, "nokkel_reply", func(u *url.URL) { u.Host = proxy(t, u.Host, &lose) })
@@ -126,7 +126,7 @@ func TestPostgreSQLLosesTheReply(t *testing.T) {
 	require.ErrorIs(t, err, selfservice.ErrConflict)
 }
 
-// proxy passes connections on to a server, and while lose is set ends each at
+// proxy forwards connections to a server. While lose is set it closes each one at
 // the first answer.
 func proxy(t *testing.T, server string, lose *atomic.Bool) (address string) {
 	t.Helper()

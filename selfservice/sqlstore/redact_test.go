@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestNoTypeShowsASecret has a database that is not there. The DB, and what
-// printing it shows, is the caller's.
+// TestNoTypeShowsASecret has a database that cannot be reached. What printing the DB
+// shows is the caller's concern.
 func TestNoTypeShowsASecret(t *testing.T) {
 	const password, blob = "the-password-of-the-database", "the blob with private keys"
 	config, err := pgx.ParseConfig("postgres://nokkel:" + password + "@127.0.0.1:1/postgres?sslmode=disable")

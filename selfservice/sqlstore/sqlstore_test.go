@@ -21,7 +21,7 @@ func TestPostgreSQL(t *testing.T) {
 	sqlcheck.Run(t, sqlstore.PostgreSQL, "pgx", sqlcheck.Env(t, "NOKKEL_POSTGRES", ".ci/postgres"))
 }
 
-// TestPostgreSQLOtherColumn: an error about the value would quote it.
+// TestPostgreSQLOtherColumn type: an error about the value would quote it.
 func TestPostgreSQLOtherColumn(t *testing.T) {
 	db, err := sql.Open("pgx", sqlcheck.Env(t, "NOKKEL_POSTGRES", ".ci/postgres"))
 	require.NoError(t, err)
@@ -38,8 +38,8 @@ func TestPostgreSQLOtherColumn(t *testing.T) {
 	assert.NotContains(t, err.Error(), "do-not-tell")
 }
 
-// TestPostgreSQLSchema is a table in a schema, made by somebody else, whom
-// the program's user is not: it may use the table and create none.
+// TestPostgreSQLSchema: the table is in a schema of another role, and the program's
+// role may use it but create none.
 func TestPostgreSQLSchema(t *testing.T) {
 	dsn := sqlcheck.Env(t, "NOKKEL_POSTGRES", ".ci/postgres")
 	owner, err := sql.Open("pgx", dsn)
@@ -65,7 +65,7 @@ func TestPostgreSQLSchema(t *testing.T) {
 	require.ErrorContains(t, table.Create(t.Context()), "permission denied")
 }
 
-// nowhere is a database that no test here reaches.
+// nowhere returns a database that cannot be reached.
 func nowhere(t testing.TB) *sql.DB {
 	db, err := sql.Open("pgx", "postgres://127.0.0.1:1/none?connect_timeout=1")
 	require.NoError(t, err)
@@ -112,7 +112,7 @@ func TestConfiguration(t *testing.T) {
 	}
 }
 
-// TestUnreachable: what the driver says comes through, the blob does not.
+// TestUnreachable: the error is the driver's, without the blob.
 func TestUnreachable(t *testing.T) {
 	table := sqlstore.Table{DB: nowhere(t), Dialect: sqlstore.PostgreSQL}
 	_, err := table.Store("client").Save(t.Context(), []byte("do-not-tell"), "")

@@ -16,14 +16,14 @@ import (
 // and the store of each name in it; several goroutines use them concurrently.
 func RunAgenda(t *testing.T, open func(t *testing.T) (selfservice.Agenda, func(name string) selfservice.Store)) {
 	for name, test := range map[string]func(*agendaTest){
-		"what was saved is due":               (*agendaTest).saved,
-		"what is taken is kept from others":   (*agendaTest).taken,
-		"a lease ends":                        (*agendaTest).leaseEnds,
-		"what is postponed is due later":      (*agendaTest).postponed,
-		"only what has not changed since":     (*agendaTest).outdated,
-		"what is postponed too far is due":    (*agendaTest).tooFar,
-		"many who ask at once share the work": (*agendaTest).shared,
-		"ctx":                                 (*agendaTest).context,
+		"a saved name is due":                    (*agendaTest).saved,
+		"a taken name is not due for others":     (*agendaTest).taken,
+		"a lease ends":                           (*agendaTest).leaseEnds,
+		"a postponed name is due later":          (*agendaTest).postponed,
+		"postponing an old version does nothing": (*agendaTest).outdated,
+		"a name postponed too far is due":        (*agendaTest).tooFar,
+		"concurrent callers share the work":      (*agendaTest).shared,
+		"a context that is done":                 (*agendaTest).context,
 	} {
 		t.Run(name, func(t *testing.T) {
 			agenda, store := open(t)
@@ -52,7 +52,7 @@ func (t *agendaTest) save(name, version string) string {
 	return next
 }
 
-// due returns the names that are due at that time, in order.
+// due takes and returns all names that are due at that time, sorted.
 func (t *agendaTest) due(at time.Time) []string {
 	t.Helper()
 	var all []string
@@ -76,12 +76,12 @@ func (t *agendaTest) postpone(name, version string, until time.Time) {
 	}
 }
 
-// expect fails the test unless just these names are due at that time, which
-// takes them.
+// expect takes what is due at that time and fails the test unless it is exactly
+// these names.
 func (t *agendaTest) expect(at time.Time, want ...string) {
 	t.Helper()
 	if got := t.due(at); !slices.Equal(got, want) {
-		t.Fatalf("due are %q, not %q", got, want)
+		t.Fatalf("%q are due, want %q", got, want)
 	}
 }
 
@@ -100,7 +100,7 @@ func (t *agendaTest) taken() {
 	version := t.save("a", "")
 	t.expect(time.Now(), "a")
 	version = t.save("a", version)
-	t.expect(time.Now()) // a save does not change that
+	t.expect(time.Now()) // a save does not end the lease
 	t.postpone("a", version, time.Now())
 	t.expect(time.Now().Add(time.Second), "a")
 }
@@ -181,7 +181,7 @@ func (t *agendaTest) shared() {
 	all.Wait()
 	slices.Sort(got)
 	if !slices.Equal(got, want) {
-		t.Fatalf("taken were %q: not each once", got)
+		t.Fatalf("%q were taken, want each name once", got)
 	}
 }
 

@@ -21,7 +21,7 @@ import (
 	"github.com/nokkel/nokkel/selfservice"
 )
 
-// What a worker process is told by its environment.
+// The environment of a worker process.
 const (
 	placeVariable  = "NOKKEL_STORETEST_PLACE"
 	workerVariable = "NOKKEL_STORETEST_WORKER"
@@ -52,19 +52,19 @@ func RunShared(t *testing.T, place func(t *testing.T) string, open func(t *testi
 	})
 }
 
-// shared is the blob that the workers write: how often each has saved.
+// shared is the blob that the workers save: how often each has done so.
 type shared struct {
 	Saves map[string]int
 	Pad   string // makes a blob of several pages
-	Sum   string // of Pad and Saves: the blob is whole
+	Sum   string // of Saves and Pad, to tell that the blob is whole
 }
 
 func (b *shared) sum() string {
-	saves, _ := json.Marshal(b.Saves) // in the order of the keys
+	saves, _ := json.Marshal(b.Saves) // with sorted keys
 	return fmt.Sprintf("%x", sha256.Sum256(append(saves, b.Pad...)))
 }
 
-// read returns the blob in the store, an error when it is not whole.
+// read returns the blob in the store, or an error if it is not whole.
 func read(ctx context.Context, s selfservice.Store) (*shared, string, error) {
 	blob, version, err := s.Load(ctx)
 	state := &shared{Saves: map[string]int{}}
@@ -77,7 +77,7 @@ func read(ctx context.Context, s selfservice.Store) (*shared, string, error) {
 	return state, version, nil
 }
 
-// work saves until it is killed, and says the count after each Save.
+// work saves until it is killed, and prints its count after each Save.
 func work(ctx context.Context, s selfservice.Store, worker string) {
 	for {
 		state, version, err := read(ctx, s)
@@ -121,10 +121,10 @@ func runKilled(t *testing.T, parent, place string, open func(*testing.T, string)
 	t.Logf("%v saves acknowledged to %d processes, all killed; the store counts %v", acknowledged, workers*kills, state.Saves)
 }
 
-// runWorker lets a process save a few times, kills it at some instant, and
-// returns the last count that it said. A worker counts on from what it finds
-// in the store, so each count is one more than the last one; the first may be
-// two more, when its predecessor was killed between saving and saying so.
+// runWorker runs a process, kills it soon after its first save, and returns the
+// last count that it printed. A worker continues the count in the store, so each
+// count is one more than the last one. The first may be two more, if the worker
+// before it was killed between saving and printing.
 func runWorker(t *testing.T, parent, place, worker string, last int) int {
 	pattern := "^" + strings.ReplaceAll(regexp.QuoteMeta(parent), "/", "$/^") + "$"
 	cmd := exec.Command(os.Args[0], "-test.run="+pattern, "-test.count=1")
@@ -138,7 +138,7 @@ func runWorker(t *testing.T, parent, place, worker string, last int) int {
 		t.Errorf("starting a worker: %v", err)
 		return last
 	}
-	defer cmd.Wait() // fails: it was killed
+	defer cmd.Wait() // fails, as it was killed
 	defer cmd.Process.Kill()
 	var killer *time.Timer
 	for lines := bufio.NewScanner(out); lines.Scan(); {

@@ -47,7 +47,7 @@ func Run(t *testing.T, open func(t *testing.T) selfservice.Store) {
 	}
 }
 
-// store fails the test where the contract leaves a call no choice.
+// store fails the test when a call breaks the contract.
 type store struct {
 	t *testing.T
 	selfservice.Store
@@ -74,7 +74,7 @@ func (s store) save(blob []byte, version string) string {
 	return next
 }
 
-// refuses wants a conflict that changes nothing.
+// refuses checks that version is a conflict, and that nothing changes.
 func (s store) refuses(version string) {
 	s.t.Helper()
 	before, current := s.load()
@@ -153,7 +153,7 @@ func refusesUnknown(t *testing.T, s store) {
 }
 
 func refusesReplaced(t *testing.T, s store) {
-	// The contents alternate: it is the version that counts, not the blob.
+	// The blobs alternate: the version counts, not the blob.
 	replaced := []string{""}
 	seen := map[string]bool{"": true}
 	version := ""
@@ -170,7 +170,7 @@ func refusesReplaced(t *testing.T, s store) {
 	for _, old := range replaced {
 		s.refuses(old)
 	}
-	s.save([]byte("goes on"), version)
+	s.save([]byte("next"), version)
 }
 
 func oneFirst(t *testing.T, s store) {
@@ -219,7 +219,7 @@ func losesNone(t *testing.T, s store) {
 	}
 }
 
-// increment adds one to the number in the store, until nobody is in between.
+// increment adds one to the number in the store, and retries after a conflict.
 func increment(ctx context.Context, s selfservice.Store) error {
 	for {
 		blob, version, err := s.Load(ctx)

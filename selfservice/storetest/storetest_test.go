@@ -18,7 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// broken is a Store with one fault.
+// broken is a Store with a fault in one of its methods.
 type broken struct {
 	selfservice.Mem
 	load func(m *selfservice.Mem, ctx context.Context) ([]byte, string, error)
@@ -39,8 +39,8 @@ func (b *broken) Save(ctx context.Context, blob []byte, version string) (string,
 	return b.save(&b.Mem, ctx, blob, version)
 }
 
-// faults returns stores that each break one sentence of the law, by the rule
-// that has to find it.
+// faults returns stores that each break one rule of the contract, by the check that
+// must find it.
 func faults() map[string]*broken {
 	byContent := func(blob []byte, version string) string {
 		if version == "" {
@@ -99,7 +99,7 @@ func faults() map[string]*broken {
 		}},
 		"a version that never was is a conflict": {save: func(m *selfservice.Mem, ctx context.Context, blob []byte, version string) (string, error) {
 			if len(version) > 1000 {
-				return "", errors.New("that is no version")
+				return "", errors.New("not a version")
 			}
 			return m.Save(ctx, blob, version)
 		}},
@@ -116,8 +116,8 @@ func lookThenAct(m *selfservice.Mem, ctx context.Context, blob []byte, version s
 	return m.Save(ctx, blob, current)
 }
 
-// TestFindsFaults runs the checks on broken stores, in processes that have to
-// fail by the right rule.
+// TestFindsFaults runs the checks on broken stores, in processes that must fail in
+// the right check.
 func TestFindsFaults(t *testing.T) {
 	if rule := os.Getenv("NOKKEL_STORETEST_FAULT"); rule != "" {
 		storetest.Run(t, func(*testing.T) selfservice.Store { return faults()[rule] })
@@ -125,6 +125,7 @@ func TestFindsFaults(t *testing.T) {
 	}
 	for rule := range faults() {
 		t.Run(rule, func(t *testing.T) {
+			t.Parallel()
 			cmd := exec.Command(os.Args[0], "-test.run=^TestFindsFaults$", "-test.v")
 			cmd.Env = append(os.Environ(), "NOKKEL_STORETEST_FAULT="+rule)
 			out, err := cmd.CombinedOutput()

@@ -46,7 +46,7 @@ func (c check) prefix(t *testing.T) {
 	require.ErrorIs(t, err, selfservice.ErrConfig)
 }
 
-// leaseAhead has a process whose clock was years ahead take a name.
+// leaseAhead sets a lease as a process would whose clock is years ahead.
 func (c check) leaseAhead(t *testing.T) {
 	table := c.createScheduled(t)
 	must.Save(t, table.Store("client"), "x", "")
@@ -57,7 +57,7 @@ func (c check) leaseAhead(t *testing.T) {
 	assert.Equal(t, []string{"client"}, names)
 }
 
-// The statements with which tables were made before there was an Agenda.
+// before returns the statement that made a table before there was an Agenda.
 func before(d sqlstore.Dialect, table string) string {
 	return map[sqlstore.Dialect]string{
 		sqlstore.PostgreSQL: "CREATE TABLE IF NOT EXISTS " + table + ` (name text COLLATE "C" PRIMARY KEY, version bigint NOT NULL, state bytea NOT NULL)`,
@@ -66,8 +66,8 @@ func before(d sqlstore.Dialect, table string) string {
 	}[d]
 }
 
-// migrates adds to a table that is in use by a program that does not know of
-// it, and goes on using it.
+// migrates changes a table while a program uses it that does not know of the
+// change.
 func (c check) migrates(t *testing.T) {
 	old := c.table(t, "nokkel_"+strings.ToLower(rand.Text()))
 	c.drop(t, old)
@@ -90,7 +90,7 @@ func (c check) migrates(t *testing.T) {
 	agenda := scheduled.Agenda("")
 	names, err := agenda.Due(t.Context(), time.Now(), time.Hour, 10)
 	require.NoError(t, err)
-	assert.ElementsMatch(t, []string{"another", "client"}, names, "due, as long as nobody knows better")
+	assert.ElementsMatch(t, []string{"another", "client"}, names, "due until postponed")
 	require.NoError(t, agenda.Postpone(t.Context(), "client", version, time.Now().Add(time.Hour)))
 	must.Save(t, scheduled.Store("client"), "three", version)
 	names, err = agenda.Due(t.Context(), time.Now(), time.Hour, 10)

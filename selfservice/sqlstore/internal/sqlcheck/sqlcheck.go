@@ -1,5 +1,5 @@
-// Package sqlcheck holds the tests of sqlstore that every dialect has to pass
-// on a live database. They are apart from any driver.
+// Package sqlcheck has the tests of sqlstore that every dialect must pass on a live
+// database. It imports no driver.
 package sqlcheck
 
 import (
@@ -20,8 +20,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Env returns the DSN in an environment variable and skips the test without
-// it, but not where everything has to run. The script named starts a server.
+// Env returns the DSN in an environment variable. Without one it skips the test, or
+// fails it in CI. The script starts a server.
 func Env(t *testing.T, variable, script string) string {
 	t.Helper()
 	dsn := os.Getenv(variable)
@@ -37,16 +37,16 @@ func Env(t *testing.T, variable, script string) string {
 // Run checks the dialect on the database.
 func Run(t *testing.T, dialect sqlstore.Dialect, driver, dsn string) {
 	c := check{dialect, driver, dsn}
-	t.Run("law", func(t *testing.T) {
+	t.Run("contract", func(t *testing.T) {
 		storetest.RunShared(t,
 			func(t *testing.T) string { return dsn + "\n" + c.create(t).Name },
 			func(t *testing.T, place string) selfservice.Store {
-				dsn, name, _ := strings.Cut(place, "\n") // a worker has another dsn if that is a temporary file
+				dsn, name, _ := strings.Cut(place, "\n") // in a worker, a dsn with a temporary file would differ
 				return check{dialect, driver, dsn}.table(t, name).Store("client")
 			})
 	})
 	t.Run("several create the table at once", c.createsAtOnce)
-	t.Run("create sees what it cannot use", c.createSees)
+	t.Run("create refuses another table", c.createRefuses)
 	t.Run("rows are apart", c.rowsAreApart)
 	t.Run("names", c.names)
 	t.Run("a version does not come back with a row that was deleted", c.deleted)
@@ -63,8 +63,8 @@ func Run(t *testing.T, dialect sqlstore.Dialect, driver, dsn string) {
 	})
 	t.Run("an agenda has the names of its prefix", c.prefix)
 	t.Run("a lease far ahead does not count", c.leaseAhead)
-	t.Run("a table of before becomes a scheduled one", c.migrates)
-	t.Run("several add to the table at once", c.migratesAtOnce)
+	t.Run("an unscheduled table becomes a scheduled one", c.migrates)
+	t.Run("several migrate the table at once", c.migratesAtOnce)
 }
 
 type check struct {
@@ -116,12 +116,12 @@ func (c check) createsAtOnce(t *testing.T) {
 	}
 }
 
-func (c check) createSees(t *testing.T) {
+func (c check) createRefuses(t *testing.T) {
 	table := c.table(t, "nokkel_"+strings.ToLower(rand.Text()))
 	c.drop(t, table)
 	_, err := table.DB.ExecContext(t.Context(), "CREATE TABLE "+table.Name+" (name varchar(10), other integer)")
 	require.NoError(t, err)
-	require.Error(t, table.Create(t.Context()), "a table of somebody else")
+	require.Error(t, table.Create(t.Context()), "not a table of this package")
 }
 
 func (c check) rowsAreApart(t *testing.T) {
@@ -171,7 +171,7 @@ func (c check) deleted(t *testing.T) {
 	require.ErrorIs(t, err, selfservice.ErrConflict)
 }
 
-// restored has the newest version undone, and another one in its place.
+// restored replaces the newest version with one from a backup, and saves on it.
 func (c check) restored(t *testing.T) {
 	table := c.create(t)
 	store := table.Store("client")
@@ -184,7 +184,7 @@ func (c check) restored(t *testing.T) {
 	require.ErrorIs(t, err, selfservice.ErrConflict)
 }
 
-// waits has all connections in use.
+// waits makes calls while all connections are in use.
 func (c check) waits(t *testing.T) {
 	table := c.create(t)
 	table.DB.SetMaxOpenConns(1)

@@ -1,3 +1,3 @@
-// Package sqltest runs sqlstore on SQLite and MySQL. Their drivers are large,
-// so it is a module of its own: users of nokkel do not see them.
+// Package sqltest runs sqlstore on SQLite and MySQL. It is a module of its own so
+// that nokkel does not depend on their drivers.
 package sqltest
