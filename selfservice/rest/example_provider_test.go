@@ -46,12 +46,12 @@ func (p KeyAPI) Register(ctx context.Context, as, c selfservice.Credential) (sel
 func (p KeyAPI) Remove(ctx context.Context, as selfservice.Credential, r selfservice.Registration) error {
 	err := p.call(ctx, as, http.MethodDelete, "/keys/"+url.PathEscape(r.Fingerprint), nil, nil)
 	if refused := (*rest.Error)(nil); errors.As(err, &refused) && refused.Status == http.StatusNotFound {
-		return nil // it is gone already
+		return nil // it is gone
 	}
 	return err
 }
 
-// Adopted refuses what is no key.
+// Adopted refuses a secret.
 func (KeyAPI) Adopted(c selfservice.Credential) (selfservice.Credential, error) {
 	return selfservice.OnlyKeys(c)
 }

@@ -46,7 +46,7 @@ func (s *keyServer) locked(h http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// api lets in who has the token that was given last.
+// api requires the last token.
 func (s *keyServer) api(h http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") != "Bearer "+s.token {
@@ -111,8 +111,7 @@ func (s *keyServer) remove(w http.ResponseWriter, r *http.Request) {
 	s.keys = slices.Delete(s.keys, i, i+1)
 }
 
-// TestTheProviderOfTheExample passes what every provider has to.
-func TestTheProviderOfTheExample(t *testing.T) {
+func TestExampleProvider(t *testing.T) {
 	first, err := keys.Generate(keys.ES256)
 	require.NoError(t, err)
 	providertest.Run(t, func(t *testing.T) *providertest.Target {

@@ -17,14 +17,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// serve answers every request with h, and returns the URL.
+// serve starts a server and returns its URL.
 func serve(t *testing.T, h http.HandlerFunc) string {
 	server := httptest.NewServer(h)
 	t.Cleanup(server.Close)
 	return server.URL
 }
 
-func TestWhatIsSent(t *testing.T) {
+func TestRequest(t *testing.T) {
 	var got *http.Request
 	var body string
 	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
@@ -46,10 +46,10 @@ func TestWhatIsSent(t *testing.T) {
 	assert.Equal(t, "Token t", got.Header.Get("Authorization"))
 	assert.Zero(t, got.ContentLength)
 	assert.NotContains(t, got.Header, "Content-Type")
-	assert.Equal(t, []string{"text/plain"}, h["Accept"], "it is only read")
+	assert.Equal(t, []string{"text/plain"}, h["Accept"], "the caller's header is not changed")
 }
 
-// tokens gives one token after the other, each when the one before is discarded.
+// tokens returns the next token when the one before has been discarded.
 type tokens struct {
 	list []string
 	key  *keys.Key
@@ -65,8 +65,8 @@ func (s *tokens) Discard(token string) {
 	}
 }
 
-// TestATokenThatIsRefusedIsReplacedOnce, bearer or bound to a key.
-func TestATokenThatIsRefusedIsReplacedOnce(t *testing.T) {
+// TestRefusedTokenIsReplacedOnce, be it a bearer token or bound to a key.
+func TestRefusedTokenIsReplacedOnce(t *testing.T) {
 	key, err := keys.Generate(keys.ES256)
 	require.NoError(t, err)
 	for scheme, key := range map[string]*keys.Key{"Bearer": nil, "DPoP": key} {
@@ -91,7 +91,7 @@ func TestATokenThatIsRefusedIsReplacedOnce(t *testing.T) {
 			assert.Len(t, sent, len(list[:min(len(list), 2)]))
 		}
 	}
-	wrong := errors.New("no token today")
+	wrong := errors.New("no token")
 	err = rest.Call{Method: http.MethodGet, URL: "https://api.example.no", Tokens: &tokens{list: []string{""}, err: wrong}}.JSON(t.Context(), nil)
 	assert.Equal(t, wrong, err)
 }
@@ -138,7 +138,7 @@ func TestFailures(t *testing.T) {
 	require.ErrorIs(t, rest.Call{Method: "B AD", URL: url}.JSON(t.Context(), nil), rest.ErrURL)
 }
 
-// TestErrorsQuoteNothingThatWasSent: neither a token nor a secret of the body.
+// TestErrorsQuoteNothingThatWasSent, neither a token nor a secret in the body.
 func TestErrorsQuoteNothingThatWasSent(t *testing.T) {
 	const token, secret = "a-token-nobody-may-see", "a-secret-nobody-may-see"
 	call := rest.Call{

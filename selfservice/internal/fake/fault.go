@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// Fault is what goes wrong with one request. The fakes have it as a type of
-// their own, with the same fields.
+// Fault is what goes wrong with one request. Each fake has a type of its own with
+// these fields.
 type Fault struct {
 	Delay   time.Duration // before anything else
-	Execute bool          // the request is carried out first; its answer is lost in any case
-	Cut     bool          // the connection is cut in place of an answer
-	Status  int           // of the answer in place of the true one; zero: see above, or the true one after Delay
+	Execute bool          // carries the request out first; its answer is lost
+	Cut     bool          // closes the connection without an answer
+	Status  int           // of an answer that replaces the true one; zero: as above, or the true one
 	Header  http.Header   // of that answer
 	Body    string        // of that answer
 }
@@ -26,8 +26,8 @@ type injection struct {
 	f func(n int, r *http.Request) *Fault
 }
 
-// Inject has f asked for the fault of each request from now on, with its number
-// from 1 on; nil is none.
+// Inject makes f decide the fault of each request from now on. It numbers them from
+// 1. A nil f ends that, as does a nil fault for one request.
 func (i *Faults) Inject(f func(n int, r *http.Request) *Fault) {
 	if f == nil {
 		i.now.Store(nil)
@@ -36,8 +36,7 @@ func (i *Faults) Inject(f func(n int, r *http.Request) *Fault) {
 	i.now.Store(&injection{f: f})
 }
 
-// Of returns the fault of a request, nil if there is none. It is asked once for
-// each.
+// Of returns the fault of a request, or nil. It must be called once for each.
 func (i *Faults) Of(r *http.Request) *Fault {
 	if now := i.now.Load(); now != nil {
 		return now.f(int(now.n.Add(1)), r)
@@ -45,8 +44,7 @@ func (i *Faults) Of(r *http.Request) *Fault {
 	return nil
 }
 
-// Serve makes the fault of a request that next would answer. A nil Fault is
-// none.
+// Serve answers a request with the fault. A nil Fault leaves it to next.
 func (f *Fault) Serve(w http.ResponseWriter, r *http.Request, next http.Handler) {
 	if f == nil {
 		next.ServeHTTP(w, r)

@@ -1,5 +1,5 @@
-// Package fake is what the fake servers of the providers have in common: nodes
-// that learn of a change one after the other, and faults of single requests.
+// Package fake has what the fake servers of the providers share: nodes that a change
+// reaches one after the other, and faults of single requests.
 package fake
 
 import (
@@ -8,19 +8,19 @@ import (
 	"time"
 )
 
-// Balancer gives requests to the nodes of a server. The zero value is ready.
+// Balancer distributes requests over the nodes of a server. The zero value is ready.
 type Balancer struct {
 	mu    sync.Mutex
 	turn  int
 	conns map[string]int // remote address → node
 }
 
-// maxConns bounds what is kept of connections, whose end nobody tells.
+// maxConns bounds the map of connections, whose end is not reported.
 const maxConns = 1 << 12
 
-// Node returns which of so many nodes answers a request: the next one, or the
-// one to which its connection leads. Each new connection leads to the next one;
-// a request that has it closed is its last.
+// Node returns which of the nodes answers a request: the next one or, by connection,
+// the one that the connection leads to. A new connection leads to the next one, and
+// ends with a request that closes it.
 func (b *Balancer) Node(r *http.Request, nodes int, byConnection bool) int {
 	if nodes <= 1 {
 		return 0
@@ -44,8 +44,8 @@ func (b *Balancer) Node(r *http.Request, nodes int, byConnection bool) int {
 	return node
 }
 
-// History is what the nodes of a server know of something that changes: each
-// one as it was some time ago.
+// History holds the versions of a value, of which each node of a server sees the one
+// of some time ago.
 type History[T any] struct{ versions []version[T] } // oldest first
 
 type version[T any] struct {
@@ -53,7 +53,7 @@ type version[T any] struct {
 	value T
 }
 
-// Add notes a change. Nobody asks for what was longer ago than keep.
+// Add adds a version. Those from longer ago than keep are dropped.
 func (h *History[T]) Add(now time.Time, value T, keep time.Duration) {
 	for len(h.versions) > 1 && now.Sub(h.versions[1].from) > keep {
 		h.versions = h.versions[1:]
@@ -61,7 +61,7 @@ func (h *History[T]) Add(now time.Time, value T, keep time.Duration) {
 	h.versions = append(h.versions, version[T]{now, value})
 }
 
-// At returns what was true at a time; before the first version it is that.
+// At returns the version at a time; before the first one, the first.
 func (h *History[T]) At(t time.Time) (value T) {
 	for i := len(h.versions) - 1; i >= 0; i-- {
 		if value = h.versions[i].value; !h.versions[i].from.After(t) {

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestRequestsInTurn(t *testing.T) {
+func TestBalancerByRequest(t *testing.T) {
 	var b Balancer
 	r := httptest.NewRequest(http.MethodGet, "/", nil)
 	var got []int
@@ -25,9 +25,9 @@ func TestRequestsInTurn(t *testing.T) {
 	}
 }
 
-// TestConnectionsInTurn over a network: the requests of one connection stay
-// with its node, and one that has it closed is the last.
-func TestConnectionsInTurn(t *testing.T) {
+// TestBalancerByConnection: the requests of one connection go to one node, up to the
+// request that closes it.
+func TestBalancerByConnection(t *testing.T) {
 	var b Balancer
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, b.Node(r, 3, true)) }))
 	defer server.Close()
@@ -49,7 +49,7 @@ func TestConnectionsInTurn(t *testing.T) {
 		require.Equal(t, 0, ask(one, false))
 		require.Equal(t, 1, ask(other, false))
 	}
-	assert.Equal(t, 0, ask(one, true), "on the connection that there is")
+	assert.Equal(t, 0, ask(one, true), "on the open connection")
 	var apart []int
 	for range 6 {
 		apart = append(apart, ask(one, true))
@@ -58,7 +58,7 @@ func TestConnectionsInTurn(t *testing.T) {
 	assert.Equal(t, 1, ask(other, false))
 }
 
-func TestConnectionsAreForgotten(t *testing.T) {
+func TestBalancerForgetsConnections(t *testing.T) {
 	var b Balancer
 	r := httptest.NewRequest(http.MethodGet, "/", nil)
 	for i := range 3 * maxConns {
@@ -79,5 +79,5 @@ func TestHistory(t *testing.T) {
 		assert.Equal(t, want, h.At(start.Add(2*time.Minute-ago)), ago)
 	}
 	h.Add(start.Add(10*time.Minute), "d", 90*time.Second)
-	assert.Equal(t, "c", h.At(start), "what nobody asks for is not kept")
+	assert.Equal(t, "c", h.At(start), "older versions are dropped")
 }

@@ -1,6 +1,6 @@
-// Package model is an authorization server reduced to what matters for a
-// rotation: which credentials it accepts, when. It has the ways of all the
-// systems that this module knows, for the tests of the engine.
+// Package model is an authorization server reduced to what a rotation depends on:
+// which credentials it accepts, and when. The tests of the engine configure it to
+// behave like each system that this module supports.
 package model
 
 import (
@@ -17,22 +17,22 @@ import (
 	"github.com/nokkel/nokkel/selfservice"
 )
 
-// Server is one client at one server. Its fields are set before the first
-// call; zero is a server that keeps every credential forever.
+// Server is one client at one server. Its fields are set before the first call. The
+// zero Server keeps every credential forever.
 type Server struct {
 	ReplaceAtOnce bool          // a new credential ends the others
 	Room          int           // credentials at most; zero: any number
 	Propagation   time.Duration // until a new one is accepted
 	Validity      time.Duration // zero: no expiry
-	Administrator bool          // its provider works with rights of its own, whatever the client's credentials are worth
-	Nodes         int           // the first learns of a new one at once, the last after all of Propagation; zero: one that takes all of it
-	Publish       bool          // registering is publishing: known only after Propagation, by UsableFrom
+	Administrator bool          // its provider needs no credential of the client
+	Nodes         int           // the first learns of a new one at once, the last after Propagation; zero: one, after Propagation
+	Publish       bool          // registrations say UsableFrom, as for a published key
 
 	mu         sync.Mutex
 	rows       []row
 	registered int
 	verified   int
-	turn       uint64 // of the node that the next call meets
+	turn       uint64 // decides which node the next call meets
 	down       error
 }
 
@@ -55,21 +55,21 @@ func (s *Server) Adopt(c selfservice.Credential) {
 	clear(s.rows[len(s.rows)-1].from)
 }
 
-// Change alters the server's fields while it is used.
+// Change changes the server's fields while it is in use.
 func (s *Server) Change(f func(*Server)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	f(s)
 }
 
-// Break makes every call fail with err until it is called with nil.
+// Break makes every call fail with err; nil ends that.
 func (s *Server) Break(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.down = err
 }
 
-// Expire makes the server give a credential that expiry.
+// Expire sets the expiry of a credential.
 func (s *Server) Expire(fingerprint string, at time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -80,15 +80,15 @@ func (s *Server) Expire(fingerprint string, at time.Time) {
 	}
 }
 
-// Registered is how many credentials were added since Adopt.
+// Registered returns how many credentials were added since Adopt.
 func (s *Server) Registered() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.registered
 }
 
-// Accepts is the truth: whether a token request with the credential of that
-// fingerprint would succeed now, whichever node it meets.
+// Accepts reports whether a token request with the credential of that fingerprint
+// would succeed now, at every node.
 func (s *Server) Accepts(fingerprint string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -100,14 +100,14 @@ func (s *Server) Accepts(fingerprint string) bool {
 	return true
 }
 
-// Request makes one token request at the node whose turn it is.
+// Request makes one token request, at one node.
 func (s *Server) Request(fingerprint string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.accepts(fingerprint, s.node())
 }
 
-// Forget is a server that comes back without its last credential.
+// Forget drops the last credential, like a server restored from a backup.
 func (s *Server) Forget() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -116,20 +116,20 @@ func (s *Server) Forget() {
 
 func (s *Server) nodes() int { return max(s.Nodes, 1) }
 
-// node chooses the node that a call meets, in no order that anybody knows.
+// node returns the node that a call meets, in an irregular order.
 func (s *Server) node() int {
 	s.turn = s.turn*6364136223846793005 + 1442695040888963407
 	return int(s.turn>>33) % s.nodes()
 }
 
-// Knows reports whether the credential is registered, accepted already or not.
+// Knows reports whether the credential is registered, even if not accepted yet.
 func (s *Server) Knows(fingerprint string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.ContainsFunc(s.rows, func(r row) bool { return r.print == fingerprint && !r.off })
 }
 
-// Count is how many credentials the server has.
+// Count returns how many credentials the server has.
 func (s *Server) Count() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -237,7 +237,7 @@ func (s *Server) register(_ context.Context, as, c selfservice.Credential) (self
 func (s *Server) issue(_ context.Context, as selfservice.Credential, before []selfservice.Registration) (selfservice.Credential, selfservice.Registration, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, r := range s.rows { // an administrator reads; the client's own secret may be dead
+	for _, r := range s.rows { // the client's own secret may have ended
 		if !slices.ContainsFunc(before, func(b selfservice.Registration) bool { return b.Fingerprint == r.print }) {
 			return selfservice.Credential{Secret: r.secret}, r.registration(s), s.down
 		}

@@ -6,7 +6,7 @@ import (
 	"github.com/nokkel/nokkel/selfservice"
 )
 
-// IO makes one call that goes over the network; a test puts its faults there.
+// IO makes one call over the network. A test makes faults there.
 type IO func(point string, call func() error) error
 
 type base struct {
@@ -42,7 +42,8 @@ func (b issuer) Issue(ctx context.Context, as selfservice.Credential, before []s
 	return c, reg, nil
 }
 
-// retirer works as an administrator. It has no embedded base, or its methods would be there twice.
+// retirer works as an administrator. It does not embed base, whose methods would be
+// ambiguous beside those of a registrar.
 type retirer struct{ at base }
 
 func (b retirer) Activate(_ context.Context, _ selfservice.Credential, r selfservice.Registration) error {
@@ -57,14 +58,13 @@ func (b retirer) Remove(ctx context.Context, as selfservice.Credential, r selfse
 	return b.at.io("remove", func() error { return b.at.s.remove(ctx, as, r) })
 }
 
-// Registrar returns a provider that takes what is registered and removes
-// nothing, as HelseID.
+// Registrar returns a provider that registers and cannot remove, like HelseID's.
 func (s *Server) Registrar(io IO) selfservice.Provider { return registrar{base{s, io.or()}} }
 
-// Issuer returns a provider whose secrets the server makes.
+// Issuer returns a provider of secrets that the server makes.
 func (s *Server) Issuer(io IO) selfservice.Provider { return issuer{base{s, io.or()}} }
 
-// Full returns a provider that also deactivates and removes, as Okta.
+// Full returns a provider that can also deactivate and remove, like Okta's.
 func (s *Server) Full(io IO) selfservice.Provider {
 	b := base{s, io.or()}
 	return struct {
@@ -73,7 +73,7 @@ func (s *Server) Full(io IO) selfservice.Provider {
 	}{registrar{b}, retirer{b}}
 }
 
-// FullIssuer is Full with secrets that the server makes.
+// FullIssuer is Full for secrets that the server makes.
 func (s *Server) FullIssuer(io IO) selfservice.Provider {
 	b := base{s, io.or()}
 	return struct {
@@ -89,7 +89,7 @@ func (io IO) or() IO {
 	return io
 }
 
-// OnlyRemoves returns a provider that removes and cannot turn off.
+// OnlyRemoves returns a provider that can remove but not deactivate.
 func (s *Server) OnlyRemoves(io IO) selfservice.Provider {
 	b := base{s, io.or()}
 	return struct {

@@ -1,3 +1,3 @@
-// Package processes tests rotators in real processes that share one store and
-// are killed in the middle of rotations. It has no code of its own.
+// Package processes tests Rotators in processes that share one store and are killed
+// in the middle of rotations. It has only tests.
 package processes

@@ -27,10 +27,9 @@ import (
 	"github.com/nokkel/nokkel/selfservice/sqlstore"
 )
 
-const fleetVariable = "NOKKEL_PROCESSES_FLEET" // makes this binary a process that makes one pass
+const fleetVariable = "NOKKEL_PROCESSES_FLEET" // makes this binary run one pass
 
-// pass makes one pass over a fleet as soon as it is told to, and says what it
-// did.
+// pass makes one pass over a fleet when it reads a line, and prints its report.
 func (r replica) pass(ctx context.Context) error {
 	db, err := sql.Open("pgx", r.Place.DSN)
 	if err != nil {
@@ -47,7 +46,7 @@ func (r replica) pass(ctx context.Context) error {
 	}}
 	fmt.Println("ready")
 	if _, err := os.Stdin.Read(make([]byte, 1)); err != nil {
-		return err // its parent has ended
+		return err // the parent has ended
 	}
 	report, err := fleet.RotateDue(ctx)
 	if err != nil {
@@ -56,7 +55,7 @@ func (r replica) pass(ctx context.Context) error {
 	return json.NewEncoder(os.Stdout).Encode(report)
 }
 
-// passes has three processes make a pass at the same time.
+// passes makes three processes run a pass at the same time.
 func passes(t *testing.T, url string, p place) (reports []selfservice.Report) {
 	t.Helper()
 	arg, err := json.Marshal(replica{url, p})
@@ -96,9 +95,9 @@ func passes(t *testing.T, url string, p place) (reports []selfservice.Report) {
 	return reports
 }
 
-// rowsRead is what PostgreSQL counts of the table's rows, and of the entries in
-// its indexes, that were read since the database began. It waits for those who
-// have ended to say what they did.
+// rowsRead returns PostgreSQL's count of the table's rows, and of the entries in its
+// indexes, that were read so far. It waits for the counts of sessions that have
+// ended.
 func rowsRead(t *testing.T, db *sql.DB, table string) (n int) {
 	t.Helper()
 	require.Eventually(t, func() bool {
@@ -110,12 +109,11 @@ func rowsRead(t *testing.T, db *sql.DB, table string) (n int) {
 	return n
 }
 
-// TestFleetOfManyInPostgreSQL has 100,000 clients, of which few are due. What
-// three processes read is in proportion to those, and each of them is rotated
-// once.
+// TestFleetOfManyInPostgreSQL has 100,000 clients, few of which are due. What three
+// processes read is proportional to those, and each of those is rotated once.
 func TestFleetOfManyInPostgreSQL(t *testing.T) {
 	const clients = 100_000
-	const most = 40 // rows and entries of indexes that are read for one rotation
+	const most = 40 // rows and index entries read for one rotation
 	p := place{DSN: postgres(t), Table: "nokkel_" + strings.ToLower(rand.Text())}
 	db, err := sql.Open("pgx", p.DSN)
 	require.NoError(t, err)
@@ -127,7 +125,7 @@ func TestFleetOfManyInPostgreSQL(t *testing.T) {
 	require.NoError(t, err)
 	for _, c := range []struct {
 		state []byte
-		from  int // in a thousand, the first
+		from  int // of a thousand
 		to    int
 		due   time.Time
 	}{
@@ -149,7 +147,7 @@ func TestFleetOfManyInPostgreSQL(t *testing.T) {
 	}
 	registrations, dead := 0, 0
 	for _, due := range []int{clients / 1000, 0, 0, 20} {
-		if due == 20 { // other ones
+		if due == 20 { // others than before
 			for i := range due {
 				name := fmt.Sprintf("client-%d", 1000*i+7)
 				server.AddClient(name, key.PublicKey())
@@ -171,11 +169,10 @@ func TestFleetOfManyInPostgreSQL(t *testing.T) {
 			due, clients, reports[0].Rotated, reports[1].Rotated, reports[2].Rotated, read, time.Since(start).Round(time.Millisecond))
 		assert.Equal(t, due, looked)
 		assert.Equal(t, due, rotated)
-		// Each process may meet index entries of rows as they were before; the
-		// first to meet one marks it as dead. To plan a statement, the ends of an
-		// index are read, too.
+		// A process may read dead index entries, which the first to meet one marks.
+		// Planning a statement reads the ends of an index too.
 		assert.LessOrEqual(t, read, most*due+replicas*dead+100)
-		assert.GreaterOrEqual(t, read, due, "it counts")
+		assert.GreaterOrEqual(t, read, due, "the count works")
 		dead = 3 * due
 		registrations += due
 		assert.Equal(t, registrations, server.Counts().Registrations)
@@ -185,7 +182,7 @@ func TestFleetOfManyInPostgreSQL(t *testing.T) {
 	}
 }
 
-// adopted is the state of a client that is not due.
+// adopted returns the state of a client that is not due.
 func adopted(t *testing.T, key *keys.Key) []byte {
 	t.Helper()
 	var store selfservice.Mem
@@ -194,7 +191,7 @@ func adopted(t *testing.T, key *keys.Key) []byte {
 	return []byte(blob)
 }
 
-// adoptedLongAgo is one that is: the clock of a bubble begins in 2000.
+// adoptedLongAgo returns one that is: the clock of a bubble starts in 2000.
 func adoptedLongAgo(t *testing.T, key *keys.Key) (blob []byte) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) { blob = adopted(t, key) })

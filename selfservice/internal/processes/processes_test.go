@@ -22,7 +22,7 @@ import (
 
 const (
 	replicas = 3
-	patience = 2 * time.Minute // on a machine that is busy with other things
+	patience = 2 * time.Minute // on a busy machine
 )
 
 func TestDir(t *testing.T) {
@@ -31,7 +31,8 @@ func TestDir(t *testing.T) {
 	})
 }
 
-// postgres returns the DSN of the database, and skips the test without one.
+// postgres returns the DSN of the database. Without one it skips the test, or fails
+// it in CI.
 func postgres(t *testing.T) string {
 	t.Helper()
 	dsn := os.Getenv("NOKKEL_POSTGRES")
@@ -75,8 +76,8 @@ func everyServer(t *testing.T, newPlace func(*testing.T) place) {
 	}
 }
 
-// test lets replicas rotate and call an API while one after the other is
-// killed, and then holds what the store says against what the server knows.
+// test lets replicas rotate and call an API while they are killed again and again,
+// and then compares the store with the server.
 func test(t *testing.T, server *helseidtest.Server, p place) {
 	store, err := p.open()
 	require.NoError(t, err)
@@ -104,14 +105,13 @@ func test(t *testing.T, server *helseidtest.Server, p place) {
 	if p.Dir != "" {
 		debris, err := filepath.Glob(filepath.Join(p.Dir, "*.tmp-*"))
 		require.NoError(t, err)
-		assert.Empty(t, debris, "the next save removes what a killed process was writing")
+		assert.Empty(t, debris, "a save removes what killed processes left")
 	}
 	t.Logf("%d processes at a time: %d rotations, %d registrations, %d requests, %d failed; %d kills, %d of them in the middle of a rotation, %d after a registration that was not saved; %d steps failed",
 		replicas, st.Rotations, server.Counts().Registrations, server.Counts().Calls, len(s.failed), s.kills, s.midRotation, s.lost, s.failedSteps)
 }
 
-// finish is one more process: it ends what the killed ones left, and retires
-// the old keys.
+// finish rotates once more and retires the old keys.
 func finish(t *testing.T, server *helseidtest.Server, store selfservice.Store) selfservice.Status {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)

@@ -31,13 +31,13 @@ var timing = selfservice.Timing{
 	CallTimeout: 250 * time.Millisecond, Lease: time.Second, Propagation: -1,
 }
 
-// replica is what a process is told.
+// replica is the argument of a process.
 type replica struct {
 	URL   string // of the authorization server and the API
 	Place place
 }
 
-// place is where the store is: a directory, or a table of PostgreSQL.
+// place is a directory, or a table of PostgreSQL, with the store.
 type place struct{ Dir, DSN, Table string }
 
 func (p place) open() (selfservice.Store, error) {
@@ -48,7 +48,7 @@ func (p place) open() (selfservice.Store, error) {
 	return sqlstore.Table{DB: db, Dialect: sqlstore.PostgreSQL, Name: p.Table}.Store(clientID), err
 }
 
-// line is what a process says, as one line of JSON.
+// line is a line of JSON that a process prints.
 type line struct {
 	Event  selfservice.EventKind `json:",omitempty"`
 	Failed string                `json:",omitempty"` // the request that failed
@@ -72,7 +72,7 @@ func TestMain(m *testing.M) {
 	if arg == "" {
 		os.Exit(m.Run())
 	}
-	go func() { // also ends with its parent
+	go func() { // end with the parent
 		io.Copy(io.Discard, os.Stdin)
 		os.Exit(0)
 	}()
@@ -85,7 +85,7 @@ func TestMain(m *testing.M) {
 	os.Exit(1)
 }
 
-// run is the program of a user: it rotates in the background and calls an API.
+// run is a user's program: it rotates in the background and calls an API.
 func (r replica) run(ctx context.Context) error {
 	store, err := r.Place.open()
 	if err != nil {
@@ -110,8 +110,8 @@ func (r replica) run(ctx context.Context) error {
 	}}
 	old := client.HTTPClient(rotator)
 	users := map[string]func() *http.Client{
-		"with an old token": func() *http.Client { return old },                        // from before a rotation, used after it
-		"with a new token":  func() *http.Client { return client.HTTPClient(rotator) }, // got with the key of the moment
+		"with an old token": func() *http.Client { return old },                        // that outlives a rotation
+		"with a new token":  func() *http.Client { return client.HTTPClient(rotator) }, // from the current key
 	}
 	for name, api := range users {
 		go func() {

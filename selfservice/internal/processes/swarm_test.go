@@ -21,7 +21,7 @@ import (
 	"github.com/nokkel/nokkel/selfservice/helseid/helseidtest"
 )
 
-// swarm is a number of replicas, each of which is killed and started again.
+// swarm is a number of replicas that are killed and restarted.
 type swarm struct {
 	t      *testing.T
 	server *helseidtest.Server
@@ -32,11 +32,11 @@ type swarm struct {
 	failed      []line // requests
 	failedSteps int
 	kills       int
-	midRotation int // kills of a process that had begun a rotation, or gone on with one, and not ended it
-	lost        int // of these: the server had the new key, and the store did not say so
+	midRotation int // kills of a process in the middle of a rotation
+	lost        int // of these: those after a registration that was not saved
 }
 
-// run keeps the replicas going until enough has happened.
+// run runs the replicas until enough has happened.
 func (s *swarm) run(enough func(rotations, midRotation int) bool) {
 	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
 	defer cancel()
@@ -60,7 +60,7 @@ func (s *swarm) run(enough func(rotations, midRotation int) bool) {
 	all.Wait()
 }
 
-// watch checks that the client is not locked out at this moment.
+// watch checks that the client is not locked out.
 func (s *swarm) watch() (rotations int) {
 	st := s.status()
 	stored := s.usable(st)
@@ -70,8 +70,8 @@ func (s *swarm) watch() (rotations int) {
 	return st.Rotations
 }
 
-// usable returns the fingerprints of those of which the server must accept
-// one: the active credential, or the pending one where it replaces at once.
+// usable returns the fingerprints of which the server must accept one: that of the
+// active credential and, if it replaces at once, of the pending one.
 func (s *swarm) usable(st selfservice.Status) []string {
 	list := []string{st.Active.Fingerprint}
 	if s.server.Replace == helseidtest.AtOnce && st.Pending != nil {
@@ -88,9 +88,8 @@ func (s *swarm) status() selfservice.Status {
 	return st
 }
 
-// life starts a process and kills it (SIGKILL: nothing is tidied up): some
-// moments after it began a rotation, at times right after it registered, or
-// else at any moment.
+// life starts a process and kills it with SIGKILL: shortly after it began a rotation,
+// sometimes right after it registered, or else at a random moment.
 func (s *swarm) life(ctx context.Context) {
 	arg, err := json.Marshal(replica{s.server.URL(), s.place})
 	assert.NoError(s.t, err)
@@ -98,7 +97,7 @@ func (s *swarm) life(ctx context.Context) {
 	cmd.Env = append(os.Environ(), replicaVariable+"="+string(arg))
 	var complaints bytes.Buffer
 	cmd.Stderr = &complaints
-	stdin, err := cmd.StdinPipe() // whose end is the sign to end
+	stdin, err := cmd.StdinPipe() // closing it ends the process
 	assert.NoError(s.t, err)
 	defer stdin.Close()
 	stdout, err := cmd.StdoutPipe()
@@ -141,13 +140,13 @@ func (s *swarm) life(ctx context.Context) {
 	}
 	cmd.Wait()
 	assert.Empty(s.t, complaints.String())
-	assert.True(s.t, killed.Load(), "a process ended by itself")
+	assert.True(s.t, killed.Load(), "a process that was not killed has ended")
 	if ctx.Err() == nil {
 		s.count(last)
 	}
 }
 
-// count counts a kill of a process by what it did last.
+// count counts the kill of a process by its last event.
 func (s *swarm) count(last selfservice.EventKind) {
 	st := s.status()
 	s.mu.Lock()

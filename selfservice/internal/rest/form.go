@@ -14,7 +14,7 @@ import (
 
 // PostForm posts a form to an endpoint at which a client authenticates as at
 // the token endpoint, and returns the answer: 1 MiB at most, within 30 s. What
-// the server refuses is an *assertion.Error; other errors are of the network.
+// the server refuses is an *assertion.Error; other errors are the network's.
 func PostForm(ctx context.Context, base http.RoundTripper, auth assertion.Authenticator, endpoint string, form url.Values) (status int, body []byte, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
@@ -25,7 +25,7 @@ func PostForm(ctx context.Context, base http.RoundTripper, auth assertion.Authen
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.Header.Set("Accept", "application/json")
 	var sent redact.Values
-	sent.AddForm(form) // the Transport takes out what it sends itself
+	sent.AddForm(form) // the Transport redacts what it adds itself
 	resp, err := (&assertion.Transport{Auth: auth, Endpoint: endpoint, Base: base}).RoundTrip(req)
 	if err != nil {
 		return 0, nil, sent.Error(err)

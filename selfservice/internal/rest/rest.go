@@ -1,5 +1,5 @@
-// Package rest is what the providers' typed clients have in common: where
-// credentials may be sent, and what an error answer may tell.
+// Package rest has what the providers' typed clients share: where credentials may
+// be sent, and what an error may quote.
 package rest
 
 import (
@@ -21,8 +21,8 @@ func SafeURL(raw string) (u *url.URL, ok bool) {
 	return u, origin.Secure(u)
 }
 
-// Verdict tells the engine what a refused token request means: a client that
-// is not accepted is ErrInvalidClient. Other errors are returned as they are.
+// Verdict translates the error of a token request for the engine: a client that is
+// not accepted is ErrInvalidClient. Other errors are returned unchanged.
 func Verdict(err error) error {
 	if errors.Is(err, assertion.ErrInvalidClient) {
 		return &selfservice.CallError{Rule: selfservice.ErrInvalidClient, Err: err}

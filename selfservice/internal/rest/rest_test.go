@@ -33,8 +33,8 @@ func TestSafeURL(t *testing.T) {
 	}
 }
 
-// TestApartTokens: each request has a connection of its own, and a Prover
-// still limits response headers to 256 KiB.
+// TestApartTokens: each request has a connection of its own, and response headers
+// over 256 KiB are still refused with a Prover.
 func TestApartTokens(t *testing.T) {
 	var connections atomic.Int64
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -58,13 +58,13 @@ func TestApartTokens(t *testing.T) {
 		_, err := source(&dpop.Prover{}).Token(t.Context())
 		require.ErrorContains(t, err, "server response headers exceeded")
 		_, err = source(nil).Token(t.Context())
-		require.ErrorIs(t, err, assertion.ErrTooLarge, "which net/http has read")
+		require.ErrorIs(t, err, assertion.ErrTooLarge, "net/http itself allows the header")
 	}
 	assert.EqualValues(t, 4, connections.Load())
 }
 
-// TestWhatACallSent: the secrets of every call that the providers make.
-func TestWhatACallSent(t *testing.T) {
+// TestSent has the secrets of every kind of call that the providers make.
+func TestSent(t *testing.T) {
 	var form bytes.Buffer
 	w := multipart.NewWriter(&form)
 	require.NoError(t, w.WriteField("keyAlias", "the-alias-of-a-key"))

@@ -12,15 +12,15 @@ import (
 	"github.com/nokkel/nokkel/internal/redact"
 )
 
-// Sent returns what an error must not quote of a call: its token, and whatever
-// its body, JSON or multipart/form-data, calls a secret or a password.
+// Sent returns what an error must not quote of a call: its token, and what its
+// body, JSON or multipart/form-data, names a secret or a password.
 func Sent(r *http.Request, token string, body []byte) (v redact.Values) {
 	v.AddRequest(r)
 	v.Add(token)
 	content, params, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if content != "multipart/form-data" {
 		var members any
-		json.Unmarshal(body, &members) // what is no JSON has no members
+		json.Unmarshal(body, &members) // a body that is not JSON has no members
 		add(&v, "", members)
 		return v
 	}
@@ -37,7 +37,7 @@ func Sent(r *http.Request, token string, body []byte) (v redact.Values) {
 	}
 }
 
-// add goes through JSON for the texts below a name that says what they are.
+// add adds the strings in a JSON value that have a secret or a password in their name.
 func add(v *redact.Values, name string, value any) {
 	switch value := value.(type) {
 	case string:
