@@ -18,19 +18,14 @@ type Fault struct {
 	Body    string        // of that answer
 }
 
-// Inject makes requests fail: f is called for each request from now on, with
-// its number (1 is the first one after this call), and returns nil to let it
-// pass. It may be called from many goroutines and must not read the body. A
-// nil f ends the injection.
+// Inject makes requests fail. From now on f is called for each request, with its
+// number from 1 on, and returns nil to let it pass. It may be called from many
+// goroutines and must not read the body. A nil f ends the injection.
 //
 // An http.Transport repeats a GET by itself if its connection was cut; f sees
 // that as another request.
 func (s *Server) Inject(f func(n int, r *http.Request) *Fault) {
-	if f == nil {
-		s.faults.Inject(nil)
-		return
-	}
-	s.faults.Inject(func(n int, r *http.Request) *fake.Fault { return (*fake.Fault)(f(n, r)) })
+	s.faults.Inject(f)
 }
 
 // Nth returns a function for [Server.Inject] that makes one request fail.
@@ -71,6 +66,6 @@ func (s *Server) faulty(next http.Handler) http.Handler {
 		if f != nil {
 			s.counters.faults.Add(1)
 		}
-		f.Serve(w, r, next)
+		fake.Serve(f, w, r, next)
 	})
 }

@@ -85,7 +85,7 @@ type Server struct {
 	issuer   *issuer
 	asserted *spent // the jti of assertions
 	proven   *spent // the jti of proofs
-	faults   fake.Faults
+	faults   fake.Faults[Fault]
 	balancer fake.Balancer
 	counters counters
 	rejected sync.Map // organisation number → scopes that it has not signed for

@@ -7,49 +7,51 @@ import (
 	"time"
 )
 
-// Fault is what goes wrong with one request. Each fake has a type of its own with
-// these fields.
-type Fault struct {
-	Delay   time.Duration // before anything else
-	Execute bool          // carries the request out first; its answer is lost
-	Cut     bool          // closes the connection without an answer
-	Status  int           // of an answer that replaces the true one; zero: as above, or the true one
-	Header  http.Header   // of that answer
-	Body    string        // of that answer
+// Fault is what every fake's own type Fault consists of. Their documentation
+// says what the fields mean.
+type Fault = struct {
+	Delay   time.Duration
+	Execute bool
+	Cut     bool
+	Status  int
+	Header  http.Header
+	Body    string
 }
 
-// Faults makes requests fail. The zero value makes none.
-type Faults struct{ now atomic.Pointer[injection] }
+// Faults makes requests fail with a fake's own type of fault. The zero value
+// makes none fail.
+type Faults[F ~Fault] struct{ now atomic.Pointer[injection[F]] }
 
-type injection struct {
+type injection[F ~Fault] struct {
 	n atomic.Int64
-	f func(n int, r *http.Request) *Fault
+	f func(n int, r *http.Request) *F
 }
 
 // Inject makes f decide the fault of each request from now on. It numbers them from
-// 1. A nil f ends that, as does a nil fault for one request.
-func (i *Faults) Inject(f func(n int, r *http.Request) *Fault) {
+// 1. A nil f ends that; a nil fault lets one request pass.
+func (i *Faults[F]) Inject(f func(n int, r *http.Request) *F) {
 	if f == nil {
 		i.now.Store(nil)
 		return
 	}
-	i.now.Store(&injection{f: f})
+	i.now.Store(&injection[F]{f: f})
 }
 
 // Of returns the fault of a request, or nil. It must be called once for each.
-func (i *Faults) Of(r *http.Request) *Fault {
+func (i *Faults[F]) Of(r *http.Request) *F {
 	if now := i.now.Load(); now != nil {
 		return now.f(int(now.n.Add(1)), r)
 	}
 	return nil
 }
 
-// Serve answers a request with the fault. A nil Fault leaves it to next.
-func (f *Fault) Serve(w http.ResponseWriter, r *http.Request, next http.Handler) {
-	if f == nil {
+// Serve answers a request with a fault. A nil fault leaves it to next.
+func Serve[F ~Fault](fault *F, w http.ResponseWriter, r *http.Request, next http.Handler) {
+	if fault == nil {
 		next.ServeHTTP(w, r)
 		return
 	}
+	f := Fault(*fault)
 	select {
 	case <-time.After(f.Delay):
 	case <-r.Context().Done():

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"github.com/nokkel/nokkel/selfservice/internal/fake"
 )
 
 // The buckets that requests are counted in.
@@ -65,6 +67,6 @@ func (s *Server) under(next http.HandlerFunc) http.HandlerFunc {
 			s.tooMany(w)
 			return
 		}
-		s.faults.Of(r).Serve(w, r, next)
+		fake.Serve(s.faults.Of(r), w, r, next)
 	}
 }

@@ -64,7 +64,7 @@ type Server struct {
 	Doubts Doubts
 
 	mux      http.ServeMux
-	faults   fake.Faults
+	faults   fake.Faults[Fault]
 	balancer fake.Balancer
 	underWay atomic.Int64
 
