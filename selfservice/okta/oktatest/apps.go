@@ -14,8 +14,8 @@ func getApp(s *Server, a *app, w http.ResponseWriter, _ *http.Request) {
 	answer(w, http.StatusOK, s.showApp(a, false))
 }
 
-// showApp returns the answer for an app. Only what writes it shows the secret,
-// the newest one.
+// showApp returns an app as JSON. Only the answer to a write shows a secret, the
+// newest one.
 func (s *Server) showApp(a *app, written bool) map[string]any {
 	out := clone(a.document)
 	out["id"] = a.id
@@ -59,7 +59,7 @@ func oauthOf(document map[string]any, part string) map[string]any {
 	return inner
 }
 
-// putApp replaces an app by what was sent; what was not sent is gone.
+// putApp replaces an app. What was not sent is deleted.
 func putApp(s *Server, a *app, w http.ResponseWriter, r *http.Request) {
 	var in map[string]any
 	if json.NewDecoder(r.Body).Decode(&in) != nil {
@@ -102,14 +102,13 @@ func putApp(s *Server, a *app, w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusOK, s.showApp(a, true))
 }
 
-// putKeys returns the stored keys that an app has after a PUT. Those that it
-// names are new ones, whatever ID was sent.
+// putKeys returns the stored keys after a PUT. Keys that were sent get new IDs.
 func (s *Server) putKeys(a *app, settings map[string]any, method okta.Method) ([]credential, string) {
 	set, sent := settings["jwks"].(map[string]any)
 	list, _ := set["keys"].([]any)
 	url := text(settings, "jwks_uri")
 	switch {
-	case method != okta.MethodPrivateKey: // what is left is for encryption
+	case method != okta.MethodPrivateKey: // only keys for encryption remain
 		return slices.DeleteFunc(slices.Clone(a.keys), func(c credential) bool { return text(c.jwk, "use") != "enc" }), ""
 	case url != "" && len(list) > 0 && !s.Doubts.URLOverKeys:
 		return nil, "jwks and jwks_uri cannot both be set"
@@ -132,7 +131,7 @@ func (s *Server) putKeys(a *app, settings map[string]any, method okta.Method) ([
 	return out, badSet(out)
 }
 
-// putSecrets changes the secrets of an app that was written.
+// putSecrets updates the secrets after a PUT.
 func (s *Server) putSecrets(a *app, before okta.Method, sent string) {
 	now := time.Now()
 	if !usesSecret(a.method()) {

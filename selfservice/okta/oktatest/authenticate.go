@@ -14,7 +14,7 @@ import (
 
 const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
-// problem is why an app did not prove itself.
+// problem is why a client is not authenticated.
 type problem struct {
 	code, description string // code is empty for an unknown client, whose answer has another shape
 }
@@ -33,8 +33,8 @@ func (p *problem) write(s *Server, a *app, w http.ResponseWriter) {
 
 func invalidClient(description string) *problem { return &problem{"invalid_client", description} }
 
-// authenticate finds the app that a form was sent by, as the node whose turn
-// it is knows it.
+// authenticate returns the app that sent a form, by what the request's node
+// knows.
 func (s *Server) authenticate(r *http.Request) (*app, *problem) {
 	node := s.balancer.Node(r, s.Nodes, s.ByConnection)
 	if r.PostForm.Has("client_assertion") {
@@ -115,8 +115,8 @@ func (s *Server) byAssertion(r *http.Request, node int) (*app, *problem) {
 	return a, nil
 }
 
-// wrongSignature finds the key that an assertion names. With one key it need
-// not, with more it must.
+// wrongSignature returns what is wrong with the signature of an assertion. With
+// several keys the assertion must name one.
 func (s *Server) wrongSignature(a *app, v view, node int, jws *jose.JSONWebSignature, header jose.Header) string {
 	list := s.signing(a, v, node, header.KeyID)
 	registered := max(len(v.keys), len(list))
@@ -138,7 +138,7 @@ func (s *Server) wrongSignature(a *app, v view, node int, jws *jose.JSONWebSigna
 	return "The client_assertion JWT kid is invalid."
 }
 
-// wrongClaims returns what is wrong with an assertion for a URL.
+// wrongClaims returns what is wrong with the claims of an assertion.
 func (s *Server) wrongClaims(called string, got claims) string {
 	var one string
 	var many []string

@@ -19,7 +19,7 @@ func (c caller) may(a *app) bool {
 	return c.role == SuperAdmin || c.role != NoRole && len(a.scopes) == 0
 }
 
-// caller authorizes a request of the management API, or answers it.
+// caller authorizes a request of the management API, or refuses it.
 func (s *Server) caller(w http.ResponseWriter, r *http.Request, scope string) (caller, bool) {
 	scheme, text, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if strings.EqualFold(scheme, "SSWS") {
@@ -61,5 +61,5 @@ func (s *Server) caller(w http.ResponseWriter, r *http.Request, scope string) (c
 	return caller{name: t.app.clientID(), role: t.app.role, scopes: t.scopes}, true
 }
 
-// seesSecrets reports whether values of secrets are shown.
+// seesSecrets reports whether the caller is shown values of secrets.
 func (c caller) seesSecrets() bool { return c.role != Custom }

@@ -11,17 +11,18 @@ import (
 	"time"
 )
 
-// of returns the credentials that a request is about, and how they are called.
-func of(a *app, r *http.Request) (list *[]credential, what string) {
+// listOf returns the credentials that a path is about, and their name in errors.
+func listOf(a *app, r *http.Request) (list *[]credential, what string) {
 	if strings.Contains(r.URL.Path, "/credentials/secrets") {
 		return &a.secrets, ofSecret
 	}
 	return &a.keys, ofKey
 }
 
-// one finds the credential that a request names, or answers.
-func one(a *app, w http.ResponseWriter, r *http.Request) (list *[]credential, i int, what string) {
-	list, what = of(a, r)
+// named returns the index of the credential that a path names. If there is none,
+// it refuses the request and the index is negative.
+func named(a *app, w http.ResponseWriter, r *http.Request) (list *[]credential, i int, what string) {
+	list, what = listOf(a, r)
 	i = slices.IndexFunc(*list, func(c credential) bool { return c.id == r.PathValue("id") })
 	if i < 0 {
 		notFound(w, r.PathValue("id"), what)
@@ -30,20 +31,20 @@ func one(a *app, w http.ResponseWriter, r *http.Request) (list *[]credential, i 
 }
 
 func getCredential(s *Server, a *app, w http.ResponseWriter, r *http.Request) {
-	if list, i, _ := one(a, w, r); i >= 0 {
+	if list, i, _ := named(a, w, r); i >= 0 {
 		answer(w, http.StatusOK, s.show(a, (*list)[i], true))
 	}
 }
 
 func deleteCredential(s *Server, a *app, w http.ResponseWriter, r *http.Request) {
-	list, i, what := one(a, w, r)
+	list, i, what := named(a, w, r)
 	switch {
 	case i < 0:
 	case (*list)[i].active && what == ofSecret:
-		s.refused(EventDelete, a, (*list)[i].id)
+		s.logRefusal(EventDelete, a, (*list)[i].id)
 		invalid(w, what, "You can't delete an active client secret. Deactivate the secret before deleting it.")
 	case (*list)[i].active:
-		s.refused(EventDelete, a, (*list)[i].id)
+		s.logRefusal(EventDelete, a, (*list)[i].id)
 		invalid(w, what, "You can't delete an active JSON Web Key. Deactivate the key before deleting it.")
 	default:
 		s.log(EventDelete, a, (*list)[i].id, "")
@@ -53,10 +54,10 @@ func deleteCredential(s *Server, a *app, w http.ResponseWriter, r *http.Request)
 	}
 }
 
-func (s *Server) refused(kind string, a *app, id string) { s.log(kind, a, id, "E0000001") }
+func (s *Server) logRefusal(kind string, a *app, id string) { s.log(kind, a, id, "E0000001") }
 
 func activateCredential(s *Server, a *app, w http.ResponseWriter, r *http.Request) {
-	list, i, what := one(a, w, r)
+	list, i, what := named(a, w, r)
 	if i < 0 {
 		return
 	}
@@ -64,11 +65,11 @@ func activateCredential(s *Server, a *app, w http.ResponseWriter, r *http.Reques
 		invalid(w, what, "It is active already.")
 		return
 	}
-	s.turnTo(a, list, i, true)
+	s.setActive(a, list, i, true)
 	if text((*list)[i].jwk, "use") == "enc" {
 		for j, c := range *list {
 			if j != i && text(c.jwk, "use") == "enc" && c.active {
-				s.turnTo(a, list, j, false)
+				s.setActive(a, list, j, false)
 			}
 		}
 	}
@@ -76,7 +77,7 @@ func activateCredential(s *Server, a *app, w http.ResponseWriter, r *http.Reques
 }
 
 func deactivateCredential(s *Server, a *app, w http.ResponseWriter, r *http.Request) {
-	list, i, what := one(a, w, r)
+	list, i, what := named(a, w, r)
 	if i < 0 {
 		return
 	}
@@ -91,22 +92,23 @@ func deactivateCredential(s *Server, a *app, w http.ResponseWriter, r *http.Requ
 	case !c.active && s.Doubts.NoRepeat:
 		invalid(w, what, "It is inactive already.")
 	case c.active && active == 1 && what == ofSecret:
-		s.refused(EventDeactivate, a, c.id)
+		s.logRefusal(EventDeactivate, a, c.id)
 		invalid(w, what, "You can't deactivate the only active client secret.")
 	case c.active && enc:
-		s.refused(EventDeactivate, a, c.id)
+		s.logRefusal(EventDeactivate, a, c.id)
 		invalid(w, what, "You can't deactivate the active encryption key.")
 	case c.active && active == 1 && a.method() == "private_key_jwt":
-		s.refused(EventDeactivate, a, c.id)
+		s.logRefusal(EventDeactivate, a, c.id)
 		invalid(w, what, "Can't deactivate the only active JSON Web Key when the token_endpoint_auth_method is private_key_jwt.")
 	default:
-		s.turnTo(a, list, i, false)
+		s.setActive(a, list, i, false)
 		answer(w, http.StatusOK, s.show(a, (*list)[i], true))
 	}
 }
 
-// turnTo activates or deactivates one. The nodes hold on to the list as it was.
-func (s *Server) turnTo(a *app, list *[]credential, i int, active bool) {
+// setActive activates or deactivates a credential in a new list, since the
+// history holds the old one.
+func (s *Server) setActive(a *app, list *[]credential, i int, active bool) {
 	*list = slices.Clone(*list)
 	c := &(*list)[i]
 	if c.active != active {
@@ -120,8 +122,7 @@ func (s *Server) turnTo(a *app, list *[]credential, i int, active bool) {
 	s.log(kind, a, c.id, "")
 }
 
-// show returns the answer for one credential. Values of secrets are read where
-// they are shown.
+// show returns a credential as JSON, and logs that a secret was read.
 func (s *Server) show(a *app, c credential, links bool) map[string]any {
 	out := map[string]any{"id": c.id, "status": "INACTIVE"}
 	if c.active {
@@ -156,7 +157,7 @@ func (s *Server) show(a *app, c credential, links bool) map[string]any {
 	return out
 }
 
-// hash is the first half of SHA-256.
+// hash returns the first half of SHA-256.
 func (s *Server) hash(value string) string {
 	if s.Doubts.OtherHash {
 		sum := sha512.Sum512([]byte(value))

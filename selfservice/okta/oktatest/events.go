@@ -38,7 +38,7 @@ func (s *Server) Events(types ...string) []Event {
 	return list
 }
 
-const maxEvents = 100_000 // a load test must not fill the memory
+const maxEvents = 100_000 // bounds the memory of load tests
 
 func (s *Server) log(kind string, a *app, target, reason string) {
 	if len(s.events) == maxEvents {

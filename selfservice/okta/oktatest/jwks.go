@@ -39,7 +39,7 @@ func addKey(s *Server, a *app, w http.ResponseWriter, r *http.Request) {
 		cause = "The client's keys are at a jwks_uri."
 	}
 	if cause != "" {
-		s.refused(EventCreate, a, "")
+		s.logRefusal(EventCreate, a, "")
 		invalid(w, ofKey, cause)
 		return
 	}
@@ -49,7 +49,7 @@ func addKey(s *Server, a *app, w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusCreated, s.show(a, k, true))
 }
 
-// key makes a credential of a JWK, or says what is wrong with it.
+// key returns a credential for a JWK, or what is wrong with it.
 func (s *Server) key(in map[string]any) (credential, string) {
 	jwk := map[string]any{"use": nil}
 	for _, name := range []string{"kty", "kid", "use", "alg", "n", "e", "crv", "x", "y"} {
@@ -85,7 +85,7 @@ func (s *Server) key(in map[string]any) (credential, string) {
 	return credential{id: s.id("pks"), jwk: jwk, signs: signs, active: status != "INACTIVE", created: now, updated: now}, ""
 }
 
-// badSet returns what is wrong with all keys of an app together.
+// badSet returns which rule the keys of an app break together.
 func badSet(list []credential) string {
 	kids, encryption := map[string]int{}, 0
 	for _, k := range list {

@@ -13,7 +13,7 @@ import (
 	"github.com/nokkel/nokkel/internal/htu"
 )
 
-// signatures are the algorithms that Okta knows.
+// signatures returns the algorithms that Okta accepts.
 func signatures() []jose.SignatureAlgorithm {
 	return []jose.SignatureAlgorithm{jose.RS256, jose.RS384, jose.RS512, jose.ES256, jose.ES384, jose.ES512}
 }
@@ -75,7 +75,7 @@ func (s *Server) proof(r *http.Request, accessToken string) (jkt, nonce, problem
 
 const day = 24 * time.Hour
 
-// nonce is that of the day.
+// nonce returns the nonce of the day.
 func (s *Server) nonce() string {
 	return "nonce-" + strconv.FormatInt(time.Now().Unix()/int64(day/time.Second), 10)
 }

@@ -8,9 +8,9 @@ import (
 	"github.com/nokkel/nokkel/selfservice/internal/fake"
 )
 
-// The buckets that requests are counted in.
+// The buckets of the rate limit.
 const (
-	bucketApps  = "/api/v1/apps" // and all credentials
+	bucketApps  = "/api/v1/apps" // and their credentials
 	bucketApp   = "/api/v1/apps/{id}"
 	bucketToken = "/oauth2/v1/token"
 )
@@ -20,12 +20,13 @@ type bucket struct {
 	count int
 }
 
-// limited answers if there are too many requests in this minute.
+// limited counts a request. It refuses one too many in a minute, and reports
+// whether it did.
 func (s *Server) limited(w http.ResponseWriter, name string) bool {
 	now := time.Now()
 	w.Header().Set("Date", now.UTC().Format(http.TimeFormat))
-	s.made++
-	w.Header().Set("X-Okta-Request-Id", "req"+strconv.Itoa(s.made))
+	s.counter++
+	w.Header().Set("X-Okta-Request-Id", "req"+strconv.Itoa(s.counter))
 	b := s.buckets[name]
 	if b == nil || now.Sub(b.start) >= time.Minute {
 		b = &bucket{start: now}
@@ -53,11 +54,11 @@ func (s *Server) tooMany(w http.ResponseWriter) {
 	fail(w, http.StatusTooManyRequests, "E0000047", "API call exceeded rate limit due to too many requests.")
 }
 
-// under counts the requests that are under way, and makes the faults.
-func (s *Server) under(next http.HandlerFunc) http.HandlerFunc {
+// serve limits concurrent requests and makes faults.
+func (s *Server) serve(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		n := s.underWay.Add(1)
-		defer s.underWay.Add(-1)
+		n := s.inFlight.Add(1)
+		defer s.inFlight.Add(-1)
 		if s.Concurrent > 0 && n > int64(s.Concurrent) {
 			now := time.Now()
 			w.Header().Set("Date", now.UTC().Format(http.TimeFormat))

@@ -23,7 +23,7 @@ func fail(w http.ResponseWriter, status int, code, summary string, causes ...str
 	})
 }
 
-// invalid is how every rule of the management API is refused.
+// invalid refuses what breaks a rule of the management API.
 func invalid(w http.ResponseWriter, what, cause string) {
 	fail(w, http.StatusBadRequest, "E0000001", "Api validation failed: "+what, cause)
 }
@@ -39,7 +39,7 @@ func notFound(w http.ResponseWriter, id, what string) {
 	})
 }
 
-// challenge answers with an empty body: what is wrong is the token.
+// challenge refuses an access token or a proof. The body is empty.
 func challenge(w http.ResponseWriter, status int, scheme, code, description, scope string) {
 	value := scheme + ` authorization_uri="http://okta.example/oauth2/v1/authorize", realm="http://okta.example"`
 	if scheme == "DPoP" {

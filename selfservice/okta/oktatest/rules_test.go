@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// raw is an administrator without a client.
+// raw makes requests as an administrator, without package okta.
 type raw struct {
 	t *testing.T
 	s *oktatest.Server
@@ -35,7 +35,7 @@ func (r raw) do(method, path, body string) (status int, answer map[string]any, t
 	return resp.StatusCode, answer, string(all)
 }
 
-// refused checks the three parts by which Okta says which rule was broken.
+// refused checks the three parts of an error by which Okta says what is wrong.
 func (r raw) refused(method, path, body string, status int, code, summary, cause string) {
 	r.t.Helper()
 	got, answer, text := r.do(method, path, body)
@@ -62,8 +62,7 @@ func jwk(t *testing.T, key *keys.Key, change map[string]any) string {
 	return string(text)
 }
 
-// TestTheRulesOfSecrets are those that Okta documents, in its words.
-func TestTheRulesOfSecrets(t *testing.T) {
+func TestRulesOfSecrets(t *testing.T) {
 	r := raw{t, oktatest.Start(t)}
 	id := r.s.AddApp(oktatest.App{})
 	path := "/api/v1/apps/" + id + "/credentials/secrets"
@@ -100,7 +99,7 @@ func TestTheRulesOfSecrets(t *testing.T) {
 	for _, in := range []oktatest.App{{Keys: []*keys.PublicKey{newKey(t).PublicKey()}}, {Method: okta.MethodNone}} {
 		r.refused("POST", "/api/v1/apps/"+r.s.AddApp(in)+"/credentials/secrets", "{}", 400, invalid, "client_secret", "can't be used when")
 	}
-	// Deactivating one that is inactive, and the opposite, is open.
+	// Whether an inactive one can be deactivated is a doubt.
 	inactive := path + "/" + second["id"].(string) + "/lifecycle/deactivate"
 	status, _, _ = r.do("POST", inactive, "")
 	assert.Equal(t, 200, status)
@@ -109,8 +108,7 @@ func TestTheRulesOfSecrets(t *testing.T) {
 	r.refused("POST", path+"/"+first+"/lifecycle/activate", "", 400, invalid, "", "already")
 }
 
-// TestTheRulesOfKeys in the same way.
-func TestTheRulesOfKeys(t *testing.T) {
+func TestRulesOfKeys(t *testing.T) {
 	r := raw{t, oktatest.Start(t)}
 	first := newKey(t)
 	id := r.s.AddApp(oktatest.App{Keys: []*keys.PublicKey{first.PublicKey()}})
@@ -131,7 +129,7 @@ func TestTheRulesOfKeys(t *testing.T) {
 	r.refused("POST", path+"/"+one+"/lifecycle/deactivate", "", 400, invalid, "JsonWebKey", "only active JSON Web Key")
 	r.refused("POST", path+"/pksnone/lifecycle/activate", "", 404, "E0000007", "pksnone (JsonWebKey)", "")
 
-	// One key for encryption is active: another one takes its place.
+	// Only one key for encryption is active at a time.
 	encryption := func(kid string) string {
 		key, err := keys.GenerateRSA(keys.RS256, 2048)
 		require.NoError(t, err)
@@ -160,9 +158,8 @@ func TestTheRulesOfKeys(t *testing.T) {
 	r.refused("POST", "/api/v1/apps/"+url+"/credentials/jwks", jwk(t, newKey(t), nil), 400, invalid, "JsonWebKey", "jwks_uri")
 }
 
-// TestWhatAPUTDoes: it replaces an app, in the ways that are known and those
-// that are open.
-func TestWhatAPUTDoes(t *testing.T) {
+// TestPutApp in the ways that are known, and with each doubt.
+func TestPutApp(t *testing.T) {
 	first := newKey(t)
 	start := func(d oktatest.Doubts, in oktatest.App) (raw, string, map[string]any) {
 		r := raw{t, oktatest.Start(t)}
@@ -185,11 +182,11 @@ func TestWhatAPUTDoes(t *testing.T) {
 	old := part(app, "settings")["jwks"].(map[string]any)["keys"].([]any)[0].(map[string]any)
 	_, app, _ = put(r, path, app)
 	renewed := part(app, "settings")["jwks"].(map[string]any)["keys"].([]any)[0].(map[string]any)
-	assert.NotEqual(t, old["id"], renewed["id"], "the ID that is sent is not heeded")
+	assert.NotEqual(t, old["id"], renewed["id"], "the ID that was sent is ignored")
 	assert.Equal(t, old["kid"], renewed["kid"])
 	delete(renewed, "use")
 	_, app, _ = put(r, path, app)
-	assert.Nil(t, part(app, "settings")["jwks"].(map[string]any)["keys"].([]any)[0].(map[string]any)["use"], "what is left out is gone")
+	assert.Nil(t, part(app, "settings")["jwks"].(map[string]any)["keys"].([]any)[0].(map[string]any)["use"], "a member that is not sent is deleted")
 
 	for drops, want := range map[bool]int{false: 200, true: 400} {
 		r, path, app = start(oktatest.Doubts{DropsKeys: drops}, withKey)
@@ -207,7 +204,7 @@ func TestWhatAPUTDoes(t *testing.T) {
 		status, _, text := put(r, path, app)
 		assert.Equal(t, want, status, text)
 	}
-	// A secret that is sent is set: it replaces the newest, or both.
+	// A secret that is sent replaces the newest one, or both.
 	secrets := func(r raw, path string) (values []string) {
 		_, _, text := r.do("GET", path+"/credentials/secrets", "")
 		var all []map[string]any
@@ -222,7 +219,7 @@ func TestWhatAPUTDoes(t *testing.T) {
 		r, path, app = start(oktatest.Doubts{SecretReplacesAll: all}, oktatest.App{Secret: keys.NewSecret(a)})
 		r.do("POST", path+"/credentials/secrets", `{"client_secret":"`+b+`"}`)
 		_, app, _ = put(r, path, app)
-		assert.Equal(t, b, part(app, "credentials")["client_secret"], "the newest is shown to who writes")
+		assert.Equal(t, b, part(app, "credentials")["client_secret"], "the answer to a write shows the newest")
 		part(app, "credentials")["client_secret"] = stale
 		status, _, text := put(r, path, app)
 		require.Equal(t, 200, status, text)
@@ -254,7 +251,6 @@ func TestWhatAPUTDoes(t *testing.T) {
 	r.refused("PUT", path, "{", 400, "E0000003", "", "")
 }
 
-// TestEmptyLists come in all forms.
 func TestEmptyLists(t *testing.T) {
 	for _, d := range []oktatest.Doubts{{}, {EmptyBody: true}, {EmptyObject: true}, {ArrayOfKeys: true}, {WrappedKeys: true}} {
 		r := raw{t, oktatest.Start(t)}

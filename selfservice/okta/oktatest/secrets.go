@@ -18,7 +18,7 @@ func listSecrets(s *Server, a *app, w http.ResponseWriter, r *http.Request) {
 	s.list(w, list, list)
 }
 
-// list answers with a list, or with what Okta may send in place of an empty one.
+// list sends a list, or what Okta may send instead of an empty one.
 func (s *Server) list(w http.ResponseWriter, list []map[string]any, shape any) {
 	switch {
 	case len(list) == 0 && s.Doubts.EmptyBody:
@@ -44,9 +44,9 @@ func addSecret(s *Server, a *app, w http.ResponseWriter, r *http.Request) {
 	if in.Value != nil {
 		value = *in.Value
 	}
-	what, cause := s.noSecret(a, value, in.Status)
+	what, cause := s.cannotAdd(a, value, in.Status)
 	if cause != "" {
-		s.refused(EventCreate, a, "")
+		s.logRefusal(EventCreate, a, "")
 		invalid(w, what, cause)
 		return
 	}
@@ -58,8 +58,8 @@ func addSecret(s *Server, a *app, w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusCreated, s.show(a, c, true))
 }
 
-// noSecret returns why a secret is not added.
-func (s *Server) noSecret(a *app, value string, status *string) (what, cause string) {
+// cannotAdd returns why a secret is refused.
+func (s *Server) cannotAdd(a *app, value string, status *string) (what, cause string) {
 	has := slices.ContainsFunc(a.secrets, func(c credential) bool { return c.value == value })
 	switch {
 	case a.method() == okta.MethodPrivateKey:

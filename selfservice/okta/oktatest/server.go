@@ -66,13 +66,13 @@ type Server struct {
 	mux      http.ServeMux
 	faults   fake.Faults[Fault]
 	balancer fake.Balancer
-	underWay atomic.Int64
+	inFlight atomic.Int64
 
 	mu      sync.Mutex // held for a whole request
 	apps    *apps
-	made    int // IDs
+	counter int // IDs
 	tokens  map[hash]*token
-	spent   map[string]time.Time // jti of assertions and proofs, until when
+	spent   map[string]time.Time // expiry by jti of assertions and proofs
 	swept   time.Time
 	buckets map[string]*bucket
 	events  []Event
@@ -130,7 +130,7 @@ func (s *Server) Admin() *okta.Admin {
 
 // ServeHTTP answers one request. Requests are answered one after the other.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	s.under(s.mux.ServeHTTP)(w, r)
+	s.serve(s.mux.ServeHTTP)(w, r)
 }
 
 func (s *Server) routes() {
@@ -164,7 +164,7 @@ type family struct {
 
 type appHandler func(*Server, *app, http.ResponseWriter, *http.Request)
 
-// locked makes a handler of one request at a time.
+// locked returns a handler that answers one request at a time.
 func (s *Server) locked(bucket string, h func(*Server, http.ResponseWriter, *http.Request)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		s.mu.Lock()
@@ -177,7 +177,7 @@ func (s *Server) locked(bucket string, h func(*Server, http.ResponseWriter, *htt
 	}
 }
 
-// onApp makes a handler of the management API for one app.
+// onApp returns a handler of the management API that acts on an app.
 func (s *Server) onApp(bucket, scope string, h appHandler) http.HandlerFunc {
 	return s.locked(bucket, func(s *Server, w http.ResponseWriter, r *http.Request) {
 		if r.ContentLength < 0 {
@@ -220,16 +220,16 @@ func (s *Server) byClientID(id string) *app {
 	return nil
 }
 
-// id makes an ID in Okta's form.
+// id returns a new ID in Okta's form.
 func (s *Server) id(prefix string) string {
-	s.made++
-	return fmt.Sprintf("%s1%016d", prefix, s.made)
+	s.counter++
+	return fmt.Sprintf("%s1%016d", prefix, s.counter)
 }
 
 // spend reports whether a jti is new, and remembers it.
 func (s *Server) spend(jti string, until time.Time) bool {
 	now := time.Now()
-	if now.Sub(s.swept) > time.Second { // a load test fills both maps
+	if now.Sub(s.swept) > time.Second { // bounds both maps
 		s.swept = now
 		for key, until := range s.spent {
 			if now.After(until) {

@@ -35,24 +35,7 @@ func serviceApp(list ...*keys.Key) oktatest.App {
 	return in
 }
 
-// TestOfAUser begins with the lines of the package's documentation.
-func TestOfAUser(t *testing.T) {
-	server, key := oktatest.Start(t), newKey(t)
-	id := server.AddApp(serviceApp(key))
-	client := &okta.Client{Org: server.Org(), AppID: id, Propagates: time.Millisecond}
-
-	rotator := &selfservice.Rotator{Provider: okta.JWKS{Client: client}, Store: &selfservice.Mem{}}
-	require.NoError(t, rotator.Adopt(t.Context(), selfservice.Credential{Key: key}))
-	require.NoError(t, rotator.Rotate(t.Context()))
-	status, err := rotator.Status(t.Context())
-	require.NoError(t, err)
-	assert.True(t, server.Accepts(id, status.Active.Fingerprint))
-	created := server.Events(oktatest.EventCreate)
-	require.Len(t, created, 1)
-	assert.Equal(t, oktatest.Event{Type: oktatest.EventCreate, Actor: id, AppID: id, Target: created[0].Target, Time: created[0].Time}, created[0])
-}
-
-// assertionOf makes an assertion with go-jose.
+// assertionOf authenticates with an assertion that go-jose signs.
 func assertionOf(key *keys.Key, kid string, claims map[string]any) assertion.Authenticator {
 	return authenticator(func(form url.Values) error {
 		options := (&jose.SignerOptions{}).WithType("JWT")
@@ -82,8 +65,7 @@ func assertionOf(key *keys.Key, kid string, claims map[string]any) assertion.Aut
 	})
 }
 
-// TestAssertionsThatOktaRefuses.
-func TestAssertionsThatOktaRefuses(t *testing.T) {
+func TestRefusedAssertions(t *testing.T) {
 	server, key, other := oktatest.Start(t), newKey(t), newKey(t)
 	id := server.AddApp(serviceApp(key))
 	two := server.AddApp(serviceApp(other, newKey(t)))
@@ -99,7 +81,7 @@ func TestAssertionsThatOktaRefuses(t *testing.T) {
 		_, err := (&assertion.TokenSource{Endpoint: server.URL + "/oauth2/v1/token", Auth: auth, Scopes: []string{okta.ScopeRead}}).Token(t.Context())
 		return err
 	}
-	require.NoError(t, get(assertionOf(key, "", with(nil))), "a lone key need not be named")
+	require.NoError(t, get(assertionOf(key, "", with(nil))), "a single key need not be named")
 	require.NoError(t, get(assertionOf(key, key.KeyID(), with(map[string]any{"jti": "one"}))))
 	for want, auth := range map[string]assertion.Authenticator{
 		"already been used": assertionOf(key, key.KeyID(), with(map[string]any{"jti": "one"})),
@@ -107,7 +89,7 @@ func TestAssertionsThatOktaRefuses(t *testing.T) {
 		"expired":           assertionOf(key, key.KeyID(), with(map[string]any{"exp": now - 1})),
 		"too far into":      assertionOf(key, key.KeyID(), with(map[string]any{"exp": now + 3700})),
 		"in the future":     assertionOf(key, key.KeyID(), with(map[string]any{"iat": now + 60})),
-		"kid is invalid":    assertionOf(other, "", with(map[string]any{"iss": two, "sub": two})), // the trap of a second key
+		"kid is invalid":    assertionOf(other, "", with(map[string]any{"iss": two, "sub": two})), // which a second key needs
 		"signature":         assertionOf(other, key.KeyID(), with(nil)),
 		"must use the private_key_jwt": &assertion.Basic{ClientID: server.AddApp(oktatest.App{Service: true, Secret: keys.NewSecret("the-first-secret-of-the-app-1234")}),
 			Secret: keys.NewSecret("the-first-secret-of-the-app-1234")},
@@ -119,8 +101,7 @@ func TestAssertionsThatOktaRefuses(t *testing.T) {
 	require.NoError(t, get(assertionOf(other, other.KeyID(), with(map[string]any{"iss": two, "sub": two}))))
 }
 
-// TestTheDPoPDance: without a proof, without a nonce, and with both.
-func TestTheDPoPDance(t *testing.T) {
+func TestDPoP(t *testing.T) {
 	server, key := oktatest.Start(t), newKey(t)
 	in := serviceApp(key)
 	in.DPoP = true
@@ -147,7 +128,6 @@ func TestTheDPoPDance(t *testing.T) {
 	assert.Contains(t, resp.Header.Get("WWW-Authenticate"), "dpop_authentication_scheme_required")
 }
 
-// TestNodesLearnOneAfterTheOther.
 func TestNodesLearnOneAfterTheOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := oktatest.New("http://127.0.0.1")

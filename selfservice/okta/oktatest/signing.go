@@ -18,8 +18,8 @@ type signingKey struct {
 	key                  any
 }
 
-// signing returns the keys of an app that a node accepts. A kid that is none
-// of a URL's may make it fetch them.
+// signing returns the keys of an app that a node accepts. An unknown kid may make
+// it fetch a JWKS URL again.
 func (s *Server) signing(a *app, v view, node int, kid string) (list []signingKey) {
 	if v.method != okta.MethodPrivateKey {
 		return nil
@@ -56,7 +56,7 @@ func parseJWK(members map[string]any) []signingKey {
 	return []signingKey{{text(known, "kid"), text(known, "use"), base64.RawURLEncoding.EncodeToString(sum), k.Key}}
 }
 
-// fetched are the keys of a URL as a node has them.
+// fetched is a node's copy of the keys at a URL.
 type fetched struct {
 	url  string
 	keys []signingKey

@@ -42,8 +42,7 @@ type App struct {
 	Role       Role
 }
 
-// apps are all that there are; behind a pointer, which fmt does not follow
-// twice.
+// apps stands behind a pointer in Server, so that fmt does not print secrets.
 type apps struct{ all []*app }
 
 // app is an app as it is now, and as the nodes know it.
@@ -57,7 +56,7 @@ type app struct {
 	history  fake.History[view]
 	cache    map[int]*fetched
 
-	caller caller // of the request that is answered
+	caller caller // of the current request
 }
 
 // credential is a secret or a key.
@@ -70,7 +69,7 @@ type credential struct {
 	created, updated time.Time
 }
 
-// view is what is proved against.
+// view is what a node verifies against.
 type view struct {
 	method  okta.Method
 	secrets []credential
@@ -104,17 +103,17 @@ func usesSecret(m okta.Method) bool {
 	return m == okta.MethodBasic || m == okta.MethodPost || m == okta.MethodSecretJWT
 }
 
-// changed lets the nodes learn of what the app is now.
+// changed records the state of an app, of which the nodes learn in turn.
 func (s *Server) changed(a *app) {
 	a.history.Add(time.Now(), view{a.method(), slices.Clone(a.secrets), slices.Clone(a.keys), a.url()}, time.Duration(s.Nodes)*s.Lag)
 }
 
-// known is the app as a node knows it.
+// known returns an app as a node knows it.
 func (s *Server) known(a *app, node int) view {
 	return a.history.At(time.Now().Add(-time.Duration(node) * s.Lag))
 }
 
-// read is the app as a reader sees it.
+// read returns an app as a reader sees it.
 func (s *Server) read(a *app, r *http.Request) view {
 	if !s.Doubts.StaleReads {
 		return s.known(a, 0)
@@ -185,7 +184,7 @@ func (s *Server) AddApp(in App) string {
 	return a.id
 }
 
-// generate makes a secret of 64 characters.
+// generate returns a secret of 64 characters.
 func generate() string { return (rand.Text() + rand.Text() + rand.Text())[:64] }
 
 // Accepts reports whether every node now accepts the credential of that

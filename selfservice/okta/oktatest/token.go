@@ -19,7 +19,7 @@ type token struct {
 	expires time.Time
 }
 
-// hash stands for a token, so that a server that is printed shows none.
+// hash stands for a token, so that printing a Server shows none.
 type hash [sha256.Size]byte
 
 func hashOf(token string) hash { return sha256.Sum256([]byte(token)) }
@@ -106,7 +106,7 @@ func (s *Server) binding(a *app, r *http.Request) (jkt, code, description string
 	return jkt, "", ""
 }
 
-// introspect tells an app that proves itself of a token (RFC 7662).
+// introspect tells an authenticated app whether a token is active (RFC 7662).
 func (s *Server) introspect(w http.ResponseWriter, r *http.Request) {
 	if r.ParseForm() != nil {
 		failOAuth(w, http.StatusBadRequest, "invalid_request", "The request is malformed.")
