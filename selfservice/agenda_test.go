@@ -177,12 +177,7 @@ func TestFleetRetries(t *testing.T) {
 func TestFleetsShareAnAgenda(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		all := members(t, 100)
-		for _, m := range all {
-			m.io = func(_ string, call func() error) error {
-				time.Sleep(100 * time.Millisecond) // the network
-				return call()
-			}
-		}
+		overNetwork(all)
 		_, f := shelve(t, all)
 		time.Sleep(100 * day)
 		var reports [3]selfservice.Report

@@ -39,6 +39,16 @@ func members(t *testing.T, n int) []*member {
 	return all
 }
 
+// overNetwork makes each call of the members take 100 ms.
+func overNetwork(all []*member) {
+	for _, m := range all {
+		m.io = func(_ string, call func() error) error {
+			time.Sleep(100 * time.Millisecond)
+			return call()
+		}
+	}
+}
+
 func (m *member) rotator() *selfservice.Rotator {
 	return &selfservice.Rotator{Provider: m.server.Registrar(m.io), Store: m.store}
 }
@@ -104,12 +114,7 @@ func TestFleetReportLimitsItsCauses(t *testing.T) {
 func TestFleetsShareTheWork(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		all := members(t, 100)
-		for _, m := range all {
-			m.io = func(_ string, call func() error) error {
-				time.Sleep(100 * time.Millisecond) // the network
-				return call()
-			}
-		}
+		overNetwork(all)
 		leak := time.Now()
 		var reports [3]selfservice.Report
 		var processes sync.WaitGroup

@@ -261,19 +261,19 @@ func TestErrorsThatPanic(t *testing.T) {
 // TestProviderThatIgnoresItsContextIsReported, as nothing can stop it.
 func TestProviderThatIgnoresItsContextIsReported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		server, told := &model.Server{}, make(chan error, 1)
+		server, reported := &model.Server{}, make(chan error, 1)
 		r, _ := adopted(t, server, server.Registrar(func(point string, call func() error) error {
 			time.Sleep(5 * time.Minute)
 			return call()
 		}))
 		r.OnEvent = func(e selfservice.Event) {
 			if e.Kind == selfservice.EventFailed {
-				told <- e.Err
+				reported <- e.Err
 			}
 		}
 		start := time.Now()
 		go r.Step(t.Context())
-		assert.ErrorContains(t, <-told, "Provider.List has not returned 5s after its context ended")
+		assert.ErrorContains(t, <-reported, "Provider.List has not returned 5s after its context ended")
 		assert.Equal(t, 35*time.Second, time.Since(start))
 		time.Sleep(10 * time.Minute)
 	})

@@ -67,12 +67,12 @@ func TestStoreThatGoesBack(t *testing.T) {
 					first, _ := adopted(t, server, server.OnlyRemoves(nil))
 					blob, _ := must.Load(t, first.Store)
 					must.Save(t, store, blob, "")
-					var told atomic.Int64
+					var damaged atomic.Int64
 					var replicas []*selfservice.Rotator
 					for range 3 {
 						r := &selfservice.Rotator{Provider: first.Provider, Store: store, Timing: oneNode, OnEvent: func(e selfservice.Event) {
 							if e.Kind == selfservice.EventDamaged {
-								told.Add(1)
+								damaged.Add(1)
 							}
 						}}
 						replicas = append(replicas, r)
@@ -89,7 +89,7 @@ func TestStoreThatGoesBack(t *testing.T) {
 						}
 						time.Sleep(time.Minute)
 					}
-					assert.Positive(t, told.Load())
+					assert.Positive(t, damaged.Load())
 					assert.True(t, server.Accepts(active(t, &selfservice.Rotator{Store: store})), "it is written back")
 					for i := range 2 {
 						require.NoError(t, replicas[i].Rotate(t.Context()))

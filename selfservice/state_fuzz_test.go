@@ -51,8 +51,8 @@ func FuzzState(f *testing.F) {
 	})
 }
 
-// TestStateKeepsTheNameOfAnAlgorithm: a client registered with Ed25519 goes on
-// signing under that name.
+// TestStateKeepsTheNameOfAnAlgorithm: a client registered with Ed25519 keeps signing
+// under that name.
 func TestStateKeepsTheNameOfAnAlgorithm(t *testing.T) {
 	for _, alg := range []keys.Algorithm{keys.EdDSA, keys.Ed25519, keys.ES256} {
 		key, err := keys.Generate(alg)

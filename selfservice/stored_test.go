@@ -53,12 +53,12 @@ func TestStateThatIsTooLargeToLoadIsNotSaved(t *testing.T) {
 
 func TestAdoptIsReportedByTheReplicaThatSaved(t *testing.T) {
 	store := &selfservice.Mem{}
-	var told []string
+	var adopted []string
 	for _, secret := range []string{"of the first replica", "of the second replica"} {
-		r := &selfservice.Rotator{Store: late(store), OnEvent: func(e selfservice.Event) { told = append(told, e.Credential) }}
+		r := &selfservice.Rotator{Store: late(store), OnEvent: func(e selfservice.Event) { adopted = append(adopted, e.Credential) }}
 		require.NoError(t, r.Adopt(t.Context(), secretCredential(secret)))
 	}
-	assert.Equal(t, []string{secretCredential("of the first replica").Fingerprint()}, told)
+	assert.Equal(t, []string{secretCredential("of the first replica").Fingerprint()}, adopted)
 }
 
 // late is a store in which another replica saves between the first Load and Save.
@@ -99,7 +99,7 @@ func TestClockThatWasAhead(t *testing.T) {
 				active[member] = ahead
 			}
 			state["retiring"].([]any)[0].(map[string]any)["until"] = ahead
-			state["lease"] = map[string]any{"owner": "somebody", "until": ahead}
+			state["lease"] = map[string]any{"owner": "another replica", "until": ahead}
 		})
 		require.NoError(t, steps(t, r))
 		time.Sleep(61 * time.Minute)
@@ -218,24 +218,24 @@ func TestDamagedStoreIsReportedOnce(t *testing.T) {
 				newest := slices.MaxFunc(files, func(a, b string) int { return cmp.Or(len(a)-len(b), strings.Compare(a, b)) })
 				require.NoError(t, os.Truncate(newest, 100))
 
-				var told []selfservice.Event
+				var damaged []selfservice.Event
 				r = &selfservice.Rotator{Provider: r.Provider, Store: dir, OnEvent: func(e selfservice.Event) {
 					if e.Kind == selfservice.EventDamaged {
-						told = append(told, e)
+						damaged = append(damaged, e)
 					}
 				}}
 				require.NoError(t, steps(t, r))
 				require.NoError(t, r.Rotate(t.Context()))
-				require.Len(t, told, 1)
-				require.ErrorIs(t, told[0].Err, selfservice.ErrCorrupt)
-				assert.ErrorContains(t, told[0].Err, newest)
+				require.Len(t, damaged, 1)
+				require.ErrorIs(t, damaged[0].Err, selfservice.ErrCorrupt)
+				assert.ErrorContains(t, damaged[0].Err, newest)
 				assert.True(t, server.Accepts(active(t, r)))
 
 				other := &selfservice.Rotator{Provider: r.Provider, Store: dir}
 				require.NoError(t, other.Rotate(t.Context()))
 				_, err = r.Step(t.Context()) // reads what the other one has saved
 				require.NoError(t, err)
-				assert.Len(t, told, 1, "nothing is new, though the damaged file is still there")
+				assert.Len(t, damaged, 1, "nothing is new, though the damaged file is still there")
 			})
 		})
 	}

@@ -242,9 +242,9 @@ func TestCallbackThatPanicsDoesNotStopTheRotation(t *testing.T) {
 func TestCallbackMayReadButNotStep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPlant(t, &model.Server{}, selfservice.Timing{})
-		told := 0
+		calls := 0
 		p.rotator.OnEvent = func(selfservice.Event) {
-			told++
+			calls++
 			_, err := p.rotator.Status(t.Context())
 			assert.NoError(t, err)
 			key, err := p.rotator.SigningKey(t.Context())
@@ -257,7 +257,7 @@ func TestCallbackMayReadButNotStep(t *testing.T) {
 			assert.ErrorIs(t, err, context.DeadlineExceeded, "it waits for the step that calls it")
 		}
 		require.NoError(t, p.rotator.Rotate(t.Context()))
-		assert.Equal(t, 3, told, "started, registered, switched")
+		assert.Equal(t, 3, calls, "started, registered, switched")
 	})
 }
 

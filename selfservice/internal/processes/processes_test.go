@@ -111,7 +111,7 @@ func test(t *testing.T, server *helseidtest.Server, p place) {
 		replicas, st.Rotations, server.Counts().Registrations, server.Counts().Calls, len(s.failed), s.kills, s.midRotation, s.lost, s.failedSteps)
 }
 
-// finish rotates once more and retires the old keys.
+// finish completes a rotation and retires the old keys.
 func finish(t *testing.T, server *helseidtest.Server, store selfservice.Store) selfservice.Status {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
