@@ -66,7 +66,7 @@ func TestRotateJoinsAnotherReplica(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server, s := &model.Server{}, &spy{delay: 100 * time.Millisecond}
 		r, _ := adopted(t, server, server.Registrar(s.do))
-		other := &selfservice.Rotator{Provider: r.Provider, Store: r.Store, Timing: oneNode}
+		other := restarted(r)
 		start, took := time.Now(), make(chan time.Duration, 2)
 		rotate := func(r *selfservice.Rotator) {
 			assert.NoError(t, r.Rotate(t.Context()))

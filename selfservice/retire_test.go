@@ -165,7 +165,7 @@ func TestReplicasMakeOneRegistration(t *testing.T) {
 		r, _ := adopted(t, server, server.Registrar(s.do))
 		var all sync.WaitGroup
 		for range 3 {
-			replica := &selfservice.Rotator{Provider: r.Provider, Store: r.Store, Timing: oneNode}
+			replica := restarted(r)
 			all.Go(func() { assert.NoError(t, replica.Rotate(t.Context())) })
 		}
 		all.Wait()
