@@ -19,7 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// changing is a keys.Source whose key a rotation changes.
+// changing is a keys.Source whose key can be replaced.
 type changing struct{ atomic.Pointer[keys.Key] }
 
 func (c *changing) SigningKey(context.Context) (*keys.Key, error) { return c.Load(), nil }
@@ -39,14 +39,14 @@ func TestEnvironments(t *testing.T) {
 	assert.Equal(t, helseid.Environment{Authority: "https://helseid-sts.nhn.no", BaseAddress: "https://api.selvbetjening.nhn.no"}, helseid.Production)
 }
 
-func TestTokenRequestIsTheContracts(t *testing.T) {
+func TestTokenRequest(t *testing.T) {
 	server, client, key := setup(t)
 	wire := new(recorder)
 	client.Base = wire
 	status, _ := get(t, client.HTTPClient(key), server.URL()+"/api/patients")
 	require.Equal(t, 200, status)
 	requests := wire.to("/connect/token")
-	require.Len(t, requests, 2, "the second one has the nonce that the first one was asked for")
+	require.Len(t, requests, 2, "one without a nonce and one with it")
 	first, second := requests[0].assertion(t), requests[1].assertion(t)
 	assert.NotEqual(t, first["jti"], second["jti"])
 	assert.Equal(t, server.URL(), second["aud"])
@@ -64,7 +64,7 @@ func TestTokenRequestIsTheContracts(t *testing.T) {
 	assert.Len(t, wire.to("/.well-known/openid-configuration"), 1)
 }
 
-func TestHTTPClientOutlivesARotation(t *testing.T) {
+func TestHTTPClientSurvivesARotation(t *testing.T) {
 	server, client, key := setup(t)
 	var source changing
 	source.Store(key)
@@ -72,7 +72,7 @@ func TestHTTPClientOutlivesARotation(t *testing.T) {
 	client.Base = wire
 	api := client.HTTPClient(&source)
 	for i := range 4 {
-		if i == 2 { // the key is replaced and the old one is gone
+		if i == 2 {
 			next := newKey(t)
 			server.AddClient(clientID, next.PublicKey())
 			server.RemoveKey(clientID, key.PublicKey())
@@ -88,13 +88,13 @@ func TestHTTPClientOutlivesARotation(t *testing.T) {
 	assert.Equal(t, 2, server.Counts().Tokens)
 }
 
-func TestHTTPClientAnswersNonceChallengesWithTheWholeBody(t *testing.T) {
+func TestHTTPClientRepeatsTheBodyWithANonce(t *testing.T) {
 	server, client, key := setup(t)
 	server.NonceAtAPI = true
 	api := client.HTTPClient(key)
 	status, _ := get(t, api, server.URL()+"/api/patients")
 	require.Equal(t, 200, status)
-	server.Advance(2 * time.Minute) // the nonces are too old now, the token is not
+	server.Advance(2 * time.Minute) // the nonces have expired, the token has not
 	before := server.Counts().Refused[helseidtest.ProofNonce]
 	resp, err := api.Post(server.URL()+"/api/patients", "text/plain", strings.NewReader("Nils"))
 	require.NoError(t, err)
@@ -129,7 +129,7 @@ func TestDPoPKeyCanBeTheClientsOwn(t *testing.T) {
 	second, err := client.Tokens(key).Token(t.Context())
 	require.NoError(t, err)
 	assert.NotEqual(t, key.Thumbprint(), first.Key.Thumbprint())
-	assert.NotEqual(t, first.Key.Thumbprint(), second.Key.Thumbprint(), "each token has its own")
+	assert.NotEqual(t, first.Key.Thumbprint(), second.Key.Thumbprint(), "a DPoP key was used for two tokens")
 }
 
 func TestAssertionDetails(t *testing.T) {
@@ -138,8 +138,8 @@ func TestAssertionDetails(t *testing.T) {
 	client.Base = wire
 	for name, c := range map[string]struct {
 		details []helseid.Detail
-		claim   string // as the contract writes it
-		token   string // what the fake read, and put into the token
+		claim   string
+		token   string // claims of the access token
 	}{
 		"multi-tenant, parent": {[]helseid.Detail{helseid.MultiTenant{Parent: "123456789"}},
 			`{"type":"helseid_authorization","practitioner_role":{"organization":{"identifier":{"system":"urn:oid:1.0.6523","type":"ENH","value":"NO:ORGNR:123456789:"}}}}`,
@@ -174,7 +174,7 @@ func TestAssertionDetails(t *testing.T) {
 	}
 }
 
-func TestDetailsThatAreNotWellFormedSendNothing(t *testing.T) {
+func TestMalformedDetailsAreNotSent(t *testing.T) {
 	server, client, key := setup(t)
 	for _, d := range []helseid.Detail{
 		helseid.MultiTenant{}, helseid.MultiTenant{Parent: "12345678"}, helseid.MultiTenant{Parent: "123456789", Child: "1:2"},
@@ -221,7 +221,7 @@ func TestRejectedScopesMayBeAList(t *testing.T) {
 	}
 }
 
-func TestForSharesWhatIsKnownOfTheServers(t *testing.T) {
+func TestForSharesMetadataAndNonces(t *testing.T) {
 	server, client, key := setup(t)
 	require.NoError(t, client.VerifyKey(t.Context(), key))
 	before := server.Counts().Requests
@@ -230,12 +230,12 @@ func TestForSharesWhatIsKnownOfTheServers(t *testing.T) {
 	client.DPoPKey = key
 	second := client.For("second", "nhn:x").For("second", "nhn:x")
 	require.NoError(t, second.VerifyKey(t.Context(), key))
-	assert.Equal(t, 1, server.Counts().Requests-before, "neither metadata nor a nonce is asked for again")
+	assert.Equal(t, 1, server.Counts().Requests-before, "metadata or a nonce was requested again")
 	assert.Equal(t, []string{"nhn:x"}, second.Scopes)
 	assert.Same(t, key, second.DPoPKey)
 }
 
-func TestHTTPClientsShareTheNoncesOfAnAPI(t *testing.T) {
+func TestHTTPClientsShareNonces(t *testing.T) {
 	server, client, key := setup(t)
 	server.NonceAtAPI = true
 	for _, tenant := range []string{"999888777", "999888778"} {
@@ -257,8 +257,7 @@ func TestTLS(t *testing.T) {
 	assert.Len(t, list, 1)
 }
 
-// TestAnIncompleteClientNamesTheField that is missing, whatever it is asked for.
-func TestAnIncompleteClientNamesTheField(t *testing.T) {
+func TestAnIncompleteClientNamesTheMissingField(t *testing.T) {
 	key := newKey(t)
 	whole := helseid.Environment{Authority: "https://as.example.no", BaseAddress: "https://api.example.no"}
 	for want, c := range map[string]*helseid.Client{
@@ -273,7 +272,7 @@ func TestAnIncompleteClientNamesTheField(t *testing.T) {
 		_, err = c.UpdateClientSecret(t.Context(), key, newKey(t).PublicKey())
 		require.ErrorContains(t, err, want)
 		if want == "Environment.BaseAddress is empty" {
-			continue // tokens do not need the rest
+			continue // which tokens do not need
 		}
 		_, err = c.HTTPClient(key).Get("https://api.example.no/patients")
 		require.ErrorIs(t, err, helseid.ErrConfig)

@@ -26,23 +26,23 @@ func TestRefusals(t *testing.T) {
 	}{
 		"problem details": {400, problem, `{"type":"https://nhn.no/bad","title":"Bad key","status":400,"detail":"too short","instance":"/1","errors":{"n":["x"]}}`,
 			helseid.Error{Type: "https://nhn.no/bad", Title: "Bad key", Detail: "too short", Instance: "/1"}, "400 Bad key: too short"},
-		"members of wrong types":   {400, problem, `{"type":1,"title":["x"],"status":"x","detail":null,"instance":{}}`, helseid.Error{}, "400"},
-		"status of the answer":     {409, problem, `{"title":"Duplicate","status":400}`, helseid.Error{Title: "Duplicate"}, "409 Duplicate"},
-		"plain text":               {500, nil, `System.Exception: at line 1`, helseid.Error{}, "500"},
-		"HTML":                     {502, nil, `<html><title>Bad gateway</title>`, helseid.Error{}, "502"},
-		"no body":                  {503, nil, ``, helseid.Error{}, "503"},
-		"a list":                   {400, problem, `[{"title":"x"}]`, helseid.Error{}, "400"},
-		"a gateway's 401":          {401, http.Header{"Www-Authenticate": {`DPoP error="invalid_dpop_proof"`}}, ``, helseid.Error{WWWAuthenticate: `DPoP error="invalid_dpop_proof"`}, "401"},
-		"a gateway's 403":          {403, http.Header{"Www-Authenticate": {`DPoP error="insufficient_scope"`}}, ``, helseid.Error{WWWAuthenticate: `DPoP error="insufficient_scope"`}, "403"},
-		"wait in seconds":          {429, http.Header{"Retry-After": {"17"}}, ``, helseid.Error{Wait: 17 * time.Second}, "429"},
-		"wait until a date":        {503, http.Header{"Retry-After": {"Sat, 21 Nov 2026 10:00:30 GMT"}, "Date": {"Sat, 21 Nov 2026 10:00:00 GMT"}}, ``, helseid.Error{Wait: 30 * time.Second}, "503"},
-		"wait until a past date":   {503, http.Header{"Retry-After": {"Sat, 21 Nov 2026 09:00:30 GMT"}, "Date": {"Sat, 21 Nov 2026 10:00:00 GMT"}}, ``, helseid.Error{}, "503"},
-		"wait for ever":            {503, http.Header{"Retry-After": {"99999999999999"}}, ``, helseid.Error{Wait: time.Hour}, "503"},
-		"wait for nonsense":        {503, http.Header{"Retry-After": {"-1"}}, ``, helseid.Error{}, "503"},
-		"a redirect":               {307, http.Header{"Location": {"https://evil.example/"}}, ``, helseid.Error{}, "307"},
-		"controls and line ends":   {400, problem, `{"title":" a\u001b[31m\r\nb\u202e ","detail":"c\u0000d"}`, helseid.Error{Title: "a [31m  b", Detail: "c d"}, "400 a [31m  b: c d"},
-		"a long story":             {400, problem, `{"detail":"` + strings.Repeat("bø ", 200) + `"}`, helseid.Error{Detail: strings.Repeat("bø ", 74) + "b…"}, "400: " + strings.Repeat("bø ", 74) + "b…"},
-		"an answer without an end": {400, problem, `{"title":"x` + strings.Repeat("y", 2<<20), helseid.Error{}, "400"},
+		"members of wrong types": {400, problem, `{"type":1,"title":["x"],"status":"x","detail":null,"instance":{}}`, helseid.Error{}, "400"},
+		"status of the answer":   {409, problem, `{"title":"Duplicate","status":400}`, helseid.Error{Title: "Duplicate"}, "409 Duplicate"},
+		"plain text":             {500, nil, `System.Exception: at line 1`, helseid.Error{}, "500"},
+		"HTML":                   {502, nil, `<html><title>Bad gateway</title>`, helseid.Error{}, "502"},
+		"no body":                {503, nil, ``, helseid.Error{}, "503"},
+		"a list":                 {400, problem, `[{"title":"x"}]`, helseid.Error{}, "400"},
+		"a gateway's 401":        {401, http.Header{"Www-Authenticate": {`DPoP error="invalid_dpop_proof"`}}, ``, helseid.Error{WWWAuthenticate: `DPoP error="invalid_dpop_proof"`}, "401"},
+		"a gateway's 403":        {403, http.Header{"Www-Authenticate": {`DPoP error="insufficient_scope"`}}, ``, helseid.Error{WWWAuthenticate: `DPoP error="insufficient_scope"`}, "403"},
+		"wait in seconds":        {429, http.Header{"Retry-After": {"17"}}, ``, helseid.Error{Wait: 17 * time.Second}, "429"},
+		"wait until a date":      {503, http.Header{"Retry-After": {"Sat, 21 Nov 2026 10:00:30 GMT"}, "Date": {"Sat, 21 Nov 2026 10:00:00 GMT"}}, ``, helseid.Error{Wait: 30 * time.Second}, "503"},
+		"wait until a past date": {503, http.Header{"Retry-After": {"Sat, 21 Nov 2026 09:00:30 GMT"}, "Date": {"Sat, 21 Nov 2026 10:00:00 GMT"}}, ``, helseid.Error{}, "503"},
+		"wait too long":          {503, http.Header{"Retry-After": {"99999999999999"}}, ``, helseid.Error{Wait: time.Hour}, "503"},
+		"wait for nonsense":      {503, http.Header{"Retry-After": {"-1"}}, ``, helseid.Error{}, "503"},
+		"a redirect":             {307, http.Header{"Location": {"https://evil.example/"}}, ``, helseid.Error{}, "307"},
+		"control characters":     {400, problem, `{"title":" a\u001b[31m\r\nb\u202e ","detail":"c\u0000d"}`, helseid.Error{Title: "a [31m  b", Detail: "c d"}, "400 a [31m  b: c d"},
+		"long":                   {400, problem, `{"detail":"` + strings.Repeat("bø ", 200) + `"}`, helseid.Error{Detail: strings.Repeat("bø ", 74) + "b…"}, "400: " + strings.Repeat("bø ", 74) + "b…"},
+		"unterminated":           {400, problem, `{"title":"x` + strings.Repeat("y", 2<<20), helseid.Error{}, "400"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server.Inject(selfService(c.status, c.header, c.body))
@@ -57,12 +57,12 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-func TestErrorsNameWhoFailed(t *testing.T) {
+func TestErrorsNameTheFailedServer(t *testing.T) {
 	cut, slow := helseidtest.Fault{Cut: true}, helseidtest.Fault{Delay: 50 * time.Millisecond}
 	for name, c := range map[string]struct {
 		path   string
 		fault  helseidtest.Fault
-		prefix string // the only one
+		prefix string
 	}{
 		"no metadata":             {"/.well-known/openid-configuration", cut, "assertion: discovery: "},
 		"no token":                {"/connect/token", cut, "assertion: token request: "},
@@ -93,7 +93,7 @@ func TestErrorsNameWhoFailed(t *testing.T) {
 	}
 }
 
-func TestErrorsHoldNoTokenOrKeyThatTheServerEchoes(t *testing.T) {
+func TestEchoedTokensAndKeysAreRedacted(t *testing.T) {
 	server, client, key := setup(t)
 	wire := new(recorder)
 	client.Base = wire
@@ -119,7 +119,7 @@ func TestErrorsHoldNoTokenOrKeyThatTheServerEchoes(t *testing.T) {
 	}
 }
 
-func TestAClientPrintsNoTokenOrKey(t *testing.T) {
+func TestClientFormat(t *testing.T) {
 	server, client, key := setup(t)
 	client.DPoPKey = key
 	_, err := client.ClientSecrets(t.Context(), key)
@@ -130,7 +130,7 @@ func TestAClientPrintsNoTokenOrKey(t *testing.T) {
 	}
 }
 
-func TestAddressesThatAreNotSafeAreRefused(t *testing.T) {
+func TestUnsafeAddressesAreRefused(t *testing.T) {
 	for _, base := range []string{
 		"", "://", "/v1", "http://api.selvbetjening.nhn.no", "ftp://localhost", "http://127.0.0.1.nip.io",
 		"https://user:pass@api.selvbetjening.nhn.no", "https://api.selvbetjening.nhn.no?x=1", "https://api.selvbetjening.nhn.no#x",

@@ -27,20 +27,20 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// BenchmarkFleet rotates each client of a fleet once: list, make a key, save
-// it, register it, prove it with a token, switch. The server is in this
-// process too, and half of the work is its own. Run one pass by
+// BenchmarkFleet rotates each client of a fleet once: list, generate a key, save
+// it, register it, verify it with a token, switch. The server runs in the same
+// process and does half of the work. Run one pass by
 //
 //	go test -run xxx -bench Fleet -benchtime 1x ./selfservice/helseid
 //
-// EC clients are bound by signing and verifying, and over TCP by that: each
-// proof of a key takes a connection of its own. cpu/crypto is the CPU time of
-// the passes, client and server together, over that of their raw signatures,
-// verifications and key generations, as measured just before and after; what
-// else runs on the machine makes it larger. RSA clients are bound by the making
-// of keys: generating-% is its share of the workers' time. MB are of live heap
-// when an eighth of the clients and when all have been rotated; what it grows
-// by is what stores and server keep of each client, a second key.
+// EC clients are bound by signing and verifying, and over TCP also by
+// connections, since each verification of a key opens one. cpu/crypto is the CPU
+// time of the passes, client and server together, over that of their raw
+// signatures, verifications and key generations, measured just before and after.
+// Other load on the machine makes it larger. RSA clients are bound by key
+// generation: generating-% is its share of the workers' time. MB are of live heap
+// after an eighth of the clients and after all. It grows by the second key of
+// each client, in its store and in the server.
 func BenchmarkFleet(b *testing.B) {
 	b.Run("10000xES256", func(b *testing.B) { rotateFleet(b, 10_000, 4*runtime.GOMAXPROCS(0), newKey(b), false) })
 	b.Run("TCP10000xES256", func(b *testing.B) { rotateFleet(b, 10_000, 4*runtime.GOMAXPROCS(0), newKey(b), true) })
@@ -51,18 +51,18 @@ func BenchmarkFleet(b *testing.B) {
 	})
 }
 
-// rotateFleet has all clients begin with the same key; each makes its own next
-// one. Without a wire the requests are function calls.
+// rotateFleet starts all clients with the same key. Without a wire, requests are
+// function calls.
 func rotateFleet(b *testing.B, clients, workers int, first *keys.Key, wire bool) {
 	server := helseidtest.New()
 	defer server.Close()
-	server.Unsigned = true // a token's signature is nobody's business here
+	server.Unsigned = true // no access token is verified
 	sent := &counter{next: providertest.Handler(server)}
 	if wire {
 		sent.next = server.Transport()
 	}
-	// One DPoP key for the process, as a vendor's fleet would have: a key for
-	// each token is one more to make for each of two tokens a client.
+	// One DPoP key for the process, as a vendor's fleet would have, saves
+	// generating one for each token.
 	vendor := &helseid.Client{Environment: server.Environment(), Base: sent, DPoPKey: newKey(b)}
 	var generating atomic.Int64
 	next := func(_ context.Context, like selfservice.Credential) (selfservice.Credential, error) {
@@ -135,8 +135,7 @@ func liveMegabytes() float64 {
 // cost is the CPU time in seconds of the raw operations of ES256.
 type cost struct{ pair, generate float64 } // a signature and its verification; a key
 
-// ecCost keeps all processors at it, as a pass does: two that share a core are
-// slower together.
+// ecCost uses all processors, as a pass does: two that share a core are slower.
 func ecCost(b *testing.B) cost {
 	const n = 4000
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -166,15 +165,15 @@ func ecCost(b *testing.B) cost {
 	}
 }
 
-// cpuTime is what this process has used of all processors.
+// cpuTime returns the CPU time that this process has used.
 func cpuTime(b *testing.B) time.Duration {
 	var u syscall.Rusage
 	require.NoError(b, syscall.Getrusage(syscall.RUSAGE_SELF, &u))
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// counter counts requests, and the signatures in them: each is made once and
-// verified once.
+// counter counts requests and the signatures in them, each of which is verified
+// once.
 type counter struct {
 	requests, signatures atomic.Int64
 	next                 http.RoundTripper

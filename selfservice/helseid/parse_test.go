@@ -33,7 +33,7 @@ func TestParseExpiration(t *testing.T) {
 		`"2027-02-20T00:00:00.5Z"`:              day.Add(5e8),
 		`"2027-02-20T02:00:00.123456789+02:00"`: day.Add(123456789),
 		`"9999-12-31T23:59:59.9999999"`:         time.Date(9999, 12, 31, 23, 59, 59, 999999900, time.UTC),
-		`"0001-01-01T00:00:00"`:                 {}, // .NET's way to say that there is none
+		`"0001-01-01T00:00:00"`:                 {}, // .NET's zero value
 	} {
 		got, err := parseExpiration(json.RawMessage(text))
 		require.NoError(t, err, text)
@@ -48,7 +48,7 @@ func TestParseExpiration(t *testing.T) {
 	}
 }
 
-func TestMetadataIsReadOnceADayAndOutlivesAnOutage(t *testing.T) {
+func TestMetadataIsReadOnceADayAndSurvivesAnOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		calls, down := 0, false
 		c := &Client{Environment: Test, Base: roundTripper(func(*http.Request) (*http.Response, error) {
@@ -73,7 +73,7 @@ func TestMetadataIsReadOnceADayAndOutlivesAnOutage(t *testing.T) {
 		time.Sleep(25 * time.Hour)
 		ask(3)
 		_, err := (&Client{Environment: Test, Base: c.Base}).discover(t.Context())
-		assert.ErrorContains(t, err, "no route", "there is none to fall back on")
+		assert.ErrorContains(t, err, "no route", "a new client has no copy")
 	})
 }
 
@@ -111,7 +111,7 @@ func FuzzProblemDetails(f *testing.F) {
 	f.Fuzz(func(t *testing.T, status int, challenge, body string) {
 		e := refusal(&rest.Answer{Status: status, Header: http.Header{"Www-Authenticate": {challenge}, "Retry-After": {challenge}}, Body: keys.NewSecret(body)})
 		for _, text := range []string{e.Type, e.Title, e.Detail, e.Instance, e.WWWAuthenticate} {
-			assert.Equal(t, redact.Line(text, redact.MaxText), text, "it has been cleaned")
+			assert.Equal(t, redact.Line(text, redact.MaxText), text, "not sanitized")
 		}
 		assert.GreaterOrEqual(t, e.Wait, time.Duration(0))
 		assert.LessOrEqual(t, e.Wait, retryafter.Max)
@@ -119,8 +119,7 @@ func FuzzProblemDetails(f *testing.F) {
 	})
 }
 
-// FuzzAnswers: what is read from the self-service API is bounded in kind, and
-// what is refused is refused as malformed.
+// FuzzAnswers: every error is ErrMalformed.
 func FuzzAnswers(f *testing.F) {
 	for _, seed := range []string{
 		``, `null`, `{}`, `{"expiration":"2027-02-20T00:00:00Z"}`, `[{"kid":"a","jwkThumbprint":"x","origin":"Gui","expiration":null}]`,

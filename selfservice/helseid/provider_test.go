@@ -82,7 +82,7 @@ func target(t *testing.T, nodes int, set func(*helseidtest.Server)) *providertes
 	}
 }
 
-func TestProviderTellsTheEngineWhatAFailureMeans(t *testing.T) {
+func TestProviderErrors(t *testing.T) {
 	server, client, key := setup(t)
 	ctx := context.Background()
 	stranger := selfservice.Credential{Key: newKey(t)}
@@ -105,14 +105,14 @@ func TestProviderTellsTheEngineWhatAFailureMeans(t *testing.T) {
 	assert.Equal(t, 429, refused.Status)
 }
 
-func TestRotationSendsNoMoreThanItMust(t *testing.T) {
+func TestRotationSendsFewRequests(t *testing.T) {
 	least := []string{"POST /connect/token", "POST /v1/client-secret", "POST /connect/token"}
 	for name, c := range map[string]struct {
 		validity time.Duration
 		want     []string
 	}{
-		"the registration's reply tells when the key expires": {0, least},
-		"it does not, so the list is read":                    {-1, append(slices.Clone(least), "GET /v1/client-secret")},
+		"the registration returns an expiry":  {0, least},
+		"it does not, so the keys are listed": {-1, append(slices.Clone(least), "GET /v1/client-secret")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := helseidtest.New()
@@ -120,15 +120,14 @@ func TestRotationSendsNoMoreThanItMust(t *testing.T) {
 			server.Validity = c.validity
 			sent := &recorder{}
 			vendor := &helseid.Client{Environment: server.Environment(), Base: sent}
-			// The first client learns where the token endpoint is, and its nonce.
+			// The first client also sends requests for metadata and a nonce.
 			assert.Len(t, sendRotation(t, server, vendor, sent), len(c.want)+2)
 			assert.Equal(t, c.want, sendRotation(t, server, vendor, sent))
 		})
 	}
 }
 
-// sendRotation rotates the key of a new client until there is nothing left to
-// do, and returns what was sent.
+// sendRotation completes a rotation of a new client and returns its requests.
 func sendRotation(t *testing.T, server *helseidtest.Server, vendor *helseid.Client, sent *recorder) (requests []string) {
 	t.Helper()
 	key, id := newKey(t), rand.Text()
@@ -148,9 +147,9 @@ func sendRotation(t *testing.T, server *helseidtest.Server, vendor *helseid.Clie
 	return requests
 }
 
-// TestVerifyMeetsOneNodeAfterAnother behind a balancer that gives connections
-// to nodes, of which one alone knows the key.
-func TestVerifyMeetsOneNodeAfterAnother(t *testing.T) {
+// TestVerifyUsesANewConnection: behind a balancer by connection it reaches every
+// node in turn, of which only one knows the key.
+func TestVerifyUsesANewConnection(t *testing.T) {
 	server, client, key := setup(t)
 	server.Nodes, server.Lag, server.ByConnection = 5, time.Hour, true
 	next := newKey(t)

@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestNoTypeShowsASecret: the client has used its key, holds tokens, and was
-// refused by a server that repeats what it was sent.
+// TestNoTypeShowsASecret of a client that has used its key, holds tokens, and was
+// refused by a server that echoes the token.
 func TestNoTypeShowsASecret(t *testing.T) {
 	server, client, key := setup(t)
 	client.Base = through(http.DefaultTransport.RoundTrip)
@@ -38,8 +38,7 @@ func TestNoTypeShowsASecret(t *testing.T) {
 	}, append(append(keystest.Secrets(t, key), keystest.Secrets(t, bound)...), []byte(sent))...)
 }
 
-// through is a RoundTripper that fmt does not look into: in a live one things
-// change meanwhile.
+// through is a RoundTripper without fields, which fmt would race to read.
 type through func(*http.Request) (*http.Response, error)
 
 func (f through) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }

@@ -36,12 +36,12 @@ func TestUpdateClientSecretSendsTheJWKItself(t *testing.T) {
 	assert.Equal(t, string(next.PublicKey().JWK()), string(calls[0].body))
 	assert.NotContains(t, string(calls[0].body), `"d"`)
 	deadline, ok := calls[0].Context().Deadline()
-	require.True(t, ok, "every call has a deadline")
+	require.True(t, ok, "the call has no deadline")
 	assert.LessOrEqual(t, time.Until(deadline), 30*time.Second)
 	assert.Len(t, server.Keys(clientID), 2)
 }
 
-func TestClientSecretsListsEveryKeyWithItsExpiry(t *testing.T) {
+func TestClientSecretsListsEveryKey(t *testing.T) {
 	_, client, key := setup(t)
 	next := newKey(t)
 	expires, err := client.UpdateClientSecret(t.Context(), key, next.PublicKey())
@@ -58,7 +58,7 @@ func TestClientSecretsListsEveryKeyWithItsExpiry(t *testing.T) {
 	}
 }
 
-func TestClientSecretsToleratesWhatIsNotSure(t *testing.T) {
+func TestClientSecretsToleratesVariants(t *testing.T) {
 	server, client, key := setup(t)
 	other := newKey(t)
 	text, err := json.Marshal(string(other.PublicKey().JWK()))
@@ -76,17 +76,17 @@ func TestClientSecretsToleratesWhatIsNotSure(t *testing.T) {
 	list, err := client.ClientSecrets(t.Context(), key)
 	require.NoError(t, err)
 	require.Len(t, list, 8)
-	assert.Equal(t, helseid.ClientSecret{KeyID: "a", Origin: "Gui"}, list[0], "what is no thumbprint is left out")
+	assert.Equal(t, helseid.ClientSecret{KeyID: "a", Origin: "Gui"}, list[0], "t is not a thumbprint")
 	assert.Equal(t, helseid.ClientSecret{KeyID: "b"}, list[1])
 	assert.Equal(t, helseid.ClientSecret{Thumbprint: other.Thumbprint(), Origin: "Robot"}, list[2])
 	assert.Equal(t, helseid.ClientSecret{Expiration: time.Date(2027, 2, 20, 0, 0, 0, 0, time.UTC)}, list[3])
 	assert.Equal(t, time.Date(2027, 2, 20, 0, 0, 0, 5e8, time.UTC), list[4].Expiration)
 	for _, s := range list[4:6] {
-		assert.Equal(t, other.Thumbprint(), s.Thumbprint, "read from the key itself")
+		assert.Equal(t, other.Thumbprint(), s.Thumbprint, "computed from the key")
 		assert.True(t, other.PublicKey().Equal(s.PublicKey))
 	}
 	assert.Zero(t, list[6])
-	assert.Equal(t, key.Thumbprint(), list[7].Thumbprint, "the server's own word comes first")
+	assert.Equal(t, key.Thumbprint(), list[7].Thumbprint, "the server's thumbprint takes precedence")
 
 	server.Inject(selfService(200, nil, `[]`))
 	list, err = client.ClientSecrets(t.Context(), key)
@@ -94,7 +94,7 @@ func TestClientSecretsToleratesWhatIsNotSure(t *testing.T) {
 	assert.Empty(t, list)
 }
 
-func TestAnswersOfAnotherShapeAreMalformed(t *testing.T) {
+func TestMalformedAnswers(t *testing.T) {
 	server, client, key := setup(t)
 	for name, body := range map[string]string{
 		"HTML": "<html>", "a number": "1", "a list of numbers": "[1]",
@@ -134,7 +134,7 @@ func TestUpdateClientSecretReadsTheExpiration(t *testing.T) {
 	}
 }
 
-func TestUpdateClientSecretRefusesKeysThatHelseIDDoesNotTake(t *testing.T) {
+func TestUpdateClientSecretRefusesUnsupportedKeys(t *testing.T) {
 	server, client, key := setup(t)
 	edwards, err := keys.Generate(keys.EdDSA)
 	require.NoError(t, err)
@@ -147,7 +147,7 @@ func TestUpdateClientSecretRefusesKeysThatHelseIDDoesNotTake(t *testing.T) {
 	assert.Zero(t, server.Counts().Requests)
 }
 
-// TestCallsWithoutAKeyAreRefused: a nil *keys.Key is a Source that gives no key.
+// TestCallsWithoutAKeyAreRefused: a nil *keys.Key is a Source without a key.
 func TestCallsWithoutAKeyAreRefused(t *testing.T) {
 	server, client, key := setup(t)
 	var none *keys.Key
@@ -159,7 +159,7 @@ func TestCallsWithoutAKeyAreRefused(t *testing.T) {
 	assert.Zero(t, server.Counts().Tokens)
 }
 
-func TestALostReplyIsFoundByReading(t *testing.T) {
+func TestALostReplyIsResolvedByReading(t *testing.T) {
 	server, client, key := setup(t)
 	next := newKey(t)
 	server.Inject(func(_ int, r *http.Request) *helseidtest.Fault {
@@ -187,12 +187,12 @@ func TestFind(t *testing.T) {
 		list []helseid.ClientSecret
 		want int // -1: none
 	}{
-		"by thumbprint, whatever the kid":         {[]helseid.ClientSecret{{KeyID: "x", Thumbprint: other}, ours}, 1},
-		"by thumbprint before kid":                {[]helseid.ClientSecret{{KeyID: "ours"}, ours}, 1},
-		"by kid where there is no thumbprint":     {[]helseid.ClientSecret{{KeyID: "x"}, {KeyID: "ours"}}, 1},
-		"not by kid where the thumbprint differs": {[]helseid.ClientSecret{{KeyID: "ours", Thumbprint: other}}, -1},
-		"not by a kid that two rows have":         {[]helseid.ClientSecret{{KeyID: "ours"}, {KeyID: "ours"}}, -1},
-		"not in an empty list":                    {nil, -1},
+		"by thumbprint with another kid":       {[]helseid.ClientSecret{{KeyID: "x", Thumbprint: other}, ours}, 1},
+		"by thumbprint before kid":             {[]helseid.ClientSecret{{KeyID: "ours"}, ours}, 1},
+		"by kid without a thumbprint":          {[]helseid.ClientSecret{{KeyID: "x"}, {KeyID: "ours"}}, 1},
+		"not by kid if the thumbprint differs": {[]helseid.ClientSecret{{KeyID: "ours", Thumbprint: other}}, -1},
+		"not by a kid that two rows have":      {[]helseid.ClientSecret{{KeyID: "ours"}, {KeyID: "ours"}}, -1},
+		"not in an empty list":                 {nil, -1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, ok := helseid.Find(c.list, key.PublicKey())
@@ -203,7 +203,7 @@ func TestFind(t *testing.T) {
 		})
 	}
 	_, ok := helseid.Find([]helseid.ClientSecret{{KeyID: "x"}}, &keys.PublicKey{})
-	assert.False(t, ok, "no thumbprint equals none")
+	assert.False(t, ok, "an empty thumbprint matched")
 }
 
 func TestATokenIsReusedPerKey(t *testing.T) {
@@ -219,11 +219,11 @@ func TestATokenIsReusedPerKey(t *testing.T) {
 	assert.Equal(t, 1, server.Counts().Tokens)
 	_, err = client.ClientSecrets(t.Context(), next)
 	require.NoError(t, err)
-	assert.Equal(t, 2, server.Counts().Tokens, "a call as another key proves that key")
+	assert.Equal(t, 2, server.Counts().Tokens, "the token of another key was used")
 	renamed, err := next.With(keys.Options{KeyID: "renamed"})
 	require.NoError(t, err)
 	_, err = client.ClientSecrets(t.Context(), renamed)
-	require.ErrorIs(t, err, assertion.ErrInvalidClient, "nor will another kid do")
+	require.ErrorIs(t, err, assertion.ErrInvalidClient, "the token of another kid was used")
 
 	rsa := keystest.Key(t, keys.PS256)
 	server.AddClient(clientID, rsa.PublicKey())
@@ -231,7 +231,7 @@ func TestATokenIsReusedPerKey(t *testing.T) {
 	other, err := rsa.With(keys.Options{Algorithm: keys.RS256})
 	require.NoError(t, err)
 	_, err = client.ClientSecrets(t.Context(), other)
-	require.ErrorIs(t, err, assertion.ErrInvalidClient, "nor another algorithm")
+	require.ErrorIs(t, err, assertion.ErrInvalidClient, "the token of another algorithm was used")
 }
 
 func TestVerifyKeyAlwaysGetsAFreshToken(t *testing.T) {
@@ -241,7 +241,7 @@ func TestVerifyKeyAlwaysGetsAFreshToken(t *testing.T) {
 	assert.Equal(t, 2, server.Counts().Tokens)
 	_, err := client.ClientSecrets(t.Context(), key)
 	require.NoError(t, err)
-	assert.Equal(t, 2, server.Counts().Tokens, "its token is used by the next call")
+	assert.Equal(t, 2, server.Counts().Tokens, "the token was not reused")
 
 	server.RemoveKey(clientID, key.PublicKey())
 	err = client.VerifyKey(t.Context(), key)
@@ -251,7 +251,7 @@ func TestVerifyKeyAlwaysGetsAFreshToken(t *testing.T) {
 	assert.Equal(t, "invalid_client", refused.Code)
 }
 
-func TestVerifyKeyWaitsForNoEarlierFailure(t *testing.T) {
+func TestVerifyKeyIsNotDelayedByAFailure(t *testing.T) {
 	server, client, key := setup(t)
 	next := newKey(t)
 	server.Propagation = time.Minute
@@ -288,7 +288,7 @@ func TestManyCallersShareOneTokenPerKey(t *testing.T) {
 	assert.Equal(t, 40, server.Counts().Lists)
 }
 
-func TestTheTokensOfFewKeysAreKept(t *testing.T) {
+func TestTokensOfFourKeysAreCached(t *testing.T) {
 	server, client, first := setup(t)
 	all := []*keys.Key{first}
 	for range 4 {
@@ -296,17 +296,17 @@ func TestTheTokensOfFewKeysAreKept(t *testing.T) {
 		server.AddClient(clientID, key.PublicKey())
 		all = append(all, key)
 	}
-	for _, key := range append(all, all[1:]...) { // five keys, then the last four of them again
+	for _, key := range append(all, all[1:]...) {
 		_, err := client.ClientSecrets(t.Context(), key)
 		require.NoError(t, err)
 	}
 	assert.Equal(t, 5, server.Counts().Tokens)
 	_, err := client.ClientSecrets(t.Context(), first)
 	require.NoError(t, err)
-	assert.Equal(t, 6, server.Counts().Tokens, "the fifth was forgotten")
+	assert.Equal(t, 6, server.Counts().Tokens, "five were cached")
 }
 
-func TestTheTokenEndpointsWaitAndAWrongClockAreSaid(t *testing.T) {
+func TestErrorsTellRetryAfterAndClockSkew(t *testing.T) {
 	server, client, key := setup(t)
 	server.Inject(func(_ int, r *http.Request) *helseidtest.Fault {
 		if r.URL.Path == "/connect/token" {

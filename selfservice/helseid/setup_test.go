@@ -36,8 +36,7 @@ func newKey(t testing.TB) *keys.Key {
 	return key
 }
 
-// selfService makes the fake give one answer to every call of the self-service
-// API.
+// selfService is a fault of every call of the self-service API.
 func selfService(status int, header http.Header, body string) func(int, *http.Request) *helseidtest.Fault {
 	return func(_ int, r *http.Request) *helseidtest.Fault {
 		if r.URL.Path != "/v1/client-secret" {
@@ -47,7 +46,7 @@ func selfService(status int, header http.Header, body string) func(int, *http.Re
 	}
 }
 
-// recorder is a RoundTripper that keeps what it sends.
+// recorder is a RoundTripper that records requests.
 type recorder struct {
 	mu   sync.Mutex
 	sent []sent
@@ -74,7 +73,7 @@ func (r *recorder) RoundTrip(req *http.Request) (*http.Response, error) {
 	return http.DefaultTransport.RoundTrip(req)
 }
 
-// to returns what was sent to a path.
+// to returns the requests to a path.
 func (r *recorder) to(path string) []sent {
 	r.mu.Lock()
 	defer r.mu.Unlock()
