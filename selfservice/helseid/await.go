@@ -13,15 +13,21 @@ import (
 // calls [Client.VerifyKey] once a second for as long as the client is not
 // accepted, until ctx ends. Then it returns the last refusal.
 func (c *Client) AwaitKey(ctx context.Context, key *keys.Key) error {
+	var refused error
 	for {
 		err := c.VerifyKey(ctx, key)
-		if !errors.Is(err, assertion.ErrInvalidClient) {
+		switch {
+		case errors.Is(err, assertion.ErrInvalidClient):
+			refused = err
+		case err != nil && ctx.Err() != nil && refused != nil:
+			return refused
+		default:
 			return err
 		}
 		select {
 		case <-time.After(time.Second):
 		case <-ctx.Done():
-			return err
+			return refused
 		}
 	}
 }

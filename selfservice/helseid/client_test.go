@@ -41,8 +41,7 @@ func TestEnvironments(t *testing.T) {
 
 func TestTokenRequest(t *testing.T) {
 	server, client, key := setup(t)
-	wire := new(recorder)
-	client.Base = wire
+	wire := record(client)
 	status, _ := get(t, client.HTTPClient(key), server.URL()+"/api/patients")
 	require.Equal(t, 200, status)
 	requests := wire.to("/connect/token")
@@ -68,8 +67,6 @@ func TestHTTPClientSurvivesARotation(t *testing.T) {
 	server, client, key := setup(t)
 	var source changing
 	source.Store(key)
-	wire := new(recorder)
-	client.Base = wire
 	api := client.HTTPClient(&source)
 	for i := range 4 {
 		if i == 2 {
@@ -134,8 +131,7 @@ func TestDPoPKeyCanBeTheClientsOwn(t *testing.T) {
 
 func TestAssertionDetails(t *testing.T) {
 	server, client, key := setup(t)
-	wire := new(recorder)
-	client.Base = wire
+	wire := record(client)
 	for name, c := range map[string]struct {
 		details []helseid.Detail
 		claim   string
@@ -209,12 +205,8 @@ func TestRejectedScopesMayBeAList(t *testing.T) {
 		`null`:                nil,
 		`{}`:                  nil,
 	} {
-		server.Inject(func(_ int, r *http.Request) *helseidtest.Fault {
-			if r.URL.Path != "/connect/token" {
-				return nil
-			}
-			return &helseidtest.Fault{Status: 200, Body: `{"access_token":"t","token_type":"DPoP","expires_in":60,"rejected_scope":` + answer + `}`}
-		})
+		body := `{"access_token":"t","token_type":"DPoP","expires_in":60,"rejected_scope":` + answer + `}`
+		server.Inject(at("/connect/token", helseidtest.Fault{Status: 200, Body: body}))
 		token, err := client.Tokens(key).Token(t.Context())
 		require.NoError(t, err, answer)
 		assert.Equal(t, want, helseid.RejectedScopes(token), answer)

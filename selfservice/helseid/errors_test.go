@@ -95,8 +95,7 @@ func TestErrorsNameTheFailedServer(t *testing.T) {
 
 func TestEchoedTokensAndKeysAreRedacted(t *testing.T) {
 	server, client, key := setup(t)
-	wire := new(recorder)
-	client.Base = wire
+	wire := record(client)
 	require.NoError(t, client.VerifyKey(t.Context(), key))
 	_, err := client.ClientSecrets(t.Context(), key)
 	require.NoError(t, err)
@@ -156,8 +155,7 @@ func TestBaseAddressIsJoined(t *testing.T) {
 		_, err := client.ClientSecrets(t.Context(), key)
 		require.NoError(t, err, suffix)
 	}
-	wire := new(recorder)
-	client.Base = wire
+	wire := record(client)
 	client.Environment.BaseAddress = server.URL() + "/gateway/helseid/"
 	_, err := client.ClientSecrets(t.Context(), key)
 	require.ErrorIs(t, err, helseid.ErrRefused)

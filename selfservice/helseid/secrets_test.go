@@ -20,8 +20,7 @@ import (
 
 func TestUpdateClientSecretSendsTheJWKItself(t *testing.T) {
 	server, client, key := setup(t)
-	wire := new(recorder)
-	client.Base = wire
+	wire := record(client)
 	next := newKey(t)
 	expires, err := client.UpdateClientSecret(t.Context(), key, next.PublicKey())
 	require.NoError(t, err)
@@ -162,14 +161,10 @@ func TestCallsWithoutAKeyAreRefused(t *testing.T) {
 func TestALostReplyIsResolvedByReading(t *testing.T) {
 	server, client, key := setup(t)
 	next := newKey(t)
-	server.Inject(func(_ int, r *http.Request) *helseidtest.Fault {
-		if r.Method == http.MethodPost && r.URL.Path == "/v1/client-secret" {
-			return &helseidtest.Fault{Execute: true}
-		}
-		return nil
-	})
+	server.Inject(at("/v1/client-secret", helseidtest.Fault{Execute: true}))
 	_, err := client.UpdateClientSecret(t.Context(), key, next.PublicKey())
 	require.ErrorContains(t, err, "helseid: calling the self-service API: ")
+	server.Inject(nil)
 	require.NoError(t, client.VerifyKey(t.Context(), next))
 	list, err := client.ClientSecrets(t.Context(), next)
 	require.NoError(t, err)
@@ -308,12 +303,7 @@ func TestTokensOfFourKeysAreCached(t *testing.T) {
 
 func TestErrorsTellRetryAfterAndClockSkew(t *testing.T) {
 	server, client, key := setup(t)
-	server.Inject(func(_ int, r *http.Request) *helseidtest.Fault {
-		if r.URL.Path == "/connect/token" {
-			return &helseidtest.Fault{Status: 429, Header: http.Header{"Retry-After": {"7"}}}
-		}
-		return nil
-	})
+	server.Inject(at("/connect/token", helseidtest.Fault{Status: 429, Header: http.Header{"Retry-After": {"7"}}}))
 	var refused *assertion.Error
 	require.ErrorAs(t, client.VerifyKey(t.Context(), key), &refused)
 	assert.Equal(t, 429, refused.Status)

@@ -36,14 +36,26 @@ func newKey(t testing.TB) *keys.Key {
 	return key
 }
 
-// selfService is a fault of every call of the self-service API.
+// selfService is an answer to every call of the self-service API.
 func selfService(status int, header http.Header, body string) func(int, *http.Request) *helseidtest.Fault {
+	return at("/v1/client-secret", helseidtest.Fault{Status: status, Header: header, Body: body})
+}
+
+// at is a fault of every request to a path.
+func at(path string, f helseidtest.Fault) func(int, *http.Request) *helseidtest.Fault {
 	return func(_ int, r *http.Request) *helseidtest.Fault {
-		if r.URL.Path != "/v1/client-secret" {
+		if r.URL.Path != path {
 			return nil
 		}
-		return &helseidtest.Fault{Status: status, Header: header, Body: body}
+		return &f
 	}
+}
+
+// record makes a client send its requests through a recorder.
+func record(client *helseid.Client) *recorder {
+	r := new(recorder)
+	client.Base = r
+	return r
 }
 
 // recorder is a RoundTripper that records requests.
