@@ -15,7 +15,7 @@ import (
 	"github.com/nokkel/nokkel/keys"
 )
 
-// claims are those of an access token (RFC 9068 §2.2, RFC 9449 §6.1).
+// claims are the claims of an access token (RFC 9068 §2.2, RFC 9449 §6.1).
 type claims struct {
 	Issuer       string   `json:"iss"`
 	Subject      string   `json:"sub"`
@@ -37,8 +37,8 @@ func (c claims) has(scope string) bool {
 	return strings.Contains(" "+c.Scope+" ", " "+scope+" ")
 }
 
-// audience infers from the scopes which APIs a token is for (RFC 9068 §3): the
-// scope nhn:patients/read is one of the API nhn:patients.
+// audience derives the APIs of a token from its scopes (RFC 9068 §3): the scope
+// nhn:patients/read belongs to the API nhn:patients.
 func audience(scopes []string) []string {
 	apis := make([]string, 0, len(scopes))
 	for _, scope := range scopes {
@@ -49,10 +49,10 @@ func audience(scopes []string) []string {
 	return apis
 }
 
-// issuer makes access tokens.
+// issuer signs access tokens.
 type issuer struct {
 	key    *ecdsa.PrivateKey
-	secret keys.Secret // in place of a signature, see Server.Unsigned
+	secret keys.Secret // of the MAC in jti
 	header string      // encoded
 	jwks   []byte
 }
@@ -78,7 +78,7 @@ func (s *Server) jwks(w http.ResponseWriter, _ *http.Request) {
 	w.Write(s.issuer.jwks)
 }
 
-// sign makes the access token, an ES256 JWT; its signature may be left out.
+// sign returns an access token, an ES256 JWT. Its signature may be left out.
 func (i *issuer) sign(c claims, unsigned bool) string {
 	c.ID = i.mac(c)
 	payload, _ := json.Marshal(c) // strings and numbers always marshal
@@ -89,7 +89,7 @@ func (i *issuer) sign(c claims, unsigned bool) string {
 	digest := sha256.Sum256([]byte(signed))
 	r, s, err := ecdsa.Sign(rand.Reader, i.key, digest[:])
 	if err != nil {
-		panic(err) // only a wrong key makes it fail
+		panic(err) // cannot fail with this key
 	}
 	raw := make([]byte, 64)
 	r.FillBytes(raw[:32])
@@ -97,9 +97,8 @@ func (i *issuer) sign(c claims, unsigned bool) string {
 	return signed + "." + base64.RawURLEncoding.EncodeToString(raw)
 }
 
-// read returns the claims of a token that this issuer made. Others verify the
-// signature; the issuer knows its own tokens by the MAC in jti, at a hundredth
-// of the cost, and need not keep them.
+// read returns the claims of a token of this issuer. Others verify the signature.
+// The issuer recognizes its tokens by the MAC in jti, at a hundredth of the cost.
 func (i *issuer) read(token string) (claims, bool) {
 	var c claims
 	_, rest, _ := strings.Cut(token, ".")

@@ -14,8 +14,7 @@ func (s *Server) patients(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// newPatient answers POST of the sample API: with the body, to show that it
-// arrived whole.
+// newPatient answers POST of the sample API. It echoes the body.
 func (s *Server) newPatient(w http.ResponseWriter, r *http.Request) {
 	if s.mayCall(w, r) {
 		w.Header().Set("Content-Type", r.Header.Get("Content-Type"))
@@ -24,7 +23,7 @@ func (s *Server) newPatient(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// whoami answers with the claims of the access token.
+// whoami returns the claims of the access token.
 func (s *Server) whoami(w http.ResponseWriter, r *http.Request) {
 	if c, ok := s.authorize(w, r, ""); ok {
 		s.counters.calls.Add(1)
@@ -32,7 +31,7 @@ func (s *Server) whoami(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// mayCall checks a request to the sample API, the scope of its token last.
+// mayCall authorizes a request to the sample API, or refuses it.
 func (s *Server) mayCall(w http.ResponseWriter, r *http.Request) bool {
 	c, ok := s.authorize(w, r, "")
 	if !ok {
@@ -49,8 +48,8 @@ func (s *Server) mayCall(w http.ResponseWriter, r *http.Request) bool {
 	return true
 }
 
-// authorize checks access token and proof of a request to an API (RFC 9449
-// §7.1) and answers the request when they are not in order.
+// authorize checks the access token and the proof of a request to an API (RFC 9449
+// §7.1), or refuses it.
 func (s *Server) authorize(w http.ResponseWriter, r *http.Request, scope string) (claims, bool) {
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if !strings.EqualFold(scheme, "DPoP") || len(r.Header.Values("Authorization")) != 1 {
@@ -75,7 +74,7 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request, scope string)
 	}
 	if scope != "" && !c.has(scope) {
 		s.counters.refuse(TokenScope)
-		w.WriteHeader(http.StatusForbidden) // as a gateway does: no body
+		w.WriteHeader(http.StatusForbidden) // without a body, as a gateway does
 		return claims{}, false
 	}
 	return c, true

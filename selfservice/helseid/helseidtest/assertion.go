@@ -10,12 +10,12 @@ import (
 
 const (
 	maxAhead = 60 * time.Second // of an assertion's exp
-	leeway   = 5 * time.Second  // for clocks that are not quite equal
+	leeway   = 5 * time.Second  // for clock skew
 )
 
-// authenticate checks the client assertion (RFC 7523 §3) and returns the
-// claims that it gives to a token, and its own jti, as one of the nodes knows
-// the client. A client_id beside it may be left out (RFC 7521 §4.2).
+// authenticate checks the client assertion (RFC 7523 §3), by the keys that a node
+// knows. It returns the claims for a token, with the jti of the assertion. The
+// form may leave client_id out (RFC 7521 §4.2).
 func (s *Server) authenticate(form url.Values, node int) (claims, Refusal) {
 	t, ok := parseJWS(form.Get("client_assertion"))
 	if !ok || form.Get("client_assertion_type") != assertionType {

@@ -11,9 +11,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// BenchmarkRotation is what one client of a fleet asks of the fake: a token,
-// a list, a registration, and a token with the new key. Both sides and the
-// making of the key are in it.
+// BenchmarkRotation makes the requests of a rotation: a token, a list, a
+// registration, and a token with the new key. It includes both sides and the
+// generation of the key.
 func BenchmarkRotation(b *testing.B) {
 	server := helseidtest.New()
 	defer server.Close()

@@ -18,17 +18,17 @@ type client struct {
 type registered struct {
 	*publicKey
 	origin   string    // "Gui" or "Api"
-	accepted time.Time // from when on
+	accepted time.Time // from then on
 	expires  time.Time // zero: never
 	replaced time.Time // or removed; zero: not
 }
 
-// live reports whether the key is registered, which a node learns so much later.
+// live reports whether the key is registered, as known by a node that is behind.
 func (k registered) live(now time.Time, behind time.Duration) bool {
 	return (k.expires.IsZero() || now.Before(k.expires)) && (k.replaced.IsZero() || now.Add(-behind).Before(k.replaced))
 }
 
-// taken reports whether such a node takes assertions by the key.
+// taken reports whether a node that is behind accepts the key.
 func (k registered) taken(now time.Time, behind time.Duration) bool {
 	return k.live(now, behind) && !now.Add(-behind).Before(k.accepted)
 }
@@ -91,7 +91,7 @@ func (s *Server) Accepts(id, thumbprint string) bool {
 // as if it had not signed their terms; rejected_scope names them.
 func (s *Server) RejectScopes(parent string, scopes ...string) { s.rejected.Store(parent, scopes) }
 
-// split parts the scopes that a client asks for into granted and rejected.
+// split divides requested scopes into granted and rejected ones.
 func (s *Server) split(scope, parent string) (granted, rejected []string) {
 	v, _ := s.rejected.Load(parent)
 	unsigned, _ := v.([]string)
@@ -111,13 +111,12 @@ func (s *Server) client(id string) *client {
 	return c
 }
 
-// key returns the key that the client may sign with under this kid; nil when
-// there is none.
+// key returns the key with a kid that a node accepts, or nil.
 func (c *client) key(kid string, now time.Time, behind time.Duration) *publicKey {
 	return c.find(now, behind, func(k registered) bool { return k.kid == kid })
 }
 
-// find returns the key of that kind that a node takes.
+// find returns the first key that a node accepts and that is, or nil.
 func (c *client) find(now time.Time, behind time.Duration, is func(registered) bool) *publicKey {
 	if c == nil {
 		return nil
@@ -142,7 +141,7 @@ func (c *client) live(now time.Time) []registered {
 	return slices.DeleteFunc(slices.Clone(c.keys), func(k registered) bool { return !k.live(now, 0) })
 }
 
-// add registers a key over the self-service API, under the server's rules.
+// add registers a key through the self-service API.
 func (c *client) add(s *Server, key *publicKey) (registered, Refusal) {
 	now := s.later()
 	k := registered{publicKey: key, origin: "Api", accepted: now.Add(s.Propagation)}

@@ -55,7 +55,7 @@ func Problem(status int, title, detail string) Fault {
 	return Fault{Status: status, Header: http.Header{"Content-Type": {"application/problem+json"}}, Body: string(body)}
 }
 
-// faulty is the server's outermost handler.
+// faulty counts requests and makes faults.
 func (s *Server) faulty(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.counters.requests.Add(1)

@@ -14,8 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// post registers a new key over a connection of its own, whose error is the
-// caller's to look at.
+// post registers a new key over a new connection.
 func post(t *testing.T, s *stranger, token string) (*http.Response, error) {
 	t.Helper()
 	body := string(jwk(t, newEC(t, elliptic.P256()).Public(), "next"))
@@ -31,16 +30,16 @@ func post(t *testing.T, s *stranger, token string) (*http.Response, error) {
 func TestInject(t *testing.T) {
 	for name, c := range map[string]struct {
 		fault    helseidtest.Fault
-		status   int // 0: the connection is cut
+		status   int // zero: the connection is cut
 		executed bool
 	}{
-		"cut before":            {helseidtest.Fault{Cut: true}, 0, false},
-		"cut after":             {helseidtest.Fault{Cut: true, Execute: true}, 0, true},
-		"a lost answer":         {helseidtest.Fault{Execute: true}, 0, true},
-		"refused before":        {helseidtest.Problem(503, "Down", "for a while"), 503, false},
-		"refused after":         {helseidtest.Fault{Status: 502, Execute: true}, 502, true},
-		"only late":             {helseidtest.Fault{Delay: time.Millisecond}, 200, true},
-		"too many, with a time": {helseidtest.Fault{Status: 429, Header: http.Header{"Retry-After": {"7"}}}, 429, false},
+		"cut before":        {helseidtest.Fault{Cut: true}, 0, false},
+		"cut after":         {helseidtest.Fault{Cut: true, Execute: true}, 0, true},
+		"lost answer":       {helseidtest.Fault{Execute: true}, 0, true},
+		"refused before":    {helseidtest.Problem(503, "Down", "for a while"), 503, false},
+		"refused after":     {helseidtest.Fault{Status: 502, Execute: true}, 502, true},
+		"late":              {helseidtest.Fault{Delay: time.Millisecond}, 200, true},
+		"too many requests": {helseidtest.Fault{Status: 429, Header: http.Header{"Retry-After": {"7"}}}, 429, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newStranger(t, nil)
@@ -81,7 +80,7 @@ func TestEvery(t *testing.T) {
 	assert.Equal(t, 3, failed)
 }
 
-func TestLatencyEndsWithTheRequest(t *testing.T) {
+func TestDelayEndsWithTheRequest(t *testing.T) {
 	s := newStranger(t, nil)
 	s.server.Inject(helseidtest.Nth(1, helseidtest.Fault{Delay: time.Hour}))
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
@@ -90,10 +89,10 @@ func TestLatencyEndsWithTheRequest(t *testing.T) {
 	require.NoError(t, err)
 	_, err = new(http.Transport).RoundTrip(req)
 	require.ErrorIs(t, err, context.DeadlineExceeded)
-	s.server.Close() // would hang were the request still waiting
+	s.server.Close() // hangs if the request still waits
 }
 
-func TestListenKeepsTheNameOfTheAddress(t *testing.T) {
+func TestListenKeepsTheHostName(t *testing.T) {
 	server, err := helseidtest.Listen("localhost:0")
 	require.NoError(t, err)
 	defer server.Close()
@@ -108,7 +107,7 @@ func TestListenKeepsTheNameOfTheAddress(t *testing.T) {
 	assert.Error(t, err)
 }
 
-func TestTLSIsTrustedByItsOwnTransportOnly(t *testing.T) {
+func TestOnlyTransportTrustsTLS(t *testing.T) {
 	server := helseidtest.NewTLS()
 	defer server.Close()
 	req, err := http.NewRequestWithContext(t.Context(), "GET", server.URL()+"/.well-known/openid-configuration", nil)

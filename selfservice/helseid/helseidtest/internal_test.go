@@ -18,17 +18,17 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestSpentForgetsAfterTwoWindowsAndNoSooner(t *testing.T) {
+func TestSpentExpiresAfterTwoWindows(t *testing.T) {
 	s := newSpent(time.Minute)
 	start := time.Unix(1_800_000_000, 0) // a whole minute
 	require.True(t, s.add("a", "jti", start.Add(59*time.Second)))
 	assert.False(t, s.add("a", "jti", start.Add(60*time.Second)))
 	assert.False(t, s.add("a", "jti", start.Add(119*time.Second)))
-	assert.True(t, s.add("b", "jti", start), "another's jti is another")
+	assert.True(t, s.add("b", "jti", start), "the jti of another client")
 	for i := range 10_000 {
 		require.True(t, s.add("a", strconv.Itoa(i), start.Add(time.Minute)))
 	}
-	for i := range 1000 { // touches every shard in each of two later windows
+	for i := range 1000 { // touch every shard in two later windows
 		s.add("c", strconv.Itoa(i), start.Add(2*time.Minute))
 		s.add("c", strconv.Itoa(i), start.Add(3*time.Minute))
 	}
@@ -40,7 +40,7 @@ func TestSpentForgetsAfterTwoWindowsAndNoSooner(t *testing.T) {
 	assert.True(t, s.add("a", "jti", start.Add(3*time.Minute)))
 }
 
-func TestSpentLetsOneOfManyPass(t *testing.T) {
+func TestSpentConcurrently(t *testing.T) {
 	s := newSpent(time.Minute)
 	var passed atomic.Int64
 	var wg sync.WaitGroup
@@ -56,7 +56,7 @@ func TestSpentLetsOneOfManyPass(t *testing.T) {
 	assert.EqualValues(t, 1, passed.Load())
 }
 
-// What is taken for a key is one for go-jose too, with the same thumbprint.
+// FuzzParseJWK: go-jose must accept the same key, with the same thumbprint.
 func FuzzParseJWK(f *testing.F) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(f, err)
@@ -92,7 +92,7 @@ func FuzzParseJWS(f *testing.F) {
 			assert.Nil(t, got)
 			return
 		}
-		assert.Equal(t, compact, got.signed+"."+base64.RawURLEncoding.EncodeToString(got.signature), "one token has one spelling")
+		assert.Equal(t, compact, got.signed+"."+base64.RawURLEncoding.EncodeToString(got.signature), "a token has two spellings")
 	})
 }
 
@@ -102,7 +102,7 @@ func FuzzParseDetails(f *testing.F) {
 	f.Add([]byte(`[`))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		if !json.Valid(raw) {
-			return // a RawMessage that was parsed is valid
+			return // cannot come from a RawMessage
 		}
 		got, ok := parseDetails(raw)
 		if ok {

@@ -14,12 +14,12 @@ import (
 	"github.com/go-jose/go-jose/v4/json" // strict: case-sensitive, no duplicate members
 )
 
-// publicKey is a JWK that may sign assertions or proofs.
+// publicKey is a JWK that verifies assertions or proofs.
 type publicKey struct {
 	key        crypto.PublicKey // *ecdsa.PublicKey or *rsa.PublicKey
-	kid, alg   string           // as the JWK says; may be empty
+	kid, alg   string           // of the JWK; may be empty
 	thumbprint string           // RFC 7638
-	text       string           // the JWK as it came
+	text       string           // the JWK as received
 }
 
 // parseJWK reads a public RSA or EC signing key.
@@ -123,7 +123,7 @@ func parseRSA(n, e string) (crypto.PublicKey, Refusal) {
 	return &rsa.PublicKey{N: modulus, E: int(exponent)}, ""
 }
 
-// decode takes base64url in its one canonical spelling (RFC 7515 §2).
+// decode accepts only canonical base64url (RFC 7515 §2).
 func decode(s string) ([]byte, bool) {
 	b, err := base64.RawURLEncoding.Strict().DecodeString(s)
 	return b, err == nil && !strings.ContainsAny(s, "\r\n") // which the decoder skips

@@ -13,7 +13,7 @@ import (
 
 const maxJWS = 16 << 10
 
-// jws is a compact JWS that is taken apart but not believed.
+// jws is a parsed compact JWS that is not verified yet.
 type jws struct {
 	header struct {
 		Alg  string          `json:"alg"`
@@ -38,19 +38,19 @@ func parseJWS(compact string) (*jws, bool) {
 	first, second, ok := strings.Cut(t.signed, ".")
 	header, okHeader := decode(first)
 	var okPayload, okSignature bool
-	t.payload, okPayload = decode(second) // refuses a third dot
+	t.payload, okPayload = decode(second) // fails on a third dot
 	t.signature, okSignature = decode(compact[last+1:])
 	if !ok || !okHeader || !okPayload || !okSignature {
 		return nil, false
 	}
-	// No extension is understood here, so none may be critical (RFC 7515 §4.1.11).
+	// No extension is supported, so none may be critical (RFC 7515 §4.1.11).
 	if json.Unmarshal(header, &t.header) != nil || t.header.Crit != nil || t.header.B64 != nil {
 		return nil, false
 	}
 	return &t, true
 }
 
-// fits reports whether alg is one that HelseID accepts and key is of its kind.
+// fits reports whether HelseID accepts alg and it is for keys like key.
 func fits(alg string, key crypto.PublicKey) bool {
 	switch k := key.(type) {
 	case *rsa.PublicKey:
@@ -76,7 +76,7 @@ func (t *jws) allowed(k *publicKey) bool {
 	return fits(t.header.Alg, k.key) && (k.alg == "" || k.alg == t.header.Alg)
 }
 
-// verify checks the signature by k, for which the alg is allowed.
+// verify checks the signature by k. The alg must be allowed.
 func (t *jws) verify(k *publicKey) bool {
 	hash := map[string]crypto.Hash{"256": crypto.SHA256, "384": crypto.SHA384, "512": crypto.SHA512}[t.header.Alg[2:]]
 	h := hash.New()

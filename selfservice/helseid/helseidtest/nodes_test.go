@@ -15,8 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestNodesLearnOneAfterTheOther of a key that is registered, of one that is
-// replaced by it and of one that a person takes away.
+// TestNodesLearnOneAfterTheOther of a registered key, of one that it replaces, and
+// of one that is removed by hand.
 func TestNodesLearnOneAfterTheOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := helseidtest.NewHandler("http://127.0.0.1")
@@ -24,7 +24,7 @@ func TestNodesLearnOneAfterTheOther(t *testing.T) {
 		byHand, first, next := keystest.Key(t, keys.ES256), keystest.Key(t, keys.ES256), keystest.Key(t, keys.ES256)
 		server.AddClient("app", byHand.PublicKey())
 		client := &helseid.Client{Environment: server.Environment(), ClientID: "app", Base: providertest.Handler(server)}
-		takers := func(key *keys.Key) (n int) { // they are asked in turn
+		takers := func(key *keys.Key) (n int) {
 			for range server.Nodes {
 				if client.VerifyKey(t.Context(), key) == nil {
 					n++
@@ -40,7 +40,7 @@ func TestNodesLearnOneAfterTheOther(t *testing.T) {
 		_, err = client.UpdateClientSecret(t.Context(), byHand, next.PublicKey())
 		require.NoError(t, err)
 		server.RemoveKey("app", byHand.PublicKey())
-		assert.Len(t, server.Keys("app"), 1, "it is listed, and the others are not, at once")
+		assert.Len(t, server.Keys("app"), 1, "the list changes at once")
 		for minute := range 5 {
 			assert.Equal(t, minute+1, takers(next), minute)
 			assert.Equal(t, 4-minute, takers(first), minute)

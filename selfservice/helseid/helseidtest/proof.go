@@ -10,12 +10,12 @@ import (
 	"github.com/nokkel/nokkel/internal/htu"
 )
 
-// proofValidity is how old a proof may be, besides the leeway.
+// proofValidity is how old a proof may be, in addition to the leeway.
 const proofValidity = time.Second
 
 // proof checks the DPoP proof of a request (RFC 9449 §4.3) and returns the
-// thumbprint of its key. At the token endpoint token and bound are empty; at
-// an API the proof must be for the token and by the key that it is bound to.
+// thumbprint of its key. At an API the proof must be for the token, and by the key
+// that it is bound to. At the token endpoint both are empty.
 func (s *Server) proof(r *http.Request, token, bound string, nonce bool) (jkt string, refusal Refusal) {
 	if len(r.Header.Values("DPoP")) != 1 {
 		return "", ProofMissing
@@ -62,7 +62,7 @@ func (s *Server) proof(r *http.Request, token, bound string, nonce bool) (jkt st
 		return "", ProofBinding
 	case nonce && c.Nonce != s.nonce(0) && c.Nonce != s.nonce(1):
 		return "", ProofNonce
-	case !s.proven.add(key.thumbprint, c.Jti, now): // last: a refused proof spends nothing
+	case !s.proven.add(key.thumbprint, c.Jti, now): // last, so that a refused proof is not spent
 		return "", ProofReplayed
 	}
 	return key.thumbprint, ""

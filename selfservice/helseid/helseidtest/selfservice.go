@@ -57,7 +57,7 @@ func (s *Server) register(w http.ResponseWriter, r *http.Request) {
 	}
 	var text string
 	if json.Unmarshal(body, &text) == nil {
-		body = []byte(text) // the older clients send a JSON string that holds the JWK
+		body = []byte(text) // older clients send the JWK in a JSON string
 	}
 	key, refusal := parseJWK(body)
 	if refusal == "" && key.kid == "" {
@@ -82,7 +82,7 @@ func (s *Server) register(w http.ResponseWriter, r *http.Request) {
 	s.writeJSON(w, http.StatusOK, "application/json", answer)
 }
 
-// problem answers with problem details (RFC 9457 §3).
+// problem refuses a request with problem details (RFC 9457 §3).
 func (s *Server) problem(w http.ResponseWriter, status int, title string, refusal Refusal) {
 	s.counters.refuse(refusal)
 	s.writeJSON(w, status, "application/problem+json", map[string]any{

@@ -6,19 +6,18 @@
 //	server.AddClient("my-client", key.PublicKey())
 //	client := &helseid.Client{Environment: server.Environment(), ClientID: "my-client"}
 //
-// It refuses whatever the real one is known to refuse, and says which rule was
-// broken: in the answer, and in [Server.Counts]. Its fields choose how it
-// treats keys, have several nodes learn of them one after the other, and let in
-// clients that are less careful than this module's;
-// [Server.Inject] makes single requests fail, before or after they are carried
-// out.
+// It refuses what the real one is known to refuse, and names the rule in the answer
+// and in [Server.Counts]. Its fields choose how it treats keys, make several nodes
+// learn of them one after the other, and admit clients that are less strict than
+// this module's. [Server.Inject] makes single requests fail, before or after they
+// are carried out.
 //
 // Access tokens are JWTs (RFC 9068) that the key at jwks_uri verifies, so that
 // a program's own API can be tested with them too. Their "aud" lists the scopes'
 // parts before the slash: nhn:patients for nhn:patients/read.
 //
-// It verifies what it gets with package crypto alone and shares no signing or
-// parsing code with the rest of this module, so that the two prove each other.
+// It verifies with package crypto alone and shares no signing or parsing code with
+// the rest of this module, so that each tests the other.
 package helseidtest
 
 import (
@@ -81,14 +80,14 @@ type Server struct {
 	url      string
 	clients  sync.Map     // client id → *client
 	ahead    atomic.Int64 // nanoseconds, see Advance
-	secret   keys.Secret  // makes the nonces
+	secret   keys.Secret  // derives the nonces
 	issuer   *issuer
 	asserted *spent // the jti of assertions
 	proven   *spent // the jti of proofs
 	faults   fake.Faults[Fault]
 	balancer fake.Balancer
 	counters counters
-	rejected sync.Map // organisation number → scopes that it has not signed for
+	rejected sync.Map // organisation number → scopes, see RejectScopes
 }
 
 // New starts a server on loopback, over plain http.
@@ -139,7 +138,7 @@ func NewHandler(url string) *Server {
 	return s
 }
 
-// start opens the server under the URL that requests are to name.
+// start starts the server, which requests name by url.
 func (s *Server) start(url string, start func()) {
 	s.url = url
 	start()
@@ -199,10 +198,10 @@ func (s *Server) Transport() http.RoundTripper {
 // the true time (plus Skew), since the client's clock has not moved.
 func (s *Server) Advance(d time.Duration) { s.ahead.Add(int64(d)) }
 
-// now is the server's clock for what clients sign.
+// now is the clock for what clients sign.
 func (s *Server) now() time.Time { return time.Now().Add(s.Skew) }
 
-// later is the server's clock for what it keeps itself.
+// later is the clock for keys, tokens and nonces, see Advance.
 func (s *Server) later() time.Time { return s.now().Add(time.Duration(s.ahead.Load())) }
 
 func orDefault(d, otherwise time.Duration) time.Duration {

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// spent remembers the jti that were used for at least a window of time and
-// at most two. Two generations of maps per shard expire without a search, and
-// the shards keep many requests from waiting for one lock.
+// spent remembers each jti for one to two windows of time. A shard has two
+// generations, of which the older is dropped as a whole. Shards reduce lock
+// contention.
 type spent struct {
 	window time.Duration
 	shards [64]struct {
@@ -20,7 +20,7 @@ type spent struct {
 
 func newSpent(window time.Duration) *spent { return &spent{window: window} }
 
-// add spends the jti of one client or key; false: it was spent before.
+// add spends the jti of a client or key. It reports whether it was new.
 func (s *spent) add(who, jti string, now time.Time) bool {
 	id := spentID(who, jti)
 	shard := &s.shards[id[0]%64]
@@ -44,7 +44,7 @@ func (s *spent) add(who, jti string, now time.Time) bool {
 	return true
 }
 
-// remove makes a jti good once more.
+// remove makes a jti valid again.
 func (s *spent) remove(who, jti string) {
 	id := spentID(who, jti)
 	shard := &s.shards[id[0]%64]

@@ -11,9 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// OpenID Connect Discovery 1.0 §3 calls these REQUIRED, and parsers take it at
-// its word.
-func TestDiscoveryIsComplete(t *testing.T) {
+// TestDiscovery has what OpenID Connect Discovery 1.0 §3 requires.
+func TestDiscovery(t *testing.T) {
 	s := newStranger(t, nil)
 	a := s.send("GET", "/.well-known/openid-configuration", nil, "")
 	require.Equal(t, 200, a.status)
@@ -23,7 +22,7 @@ func TestDiscoveryIsComplete(t *testing.T) {
 	for _, name := range []string{"response_types_supported", "subject_types_supported", "id_token_signing_alg_values_supported"} {
 		assert.NotEmpty(t, a.object[name], name)
 	}
-	assert.Contains(t, a.object["id_token_signing_alg_values_supported"], "RS256", "which is REQUIRED too")
+	assert.Contains(t, a.object["id_token_signing_alg_values_supported"], "RS256", "it is required too")
 	assert.Contains(t, a.object["token_endpoint_auth_signing_alg_values_supported"], "ES256", "RFC 8414 §2")
 	var set struct{ Keys []object }
 	require.NoError(t, json.Unmarshal(s.send("GET", strings.TrimPrefix(a.object["jwks_uri"].(string), s.server.URL()), nil, "").body, &set))
@@ -39,12 +38,12 @@ func TestClientIDMayBeLeftOut(t *testing.T) {
 	a := s.ask(form, s.proofFor("POST", tokenPath, "", nil, nil))
 	require.Equal(t, 200, a.status, a.object)
 	form = s.form(s.assertion(nil, nil))
-	form.Set("client_id", "") // as if it were left out, RFC 6749 §3.2
+	form.Set("client_id", "") // means the same, RFC 6749 §3.2
 	a = s.ask(form, s.proofFor("POST", tokenPath, "", nil, nil))
 	assert.Equal(t, 200, a.status, a.object)
 }
 
-func TestAnAssertionMayComeAgainAfterANonceOnly(t *testing.T) {
+func TestRepeatAfterNonce(t *testing.T) {
 	for _, again := range []bool{false, true} {
 		s := newStranger(t, func(s *helseidtest.Server) { s.RepeatAfterNonce = again })
 		form := s.form(s.assertion(nil, nil))
@@ -88,7 +87,7 @@ func TestLessCarefulAssertions(t *testing.T) {
 			assert.Equal(t, 200, a.status, a.object)
 			before = s.server.Counts()
 			a = s.ask(s.form(s.assertion(object{"typ": "dpop+jwt"}, object{"nbf": nil})), s.proofFor("POST", tokenPath, "", nil, nil))
-			assert.Equal(t, "invalid_client", a.object["error"], "a proof is no assertion anywhere")
+			assert.Equal(t, "invalid_client", a.object["error"], "a proof is not an assertion")
 			s.refusedOnce(t, before, helseidtest.AssertionType)
 		})
 	}
@@ -99,9 +98,9 @@ func TestLessCarefulAssertions(t *testing.T) {
 	assert.Equal(t, 1, s.server.Counts().Refused[helseidtest.AssertionClaims])
 }
 
-func TestSampleAPIChecksTheScope(t *testing.T) {
+func TestSampleAPIScope(t *testing.T) {
 	s := newStranger(t, func(s *helseidtest.Server) { s.APIScope = "" })
-	token := s.token(nil) // for nhn:api/read and write
+	token := s.token(nil) // without nhn:patients/read
 	for _, method := range []string{"GET", "POST"} {
 		before := s.server.Counts()
 		a := s.call(method, "/api/patients", token, "Nils")
@@ -111,7 +110,7 @@ func TestSampleAPIChecksTheScope(t *testing.T) {
 		s.refusedOnce(t, before, helseidtest.TokenScope)
 		assert.Zero(t, s.server.Counts().Calls)
 	}
-	assert.Equal(t, 200, s.call("GET", "/api/token", token, "").status, "which any token may call")
+	assert.Equal(t, 200, s.call("GET", "/api/token", token, "").status, "it needs no scope")
 	s.server.APIScope = "nhn:api/write"
 	assert.Equal(t, 201, s.call("POST", "/api/patients", token, "Nils").status)
 	s.server.APIScope = "nhn:api/rea"

@@ -37,14 +37,14 @@ func algorithms() []string {
 }
 
 // authorizeUser is the authorization endpoint, which discovery must name. No
-// client has a redirect_uri here, so the answer is for the person (RFC 6749
+// client has a redirect_uri, so it shows an error to the user (RFC 6749
 // §4.1.2.1).
 func (s *Server) authorizeUser(w http.ResponseWriter, _ *http.Request) {
-	http.Error(w, "helseidtest: no client may send a person here", http.StatusBadRequest)
+	http.Error(w, "helseidtest: there are no users", http.StatusBadRequest)
 }
 
-// token is the token endpoint. Client authentication comes before the proof,
-// so an assertion is spent even when the proof is then asked to carry a nonce.
+// token is the token endpoint. It authenticates the client before it checks the
+// proof, so a nonce challenge spends the assertion.
 func (s *Server) token(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	if refusal := checkForm(r); refusal != "" {
@@ -100,7 +100,7 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request) {
 	s.writeJSON(w, http.StatusOK, "application/json", answer)
 }
 
-// checkForm parses the form and refuses what RFC 6749 §3.2 and §2.3 forbid.
+// checkForm parses the form, under the rules of RFC 6749 §3.2 and §2.3.
 func checkForm(r *http.Request) Refusal {
 	if r.ParseForm() != nil || len(r.PostForm) == 0 {
 		return RequestForm
@@ -121,8 +121,8 @@ func (s *Server) refuseToken(w http.ResponseWriter, code string, refusal Refusal
 	s.writeJSON(w, http.StatusBadRequest, "application/json", map[string]string{"error": code, "error_description": string(refusal)})
 }
 
-// nonce returns the nonce that was the newest one so many lifetimes ago. It
-// is made of the time alone, so that nothing is kept.
+// nonce returns the nonce of so many lifetimes ago. It derives from the time
+// alone, without state.
 func (s *Server) nonce(ago int64) string {
 	period := s.later().UnixNano()/int64(orDefault(s.NonceLifetime, time.Minute)) - ago
 	mac := hmac.New(sha256.New, []byte(s.secret.Reveal()))

@@ -19,7 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestTokenEndpointTakesEveryAlgorithm(t *testing.T) {
+func TestTokenEndpointAcceptsEveryAlgorithm(t *testing.T) {
 	s := newStranger(t, nil)
 	s.meet()
 	for alg, key := range map[jose.SignatureAlgorithm]crypto.Signer{
@@ -59,7 +59,7 @@ func TestTokenEndpointRefusesAssertions(t *testing.T) {
 		"megabytes of dots":       {strings.Repeat(".", 32<<10), helseidtest.AssertionMalformed},
 		"crit":                    {reheader(t, good, `{"alg":"ES256","typ":"client-authentication+jwt","crit":["exp"],"kid":"`+s.kid+`"}`), helseidtest.AssertionMalformed},
 		"b64":                     {reheader(t, good, `{"alg":"ES256","typ":"client-authentication+jwt","b64":false,"kid":"`+s.kid+`"}`), helseidtest.AssertionMalformed},
-		"header twice a member":   {reheader(t, good, `{"alg":"ES256","alg":"none"}`), helseidtest.AssertionMalformed},
+		"header with a duplicate": {reheader(t, good, `{"alg":"ES256","alg":"none"}`), helseidtest.AssertionMalformed},
 		"header of a wrong type":  {reheader(t, good, `{"alg":["ES256"]}`), helseidtest.AssertionMalformed},
 		"typ JWT":                 {s.assertion(object{"typ": "JWT"}, nil), helseidtest.AssertionType},
 		"no typ":                  {s.assertion(object{"typ": nil}, nil), helseidtest.AssertionType},
@@ -121,7 +121,7 @@ func TestAssertionIsGoodForOneAttempt(t *testing.T) {
 	a := s.ask(s.form(first), s.proofFor("POST", tokenPath, "", nil, nil))
 	require.Equal(t, "use_dpop_nonce", a.object["error"])
 	a = s.ask(s.form(first), s.proofFor("POST", tokenPath, "", nil, nil))
-	assert.Equal(t, string(helseidtest.AssertionReplayed), a.object["error_description"], "the nonce challenge spent it")
+	assert.Equal(t, string(helseidtest.AssertionReplayed), a.object["error_description"], "the first attempt did not spend it")
 	s.token(nil)
 }
 
@@ -193,7 +193,7 @@ func TestTokenEndpointRefusesProofs(t *testing.T) {
 	assert.Equal(t, 1, s.server.Counts().Tokens)
 }
 
-// TestOtherSpellingsOfTheURL: "htu" is compared as RFC 9449 §4.3 asks.
+// TestOtherSpellingsOfTheURL compares "htu" as RFC 9449 §4.3 requires.
 func TestOtherSpellingsOfTheURL(t *testing.T) {
 	s := newStranger(t, nil)
 	s.meet()

@@ -24,25 +24,25 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The requests of these tests are made with go-jose and net/http alone: none
-// of this module's signing code, so that the fake is tested by a stranger.
+// These tests make requests with go-jose and net/http alone, without this
+// module's signing code.
 
 const clientID = "stranger"
 
 type object = map[string]any
 
-// stranger is a client of the fake that shares no code with it.
+// stranger is a client that shares no code with the fake.
 type stranger struct {
 	t      *testing.T
 	server *helseidtest.Server
 	alg    jose.SignatureAlgorithm
-	key    any // the registered one
+	key    any // registered
 	kid    string
 	proof  any // the DPoP key, for the same alg
 	nonce  string
 }
 
-// newStranger starts a server that set may configure, and registers a client.
+// newStranger starts a server and registers a client. Set configures the server.
 func newStranger(t *testing.T, set func(*helseidtest.Server)) *stranger {
 	t.Helper()
 	server := helseidtest.New()
@@ -56,7 +56,7 @@ func newStranger(t *testing.T, set func(*helseidtest.Server)) *stranger {
 	return s
 }
 
-// use registers one more key by hand, and makes s use it and a DPoP key.
+// use registers another key by hand and switches to it and to a DPoP key.
 func (s *stranger) use(alg jose.SignatureAlgorithm, key, proof crypto.Signer) {
 	s.t.Helper()
 	s.alg, s.key, s.proof = alg, key, proof
@@ -71,7 +71,7 @@ func newEC(t *testing.T, curve elliptic.Curve) *ecdsa.PrivateKey {
 	return k
 }
 
-// rsaKey is made once, since that takes long.
+// rsaKey is generated once for all tests, to save time.
 var rsaKey = sync.OnceValue(func() *rsa.PrivateKey {
 	k, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
@@ -87,7 +87,7 @@ func thumbprint(t *testing.T, key crypto.PublicKey) string {
 	return base64.RawURLEncoding.EncodeToString(sum)
 }
 
-// public passes a key to the fake, whose input type is ours.
+// public returns a key as the fake takes it.
 func public(t *testing.T, alg jose.SignatureAlgorithm, key crypto.PublicKey, kid string) *keys.PublicKey {
 	t.Helper()
 	p, err := keys.NewPublicKey(key, keys.Options{Algorithm: keys.Algorithm(alg), KeyID: kid})
@@ -95,7 +95,7 @@ func public(t *testing.T, alg jose.SignatureAlgorithm, key crypto.PublicKey, kid
 	return p
 }
 
-// jwk returns the public JWK as go-jose writes it.
+// jwk returns a public JWK as go-jose encodes it.
 func jwk(t *testing.T, key crypto.PublicKey, kid string) []byte {
 	t.Helper()
 	b, err := json.Marshal(jose.JSONWebKey{Key: key, KeyID: kid, Use: "sig"})
@@ -103,7 +103,7 @@ func jwk(t *testing.T, key crypto.PublicKey, kid string) []byte {
 	return b
 }
 
-// sign makes a compact JWS; header members replace those that go-jose sets.
+// sign returns a compact JWS. Members of header replace those of go-jose.
 func sign(t *testing.T, alg jose.SignatureAlgorithm, key any, embed bool, header, claims object) string {
 	t.Helper()
 	o := &jose.SignerOptions{EmbedJWK: embed}
@@ -121,7 +121,7 @@ func sign(t *testing.T, alg jose.SignatureAlgorithm, key any, embed bool, header
 	return compact
 }
 
-// change replaces members of m; nil takes one away.
+// change replaces members of m. Nil deletes one.
 func change(m object, changes object) object {
 	for name, value := range changes {
 		if value == nil {
@@ -165,12 +165,12 @@ func (s *stranger) form(assertion string) url.Values {
 	}
 }
 
-// answer is what a request got.
+// answer is the response to a request.
 type answer struct {
 	status int
 	header http.Header
 	body   []byte
-	object object // of the body, when it is one
+	object object // body as JSON; nil if it is none
 }
 
 func (s *stranger) send(method, path string, header http.Header, body string) answer {
@@ -186,7 +186,7 @@ func (s *stranger) send(method, path string, header http.Header, body string) an
 	a := answer{status: resp.StatusCode, header: resp.Header}
 	a.body, err = io.ReadAll(resp.Body)
 	require.NoError(s.t, err)
-	json.Unmarshal(a.body, &a.object) // an answer without an object leaves it nil
+	json.Unmarshal(a.body, &a.object) // leaves it nil if it is no object
 	return a
 }
 
@@ -202,7 +202,7 @@ func (s *stranger) ask(form url.Values, proofs ...string) answer {
 
 const tokenPath = "/connect/token"
 
-// meet learns the first nonce, by the challenge.
+// meet learns the first nonce from a challenge.
 func (s *stranger) meet() {
 	s.t.Helper()
 	a := s.ask(s.form(s.assertion(nil, nil)), s.proofFor("POST", tokenPath, "", nil, nil))
@@ -237,7 +237,7 @@ func (s *stranger) callWith(method, path, authorization, body string, proofs ...
 	return s.send(method, path, h, body)
 }
 
-// refusedOnce checks that one request was refused by one rule.
+// refusedOnce checks which rule refused the last request.
 func (s *stranger) refusedOnce(t *testing.T, before helseidtest.Counts, rule helseidtest.Refusal) {
 	t.Helper()
 	after := s.server.Counts()
