@@ -95,7 +95,7 @@ func TestFleetGoesOnWithoutBusyClients(t *testing.T) {
 				times, report := delays(t, all, f)
 				assert.Equal(t, 400, report.Rotated)
 				assert.Equal(t, 20, report.Failed)
-				assert.Less(t, slices.Max(times), time.Minute)
+				assert.Less(t, slices.Max(times), 5*time.Minute)
 				assert.Less(t, report.Elapsed, 2*time.Hour, "the twenty are retried for an hour")
 			})
 		})
