@@ -2,6 +2,7 @@ package selfservice_test
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -150,13 +151,30 @@ func runFor(t *testing.T, r *selfservice.Rotator, d time.Duration) {
 	require.ErrorIs(t, r.Run(ctx), context.DeadlineExceeded)
 }
 
-// failures collects the errors that r reports.
-func failures(r *selfservice.Rotator) *[]error {
-	var all []error
-	r.OnEvent = func(e selfservice.Event) {
-		if e.Kind == selfservice.EventFailed {
-			all = append(all, e.Err)
-		}
-	}
-	return &all
+// recorder records the events of Rotators.
+type recorder struct {
+	mu     sync.Mutex
+	events []selfservice.Event
+}
+
+// record returns the recorder of the events of r from now on.
+func record(r *selfservice.Rotator) *recorder {
+	rec := &recorder{}
+	r.OnEvent = rec.add
+	return rec
+}
+
+func (rec *recorder) add(e selfservice.Event) {
+	rec.mu.Lock()
+	defer rec.mu.Unlock()
+	rec.events = append(rec.events, e)
+}
+
+func (rec *recorder) count(kind selfservice.EventKind) int { return len(rec.of(kind)) }
+
+// of returns the events of a kind.
+func (rec *recorder) of(kind selfservice.EventKind) []selfservice.Event {
+	rec.mu.Lock()
+	defer rec.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(rec.events), func(e selfservice.Event) bool { return e.Kind != kind })
 }

@@ -145,7 +145,7 @@ func TestRefusalServesWhatAnotherReplicaSaved(t *testing.T) {
 	server := &model.Server{ReplaceAtOnce: true}
 	one, first := adopted(t, server, server.Registrar(nil))
 	other := &selfservice.Rotator{Store: one.Store}
-	_ = clientSecret(t, other)
+	clientSecret(t, other) // reads the store
 	require.NoError(t, one.Rotate(t.Context()))
 	refuse(t, other, first.Secret)
 	secret := clientSecret(t, other)

@@ -16,10 +16,10 @@ import (
 
 // lockOut runs a Rotator whose credentials the server stops accepting, reports the
 // refusal, and returns the Rotator two minutes later with the events.
-func lockOut(t *testing.T, server *model.Server, provider selfservice.Provider, first selfservice.Credential, byHand func()) (*selfservice.Rotator, *[]selfservice.Event) {
+func lockOut(t *testing.T, server *model.Server, provider selfservice.Provider, first selfservice.Credential, byHand func()) (*selfservice.Rotator, []selfservice.Event) {
 	t.Helper()
-	var events []selfservice.Event
-	r := &selfservice.Rotator{Provider: provider, Store: &selfservice.Mem{}, OnEvent: func(e selfservice.Event) { events = append(events, e) }}
+	r := &selfservice.Rotator{Provider: provider, Store: &selfservice.Mem{}}
+	recorded := record(r)
 	server.Adopt(first)
 	require.NoError(t, r.Adopt(t.Context(), first))
 	require.NoError(t, r.Rotate(t.Context()))
@@ -42,7 +42,7 @@ func lockOut(t *testing.T, server *model.Server, provider selfservice.Provider, 
 	time.Sleep(2 * time.Minute)
 	cancel()
 	<-done
-	return r, &events
+	return r, recorded.events
 }
 
 func ecKey(t *testing.T) selfservice.Credential {
@@ -66,8 +66,8 @@ func TestAdministratorEndsALockOut(t *testing.T) {
 		assert.Equal(t, []selfservice.EventKind{
 			selfservice.EventAdopted, selfservice.EventStarted, selfservice.EventRegistered, selfservice.EventSwitched,
 			selfservice.EventFailed, selfservice.EventStarted, selfservice.EventRegistered, selfservice.EventSwitched,
-		}, kinds(*events))
-		assert.ErrorIs(t, (*events)[4].Err, selfservice.ErrLockedOut)
+		}, kinds(events))
+		assert.ErrorIs(t, events[4].Err, selfservice.ErrLockedOut)
 	})
 }
 
@@ -78,7 +78,7 @@ func TestLockOutWithoutAnAdministratorIsReported(t *testing.T) {
 		status, err := r.Status(t.Context())
 		require.NoError(t, err)
 		assert.Zero(t, status.Pending)
-		last := (*events)[len(*events)-1]
+		last := events[len(events)-1]
 		assert.ErrorIs(t, last.Err, selfservice.ErrLockedOut)
 		assert.Equal(t, 1, server.Registered())
 	})

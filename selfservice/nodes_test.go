@@ -78,7 +78,7 @@ func TestSecretThatTheServerLostIsIssuedAgain(t *testing.T) {
 				server.Adopt(first)
 				var lose bool
 				r := &selfservice.Rotator{Store: &selfservice.Mem{}, Timing: oneNode}
-				failed := failures(r)
+				events := record(r)
 				r.Provider = server.FullIssuer(func(point string, call func() error) error {
 					err := call()
 					if point == "issue" && lose {
@@ -100,8 +100,8 @@ func TestSecretThatTheServerLostIsIssuedAgain(t *testing.T) {
 				time.Sleep(3 * day)
 				cancel()
 				<-ended
-				for _, err := range *failed {
-					assert.NotContains(t, err.Error(), "panicked")
+				for _, e := range events.of(selfservice.EventFailed) {
+					assert.NotContains(t, e.Err.Error(), "panicked")
 				}
 				assert.True(t, server.Accepts(active(t, r)))
 			})

@@ -3,6 +3,7 @@ package selfservice_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -115,12 +116,8 @@ func TestRotationGoesOnWhileRequestsAreRefused(t *testing.T) {
 		const propagation = 3 * time.Minute
 		server := &model.Server{ReplaceAtOnce: true, Propagation: propagation}
 		r, first := adopted(t, server, server.Registrar(nil))
-		var lockedOut int
-		r = &selfservice.Rotator{Store: r.Store, Provider: r.Provider, OnEvent: func(e selfservice.Event) {
-			if errors.Is(e.Err, selfservice.ErrLockedOut) {
-				lockedOut++
-			}
-		}}
+		r = &selfservice.Rotator{Store: r.Store, Provider: r.Provider}
+		events := record(r)
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		go r.Run(ctx)
@@ -138,7 +135,7 @@ func TestRotationGoesOnWhileRequestsAreRefused(t *testing.T) {
 		require.NoError(t, r.Rotate(ctx))
 		assert.Less(t, time.Since(start), propagation+20*time.Second, "the refusals do not delay it")
 		assert.True(t, server.Accepts(active(t, r)))
-		assert.Positive(t, lockedOut, "but they are reported")
+		assert.True(t, slices.ContainsFunc(events.of(selfservice.EventFailed), func(e selfservice.Event) bool { return errors.Is(e.Err, selfservice.ErrLockedOut) }))
 		require.NoError(t, r.Ready(ctx))
 	})
 }
@@ -146,12 +143,12 @@ func TestRotationGoesOnWhileRequestsAreRefused(t *testing.T) {
 // TestEventsNameTheClient, as does the status.
 func TestEventsNameTheClient(t *testing.T) {
 	server := &model.Server{}
-	var events []selfservice.Event
 	r, _ := adopted(t, server, server.Registrar(nil))
-	r = &selfservice.Rotator{Name: "patients", Store: r.Store, Provider: r.Provider, Timing: oneNode, OnEvent: func(e selfservice.Event) { events = append(events, e) }}
+	r.Name = "patients"
+	events := record(r)
 	require.NoError(t, r.Rotate(t.Context()))
-	require.NotEmpty(t, events)
-	for _, e := range events {
+	require.NotEmpty(t, events.events)
+	for _, e := range events.events {
 		assert.Equal(t, "patients", e.Client)
 	}
 	st := status(t, r)

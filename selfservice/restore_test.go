@@ -67,14 +67,10 @@ func TestStoreThatGoesBack(t *testing.T) {
 					first, _ := adopted(t, server, server.OnlyRemoves(nil))
 					blob, _ := must.Load(t, first.Store)
 					must.Save(t, store, blob, "")
-					var damaged atomic.Int64
+					var events recorder
 					var replicas []*selfservice.Rotator
 					for range 3 {
-						r := &selfservice.Rotator{Provider: first.Provider, Store: store, Timing: oneNode, OnEvent: func(e selfservice.Event) {
-							if e.Kind == selfservice.EventDamaged {
-								damaged.Add(1)
-							}
-						}}
+						r := &selfservice.Rotator{Provider: first.Provider, Store: store, Timing: oneNode, OnEvent: events.add}
 						replicas = append(replicas, r)
 						go r.Run(t.Context())
 					}
@@ -89,7 +85,7 @@ func TestStoreThatGoesBack(t *testing.T) {
 						}
 						time.Sleep(time.Minute)
 					}
-					assert.Positive(t, damaged.Load())
+					assert.Positive(t, events.count(selfservice.EventDamaged))
 					assert.True(t, server.Accepts(active(t, &selfservice.Rotator{Store: store})), "it is written back")
 					for i := range 2 {
 						require.NoError(t, replicas[i].Rotate(t.Context()))

@@ -21,14 +21,13 @@ func TestOldOneIsReactivatedWhenTheNewOneDoesNotWorkAlone(t *testing.T) {
 		server := &model.Server{}
 		s := &spy{on: map[string]func(){}}
 		r, first := adopted(t, server, server.Full(s.do))
-		var rolledBack bool
-		r.OnEvent = func(e selfservice.Event) { rolledBack = rolledBack || e.Kind == selfservice.EventRolledBack }
+		events := record(r)
 		require.NoError(t, r.Rotate(t.Context()))
 		second := active(t, r)
 		s.on["deactivate"] = func() { server.Expire(second, time.Now()) }
 		time.Sleep(2 * time.Hour)
 		require.NoError(t, steps(t, r))
-		assert.True(t, rolledBack)
+		assert.Equal(t, 1, events.count(selfservice.EventRolledBack))
 		assert.Equal(t, 1, s.count("activate"))
 		assert.Equal(t, first.Fingerprint(), active(t, r))
 		assert.True(t, server.Accepts(first.Fingerprint()))
@@ -95,17 +94,12 @@ func TestDeadCredentialIsNotReactivated(t *testing.T) {
 		third := active(t, r)
 		server.Expire(first.Fingerprint(), time.Now())
 		s.on["deactivate"] = func() { server.Expire(third, time.Now()) }
-		rolledBack := 0
-		r.OnEvent = func(e selfservice.Event) {
-			if e.Kind == selfservice.EventRolledBack {
-				rolledBack++
-			}
-		}
+		events := record(r)
 		time.Sleep(45 * time.Minute) // the overlap of the first one is over
 		require.NoError(t, steps(t, r))
 		assert.Equal(t, 1, s.count("activate"))
 		assert.Equal(t, second, active(t, r))
-		assert.Equal(t, 1, rolledBack, "not to the dead one first")
+		assert.Equal(t, 1, events.count(selfservice.EventRolledBack), "not to the dead one first")
 	})
 }
 

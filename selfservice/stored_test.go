@@ -53,12 +53,13 @@ func TestStateThatIsTooLargeToLoadIsNotSaved(t *testing.T) {
 
 func TestAdoptIsReportedByTheReplicaThatSaved(t *testing.T) {
 	store := &selfservice.Mem{}
-	var adopted []string
+	var events recorder
 	for _, secret := range []string{"of the first replica", "of the second replica"} {
-		r := &selfservice.Rotator{Store: late(store), OnEvent: func(e selfservice.Event) { adopted = append(adopted, e.Credential) }}
+		r := &selfservice.Rotator{Store: late(store), OnEvent: events.add}
 		require.NoError(t, r.Adopt(t.Context(), secretCredential(secret)))
 	}
-	assert.Equal(t, []string{secretCredential("of the first replica").Fingerprint()}, adopted)
+	require.Len(t, events.events, 1)
+	assert.Equal(t, secretCredential("of the first replica").Fingerprint(), events.events[0].Credential)
 }
 
 // late is a store in which another replica saves between the first Load and Save.
@@ -218,14 +219,11 @@ func TestDamagedStoreIsReportedOnce(t *testing.T) {
 				newest := slices.MaxFunc(files, func(a, b string) int { return cmp.Or(len(a)-len(b), strings.Compare(a, b)) })
 				require.NoError(t, os.Truncate(newest, 100))
 
-				var damaged []selfservice.Event
-				r = &selfservice.Rotator{Provider: r.Provider, Store: dir, OnEvent: func(e selfservice.Event) {
-					if e.Kind == selfservice.EventDamaged {
-						damaged = append(damaged, e)
-					}
-				}}
+				r = &selfservice.Rotator{Provider: r.Provider, Store: dir}
+				events := record(r)
 				require.NoError(t, steps(t, r))
 				require.NoError(t, r.Rotate(t.Context()))
+				damaged := events.of(selfservice.EventDamaged)
 				require.Len(t, damaged, 1)
 				require.ErrorIs(t, damaged[0].Err, selfservice.ErrCorrupt)
 				assert.ErrorContains(t, damaged[0].Err, newest)
@@ -235,7 +233,7 @@ func TestDamagedStoreIsReportedOnce(t *testing.T) {
 				require.NoError(t, other.Rotate(t.Context()))
 				_, err = r.Step(t.Context()) // reads what the other one has saved
 				require.NoError(t, err)
-				assert.Len(t, damaged, 1, "nothing is new, though the damaged file is still there")
+				assert.Equal(t, 1, events.count(selfservice.EventDamaged), "nothing is new, though the damaged file is still there")
 			})
 		})
 	}

@@ -80,15 +80,16 @@ func TestStuckCredentialsDoNotPileUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, server := stuck(t, errors.New("403"))
 		r.Timing.MaxAge = 2 * time.Hour
-		failed := failures(r)
+		events := record(r)
 		runFor(t, r, 3*day)
 		st := status(t, r)
 		assert.Greater(t, st.Rotations, 30)
 		assert.LessOrEqual(t, len(st.Retiring), 21)
 		assert.True(t, server.Accepts(st.Active.Fingerprint))
-		assert.ErrorContains(t, (*failed)[len(*failed)-1], "403")
-		assert.Less(t, len(*failed), 3*24*21, "each one is retried every hour")
-		assert.True(t, slices.ContainsFunc(*failed, func(err error) bool { return strings.Contains(err.Error(), "left to the server") }))
+		failed := events.of(selfservice.EventFailed)
+		assert.ErrorContains(t, failed[len(failed)-1].Err, "403")
+		assert.Less(t, len(failed), 3*24*21, "each one is retried every hour")
+		assert.True(t, slices.ContainsFunc(failed, func(e selfservice.Event) bool { return strings.Contains(e.Err.Error(), "left to the server") }))
 	})
 }
 

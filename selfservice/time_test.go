@@ -4,12 +4,12 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/keys/keystest"
 	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/filestore"
 	"github.com/nokkel/nokkel/selfservice/internal/model"
@@ -21,37 +21,18 @@ import (
 type plant struct {
 	server  *model.Server
 	rotator *selfservice.Rotator
-
-	mu     sync.Mutex
-	events []selfservice.Event
+	*recorder
 }
 
 func newPlant(t *testing.T, server *model.Server, timing selfservice.Timing) *plant {
 	t.Helper()
-	key, err := keys.Generate(keys.ES256)
-	require.NoError(t, err)
-	first := selfservice.Credential{Key: key}
+	first := selfservice.Credential{Key: keystest.Key(t, keys.ES256)}
 	server.Adopt(first)
-	p := &plant{server: server}
 	timing.Reread = cmp.Or(timing.Reread, 15*time.Minute) // nobody else writes
-	p.rotator = &selfservice.Rotator{Provider: server.Registrar(nil), Store: &selfservice.Mem{}, Timing: timing, OnEvent: func(e selfservice.Event) {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		p.events = append(p.events, e)
-	}}
-	require.NoError(t, p.rotator.Adopt(t.Context(), first))
+	r := &selfservice.Rotator{Provider: server.Registrar(nil), Store: &selfservice.Mem{}, Timing: timing}
+	p := &plant{server, r, record(r)}
+	require.NoError(t, r.Adopt(t.Context(), first))
 	return p
-}
-
-func (p *plant) count(kind selfservice.EventKind) (n int) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, e := range p.events {
-		if e.Kind == kind {
-			n++
-		}
-	}
-	return n
 }
 
 // run runs the Rotator for d and uses its key every hour.
