@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"sync/atomic"
 	"time"
 
 	"github.com/nokkel/nokkel/selfservice"
@@ -16,16 +17,16 @@ import (
 	"github.com/nokkel/nokkel/selfservice/helseid"
 )
 
-// child is what a rotator's process is told.
+// child configures a rotator's process.
 type child struct {
 	URL    string
 	Dir    string
 	Timing selfservice.Timing
 }
 
-// killing runs the rotator as a process of its own, kills it (SIGKILL: nothing
-// is tidied up) at a random moment, and starts the next one.
-func killing(ctx context.Context, c child, kills *int) error {
+// killing runs the rotator as a separate process, kills it at a random moment
+// (SIGKILL, so without any cleanup), and starts the next one.
+func killing(ctx context.Context, c child, kills *atomic.Int64) error {
 	self, err := os.Executable()
 	if err != nil {
 		return err
@@ -47,7 +48,7 @@ func killing(ctx context.Context, c child, kills *int) error {
 		switch {
 		case ctx.Err() != nil:
 		case errors.Is(ended, context.DeadlineExceeded):
-			*kills++
+			kills.Add(1)
 		default:
 			return fmt.Errorf("the rotator's process ended by itself: %w", err)
 		}
@@ -55,8 +56,8 @@ func killing(ctx context.Context, c child, kills *int) error {
 	return ctx.Err()
 }
 
-// runRotator is the rotator's process. It ends with the demo, which holds the
-// other end of its standard input, also when that one is killed.
+// runRotator is the rotator's process. It ends when its standard input does, so
+// it does not outlive the demo, even one that is killed.
 func runRotator(ctx context.Context, arg string) error {
 	ctx, cancel := context.WithCancel(ctx)
 	go func() { io.Copy(io.Discard, os.Stdin); cancel() }()

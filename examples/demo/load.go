@@ -15,19 +15,24 @@ import (
 	"github.com/nokkel/nokkel/selfservice/helseid"
 )
 
-// load is many clients that call an API without pause.
+// load is a number of clients that call an API without pause.
 type load struct {
 	client  *helseid.Client
 	rotator *selfservice.Rotator
 	url     string
-	base    int // rotations before it began
+	base    int           // rotations before it began
+	kills   *atomic.Int64 // of rotators; at least one is wanted with -kill
 
 	requests, failures, slowest atomic.Int64
 	first                       atomic.Pointer[string] // failure
 }
 
-// run calls until the time is over and the rotations are made, or twice the
-// time has passed.
+// patience is how long run waits beyond the wanted time for rotations that are
+// late: a rotator that is killed in the middle of one leaves a lease behind.
+const patience = time.Minute
+
+// run calls the API until the time is over and the wanted rotations have been
+// made, or until patience is exhausted.
 func (l *load) run(ctx context.Context, o options) (result, error) {
 	start := time.Now()
 	running, stop := context.WithCancel(ctx)
@@ -43,7 +48,8 @@ func (l *load) run(ctx context.Context, o options) (result, error) {
 			rotations = st.Rotations - l.base
 			l.progress(o, time.Since(start), rotations, st.Active.KeyID)
 		}
-		if past := time.Since(start); past > 2*o.duration || past > o.duration && rotations >= o.rotations {
+		made := rotations >= o.rotations && (!o.kill || l.kills.Load() > 0)
+		if past := time.Since(start); past > o.duration+patience || past > o.duration && made {
 			break
 		}
 	}
@@ -54,7 +60,7 @@ func (l *load) run(ctx context.Context, o options) (result, error) {
 		say("first failure: %s", *f)
 	}
 	return result{
-		Requests: l.requests.Load(), Failures: l.failures.Load(), Rotations: rotations,
+		Requests: l.requests.Load(), Failures: l.failures.Load(), Rotations: rotations, Kills: l.kills.Load(),
 		SlowestMS: float64(l.slowest.Load()) / 1e6, seconds: time.Since(start).Seconds(), clients: o.clients,
 	}, ctx.Err()
 }
@@ -64,8 +70,8 @@ func (l *load) calls(ctx context.Context) {
 	api := l.client.HTTPClient(l.rotator)
 	for ctx.Err() == nil {
 		start := time.Now()
-		// A call that has begun is not broken off at the end: it would count
-		// as failed.
+		// A call in progress at the end is not canceled: it would count as
+		// failed.
 		err := call(context.WithoutCancel(ctx), api, l.url)
 		took := int64(time.Since(start))
 		l.requests.Add(1)
@@ -79,8 +85,7 @@ func (l *load) calls(ctx context.Context) {
 	}
 }
 
-// progress is one line that is written over, for eyes only: into a file it
-// would be many.
+// progress rewrites one line on a terminal. It prints nothing elsewhere.
 func (l *load) progress(o options, past time.Duration, rotations int, kid string) {
 	if info, err := os.Stderr.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
 		return
@@ -101,7 +106,7 @@ func call(ctx context.Context, api *http.Client, url string) error {
 		return err
 	}
 	defer resp.Body.Close()
-	io.Copy(io.Discard, resp.Body) // so that the connection can be used again
+	io.Copy(io.Discard, resp.Body) // so that the connection is reused
 	if resp.StatusCode != http.StatusOK {
 		return fmt.Errorf("the API answered %s %s", resp.Status, resp.Header.Get("WWW-Authenticate"))
 	}

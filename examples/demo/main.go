@@ -3,7 +3,7 @@
 // and no request fails.
 //
 //	go run ./examples/demo                         a few seconds, in one process
-//	go run ./examples/demo -kill -for 1m           the rotator is a process of its own that is killed again and again
+//	go run ./examples/demo -kill -for 1m           the rotator is a separate process that is killed again and again
 //	go run ./examples/demo -serve localhost:8080   the HelseID alone, for examples/clientkeys
 package main
 
@@ -50,7 +50,7 @@ func run(ctx context.Context, args []string) error {
 	flags.DurationVar(&o.duration, "for", 5*time.Second, "how long the clients call the API")
 	flags.IntVar(&o.clients, "clients", 20, "concurrent clients, each with a token of its own")
 	flags.IntVar(&o.rotations, "rotations", 3, "how often the key is rotated in that time, at least")
-	flags.BoolVar(&o.kill, "kill", false, "run the rotator as a process of its own and kill it at random points")
+	flags.BoolVar(&o.kill, "kill", false, "run the rotator as a separate process and kill it at random points")
 	flags.BoolVar(&o.atOnce, "at-once", false, "let the server end the old key as soon as it accepts the new one")
 	flags.BoolVar(&o.json, "json", false, "end with one JSON object on standard output")
 	flags.StringVar(&o.serve, "serve", "", "only serve the HelseID at this address")
@@ -80,7 +80,7 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	if result.Rotations < o.rotations {
-		say("this machine is too slow for %d rotations in twice the time", o.rotations)
+		say("this machine is too slow for %d rotations in that time", o.rotations)
 	}
 	if result.Failures > 0 {
 		return fmt.Errorf("%d requests failed", result.Failures)
@@ -88,12 +88,12 @@ func run(ctx context.Context, args []string) error {
 	return nil
 }
 
-// result is what the demo ends with.
+// result is the outcome of the demo.
 type result struct {
 	Requests  int64   `json:"requests"`
 	Failures  int64   `json:"failures"`
 	Rotations int     `json:"rotations"`
-	Kills     int     `json:"kills"`
+	Kills     int64   `json:"kills"`
 	SlowestMS float64 `json:"slowest_ms"`
 	seconds   float64
 	clients   int

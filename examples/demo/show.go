@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/nokkel/nokkel/keys"
@@ -19,7 +20,7 @@ const (
 	scope    = "nhn:patients/read"
 )
 
-// say tells a person what goes on.
+// say prints a line of commentary on standard error.
 func say(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
 
 // show is the whole demonstration.
@@ -67,31 +68,30 @@ func show(ctx context.Context, o options) (result, error) {
 	say("called                GET /api/patients with it")
 	say("")
 
-	// From here on the rotator runs beside the load, in this process or in one
-	// that is killed; then the one of this process only follows.
+	// The rotator now runs beside the load, either in this process or in one that
+	// is killed. In the second case the rotator of this process only follows.
 	running, stop := context.WithCancel(ctx)
 	defer stop()
-	killed := 0
+	var kills atomic.Int64
 	done := make(chan error, 1)
 	if o.kill {
 		rotator = &selfservice.Rotator{Store: filestore.Dir(dir), Timing: p}
-		go func() { done <- killing(running, child{server.URL(), dir, p}, &killed) }()
+		go func() { done <- killing(running, child{server.URL(), dir, p}, &kills) }()
 		go rotator.Run(running)
 	} else {
 		go func() { done <- rotator.Run(running) }()
 	}
-	l := &load{client: client, rotator: rotator, url: server.URL(), base: st.Rotations}
+	l := &load{client: client, rotator: rotator, url: server.URL(), base: st.Rotations, kills: &kills}
 	r, err := l.run(ctx, o)
 	stop()
 	if stopped := <-done; err == nil && !errors.Is(stopped, context.Canceled) {
 		err = stopped
 	}
-	r.Kills = killed
 	return r, err
 }
 
-// pace spreads the wanted rotations over the time. One takes longer when the
-// rotator is killed in the middle of it: it waits for the dead one's lease.
+// pace spreads the wanted rotations over the time. A rotation takes longer when
+// the rotator is killed in the middle of it: the next one waits for its lease.
 func pace(o options) selfservice.Timing {
 	every := o.duration / time.Duration(o.rotations+1)
 	if o.kill {
@@ -99,11 +99,11 @@ func pace(o options) selfservice.Timing {
 	}
 	return selfservice.Timing{
 		MaxAge: every, Overlap: every / 2, Reread: every / 8,
-		CallTimeout: 2 * time.Second, Lease: 8 * time.Second, Propagation: -1, PropagationTimeout: time.Minute,
+		CallTimeout: time.Second, Lease: 4 * time.Second, Propagation: -1, PropagationTimeout: time.Minute,
 	}
 }
 
-// serve offers the HelseID to other programs.
+// serve runs the HelseID alone, for other programs.
 func serve(ctx context.Context, address string) error {
 	server, err := helseidtest.Listen(address)
 	if err != nil {
