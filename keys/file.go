@@ -13,7 +13,7 @@ import (
 // the umask or the old file's mode, and syncs content and directory to disk
 // before it returns. It returns [ErrExists] and leaves an existing file alone
 // unless replace is set; then readers see either the old content or the new.
-// Errors of the file system are *fs.PathError or *os.LinkError.
+// Errors of the file system wrap an *fs.PathError or *os.LinkError.
 func WriteFile(name string, content []byte, replace bool) error {
 	err := atomicfile.Write(name, content, 0o600, replace)
 	if errors.Is(err, fs.ErrExist) && !replace {

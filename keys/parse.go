@@ -2,6 +2,7 @@ package keys
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"os"
 )
@@ -49,16 +50,12 @@ func ParsePublic(data []byte, o Options) (*PublicKey, error) {
 }
 
 // ReadFile reads a private key from a file of at most 64 KiB; see [Parse].
-// Its errors name the file; those of the file system are *fs.PathError.
+// Its errors name the file once; those of the file system wrap an
+// *fs.PathError.
 func ReadFile(name string) (*Key, error) {
-	f, err := os.Open(name)
+	data, err := readFile(name)
 	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxInput+1))
-	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("keys: reading a file: %w", err)
 	}
 	key, err := Parse(data, Options{})
 	var refused *Error
@@ -66,4 +63,13 @@ func ReadFile(name string) (*Key, error) {
 		refused.File = name
 	}
 	return key, err
+}
+
+func readFile(name string) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, maxInput+1))
 }

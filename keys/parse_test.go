@@ -161,9 +161,12 @@ func TestReadFile(t *testing.T) {
 
 	_, err = keys.ReadFile(name + ".missing")
 	assert.ErrorIs(t, err, os.ErrNotExist)
-	_, err = keys.ReadFile(filepath.Dir(name))
-	var path *os.PathError
-	assert.ErrorAs(t, err, &path, "a directory")
+	assert.ErrorContains(t, err, "keys: reading a file: open "+name+".missing: ")
+	assert.Equal(t, 1, strings.Count(err.Error(), name))
+	dir := filepath.Dir(name)
+	_, err = keys.ReadFile(dir)
+	assert.ErrorAs(t, err, new(*os.PathError), "a directory")
+	assert.ErrorContains(t, err, "keys: reading a file: read "+dir+": ")
 	require.NoError(t, os.WriteFile(name, make([]byte, 1<<20), 0o600))
 	_, err = keys.ReadFile(name)
 	assert.ErrorIs(t, err, keys.ErrTooLarge)
