@@ -14,12 +14,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// hostile is text that clears a screen, sets its title, breaks its lines, turns
-// them around, or hides.
+// hostile clears the screen, sets the title, breaks and reverses lines, and holds
+// invisible characters.
 const hostile = "a\x1b[2J\x1b]0;title\a\u009b31m\u0085\u2028\u2029\u202e\u2066\u200b\r\nClientId: forged\tz"
 
-// isTame fails when a terminal would do anything with a text but show it.
-func isTame(t *testing.T, r result) {
+// assertPrintable checks that the output has no control or invisible characters.
+func assertPrintable(t *testing.T, r result) {
 	t.Helper()
 	for _, c := range r.stdout + r.stderr {
 		require.True(t, c == '\n' || unicode.IsPrint(c), "%q", r.stdout+r.stderr)
@@ -28,10 +28,10 @@ func isTame(t *testing.T, r result) {
 	assert.NotContains(t, r.stderr, "\nClientId: forged")
 }
 
-func TestWhatAServerSaysIsTameWhenItIsPrinted(t *testing.T) {
+func TestServerTextIsPrintedSafely(t *testing.T) {
 	t.Parallel()
-	t.Run("an attribute", func(t *testing.T) { // which a live server takes only in part
-		k := fronted(t, http.Handler.ServeHTTP)
+	t.Run("an attribute", func(t *testing.T) { // a live server refuses parts of it
+		k := newProxiedRealm(t, http.Handler.ServeHTTP)
 		info, err := k.admin.FindClient(t.Context(), clientID)
 		require.NoError(t, err)
 		k.rest(http.MethodPut, "/admin/realms/"+k.realm.Name+"/clients/"+info.ID, map[string]any{
@@ -40,10 +40,10 @@ func TestWhatAServerSaysIsTameWhenItIsPrinted(t *testing.T) {
 		r := k.do("keycloak status", "-c", clientID)
 		require.Equal(t, 0, r.code, r.stderr)
 		assert.Contains(t, r.stdout, "JwksUrl: https://a")
-		isTame(t, r)
+		assertPrintable(t, r)
 	})
 	t.Run("a policy", func(t *testing.T) {
-		k := fronted(t, func(server http.Handler, w http.ResponseWriter, r *http.Request) {
+		k := newProxiedRealm(t, func(server http.Handler, w http.ResponseWriter, r *http.Request) {
 			name, _ := json.Marshal(hostile)
 			switch {
 			case strings.HasSuffix(r.URL.Path, "/client-policies/profiles"):
@@ -59,10 +59,10 @@ func TestWhatAServerSaysIsTameWhenItIsPrinted(t *testing.T) {
 		r := k.do("keycloak policy show")
 		require.Equal(t, 0, r.code, r.stderr)
 		assert.Contains(t, r.stdout, "Policy: ")
-		isTame(t, r)
+		assertPrintable(t, r)
 	})
 	t.Run("an error", func(t *testing.T) {
-		k := fronted(t, func(server http.Handler, w http.ResponseWriter, r *http.Request) {
+		k := newProxiedRealm(t, func(server http.Handler, w http.ResponseWriter, r *http.Request) {
 			if strings.HasPrefix(r.URL.Path, "/admin/") {
 				w.Header().Set("Content-Type", "application/json")
 				w.WriteHeader(http.StatusForbidden)
@@ -70,11 +70,10 @@ func TestWhatAServerSaysIsTameWhenItIsPrinted(t *testing.T) {
 				return
 			}
 			server.ServeHTTP(w, r)
-		}, withoutClient)
+		}, noClient)
 		r := k.do("keycloak status", "-c", clientID)
-		require.Equal(t, 1, r.code)
-		assert.Contains(t, r.stderr, "the role for this is missing")
-		isTame(t, r)
+		assertFails(t, r, "the role for this is missing")
+		assertPrintable(t, r)
 	})
 	for _, command := range []string{"helseid status", "readclientsecretexpiration"} {
 		t.Run(command, func(t *testing.T) {
@@ -86,15 +85,15 @@ func TestWhatAServerSaysIsTameWhenItIsPrinted(t *testing.T) {
 				body, _ := json.Marshal([]map[string]string{{"kid": f.key.KeyID(), "origin": hostile}, {"kid": hostile, "origin": "Gui"}})
 				return &helseidtest.Fault{Status: http.StatusOK, Body: string(body)}
 			})
-			r := invoke(t, "", f.at(command, "-ep", f.path("old_private.json"))...)
+			r := invoke(t, "", f.args(command, "-ep", f.path("old_private.json"))...)
 			require.Equal(t, 0, r.code, r.stderr)
 			assert.Contains(t, r.stdout+r.stderr, "a [2J")
-			isTame(t, r)
+			assertPrintable(t, r)
 		})
 	}
 }
 
-func TestAConsoleCleansWhateverItPrints(t *testing.T) {
+func TestConsoleEscapesControlCharacters(t *testing.T) {
 	t.Parallel()
 	var out, errs bytes.Buffer
 	c := &console{out: &out, err: &errs}
@@ -103,12 +102,12 @@ func TestAConsoleCleansWhateverItPrints(t *testing.T) {
 		c.tell("%v %s %q", arg, hostile, hostile)
 	}
 	c.credential(hostile, hostile, time.Now(), time.Time{}, hostile)
-	isTame(t, result{stdout: out.String(), stderr: errs.String()})
+	assertPrintable(t, result{stdout: out.String(), stderr: errs.String()})
 }
 
-func TestASecretThatNoTerminalShowsIsNotShown(t *testing.T) {
+func TestUnprintableSecretIsNotShown(t *testing.T) {
 	t.Parallel()
-	cloaks(t, func(t *testing.T, k *cloak) {
+	onKeycloak(t, func(t *testing.T, k *keycloakRealm) {
 		info, err := k.admin.FindClient(t.Context(), clientID)
 		require.NoError(t, err)
 		k.policy()
@@ -117,18 +116,18 @@ func TestASecretThatNoTerminalShowsIsNotShown(t *testing.T) {
 		r := k.do("keycloak secret rotated", "-c", clientID, "-show")
 		assert.Equal(t, 1, r.code)
 		assert.Contains(t, r.stderr, "--SecretPath takes them")
-		isTame(t, r)
+		assertPrintable(t, r)
 		k.must("keycloak secret rotated", "-p", k.path("old"))
-		assert.Equal(t, hostile, readOwn(t, k.path("old")))
+		assert.Equal(t, hostile, readPrivate(t, k.path("old")))
 	})
 }
 
-func TestStateShowInJSONIsTame(t *testing.T) {
+func TestStateShowJSONIsPrintable(t *testing.T) {
 	t.Parallel()
 	text, err := json.Marshal(hostile + "😀\u00e6\U000e0001")
 	require.NoError(t, err)
 	shown := escaped(text)
-	isTame(t, result{stdout: shown})
+	assertPrintable(t, result{stdout: shown})
 	var back string
 	require.NoError(t, json.Unmarshal([]byte(shown), &back))
 	assert.Equal(t, hostile+"😀\u00e6\U000e0001", back)

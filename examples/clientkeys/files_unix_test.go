@@ -11,15 +11,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestNobodyCanHaveThePrivateFileOpened: another user of the directory swaps
-// the name of the public file for the private one as soon as that is there.
-func TestNobodyCanHaveThePrivateFileOpened(t *testing.T) {
+// Another user of the directory renames the private file over the public one as
+// soon as both exist.
+func TestPrivateFileStaysPrivateWhenNamesAreSwapped(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	swaps := 0
-	for range 10 {
+	for range 5 {
 		private, public, swap := filepath.Join(dir, "mine_private.json"), filepath.Join(dir, "mine_public.json"), filepath.Join(dir, "swap")
-		wait := launch(t, program(t, "generatejsonwebkey", "-n", "mine", "-d", dir, "-alg", "ES256"))
+		wait := start(t, program(t, "generatejsonwebkey", "-n", "mine", "-d", dir, "-alg", "ES256"))
 		stop, stopped := make(chan struct{}), make(chan struct{})
 		go func() {
 			defer close(stopped)
@@ -32,7 +32,7 @@ func TestNobodyCanHaveThePrivateFileOpened(t *testing.T) {
 				if _, err := os.Lstat(public); err == nil && os.Link(private, swap) == nil && os.Rename(swap, public) == nil {
 					swaps++
 				}
-				os.Remove(swap) // a rename of two names of one file does nothing
+				os.Remove(swap) // rename does nothing when both names are the same file
 			}
 		}()
 		r := wait()
@@ -46,14 +46,14 @@ func TestNobodyCanHaveThePrivateFileOpened(t *testing.T) {
 	require.NotZero(t, swaps)
 }
 
-func TestModesAreWhateverTheUmaskSays(t *testing.T) {
+func TestFileModesIgnoreTheUmask(t *testing.T) {
 	t.Parallel()
 	for _, umask := range []string{"000", "077", "277"} {
 		dir := t.TempDir()
 		cmd := program(t)
 		cmd.Args = []string{"sh", "-c", `umask ` + umask + `; exec "$0" generatejsonwebkey -n mine -alg ES256 -d "$1"`, cmd.Path, dir}
 		cmd.Path = "/bin/sh"
-		r := finish(t, cmd)
+		r := runToEnd(t, cmd)
 		require.Equal(t, 0, r.code, r.stderr)
 		assert.Equal(t, os.FileMode(0o600), mode(t, filepath.Join(dir, "mine_private.json")), umask)
 		assert.Equal(t, os.FileMode(0o644), mode(t, filepath.Join(dir, "mine_public.json")), umask)

@@ -31,7 +31,7 @@ func mode(t *testing.T, path string) os.FileMode {
 	return info.Mode().Perm()
 }
 
-func TestGenerateJSONWebKeyWritesBothFilesInBothForms(t *testing.T) {
+func TestGenerateJSONWebKeyFormats(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		args      []string
@@ -41,7 +41,7 @@ func TestGenerateJSONWebKeyWritesBothFilesInBothForms(t *testing.T) {
 	}{
 		"long names, jsonEscape, RSA": {[]string{"--KeySize", "2048"}, ".json", keys.RS512, ""},
 		"short names, base64, EC":     {[]string{"-ot", "BASE64", "-alg", "es384"}, ".txt", keys.ES384, ""},
-		"= and a kid of one's own":    {[]string{"--Algorithm=PS256", "-ks=2048", "--KeyCustomKid=my kid"}, ".json", keys.PS256, "my kid"},
+		"option=value, custom kid":    {[]string{"--Algorithm=PS256", "-ks=2048", "--KeyCustomKid=my kid"}, ".json", keys.PS256, "my kid"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "made", "for", "it")
@@ -63,7 +63,7 @@ func TestGenerateJSONWebKeyWritesBothFilesInBothForms(t *testing.T) {
 			pub, err := keys.ParsePublic(read(t, public), keys.Options{})
 			require.NoError(t, err)
 			assert.True(t, pub.Equal(key.PublicKey()))
-			hides(t, key, r)
+			assertNoSecrets(t, key, r)
 		})
 	}
 }
@@ -91,7 +91,7 @@ func TestFilesGoToTheCurrentDirectoryByDefault(t *testing.T) {
 		{"generatecertificate", "-cn", "mine", "-pwd", "password", "-alg", "ES256"},
 	} {
 		cmd := program(t, args...)
-		r := finish(t, cmd)
+		r := runToEnd(t, cmd)
 		require.Equal(t, 0, r.code, r.stderr)
 		files, err := os.ReadDir(cmd.Dir)
 		require.NoError(t, err)
@@ -113,15 +113,13 @@ func TestDefaultKeyIsRSA4096ForRS512(t *testing.T) {
 	assert.Equal(t, 4096, key.PublicKey().Public().(*rsa.PublicKey).N.BitLen())
 }
 
-func TestFilesThatExistAreKeptAndNoHalfPairIsLeft(t *testing.T) {
+func TestExistingFilesAreKept(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	public := filepath.Join(dir, "mine_public.json")
 	require.NoError(t, os.WriteFile(public, []byte("precious"), 0o600))
 	r := invoke(t, "", "generatejsonwebkey", "-n", "mine", "-d", dir, "-alg", "ES256")
-	assert.Equal(t, 1, r.code)
-	assert.Empty(t, r.stdout)
-	assert.Contains(t, r.stderr, "file exists: mine_public.json")
+	assertFails(t, r, "file exists: mine_public.json")
 	assert.NotContains(t, r.stderr, "Made")
 	assert.Equal(t, "precious", string(read(t, public)))
 	assert.NoFileExists(t, filepath.Join(dir, "mine_private.json"))
@@ -144,7 +142,7 @@ func TestGenerateCertificateWritesThreeFiles(t *testing.T) {
 	dir := t.TempDir()
 	cmd := program(t, "generatecertificate", "-cn", "My Hospital", "-dir", dir, "-vm", "12", "-ks", "2048")
 	cmd.Env = append(cmd.Env, passwordVariable+"=from the environment")
-	r := finish(t, cmd)
+	r := runToEnd(t, cmd)
 	require.Equal(t, 0, r.code, r.stderr)
 	pfx, pem, thumbprint := filepath.Join(dir, "My Hospital_private.pfx"), filepath.Join(dir, "My Hospital_public.pem"), filepath.Join(dir, "My Hospital_thumbprint.txt")
 	assert.Equal(t, pfx+"\n"+pem+"\n"+thumbprint+"\n", r.stdout)
@@ -156,9 +154,9 @@ func TestGenerateCertificateWritesThreeFiles(t *testing.T) {
 	leaf := key.Certificates()[0]
 	assert.Equal(t, "SHA512-RSA", leaf.SignatureAlgorithm.String())
 	assert.WithinDuration(t, leaf.NotBefore.AddDate(0, 12, 0), leaf.NotAfter, 24*60*60*1e9)
-	hides(t, key, r)
+	assertNoSecrets(t, key, r)
 
-	t.Run("openssl tells the same thumbprint", func(t *testing.T) {
+	t.Run("openssl computes the same thumbprint", func(t *testing.T) {
 		_, hex, _ := strings.Cut(tool(t, "openssl", "x509", "-in", pem, "-noout", "-fingerprint", "-sha1"), "=")
 		assert.Equal(t, strings.ReplaceAll(strings.TrimSpace(hex), ":", ""), string(read(t, thumbprint)))
 	})
@@ -174,7 +172,7 @@ func TestGenerateCertificateWritesThreeFiles(t *testing.T) {
 	})
 }
 
-func TestPasswordComesFromAFileOrWithAHintFromTheArguments(t *testing.T) {
+func TestPasswordFromFileOrArgument(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	file := filepath.Join(dir, "password")

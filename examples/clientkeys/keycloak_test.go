@@ -24,11 +24,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// cloak is a Keycloak with a fresh realm, in it a client with a secret, and
-// the files of the one who calls clientkeys.
-type cloak struct {
-	t      *testing.T
-	dir    string
+// keycloakRealm is a new realm of a Keycloak with one client, which has a
+// secret, and the files of the person who runs clientkeys.
+type keycloakRealm struct {
+	testDir
 	realm  keycloak.Realm
 	admin  *admin.API
 	tokens *assertion.TokenSource
@@ -36,15 +35,15 @@ type cloak struct {
 	secret keys.Secret // of clientID
 }
 
-// cloaks runs a test on the fake, and on the server that KEYCLOAK_URL names:
-// KEYCLOAK_ADMIN_CLIENT_ID and KEYCLOAK_ADMIN_CLIENT_SECRET are its
+// onKeycloak runs a test on the fake, and on the server that KEYCLOAK_URL names.
+// KEYCLOAK_ADMIN_CLIENT_ID and KEYCLOAK_ADMIN_CLIENT_SECRET are those of its
 // administrator, a service account in the realm master.
-func cloaks(t *testing.T, test func(t *testing.T, k *cloak)) {
+func onKeycloak(t *testing.T, test func(t *testing.T, k *keycloakRealm)) {
 	t.Run("fake", func(t *testing.T) {
 		t.Parallel()
 		server := keycloaktest.Start(t)
 		server.AddRealm("test")
-		k := newCloak(t, keycloak.Realm{Server: server.URL, Name: "test"}, keycloaktest.AdminID, keycloaktest.AdminSecret)
+		k := newKeycloakRealm(t, keycloak.Realm{Server: server.URL, Name: "test"}, keycloaktest.AdminID, keycloaktest.AdminSecret)
 		k.grant = func(clientID, role string) { server.Grant("test", clientID, role) }
 		k.addClient()
 		test(t, k)
@@ -53,13 +52,13 @@ func cloaks(t *testing.T, test func(t *testing.T, k *cloak)) {
 		t.Parallel()
 		address := os.Getenv("KEYCLOAK_URL")
 		if address == "" {
-			programtest.Missing(t, "KEYCLOAK_URL names no server; the fake alone is tested")
+			programtest.Missing(t, "KEYCLOAK_URL is not set; only the fake is tested")
 		}
 		id, secret := "boot", "boot-secret" // as .ci/keycloak starts it
 		if other := os.Getenv("KEYCLOAK_ADMIN_CLIENT_ID"); other != "" {
 			id, secret = other, os.Getenv("KEYCLOAK_ADMIN_CLIENT_SECRET")
 		}
-		k := newCloak(t, keycloak.Realm{Server: address, Name: "clientkeys-" + strings.ToLower(rand.Text()[:8])}, id, secret)
+		k := newKeycloakRealm(t, keycloak.Realm{Server: address, Name: "clientkeys-" + strings.ToLower(rand.Text()[:8])}, id, secret)
 		k.rest(http.MethodPost, "/admin/realms", map[string]any{"realm": k.realm.Name, "enabled": true})
 		t.Cleanup(func() { k.rest(http.MethodDelete, "/admin/realms/"+k.realm.Name, nil) })
 		k.grant = k.grantLive
@@ -68,8 +67,8 @@ func cloaks(t *testing.T, test func(t *testing.T, k *cloak)) {
 	})
 }
 
-func newCloak(t *testing.T, realm keycloak.Realm, adminID, adminSecret string) *cloak {
-	k := &cloak{t: t, dir: t.TempDir(), realm: realm, secret: keys.NewSecret(rand.Text() + rand.Text())}
+func newKeycloakRealm(t *testing.T, realm keycloak.Realm, adminID, adminSecret string) *keycloakRealm {
+	k := &keycloakRealm{testDir: newTestDir(t), realm: realm, secret: keys.NewSecret(rand.Text() + rand.Text())}
 	master := keycloak.Realm{Server: realm.Server, Name: "master"}
 	k.tokens = master.Tokens(&assertion.Basic{ClientID: adminID, Secret: keys.NewSecret(adminSecret)}, nil)
 	k.admin = &admin.API{Realm: realm, Tokens: k.tokens}
@@ -78,9 +77,9 @@ func newCloak(t *testing.T, realm keycloak.Realm, adminID, adminSecret string) *
 	return k
 }
 
-// rest makes a call of the Admin REST API without the package under test. It
-// returns the JSON that came, or the id of what was made.
-func (k *cloak) rest(method, at string, body any) (answer any) {
+// rest calls the Admin REST API without the package under test. It returns the
+// decoded response, or the id of a new resource.
+func (k *keycloakRealm) rest(method, at string, body any) (answer any) {
 	k.t.Helper()
 	token, err := k.tokens.Token(context.Background())
 	require.NoError(k.t, err)
@@ -104,7 +103,7 @@ func (k *cloak) rest(method, at string, body any) (answer any) {
 	return answer
 }
 
-func (k *cloak) grantLive(clientID, role string) {
+func (k *keycloakRealm) grantLive(clientID, role string) {
 	clients := "/admin/realms/" + k.realm.Name + "/clients"
 	id := func(clientID string) string {
 		return k.rest(http.MethodGet, clients+"?clientId="+url.QueryEscape(clientID), nil).([]any)[0].(map[string]any)["id"].(string)
@@ -115,7 +114,7 @@ func (k *cloak) grantLive(clientID, role string) {
 	k.rest(http.MethodPost, "/admin/realms/"+k.realm.Name+"/users/"+user+"/role-mappings/clients/"+management, []any{wanted})
 }
 
-func (k *cloak) addClient() {
+func (k *keycloakRealm) addClient() {
 	k.t.Helper()
 	k.rest(http.MethodPost, "/admin/realms/"+k.realm.Name+"/clients", map[string]any{
 		"clientId": clientID, "serviceAccountsEnabled": true, "secret": k.secret.Reveal(), "attributes": map[string]string{},
@@ -123,15 +122,8 @@ func (k *cloak) addClient() {
 	k.write("secret", k.secret.Reveal())
 }
 
-// path is that of a file.
-func (k *cloak) path(name string) string { return filepath.Join(k.dir, name) }
-
-func (k *cloak) write(name, content string) {
-	require.NoError(k.t, os.WriteFile(k.path(name), []byte(content), 0o600))
-}
-
 // accepts reports whether the client gets a token with the credential.
-func (k *cloak) accepts(c selfservice.Credential) bool {
+func (k *keycloakRealm) accepts(c selfservice.Credential) bool {
 	k.t.Helper()
 	err := (&keycloak.Client{Realm: k.realm, ClientID: clientID}).Verify(k.t.Context(), c)
 	if err != nil {
@@ -140,35 +132,35 @@ func (k *cloak) accepts(c selfservice.Credential) bool {
 	return err == nil
 }
 
-func (k *cloak) acceptsSecret(s keys.Secret) bool {
+func (k *keycloakRealm) acceptsSecret(s keys.Secret) bool {
 	k.t.Helper()
 	return k.accepts(selfservice.Credential{Secret: s})
 }
 
-// as runs a command on the realm with other arguments, without an
-// administrator.
-func (k *cloak) as(command string, args ...string) result {
+// run runs a command on the realm, without an administrator.
+func (k *keycloakRealm) run(command string, args ...string) result {
 	k.t.Helper()
 	r := invoke(k.t, "", append(append(strings.Fields(command), "--KeycloakUrl", k.realm.Server, "--Realm", k.realm.Name), args...)...)
 	assert.NotContains(k.t, r.stderr, k.secret.Reveal())
 	return r
 }
 
-// do is as for an administrator of the realm master, who has a secret.
-func (k *cloak) do(command string, args ...string) result {
+// do runs a command as an administrator of the realm master, by secret.
+func (k *keycloakRealm) do(command string, args ...string) result {
 	k.t.Helper()
-	return k.as(command, append([]string{"-ac", readOwn(k.t, k.path("adminid")), "-ar", "master", "-asp", k.path("admin")}, args...)...)
+	return k.run(command, append([]string{"-ac", readPrivate(k.t, k.path("adminid")), "-ar", "master", "-asp", k.path("admin")}, args...)...)
 }
 
-// must is do on the client, and fails the test if the command does.
-func (k *cloak) must(command string, args ...string) string {
+// must runs a command on the client as do does, and returns its output. It fails
+// the test if the command fails.
+func (k *keycloakRealm) must(command string, args ...string) string {
 	k.t.Helper()
 	r := k.do(command, append([]string{"-c", clientID}, args...)...)
 	require.Equal(k.t, 0, r.code, r.stderr)
 	return r.stdout
 }
 
-func (k *cloak) policy() {
+func (k *keycloakRealm) policy() {
 	k.t.Helper()
 	r := k.do("keycloak policy create", "--AllClients")
 	require.Equal(k.t, 0, r.code, r.stderr)
@@ -176,7 +168,7 @@ func (k *cloak) policy() {
 
 func TestKeycloakPolicyCreateAndShow(t *testing.T) {
 	t.Parallel()
-	cloaks(t, func(t *testing.T, k *cloak) {
+	onKeycloak(t, func(t *testing.T, k *keycloakRealm) {
 		r := k.do("keycloak policy show")
 		assert.Equal(t, 0, r.code, r.stderr)
 		assert.Empty(t, r.stdout)
@@ -185,8 +177,7 @@ func TestKeycloakPolicyCreateAndShow(t *testing.T) {
 		week := []string{"-n", "weekly", "--SecretLifetime", "168h", "--OldSecretLifetime", "48h", "--RenewalWindow", "24h"}
 		for _, scope := range [][]string{{}, {"-all", "-cr", "rotating"}} {
 			r = k.do("keycloak policy create", append(scope, week...)...)
-			assert.Equal(t, 1, r.code)
-			assert.Contains(t, r.stderr, "give one of --ClientRole and --AllClients")
+			assertFails(t, r, "give one of --ClientRole and --AllClients")
 		}
 		made := k.do("keycloak policy create", append([]string{"-cr", "rotating"}, week...)...)
 		require.Equal(t, 0, made.code, made.stderr)
@@ -208,14 +199,13 @@ Policy: "weekly" enabled for ["access type confidential" "client role rotating"]
 		assert.True(t, overlap)
 
 		r = k.do("keycloak policy create", "-all", "--OldSecretLifetime", "1000h")
-		assert.Equal(t, 1, r.code)
-		assert.Contains(t, r.stderr, "invalid argument")
+		assertFails(t, r, "invalid argument")
 	})
 }
 
-func TestKeycloakAdministratorSignsInWithAKeyOrTheEnvironment(t *testing.T) {
+func TestKeycloakAdministratorByKeyOrEnvironment(t *testing.T) {
 	t.Parallel()
-	cloaks(t, func(t *testing.T, k *cloak) {
+	onKeycloak(t, func(t *testing.T, k *keycloakRealm) {
 		key, err := keys.Generate(keys.ES256)
 		require.NoError(t, err)
 		private, err := key.PrivateJWK()
@@ -226,30 +216,28 @@ func TestKeycloakAdministratorSignsInWithAKeyOrTheEnvironment(t *testing.T) {
 			"attributes": map[string]string{"use.jwks.string": "true", "jwks.string": `{"keys":[` + string(key.PublicKey().JWK()) + `]}`},
 		})
 		asRotator := []string{"-c", clientID, "-ac", "rotator", "-ap", k.path("rotator")}
-		r := k.as("keycloak status", asRotator...)
-		assert.Equal(t, 1, r.code)
-		assert.Contains(t, r.stderr, "the role for this is missing")
+		r := k.run("keycloak status", asRotator...)
+		assertFails(t, r, "the role for this is missing")
 		k.grant("rotator", "manage-clients")
 		for _, more := range [][]string{nil, {"--DPoP"}} {
-			r = k.as("keycloak status", append(more, asRotator...)...)
+			r = k.run("keycloak status", append(more, asRotator...)...)
 			require.Equal(t, 0, r.code, r.stderr)
 			assert.Contains(t, r.stdout, "Method: client-secret\n")
-			hides(t, key, r)
+			assertNoSecrets(t, key, r)
 		}
 
-		asBoot := []string{"-c", clientID, "-ac", readOwn(t, k.path("adminid")), "-ar", "master"}
-		r = k.as("keycloak status", asBoot...)
-		assert.Equal(t, 1, r.code)
-		assert.Contains(t, r.stderr, "missing --AdminPrivateJwkPath, --AdminSecretPath or CLIENTKEYS_ADMIN_SECRET")
-		setenv(t, "CLIENTKEYS_ADMIN_SECRET", strings.TrimSpace(readOwn(t, k.path("admin"))))
-		assert.Equal(t, 0, k.as("keycloak status", asBoot...).code)
+		asBoot := []string{"-c", clientID, "-ac", readPrivate(t, k.path("adminid")), "-ar", "master"}
+		r = k.run("keycloak status", asBoot...)
+		assertFails(t, r, "missing --AdminPrivateJwkPath, --AdminSecretPath or CLIENTKEYS_ADMIN_SECRET")
+		setenv(t, "CLIENTKEYS_ADMIN_SECRET", strings.TrimSpace(readPrivate(t, k.path("admin"))))
+		assert.Equal(t, 0, k.run("keycloak status", asBoot...).code)
 		setenv(t, "CLIENTKEYS_ADMIN_SECRET", "wrong-admin-secret")
-		r = k.as("keycloak status", asBoot...)
+		r = k.run("keycloak status", asBoot...)
 		assert.Equal(t, 1, r.code)
 		assert.NotContains(t, r.stderr, "wrong-admin-secret")
-		assert.Contains(t, r.stderr, `the administrator "`+strings.TrimSpace(readOwn(t, k.path("adminid")))+`" gets no token`)
+		assert.Contains(t, r.stderr, `the administrator "`+strings.TrimSpace(readPrivate(t, k.path("adminid")))+`" gets no token`)
 		k.write("nokey", "nokey")
-		r = k.as("keycloak status", "-c", clientID, "-ac", "rotator", "-ap", k.path("nokey"))
+		r = k.run("keycloak status", "-c", clientID, "-ac", "rotator", "-ap", k.path("nokey"))
 		assert.Contains(t, r.stderr, "--AdminPrivateJwkPath: keys: malformed")
 		r = k.do("keycloak status", "-c", "nobody")
 		assert.Contains(t, r.stderr, "not found")

@@ -12,12 +12,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// certificate has generatecertificate make a .pfx under the password of the
-// file "password", and returns its key.
-func (k *cloak) certificate(name string) *keys.Key {
+// certificate runs generatecertificate and returns the key of the .pfx. The file
+// "password" holds its password.
+func (k *keycloakRealm) certificate(name string) *keys.Key {
 	k.t.Helper()
 	k.write("password", "password-of-the-pfx\n")
-	r := invoke(k.t, "", "generatecertificate", "-cn", name, "-dir", k.dir, "-pwdp", k.path("password"), "-alg", "RS256", "-ks", "2048")
+	r := invoke(k.t, "", "generatecertificate", "-cn", name, "-dir", k.dir, "-pwdp", k.path("password"), "-alg", "ES256")
 	require.Equal(k.t, 0, r.code, r.stderr)
 	key, err := keystore.ParseKey(read(k.t, k.path(name+"_private.pfx")), "", "password-of-the-pfx")
 	require.NoError(k.t, err)
@@ -26,7 +26,7 @@ func (k *cloak) certificate(name string) *keys.Key {
 
 func TestKeycloakRotateReadsThePFX(t *testing.T) {
 	t.Parallel()
-	cloaks(t, func(t *testing.T, k *cloak) {
+	onKeycloak(t, func(t *testing.T, k *keycloakRealm) {
 		old := k.certificate("mine")
 		k.must("keycloak key upload", "-y", "-p", k.path("mine_public.pem"))
 		require.True(t, k.acceptsKey(old))
@@ -38,8 +38,7 @@ func TestKeycloakRotateReadsThePFX(t *testing.T) {
 			"the file of --ExistingPrivateJwkPasswordPath: no such file":                                              k.path("absent"),
 		} {
 			r := k.do("keycloak rotate", append(rotate, "--ExistingPrivateJwkPasswordPath", password)...)
-			assert.Equal(t, 1, r.code)
-			assert.Contains(t, r.stderr, says)
+			assertFails(t, r, says)
 			assert.NotContains(t, r.stderr, "another-password")
 			assert.NoDirExists(t, k.path("state"))
 		}
@@ -47,19 +46,19 @@ func TestKeycloakRotateReadsThePFX(t *testing.T) {
 		require.Equal(t, 0, r.code, r.stderr)
 		st := k.status()
 		assert.Equal(t, "OldKid: "+old.KeyID()+"\nNewKid: "+st.Active.KeyID+"\nExpiration: never\n", r.stdout)
-		hides(t, old, r)
+		assertNoSecrets(t, old, r)
 	})
 }
 
 func TestKeycloakCertificateRotate(t *testing.T) {
 	t.Parallel()
-	cloaks(t, func(t *testing.T, k *cloak) {
+	onKeycloak(t, func(t *testing.T, k *keycloakRealm) {
 		old := k.certificate("mine")
 		k.must("keycloak key upload", "-y", "-f", "certificate", "-p", k.path("mine_public.pem"))
 		setenv(t, passwordVariable, "password-of-the-pfx")
 		state := []string{"-c", clientID, "-s", k.path("state"), "-ep", k.path("mine_private.pfx")}
 		r := k.do("keycloak rotate", state...)
-		assert.Equal(t, 1, r.code, "it is no JWKS")
+		assert.Equal(t, 1, r.code, "the client has no JWKS")
 		r = k.do("keycloak certificate rotate", append(state, "--IfDue")...)
 		require.Equal(t, 0, r.code, r.stderr)
 		r = k.do("keycloak certificate rotate", append(state, "-vm", "12")...)
@@ -70,13 +69,13 @@ func TestKeycloakCertificateRotate(t *testing.T) {
 		require.Equal(t, 0, r.code, r.stderr)
 		next, err := keystore.ParseKey(read(t, k.path("next.pfx")), "mine", "password-of-the-pfx")
 		require.NoError(t, err)
-		next, err = next.With(keys.Options{KeyID: certs.KeyID(next.PublicKey())}) // what Keycloak finds it by
+		next, err = next.With(keys.Options{KeyID: certs.KeyID(next.PublicKey())}) // Keycloak looks keys up by this id
 		require.NoError(t, err)
 		assert.Equal(t, next.KeyID(), k.status().Active.KeyID)
 		assert.True(t, k.acceptsKey(next))
 		byKeyID, err := old.With(keys.Options{KeyID: certs.KeyID(old.PublicKey())})
 		require.NoError(t, err)
-		assert.False(t, k.acceptsKey(byKeyID), "there is room for one")
+		assert.False(t, k.acceptsKey(byKeyID), "Keycloak keeps one certificate")
 		assert.Contains(t, k.must("keycloak status"), "Certificate: "+next.KeyID()+" expires 2")
 		assert.WithinDuration(t, next.Certificates()[0].NotBefore.AddDate(0, 12, 0), next.Certificates()[0].NotAfter, 24*60*60*1e9)
 	})
@@ -84,21 +83,19 @@ func TestKeycloakCertificateRotate(t *testing.T) {
 
 func TestKeycloakKeyGenerateAndDownload(t *testing.T) {
 	t.Parallel()
-	cloaks(t, func(t *testing.T, k *cloak) {
+	onKeycloak(t, func(t *testing.T, k *keycloakRealm) {
 		k.write("password", "password-of-the-store\n")
 		with := []string{"-c", clientID, "-pwdp", k.path("password"), "-p", k.path("new.p12")}
 		r := k.do("keycloak key generate", with...)
-		assert.Equal(t, 1, r.code)
-		assert.Contains(t, r.stderr, "as not confirmed")
+		assertFails(t, r, "as not confirmed")
 		r = k.do("keycloak key generate", "-c", clientID, "-y", "-p", k.path("new.p12"))
-		assert.Equal(t, 1, r.code)
-		assert.Contains(t, r.stderr, "missing --PasswordPath or CLIENTKEYS_PASSWORD")
+		assertFails(t, r, "missing --PasswordPath or CLIENTKEYS_PASSWORD")
 		r = k.do("keycloak key generate", append(with, "-y", "-f", "pem")...)
 		assert.Contains(t, r.stderr, "--Format is pkcs12 or jks")
 		r = k.do("keycloak key generate", "-c", clientID, "-y", "-pwdp", k.path("password"), "-p", k.path("secret"))
 		assert.Contains(t, r.stderr, "the file of --KeystorePath exists")
 		assert.NoFileExists(t, k.path("new.p12"))
-		require.True(t, k.acceptsSecret(k.secret), "nothing was done so far")
+		require.True(t, k.acceptsSecret(k.secret), "nothing has been changed")
 
 		r = k.do("keycloak key generate", append(with, "-y")...)
 		require.Equal(t, 0, r.code, r.stderr)
@@ -107,7 +104,7 @@ func TestKeycloakKeyGenerateAndDownload(t *testing.T) {
 		kid := certs.KeyID(key.PublicKey())
 		assert.Regexp(t, `^KeystorePath: `+k.path("new.p12")+"\nKey: "+kid+` made 2\S+Z expires 2\S+Z\n$`, r.stdout)
 		assert.Equal(t, os.FileMode(0o600), mode(t, k.path("new.p12")))
-		hides(t, key, r)
+		assertNoSecrets(t, key, r)
 		key, err = key.With(keys.Options{KeyID: kid})
 		require.NoError(t, err)
 		assert.True(t, k.acceptsKey(key))
@@ -126,13 +123,12 @@ func TestKeycloakKeyGenerateAndDownload(t *testing.T) {
 	})
 }
 
-func TestKeycloakKeyDownloadLeavesNoFileWhenThereIsNothing(t *testing.T) {
+func TestKeycloakKeyDownloadWithoutAKeyLeavesNoFile(t *testing.T) {
 	t.Parallel()
-	cloaks(t, func(t *testing.T, k *cloak) {
+	onKeycloak(t, func(t *testing.T, k *keycloakRealm) {
 		setenv(t, passwordVariable, "password-of-the-store")
 		r := k.do("keycloak key download", "-c", clientID, "-p", k.path("none.p12"))
-		assert.Equal(t, 1, r.code)
-		assert.Contains(t, r.stderr, "nothing was saved")
+		assertFails(t, r, "nothing was saved")
 		assert.Empty(t, r.stdout)
 		assert.NoFileExists(t, k.path("none.p12"))
 		assert.True(t, k.accepts(selfservice.Credential{Secret: k.secret}))

@@ -12,11 +12,10 @@ import (
 
 func TestKeycloakClientConfidential(t *testing.T) {
 	t.Parallel()
-	cloaks(t, func(t *testing.T, k *cloak) {
+	onKeycloak(t, func(t *testing.T, k *keycloakRealm) {
 		k.rest(http.MethodPost, "/admin/realms/"+k.realm.Name+"/clients", map[string]any{"clientId": "web", "publicClient": true})
 		r := k.do("keycloak client confidential", "-c", "web")
-		assert.Equal(t, 1, r.code)
-		assert.Contains(t, r.stderr, "as not confirmed")
+		assertFails(t, r, "as not confirmed")
 		assert.Equal(t, "ClientId: web\nEnabled: true\n", k.do("keycloak status", "-c", "web").stdout)
 
 		r = k.do("keycloak client confidential", "-c", "web", "--ServiceAccount", "-y")
@@ -31,11 +30,10 @@ func TestKeycloakClientConfidential(t *testing.T) {
 	})
 }
 
-// TestKeycloakPolicyFromCreationToDeletion: a policy meets a client once that
-// defines the role.
-func TestKeycloakPolicyFromCreationToDeletion(t *testing.T) {
+// A policy with a client role applies to the clients that define the role.
+func TestKeycloakPolicyLifecycle(t *testing.T) {
 	t.Parallel()
-	cloaks(t, func(t *testing.T, k *cloak) {
+	onKeycloak(t, func(t *testing.T, k *keycloakRealm) {
 		overlap := func() bool {
 			t.Helper()
 			info, err := k.admin.FindClient(t.Context(), clientID)
@@ -60,8 +58,7 @@ func TestKeycloakPolicyFromCreationToDeletion(t *testing.T) {
 
 		for _, command := range []string{"keycloak policy disable", "keycloak policy delete"} {
 			r := k.do(command, named...)
-			assert.Equal(t, 1, r.code)
-			assert.Contains(t, r.stderr, "as not confirmed")
+			assertFails(t, r, "as not confirmed")
 		}
 		assert.True(t, overlap())
 		assert.Empty(t, must("keycloak policy disable", "-y"))
@@ -86,9 +83,9 @@ func TestKeycloakPolicyFromCreationToDeletion(t *testing.T) {
 	})
 }
 
-func TestKeycloakPolicyDeleteKeepsAProfileThatIsNamed(t *testing.T) {
+func TestKeycloakPolicyDeleteKeepsAProfileInUse(t *testing.T) {
 	t.Parallel()
-	cloaks(t, func(t *testing.T, k *cloak) {
+	onKeycloak(t, func(t *testing.T, k *keycloakRealm) {
 		k.policy()
 		policies, err := k.admin.Policies(t.Context())
 		require.NoError(t, err)
@@ -105,12 +102,11 @@ func TestKeycloakPolicyDeleteKeepsAProfileThatIsNamed(t *testing.T) {
 
 func TestKeycloakJWKSURLSetAndCacheClear(t *testing.T) {
 	t.Parallel()
-	cloaks(t, func(t *testing.T, k *cloak) {
+	onKeycloak(t, func(t *testing.T, k *keycloakRealm) {
 		key := keystest.Key(t, keys.ES256)
 		site := publish(t, key)
 		r := k.do("keycloak jwksurl set", "-c", clientID, "-j", site)
-		assert.Equal(t, 1, r.code)
-		assert.Contains(t, r.stderr, "as not confirmed")
+		assertFails(t, r, "as not confirmed")
 		r = k.do("keycloak jwksurl set", "-c", clientID, "-y", "-j", "ftp://example.no/jwks")
 		assert.Contains(t, r.stderr, "--JwksUrl is no URL like")
 		require.True(t, k.acceptsSecret(k.secret))
@@ -121,8 +117,7 @@ func TestKeycloakJWKSURLSetAndCacheClear(t *testing.T) {
 		r = k.do("keycloak cache clear")
 		assert.Equal(t, result{}, r)
 		assert.True(t, k.acceptsKey(key))
-		r = k.as("keycloak cache clear")
-		assert.Equal(t, 1, r.code)
-		assert.Contains(t, r.stderr, "missing --AdminClientId")
+		r = k.run("keycloak cache clear")
+		assertFails(t, r, "missing --AdminClientId")
 	})
 }

@@ -16,36 +16,26 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func (k *cloak) acceptsKey(key *keys.Key) bool {
+func (k *keycloakRealm) acceptsKey(key *keys.Key) bool {
 	k.t.Helper()
 	return k.accepts(selfservice.Credential{Key: key})
 }
 
-// writeKey saves a key as <name>_private.json and <name>_public.json.
-func (k *cloak) writeKey(name string, key *keys.Key) {
-	private, err := key.PrivateJWK()
-	require.NoError(k.t, err)
-	k.write(name+"_private.json", string(private))
-	k.write(name+"_public.json", string(key.PublicKey().JWK()))
-}
-
-func TestKeycloakKeysUploadOfAJWK(t *testing.T) {
+func TestKeycloakKeyUploadJWK(t *testing.T) {
 	t.Parallel()
-	cloaks(t, func(t *testing.T, k *cloak) {
+	onKeycloak(t, func(t *testing.T, k *keycloakRealm) {
 		one, two, three := keystest.Key(t, keys.ES256), keystest.Key(t, keys.ES256), keystest.Key(t, keys.ES256)
 		k.writeKey("one", one)
 		k.writeKey("two", two)
 		k.writeKey("three", three)
 		r := k.do("keycloak key upload", "-c", clientID, "-p", k.path("one_public.json"))
-		assert.Equal(t, 1, r.code)
-		assert.Contains(t, r.stderr, "as not confirmed")
+		assertFails(t, r, "as not confirmed")
 		for _, how := range []string{"-y", "-add"} {
 			r = k.do("keycloak key upload", "-c", clientID, "-p", k.path("one_private.json"), "-y", how)
-			assert.Equal(t, 1, r.code)
-			assert.Contains(t, r.stderr, "private")
-			hides(t, one, r)
+			assertFails(t, r, "private")
+			assertNoSecrets(t, one, r)
 		}
-		require.True(t, k.acceptsSecret(k.secret), "nothing was done so far")
+		require.True(t, k.acceptsSecret(k.secret), "nothing has been changed")
 
 		assert.Equal(t, "Key: "+one.KeyID()+" ES256\n", k.must("keycloak key upload", "-y", "-p", k.path("one_public.json")))
 		assert.True(t, k.acceptsKey(one))
@@ -62,12 +52,12 @@ func TestKeycloakKeysUploadOfAJWK(t *testing.T) {
 	})
 }
 
-func TestKeycloakKeysUploadOfCertificateAndKeystore(t *testing.T) {
+func TestKeycloakKeyUploadCertificateAndKeystore(t *testing.T) {
 	t.Parallel()
-	cloaks(t, func(t *testing.T, k *cloak) {
+	onKeycloak(t, func(t *testing.T, k *keycloakRealm) {
 		certified := func() *keys.Key {
 			key := keystest.Key(t, keys.ES256)
-			key, err := key.With(keys.Options{KeyID: certs.KeyID(key.PublicKey())}) // what Keycloak finds it by
+			key, err := key.With(keys.Options{KeyID: certs.KeyID(key.PublicKey())}) // Keycloak looks keys up by this id
 			require.NoError(t, err)
 			key, err = certs.SelfSign(t.Context(), key, certs.Template{Subject: pkix.Name{CommonName: clientID}})
 			require.NoError(t, err)
@@ -96,19 +86,18 @@ func TestKeycloakKeysUploadOfCertificateAndKeystore(t *testing.T) {
 			"--PublicKeyPath: keystore: password not accepted": {"-f", "pkcs12", "-p", k.path("two.pfx"), "-pwdp", k.path("secret")},
 		} {
 			r := k.do("keycloak key upload", append(args, "-c", clientID, "-y")...)
-			assert.Equal(t, 1, r.code)
-			assert.Contains(t, r.stderr, says)
+			assertFails(t, r, says)
 		}
 		assert.True(t, k.acceptsKey(two))
 	})
 }
 
-// TestKeycloakKeysOfAPublicClient: the server would store them, and go on
-// asking for nothing.
-func TestKeycloakKeysOfAPublicClient(t *testing.T) {
+// The server would store the keys of a public client and still not ask for
+// authentication.
+func TestKeycloakKeyUploadRefusesAPublicClient(t *testing.T) {
 	t.Parallel()
-	cloaks(t, func(t *testing.T, k *cloak) {
-		assert.Contains(t, k.must("keycloak status"), "Secret: made unknown expires never\n", "somebody chose it")
+	onKeycloak(t, func(t *testing.T, k *keycloakRealm) {
+		assert.Contains(t, k.must("keycloak status"), "Secret: made unknown expires never\n", "the secret was not generated")
 		k.rest(http.MethodPost, "/admin/realms/"+k.realm.Name+"/clients", map[string]any{"clientId": "web", "publicClient": true})
 		before := k.do("keycloak status", "-c", "web")
 		assert.Equal(t, "ClientId: web\nEnabled: true\n", before.stdout)
@@ -117,8 +106,7 @@ func TestKeycloakKeysOfAPublicClient(t *testing.T) {
 		require.NoError(t, err)
 		k.write("key", string(key.PublicKey().JWK()))
 		r := k.do("keycloak key upload", "-c", "web", "-p", k.path("key"), "-y")
-		assert.Equal(t, 1, r.code)
-		assert.Contains(t, r.stderr, "it is public or bearer-only")
+		assertFails(t, r, "it is public or bearer-only")
 		assert.Equal(t, before, k.do("keycloak status", "-c", "web"))
 	})
 }

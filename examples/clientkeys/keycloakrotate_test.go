@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"strings"
 	"testing"
 	"time"
@@ -14,18 +13,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// status is what the command of that name says of the state directory.
-func (k *cloak) status() (st selfservice.Status) {
-	k.t.Helper()
-	r := invoke(k.t, "", "state", "show", "-s", k.path("state"), "-json")
-	require.Equal(k.t, 0, r.code, r.stderr)
-	require.NoError(k.t, json.Unmarshal([]byte(r.stdout), &st))
-	return st
-}
-
-func TestKeycloakRotateOfAKey(t *testing.T) {
+func TestKeycloakRotateKey(t *testing.T) {
 	t.Parallel()
-	cloaks(t, func(t *testing.T, k *cloak) {
+	onKeycloak(t, func(t *testing.T, k *keycloakRealm) {
 		old := keystest.Key(t, keys.ES256)
 		k.writeKey("old", old)
 		k.must("keycloak key upload", "-y", "-p", k.path("old_public.json"))
@@ -34,35 +24,34 @@ func TestKeycloakRotateOfAKey(t *testing.T) {
 			t.Helper()
 			return k.must("keycloak rotate", append(append(args, "--Propagation", "1ms"), state...)...)
 		}
-		assert.Empty(t, rotate("--IfDue", "-ep", k.path("old_private.json")), "it is adopted and not due")
+		assert.Empty(t, rotate("--IfDue", "-ep", k.path("old_private.json")), "adopted, not due")
 		out := rotate()
 		kid := k.status().Active.KeyID
 		assert.Equal(t, "OldKid: "+old.KeyID()+"\nNewKid: "+kid+"\nExpiration: never\n", out)
-		assert.Contains(t, k.must("keycloak status"), "Key: "+old.KeyID(), "side by side")
+		assert.Contains(t, k.must("keycloak status"), "Key: "+old.KeyID(), "both keys are registered")
 
 		require.Empty(t, invoke(t, "", "state", "export", "-s", k.path("state"), "-p", k.path("new.json")).stderr)
-		next, err := keys.Parse([]byte(readOwn(t, k.path("new.json"))), keys.Options{})
+		next, err := keys.Parse([]byte(readPrivate(t, k.path("new.json"))), keys.Options{})
 		require.NoError(t, err)
 		assert.True(t, k.acceptsKey(next))
 		require.Eventually(t, func() bool {
 			assert.Empty(t, rotate("--IfDue"))
 			return !k.acceptsKey(old)
-		}, 30*time.Second, 100*time.Millisecond, "the removal of the old key is a step that is due")
+		}, 30*time.Second, 100*time.Millisecond, "the old key is not removed")
 		assert.Equal(t, kid, k.status().Active.KeyID)
 	})
 }
 
-func TestKeycloakRotateOfASecret(t *testing.T) {
+func TestKeycloakRotateSecret(t *testing.T) {
 	t.Parallel()
-	cloaks(t, func(t *testing.T, k *cloak) {
+	onKeycloak(t, func(t *testing.T, k *keycloakRealm) {
 		rotate := func(state string) result {
 			t.Helper()
 			return k.do("keycloak rotate", "--Propagation", "1ms", "-c", clientID, "-s", k.path(state), "-esp", k.path("secret"))
 		}
 		r := rotate("refused")
-		assert.Equal(t, 1, r.code)
-		assert.Contains(t, r.stderr, "no rotation policy applies")
-		require.True(t, k.acceptsSecret(k.secret), "the refusal came first")
+		assertFails(t, r, "no rotation policy applies")
+		require.True(t, k.acceptsSecret(k.secret), "refused before a change")
 
 		k.policy()
 		r = rotate("state")
@@ -70,21 +59,20 @@ func TestKeycloakRotateOfASecret(t *testing.T) {
 		assert.Contains(t, r.stderr, "switched: ")
 		assert.Regexp(t, `^Expiration: 2\S+Z\n$`, r.stdout)
 		require.Equal(t, 0, invoke(t, "", "state", "export", "-s", k.path("state"), "-p", k.path("new")).code)
-		next := keys.NewSecret(readOwn(t, k.path("new")))
+		next := keys.NewSecret(readPrivate(t, k.path("new")))
 		assert.NotContains(t, r.stdout+r.stderr, next.Reveal())
 		assert.True(t, k.acceptsSecret(next))
-		assert.True(t, k.acceptsSecret(k.secret), "inside the overlap")
+		assert.True(t, k.acceptsSecret(k.secret), "during the overlap")
 		r = invoke(t, "", "state", "show", "-s", k.path("state"))
 		assert.Contains(t, r.stdout, "Active: "+selfservice.Credential{Secret: next}.Fingerprint()+" made")
 		r = invoke(t, "", "state", "export", "-s", k.path("state"), "-p", k.path("new.pem"), "-f", "pem")
-		assert.Equal(t, 1, r.code)
-		assert.Contains(t, r.stderr, "the rotation is of a client secret")
+		assertFails(t, r, "the rotation is of a client secret")
 	})
 }
 
 func TestKeycloakRotateWithCut(t *testing.T) {
 	t.Parallel()
-	cloaks(t, func(t *testing.T, k *cloak) {
+	onKeycloak(t, func(t *testing.T, k *keycloakRealm) {
 		out := k.must("keycloak rotate", "--Propagation", "1ms", "--Cut", "-s", k.path("state"), "-esp", k.path("secret"))
 		assert.Equal(t, "Expiration: never\n", out)
 		assert.False(t, k.acceptsSecret(k.secret))
@@ -97,33 +85,33 @@ func TestKeycloakRotateWithCut(t *testing.T) {
 
 func TestKeycloakRotateByTheClientItself(t *testing.T) {
 	t.Parallel()
-	cloaks(t, func(t *testing.T, k *cloak) {
+	onKeycloak(t, func(t *testing.T, k *keycloakRealm) {
 		k.policy()
 		k.grant(clientID, "manage-clients")
 		setenv(t, "CLIENTKEYS_SECRET", k.secret.Reveal())
-		r := k.as("keycloak rotate", "--Propagation", "1ms", "-c", clientID, "-s", k.path("state"))
+		r := k.run("keycloak rotate", "--Propagation", "1ms", "-c", clientID, "-s", k.path("state"))
 		require.Equal(t, 0, r.code, r.stderr)
 		assert.Equal(t, 1, k.status().Rotations)
-		assert.True(t, k.acceptsSecret(k.secret), "inside the overlap")
+		assert.True(t, k.acceptsSecret(k.secret), "during the overlap")
 
 		info, err := k.admin.FindClient(t.Context(), clientID)
 		require.NoError(t, err)
 		var theirs keys.Secret
-		for range 2 { // the second one ends all that the state directory has
+		for range 2 { // the second invalidates both secrets of the state directory
 			theirs, err = k.admin.RegenerateSecret(t.Context(), info.ID)
 			require.NoError(t, err)
 		}
 		setenv(t, "CLIENTKEYS_SECRET", theirs.Reveal())
-		r = k.as("keycloak rotate", "--Propagation", "1ms", "-c", clientID, "-s", k.path("state"))
+		r = k.run("keycloak rotate", "--Propagation", "1ms", "-c", clientID, "-s", k.path("state"))
 		require.Equal(t, 0, r.code, r.stderr)
 		assert.Contains(t, r.stderr, "is used only if the server refuses")
-		assert.True(t, k.acceptsSecret(theirs), "it is the one before now")
+		assert.True(t, k.acceptsSecret(theirs), "now the previous secret")
 	})
 }
 
-func TestKeycloakRotateAdoptsNothingThatIsNotAccepted(t *testing.T) {
+func TestKeycloakRotateAdoptsOnlyAnAcceptedCredential(t *testing.T) {
 	t.Parallel()
-	cloaks(t, func(t *testing.T, k *cloak) {
+	onKeycloak(t, func(t *testing.T, k *keycloakRealm) {
 		k.write("wrong", strings.Repeat("w", 40))
 		for says, args := range map[string][]string{
 			"missing --ExistingPrivateJwkPath, --ExistingSecretPath or CLIENTKEYS_SECRET": {},
@@ -131,9 +119,7 @@ func TestKeycloakRotateAdoptsNothingThatIsNotAccepted(t *testing.T) {
 			"the credential of --ExistingSecretPath was not adopted":                      {"-esp", k.path("wrong")},
 		} {
 			r := k.do("keycloak rotate", append(append(args, "--Propagation", "1ms"), "-c", clientID, "-s", k.path("state"))...)
-			assert.Equal(t, 1, r.code)
-			assert.Empty(t, r.stdout)
-			assert.Contains(t, r.stderr, says)
+			assertFails(t, r, says)
 			assert.NoDirExists(t, k.path("state"))
 		}
 	})

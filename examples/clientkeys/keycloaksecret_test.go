@@ -17,38 +17,35 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestKeycloakSecretRegenerateWritesTheSecretToAFile(t *testing.T) {
+func TestKeycloakSecretRegenerateWritesAFile(t *testing.T) {
 	t.Parallel()
-	cloaks(t, func(t *testing.T, k *cloak) {
+	onKeycloak(t, func(t *testing.T, k *keycloakRealm) {
 		r := k.do("keycloak secret regenerate", "-c", clientID, "-y")
-		assert.Equal(t, 1, r.code)
-		assert.Contains(t, r.stderr, "missing --SecretPath or --Show")
+		assertFails(t, r, "missing --SecretPath or --Show")
 		r = k.do("keycloak secret regenerate", "-c", clientID, "-p", k.path("new"))
-		assert.Equal(t, 1, r.code)
-		assert.Contains(t, r.stderr, "so the old one ends at once) [y/n]")
+		assertFails(t, r, "so the old one ends at once) [y/n]")
 		assert.NoFileExists(t, k.path("new"))
 		r = k.do("keycloak secret regenerate", "-c", clientID, "-y", "-p", k.path("secret"))
-		assert.Equal(t, 1, r.code)
-		assert.Contains(t, r.stderr, "exists; it is not replaced")
-		require.True(t, k.acceptsSecret(k.secret), "nothing was done so far")
+		assertFails(t, r, "exists; it is not replaced")
+		require.True(t, k.acceptsSecret(k.secret), "nothing has been changed")
 
 		out := k.must("keycloak secret regenerate", "-y", "-p", k.path("new"))
-		next := keys.NewSecret(readOwn(t, k.path("new")))
+		next := keys.NewSecret(readPrivate(t, k.path("new")))
 		assert.Equal(t, "ClientId: "+clientID+"\nExpiration: never\nSecretPath: "+k.path("new")+"\n", out)
 		assert.True(t, k.acceptsSecret(next))
-		assert.False(t, k.acceptsSecret(k.secret), "there is no policy")
+		assert.False(t, k.acceptsSecret(k.secret), "no policy keeps the old secret")
 	})
 }
 
 func TestKeycloakSecretUnderAPolicy(t *testing.T) {
 	t.Parallel()
-	cloaks(t, func(t *testing.T, k *cloak) {
+	onKeycloak(t, func(t *testing.T, k *keycloakRealm) {
 		k.policy()
 		assert.Equal(t, "Rotated: none\n", k.must("keycloak secret rotated", "-p", k.path("none")))
 		assert.NoFileExists(t, k.path("none"))
 		r := k.do("keycloak secret regenerate", "-c", clientID, "-show")
 		assert.Contains(t, r.stderr, "is accepted for a while")
-		require.True(t, k.acceptsSecret(k.secret), "nothing was done so far")
+		require.True(t, k.acceptsSecret(k.secret), "nothing has been changed")
 
 		out := k.must("keycloak secret regenerate", "-y", "-show")
 		shown := regexp.MustCompile(`(?m)^Secret: (\S+)$`).FindStringSubmatch(out)
@@ -56,7 +53,7 @@ func TestKeycloakSecretUnderAPolicy(t *testing.T) {
 		next := keys.NewSecret(shown[1])
 		assert.Contains(t, out, "Expiration: 2")
 		assert.True(t, k.acceptsSecret(next))
-		assert.True(t, k.acceptsSecret(k.secret), "inside the overlap")
+		assert.True(t, k.acceptsSecret(k.secret), "during the overlap")
 
 		out = k.must("keycloak secret rotated")
 		assert.Regexp(t, `^Rotated: made 2\S+Z expires 2\S+Z\n$`, out)
@@ -65,12 +62,11 @@ func TestKeycloakSecretUnderAPolicy(t *testing.T) {
 		assert.Regexp(t, `(?m)^Secret: made 2\S+Z expires 2\S+Z$`, status)
 		assert.NotContains(t, status, next.Reveal())
 		k.must("keycloak secret rotated", "-p", k.path("old"))
-		assert.Equal(t, k.secret.Reveal(), readOwn(t, k.path("old")))
+		assert.Equal(t, k.secret.Reveal(), readPrivate(t, k.path("old")))
 		assert.Contains(t, k.must("keycloak secret rotated", "-show"), "Secret: "+k.secret.Reveal()+"\n")
 
 		r = k.do("keycloak secret invalidate", "-c", clientID)
-		assert.Equal(t, 1, r.code)
-		assert.Contains(t, r.stderr, "as not confirmed")
+		assertFails(t, r, "as not confirmed")
 		require.True(t, k.acceptsSecret(k.secret))
 		for range 2 {
 			assert.Empty(t, k.must("keycloak secret invalidate", "-y"))
@@ -81,33 +77,32 @@ func TestKeycloakSecretUnderAPolicy(t *testing.T) {
 	})
 }
 
-func TestKeycloakSecretRegenerateLeavesNoFileWhenItFails(t *testing.T) {
+func TestKeycloakSecretRegenerateFailureLeavesNoFile(t *testing.T) {
 	t.Parallel()
-	cloaks(t, func(t *testing.T, k *cloak) {
+	onKeycloak(t, func(t *testing.T, k *keycloakRealm) {
 		k.grant(clientID, "view-clients")
-		r := k.as("keycloak secret regenerate", "-c", clientID, "-ac", clientID, "-asp", k.path("secret"), "-p", k.path("new"), "-y")
-		assert.Equal(t, 1, r.code)
-		assert.Contains(t, r.stderr, "the role for this is missing")
+		r := k.run("keycloak secret regenerate", "-c", clientID, "-ac", clientID, "-asp", k.path("secret"), "-p", k.path("new"), "-y")
+		assertFails(t, r, "the role for this is missing")
 		assert.NoFileExists(t, k.path("new"))
 		assert.NoFileExists(t, k.path("missing"))
 		r = k.do("keycloak secret regenerate", "-c", clientID, "-y", "-p", k.path("missing/new"))
 		assert.Equal(t, 1, r.code)
-		assert.True(t, k.acceptsSecret(k.secret), "there is no place for a new one")
+		assert.True(t, k.acceptsSecret(k.secret), "a new secret has nowhere to go")
 		k.write("two", strings.Repeat("line\n", 2))
-		r = k.as("keycloak status", "-c", clientID, "-ac", "boot", "-asp", k.path("two"))
+		r = k.run("keycloak status", "-c", clientID, "-ac", "boot", "-asp", k.path("two"))
 		assert.Contains(t, r.stderr, "the file of --AdminSecretPath is not one line")
 	})
 }
 
-func TestKeycloakSecretRegenerateLosesNoSecretToWhatEndsIt(t *testing.T) {
+func TestKeycloakSecretRegenerateSurvivesSignals(t *testing.T) {
 	t.Parallel()
-	regenerate := func(t *testing.T, k *cloak) *exec.Cmd {
-		return program(t, "keycloak", "secret", "regenerate", "-u", k.realm.Server, "-r", k.realm.Name, "-ac", readOwn(t, k.path("adminid")), "-ar", "master",
+	regenerate := func(t *testing.T, k *keycloakRealm) *exec.Cmd {
+		return program(t, "keycloak", "secret", "regenerate", "-u", k.realm.Server, "-r", k.realm.Name, "-ac", readPrivate(t, k.path("adminid")), "-ar", "master",
 			"-asp", k.path("admin"), "-c", clientID, "-p", k.path("new"), "-y")
 	}
-	t.Run("an interrupt while the server makes it", func(t *testing.T) {
+	t.Run("interrupt during the request", func(t *testing.T) {
 		started := make(chan *os.Process, 1)
-		k := fronted(t, func(server http.Handler, w http.ResponseWriter, r *http.Request) {
+		k := newProxiedRealm(t, func(server http.Handler, w http.ResponseWriter, r *http.Request) {
 			if r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/client-secret") {
 				(<-started).Signal(os.Interrupt)
 				time.Sleep(200 * time.Millisecond)
@@ -115,14 +110,14 @@ func TestKeycloakSecretRegenerateLosesNoSecretToWhatEndsIt(t *testing.T) {
 			server.ServeHTTP(w, r)
 		})
 		cmd := regenerate(t, k)
-		wait := launch(t, cmd)
+		wait := start(t, cmd)
 		started <- cmd.Process
 		r := wait()
 		assert.Equal(t, 0, r.code, r.stderr)
-		assert.True(t, k.acceptsSecret(keys.NewSecret(readOwn(t, k.path("new")))))
+		assert.True(t, k.acceptsSecret(keys.NewSecret(readPrivate(t, k.path("new")))))
 	})
-	t.Run("an output that nobody reads", func(t *testing.T) {
-		k := fronted(t, http.Handler.ServeHTTP)
+	t.Run("closed standard output", func(t *testing.T) {
+		k := newProxiedRealm(t, http.Handler.ServeHTTP)
 		reader, writer, err := os.Pipe()
 		require.NoError(t, err)
 		reader.Close()
@@ -130,31 +125,31 @@ func TestKeycloakSecretRegenerateLosesNoSecretToWhatEndsIt(t *testing.T) {
 		cmd.Stdout = writer
 		assert.Error(t, cmd.Run(), "by SIGPIPE")
 		writer.Close()
-		assert.True(t, k.acceptsSecret(keys.NewSecret(readOwn(t, k.path("new")))))
+		assert.True(t, k.acceptsSecret(keys.NewSecret(readPrivate(t, k.path("new")))))
 	})
 }
 
-func TestKeycloakSecretRegenerateFindsTheSecretOfALostAnswer(t *testing.T) {
+func TestKeycloakSecretRegenerateRecoversALostReply(t *testing.T) {
 	t.Parallel()
 	made := 0
-	k := fronted(t, func(server http.Handler, w http.ResponseWriter, r *http.Request) {
+	k := newProxiedRealm(t, func(server http.Handler, w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/client-secret") {
 			made++
 			server.ServeHTTP(httptest.NewRecorder(), r)
-			panic(http.ErrAbortHandler) // ends the connection
+			panic(http.ErrAbortHandler) // closes the connection
 		}
 		server.ServeHTTP(w, r)
 	})
 	k.policy()
 	k.must("keycloak secret regenerate", "-y", "-p", k.path("new"))
 	assert.Equal(t, 1, made)
-	assert.True(t, k.acceptsSecret(keys.NewSecret(readOwn(t, k.path("new")))))
-	assert.True(t, k.acceptsSecret(k.secret), "a second new one would have ended it")
+	assert.True(t, k.acceptsSecret(keys.NewSecret(readPrivate(t, k.path("new")))))
+	assert.True(t, k.acceptsSecret(k.secret), "a second regeneration would have invalidated it")
 }
 
-// fronted is a Keycloak whose requests go through serve, with the client in it
-// unless more says otherwise.
-func fronted(t *testing.T, serve func(server http.Handler, w http.ResponseWriter, r *http.Request), more ...func(*cloak)) *cloak {
+// newProxiedRealm returns a realm whose requests go through serve. Functions in
+// more replace the default preparation, which adds the client.
+func newProxiedRealm(t *testing.T, serve func(server http.Handler, w http.ResponseWriter, r *http.Request), more ...func(*keycloakRealm)) *keycloakRealm {
 	front := httptest.NewUnstartedServer(nil)
 	address := "http://" + front.Listener.Addr().String()
 	server := keycloaktest.New(address)
@@ -162,9 +157,9 @@ func fronted(t *testing.T, serve func(server http.Handler, w http.ResponseWriter
 	front.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { serve(server, w, r) })
 	front.Start()
 	t.Cleanup(front.Close)
-	k := newCloak(t, keycloak.Realm{Server: address, Name: "test"}, keycloaktest.AdminID, keycloaktest.AdminSecret)
+	k := newKeycloakRealm(t, keycloak.Realm{Server: address, Name: "test"}, keycloaktest.AdminID, keycloaktest.AdminSecret)
 	if more == nil {
-		more = append(more, (*cloak).addClient)
+		more = append(more, (*keycloakRealm).addClient)
 	}
 	for _, prepare := range more {
 		prepare(k)
@@ -172,4 +167,4 @@ func fronted(t *testing.T, serve func(server http.Handler, w http.ResponseWriter
 	return k
 }
 
-func withoutClient(*cloak) {}
+func noClient(*keycloakRealm) {}

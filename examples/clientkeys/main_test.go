@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"os"
 	"os/exec"
@@ -16,6 +17,7 @@ import (
 	"github.com/nokkel/nokkel/internal/programtest"
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/keys/keystest"
+	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/helseid/helseidtest"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -25,7 +27,7 @@ func TestMain(m *testing.M) { programtest.Main(m, main) }
 
 const clientID = "my-client"
 
-// result is what a process left behind.
+// result is the outcome of a command.
 type result struct {
 	code           int
 	stdout, stderr string
@@ -37,9 +39,8 @@ func program(t *testing.T, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// invoke runs clientkeys to its end, in this process: what takes a process of
-// its own (signals, a umask, a working directory) uses program. Standard input
-// is what stdin holds, and then has ended.
+// invoke runs clientkeys in this process. Tests of signals, the umask and the
+// working directory use program instead.
 func invoke(t *testing.T, stdin string, args ...string) result {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -54,8 +55,8 @@ func invoke(t *testing.T, stdin string, args ...string) result {
 	return result{code: code, stdout: out.String(), stderr: errs.String()}
 }
 
-// variable is one of the environment of what a test invokes: tests that run
-// in parallel share that of the process.
+// variable is an environment variable of the commands that a test invokes.
+// Parallel tests cannot change the environment of the process.
 type variable struct {
 	t    *testing.T
 	name string
@@ -65,13 +66,13 @@ var variables sync.Map // from variable to string
 
 func setenv(t *testing.T, name, value string) { variables.Store(variable{t, name}, value) }
 
-func finish(t *testing.T, cmd *exec.Cmd) result {
+func runToEnd(t *testing.T, cmd *exec.Cmd) result {
 	t.Helper()
-	return launch(t, cmd)()
+	return start(t, cmd)()
 }
 
-// launch starts the process; the function that it returns waits for its end.
-func launch(t *testing.T, cmd *exec.Cmd) (wait func() result) {
+// start starts the process. The returned function waits for it to exit.
+func start(t *testing.T, cmd *exec.Cmd) (wait func() result) {
 	t.Helper()
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
@@ -85,54 +86,84 @@ func launch(t *testing.T, cmd *exec.Cmd) (wait func() result) {
 	}
 }
 
-// hides fails when a private member of the key, as a JWK writes it, is in any
-// of the texts.
-func hides(t *testing.T, key *keys.Key, r result) {
+// assertFails checks that the command failed with a message on standard error and
+// printed no result.
+func assertFails(t *testing.T, r result, message string) {
+	t.Helper()
+	assert.Equal(t, 1, r.code)
+	assert.Empty(t, r.stdout)
+	assert.Contains(t, r.stderr, message)
+}
+
+// assertNoSecrets checks that the output holds no private member of the key in
+// its JWK encoding.
+func assertNoSecrets(t *testing.T, key *keys.Key, r result) {
 	t.Helper()
 	for _, secret := range keystest.Secrets(t, key) {
 		assert.NotContains(t, r.stdout+r.stderr, base64.RawURLEncoding.EncodeToString(secret))
 	}
 }
 
+// testDir is a directory for the files of a test.
+type testDir struct {
+	t   *testing.T
+	dir string
+}
+
+func newTestDir(t *testing.T) testDir { return testDir{t, t.TempDir()} }
+
+func (d testDir) path(name string) string { return filepath.Join(d.dir, name) }
+
+func (d testDir) write(name, content string) {
+	d.t.Helper()
+	require.NoError(d.t, os.WriteFile(d.path(name), []byte(content), 0o600))
+}
+
+// writeKey saves a key as <name>_private.json and <name>_public.json.
+func (d testDir) writeKey(name string, key *keys.Key) {
+	d.t.Helper()
+	private, err := key.PrivateJWK()
+	require.NoError(d.t, err)
+	d.write(name+"_private.json", string(private))
+	d.write(name+"_public.json", string(key.PublicKey().JWK()))
+}
+
+// status returns what "state show" prints about the state directory.
+func (d testDir) status() (st selfservice.Status) {
+	d.t.Helper()
+	r := invoke(d.t, "", "state", "show", "-s", d.path("state"), "-json")
+	require.Equal(d.t, 0, r.code, r.stderr)
+	require.NoError(d.t, json.Unmarshal([]byte(r.stdout), &st))
+	return st
+}
+
 // fixture is a HelseID with one client, and the files of its key.
 type fixture struct {
 	*helseidtest.Server
-	dir string
+	testDir
 	key *keys.Key
 }
 
-// setup configures the server before its lock is first taken: requests come
-// from other processes, and nothing else orders them after it.
+// setup returns a fixture. The configure functions set fields of the server
+// before it takes its first lock, so that no request races with them.
 func setup(t *testing.T, configure ...func(*helseidtest.Server)) *fixture {
 	t.Helper()
-	f := &fixture{Server: helseidtest.New(), dir: t.TempDir(), key: keystest.Key(t, keys.ES256)}
+	f := &fixture{Server: helseidtest.New(), testDir: newTestDir(t), key: keystest.Key(t, keys.ES256)}
 	t.Cleanup(f.Close)
 	for _, set := range configure {
 		set(f.Server)
 	}
 	f.AddClient(clientID, f.key.PublicKey())
-	f.write(t, "old", f.key)
+	f.writeKey("old", f.key)
 	return f
 }
 
-// path is that of a file in the fixture's directory.
-func (f *fixture) path(name string) string { return filepath.Join(f.dir, name) }
-
-// write saves a key as <name>_private.json and <name>_public.json.
-func (f *fixture) write(t *testing.T, name string, key *keys.Key) {
-	t.Helper()
-	private, err := key.PrivateJWK()
-	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(f.path(name+"_private.json"), private, 0o600))
-	require.NoError(t, os.WriteFile(f.path(name+"_public.json"), key.PublicKey().JWK(), 0o600))
-}
-
-// at puts command and connection in front of other arguments.
-func (f *fixture) at(command string, args ...string) []string {
+// args returns the arguments of a command on the fixture's client.
+func (f *fixture) args(command string, args ...string) []string {
 	return append(append(strings.Fields(command), "--ClientId", clientID, "--AuthorityUrl", f.URL(), "--BaseAddress", f.URL()), args...)
 }
 
-func TestHelpGoesToStdoutAndNamesEveryCommandAndOption(t *testing.T) {
+func TestHelpListsEveryCommandAndOption(t *testing.T) {
 	t.Parallel()
 	for _, word := range []string{"help", "HELP", "--help", "-h"} {
 		r := invoke(t, "", word)
@@ -158,7 +189,7 @@ func TestHelpGoesToStdoutAndNamesEveryCommandAndOption(t *testing.T) {
 	}
 }
 
-func TestHelpLosesNoLineOfItsText(t *testing.T) {
+func TestHelpPrintsItsWholeText(t *testing.T) {
 	t.Parallel()
 	var shown strings.Builder
 	for _, cmd := range commands() {
@@ -171,7 +202,7 @@ func TestHelpLosesNoLineOfItsText(t *testing.T) {
 	}
 }
 
-func TestWrongUseFailsOnStderrWithoutRepeatingValues(t *testing.T) {
+func TestUsageErrorsDoNotRepeatValues(t *testing.T) {
 	t.Parallel()
 	const secret = "s3cret-value"
 	for rule, args := range map[string][]string{
@@ -197,17 +228,15 @@ func TestWrongUseFailsOnStderrWithoutRepeatingValues(t *testing.T) {
 	} {
 		t.Run(rule, func(t *testing.T) {
 			r := invoke(t, "", args...)
-			assert.Equal(t, 1, r.code)
-			assert.Empty(t, r.stdout)
-			assert.Contains(t, r.stderr, rule)
+			assertFails(t, r, rule)
 			assert.NotContains(t, r.stderr, secret)
 		})
 	}
 }
 
-func TestAResultThatCannotBePrintedIsAFailure(t *testing.T) {
+func TestFailedOutputIsReported(t *testing.T) {
 	t.Parallel()
-	nowhere, err := os.Open(os.DevNull) // for reading
+	nowhere, err := os.Open(os.DevNull) // read-only
 	require.NoError(t, err)
 	defer nowhere.Close()
 	var stderr bytes.Buffer
@@ -219,7 +248,7 @@ func TestAResultThatCannotBePrintedIsAFailure(t *testing.T) {
 	assert.FileExists(t, filepath.Join(cmd.Dir, "mine_private.json"))
 }
 
-func TestAFileIsReadUpToALimit(t *testing.T) {
+func TestFileSizeLimit(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "file")
 	require.NoError(t, os.WriteFile(file, make([]byte, maxFile), 0o600))
@@ -227,7 +256,7 @@ func TestAFileIsReadUpToALimit(t *testing.T) {
 	data, err := in.file("Option")
 	require.NoError(t, err)
 	assert.Len(t, data, maxFile)
-	require.NoError(t, os.Truncate(file, 1<<40)) // no machine has the memory for it
+	require.NoError(t, os.Truncate(file, 1<<40)) // more than fits in memory
 	_, err = in.file("Option")
 	assert.EqualError(t, err, "the file of --Option: it has more than 1048576 bytes")
 }

@@ -1,10 +1,7 @@
 package main
 
 import (
-	"encoding/json"
 	"net/http"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -19,20 +16,19 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// acme is an Okta org with an administrator, a service app of its own, and the
-// files of the one who calls clientkeys.
-type acme struct {
+// oktaOrg is an Okta org with an administrator and an app, and the files of the
+// person who runs clientkeys.
+type oktaOrg struct {
 	*oktatest.Server
-	t       *testing.T
-	dir     string
-	app     string    // what the commands are about
-	adminID string    // a super administrator
+	testDir
+	app     string    // the app that the commands act on
+	adminID string    // client ID of a super administrator
 	key     *keys.Key // of the app, if it has one
 	secret  keys.Secret
 }
 
-func newAcme(t *testing.T, secret bool) *acme {
-	a := &acme{Server: oktatest.Start(t), t: t, dir: t.TempDir()}
+func newOktaOrg(t *testing.T, secret bool) *oktaOrg {
+	a := &oktaOrg{Server: oktatest.Start(t), testDir: newTestDir(t)}
 	admin := keystest.Key(t, keys.ES256)
 	a.writeKey("admin", admin)
 	a.adminID = a.AddApp(oktatest.App{
@@ -50,21 +46,8 @@ func newAcme(t *testing.T, secret bool) *acme {
 	return a
 }
 
-func (a *acme) path(name string) string { return filepath.Join(a.dir, name) }
-
-func (a *acme) write(name, content string) {
-	require.NoError(a.t, os.WriteFile(a.path(name), []byte(content), 0o600))
-}
-
-func (a *acme) writeKey(name string, key *keys.Key) {
-	private, err := key.PrivateJWK()
-	require.NoError(a.t, err)
-	a.write(name+"_private.json", string(private))
-	a.write(name+"_public.json", string(key.PublicKey().JWK()))
-}
-
 // do runs a command on the app as the administrator.
-func (a *acme) do(command string, args ...string) result {
+func (a *oktaOrg) do(command string, args ...string) result {
 	a.t.Helper()
 	r := invoke(a.t, "", append(append(strings.Fields(command), "--OktaUrl", a.URL, "--AppId", a.app, "-ac", a.adminID, "-ap", a.path("admin_private.json")), args...)...)
 	if !a.secret.IsZero() {
@@ -73,25 +56,24 @@ func (a *acme) do(command string, args ...string) result {
 	return r
 }
 
-func (a *acme) must(command string, args ...string) string {
+func (a *oktaOrg) must(command string, args ...string) string {
 	a.t.Helper()
 	r := a.do(command, args...)
 	require.Equal(a.t, 0, r.code, r.stderr)
 	return r.stdout
 }
 
-// accepts reports whether Okta accepts the credential at every node.
-func (a *acme) accepts(c selfservice.Credential) bool { return a.Accepts(a.app, c.Fingerprint()) }
+// accepts reports whether every node of Okta accepts the credential.
+func (a *oktaOrg) accepts(c selfservice.Credential) bool { return a.Accepts(a.app, c.Fingerprint()) }
 
-func TestOktaKeyFromAddToDelete(t *testing.T) {
+func TestOktaKeyLifecycle(t *testing.T) {
 	t.Parallel()
-	a := newAcme(t, false)
+	a := newOktaOrg(t, false)
 	next := keystest.Key(t, keys.ES256)
 	a.writeKey("next", next)
 	r := a.do("okta key add", "-p", a.path("next_private.json"))
-	assert.Equal(t, 1, r.code)
-	assert.Contains(t, r.stderr, "--PublicKeyPath: keys: private or secret key")
-	hides(t, next, r)
+	assertFails(t, r, "--PublicKeyPath: keys: private or secret key")
+	assertNoSecrets(t, next, r)
 
 	out := a.must("okta key add", "-p", a.path("next_public.json"))
 	added := regexp.MustCompile(`^KeyId: (\S+)\nKid: (\S+)\n$`).FindStringSubmatch(out)
@@ -108,12 +90,10 @@ func TestOktaKeyFromAddToDelete(t *testing.T) {
 
 	for _, verb := range []string{"deactivate", "delete"} {
 		r = a.do("okta key "+verb, "-i", id)
-		assert.Equal(t, 1, r.code)
-		assert.Contains(t, r.stderr, "as not confirmed")
+		assertFails(t, r, "as not confirmed")
 	}
 	r = a.do("okta key delete", "-i", id, "-y")
-	assert.Equal(t, 1, r.code)
-	assert.Contains(t, r.stderr, "it is active: deactivate it before deleting it")
+	assertFails(t, r, "it is active: deactivate it before deleting it")
 	assert.Empty(t, a.must("okta key deactivate", "-i", id, "-y"))
 	assert.False(t, a.accepts(selfservice.Credential{Key: next}))
 	assert.Contains(t, a.must("okta key list"), "Key: "+id+" inactive kid")
@@ -127,8 +107,7 @@ func TestOktaKeyFromAddToDelete(t *testing.T) {
 
 	first := regexp.MustCompile(`Key: (\S+) active`).FindStringSubmatch(a.must("okta key list"))[1]
 	r = a.do("okta key deactivate", "-i", first, "-y")
-	assert.Equal(t, 1, r.code)
-	assert.Contains(t, r.stderr, "it is the only active credential")
+	assertFails(t, r, "it is the only active credential")
 	assert.True(t, a.accepts(selfservice.Credential{Key: a.key}))
 }
 
@@ -136,18 +115,17 @@ func firstLines(text string, n int) string {
 	return strings.Join(strings.SplitAfterN(text, "\n", n+1)[:n], "")
 }
 
-func TestOktaSecretFromAddToDelete(t *testing.T) {
+func TestOktaSecretLifecycle(t *testing.T) {
 	t.Parallel()
-	a := newAcme(t, true)
+	a := newOktaOrg(t, true)
 	r := a.do("okta secret add")
-	assert.Equal(t, 1, r.code)
-	assert.Contains(t, r.stderr, "missing --SecretPath or --Show")
+	assertFails(t, r, "missing --SecretPath or --Show")
 	r = a.do("okta secret add", "-p", a.path("secret"))
 	assert.Contains(t, r.stderr, "the file of --SecretPath exists")
 
 	out := a.must("okta secret add", "-p", a.path("next"))
 	id := regexp.MustCompile(`^SecretId: (\S+)\nSecretPath: `).FindStringSubmatch(out)[1]
-	next := selfservice.Credential{Secret: keys.NewSecret(readOwn(t, a.path("next")))}
+	next := selfservice.Credential{Secret: keys.NewSecret(readPrivate(t, a.path("next")))}
 	assert.NotContains(t, out, next.Secret.Reveal())
 	assert.True(t, a.accepts(next))
 	assert.Regexp(t, `(?m)^Secret: `+id+` active made 2\S+Z expires never$`, a.must("okta secret list"))
@@ -155,9 +133,8 @@ func TestOktaSecretFromAddToDelete(t *testing.T) {
 	assert.Contains(t, a.must("okta status"), "Secret: "+id+" active")
 
 	r = a.do("okta secret add", "-p", a.path("third"))
-	assert.Equal(t, 1, r.code)
-	assert.Contains(t, r.stderr, "there is no room for another credential")
-	assert.NoFileExists(t, a.path("third"), "Okta does not know it")
+	assertFails(t, r, "there is no room for another credential")
+	assert.NoFileExists(t, a.path("third"), "Okta did not register it")
 
 	a.must("okta secret deactivate", "-i", id, "-y")
 	assert.False(t, a.accepts(next))
@@ -170,9 +147,9 @@ func TestOktaSecretFromAddToDelete(t *testing.T) {
 	assert.True(t, a.accepts(selfservice.Credential{Secret: keys.NewSecret(shown[1])}))
 }
 
-func TestOktaSecretAddKeepsWhatOktaMayKnow(t *testing.T) {
+func TestOktaSecretAddKeepsTheFileOfALostReply(t *testing.T) {
 	t.Parallel()
-	a := newAcme(t, true)
+	a := newOktaOrg(t, true)
 	a.Inject(func(_ int, r *http.Request) *oktatest.Fault {
 		if r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/secrets") {
 			return &oktatest.Fault{Execute: true, Cut: true}
@@ -180,67 +157,62 @@ func TestOktaSecretAddKeepsWhatOktaMayKnow(t *testing.T) {
 		return nil
 	})
 	r := a.do("okta secret add", "-p", a.path("next"))
-	assert.Equal(t, 1, r.code)
-	assert.Contains(t, r.stderr, "it may have been added all the same, so the file is kept")
-	assert.True(t, a.accepts(selfservice.Credential{Secret: keys.NewSecret(readOwn(t, a.path("next")))}))
+	assertFails(t, r, "it may have been added all the same, so the file is kept")
+	assert.True(t, a.accepts(selfservice.Credential{Secret: keys.NewSecret(readPrivate(t, a.path("next")))}))
 }
 
 func TestOktaRotate(t *testing.T) {
 	t.Parallel()
-	t.Run("of a key", func(t *testing.T) {
+	t.Run("key", func(t *testing.T) {
 		t.Parallel()
-		a := newAcme(t, false)
+		a := newOktaOrg(t, false)
 		state := []string{"-s", a.path("state"), "-ep", a.path("old_private.json"), "--Propagation", "1ms", "--Overlap", "100ms"}
-		assert.Empty(t, a.must("okta rotate", append(state, "--IfDue")...), "adopted, and not due")
+		assert.Empty(t, a.must("okta rotate", append(state, "--IfDue")...), "adopted, not due")
 		out := a.must("okta rotate", state...)
 		assert.Regexp(t, `^OldKid: `+a.key.KeyID()+`\nNewKid: \S+\nExpiration: never\n$`, out)
 		require.Eventually(t, func() bool {
 			a.must("okta rotate", append(state, "--IfDue")...)
 			return !a.accepts(selfservice.Credential{Key: a.key}) && len(strings.Split(a.must("okta key list"), "\n")) == 2
-		}, 30*time.Second, 100*time.Millisecond, "the old one is deleted")
+		}, 30*time.Second, 100*time.Millisecond, "the old key is not deleted")
 	})
-	t.Run("of a secret", func(t *testing.T) {
+	t.Run("secret", func(t *testing.T) {
 		t.Parallel()
-		a := newAcme(t, true)
+		a := newOktaOrg(t, true)
 		a.must("okta rotate", "-s", a.path("state"), "-esp", a.path("secret"), "--Propagation", "1ms")
-		assert.True(t, a.accepts(selfservice.Credential{Secret: a.secret}), "inside the overlap")
+		assert.True(t, a.accepts(selfservice.Credential{Secret: a.secret}), "during the overlap")
 		require.Equal(t, 0, invoke(t, "", "state", "export", "-s", a.path("state"), "-p", a.path("new")).code)
-		assert.True(t, a.accepts(selfservice.Credential{Secret: keys.NewSecret(readOwn(t, a.path("new")))}))
+		assert.True(t, a.accepts(selfservice.Credential{Secret: keys.NewSecret(readPrivate(t, a.path("new")))}))
 	})
-	t.Run("of a secret without room", func(t *testing.T) {
+	t.Run("secret, no free slot", func(t *testing.T) {
 		t.Parallel()
-		a := newAcme(t, true)
+		a := newOktaOrg(t, true)
 		out := a.must("okta secret add", "-p", a.path("other"))
 		id := regexp.MustCompile(`^SecretId: (\S+)\n`).FindStringSubmatch(out)[1]
 		a.must("okta secret deactivate", "-i", id, "-y")
 		rotate := []string{"-s", a.path("state"), "-esp", a.path("secret"), "--Propagation", "1ms", "--CallTimeout", "2s"}
 		r := a.do("okta rotate", rotate...)
-		assert.Equal(t, 1, r.code)
-		assert.Contains(t, r.stderr, "no key is lost")
+		assertFails(t, r, "no key is lost")
 		assert.Contains(t, a.must("okta secret list"), id)
 		a.must("okta rotate", append(rotate, "--MakeRoom")...)
 		assert.NotContains(t, a.must("okta secret list"), id)
 	})
-	t.Run("by the app itself", func(t *testing.T) {
+	t.Run("app as its own administrator", func(t *testing.T) {
 		t.Parallel()
-		a := newAcme(t, false)
+		a := newOktaOrg(t, false)
 		r := invoke(t, "", "okta", "rotate", "-u", a.URL, "-app", a.adminID, "-s", a.path("state"), "-ep", a.path("admin_private.json"), "--Propagation", "1ms")
 		require.Equal(t, 0, r.code, r.stderr)
-		var st selfservice.Status
-		shown := invoke(t, "", "state", "show", "-s", a.path("state"), "-json")
-		require.NoError(t, json.Unmarshal([]byte(shown.stdout), &st))
+		st := a.status()
 		assert.Equal(t, 1, st.Rotations)
 		assert.True(t, a.Accepts(a.adminID, st.Active.Fingerprint))
 	})
 }
 
-func TestOktaAdministratorHasAnAPIToken(t *testing.T) {
+func TestOktaAdministratorByAPIToken(t *testing.T) {
 	t.Parallel()
-	a := newAcme(t, false)
+	a := newOktaOrg(t, false)
 	at := []string{"okta", "key", "list", "-u", a.URL, "-app", a.app}
 	r := invoke(t, "", at...)
-	assert.Equal(t, 1, r.code)
-	assert.Contains(t, r.stderr, "missing --AdminPrivateJwkPath, --AdminTokenPath or CLIENTKEYS_ADMIN_TOKEN")
+	assertFails(t, r, "missing --AdminPrivateJwkPath, --AdminTokenPath or CLIENTKEYS_ADMIN_TOKEN")
 	r = invoke(t, "", append(at, "-ap", a.path("admin_private.json"))...)
 	assert.Contains(t, r.stderr, "missing --AdminClientId")
 	a.write("token", oktatest.APIToken+"\n")
@@ -249,8 +221,7 @@ func TestOktaAdministratorHasAnAPIToken(t *testing.T) {
 	assert.Contains(t, r.stdout, "kid "+a.key.KeyID())
 	setenv(t, tokenVariable, "00wrong-token-of-okta")
 	r = invoke(t, "", at...)
-	assert.Equal(t, 1, r.code)
-	assert.Contains(t, r.stderr, "the token is not accepted")
+	assertFails(t, r, "the token is not accepted")
 	assert.NotContains(t, r.stderr, "00wrong")
 	setenv(t, tokenVariable, oktatest.APIToken)
 	assert.Equal(t, 0, invoke(t, "", at...).code)

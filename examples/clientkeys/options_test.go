@@ -10,9 +10,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestOptionsAreReadByTheNamesTheyHave: a command reads its options by name,
-// and would take one that is misspelled for one that was not given.
-func TestOptionsAreReadByTheNamesTheyHave(t *testing.T) {
+// A command reads its options by name. A misspelled name would read as an option
+// that was not given.
+func TestOptionsAreReadByDeclaredNames(t *testing.T) {
 	t.Parallel()
 	known := make(map[string]bool)
 	for _, cmd := range commands() {

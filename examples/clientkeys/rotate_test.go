@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"net/http"
 	"os"
 	"strings"
@@ -18,12 +17,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// rotating is the arguments of a command over the fixture's state directory.
-func (f *fixture) rotating(command string, args ...string) []string {
-	return f.at(command, append([]string{"--StateDirectory", f.path("state"), "--CallTimeout", "5s", "--Propagation", "1ms"}, args...)...)
+// rotateArgs returns the arguments of a command on the fixture's state directory.
+func (f *fixture) rotateArgs(command string, args ...string) []string {
+	return f.args(command, append([]string{"--StateDirectory", f.path("state"), "--CallTimeout", "5s", "--Propagation", "1ms"}, args...)...)
 }
 
-// active is the key that the state directory says is active.
+// active returns the active key of the state directory.
 func (f *fixture) active(t *testing.T) *keys.Key {
 	t.Helper()
 	rotator := selfservice.Rotator{Store: filestore.Dir(f.path("state"))}
@@ -32,21 +31,12 @@ func (f *fixture) active(t *testing.T) *keys.Key {
 	return key
 }
 
-func (f *fixture) status(t *testing.T) selfservice.Status {
-	t.Helper()
-	r := invoke(t, "", "state", "show", "-s", f.path("state"), "-json")
-	require.Equal(t, 0, r.code, r.stderr)
-	var st selfservice.Status
-	require.NoError(t, json.Unmarshal([]byte(r.stdout), &st))
-	return st
-}
-
-func TestRotateAdoptsOnceAndThenUsesTheStateDirectory(t *testing.T) {
+func TestRotateAdoptsOnce(t *testing.T) {
 	t.Parallel()
 	f := setup(t, func(s *helseidtest.Server) { s.Replace = helseidtest.AtOnce })
 	kid := f.key.KeyID()
 	for n, args := range [][]string{{"-ep", f.path("old_private.json")}, {}, {"-ep", f.path("old_private.json")}} {
-		r := invoke(t, "", f.rotating("helseid rotate", args...)...)
+		r := invoke(t, "", f.rotateArgs("helseid rotate", args...)...)
 		require.Equal(t, 0, r.code, r.stderr)
 		key := f.active(t)
 		assert.NotEqual(t, kid, key.KeyID())
@@ -56,11 +46,11 @@ func TestRotateAdoptsOnceAndThenUsesTheStateDirectory(t *testing.T) {
 		assert.Contains(t, r.stderr, "switched: "+key.Thumbprint())
 		assert.Equal(t, n == 2, strings.Contains(r.stderr, "the given one is used only if"))
 		assert.Equal(t, n+1, f.Counts().Registrations)
-		hides(t, f.key, r)
-		hides(t, key, r)
+		assertNoSecrets(t, f.key, r)
+		assertNoSecrets(t, key, r)
 		kid = key.KeyID()
 	}
-	st := f.status(t)
+	st := f.status()
 	assert.Equal(t, 3, st.Rotations)
 	assert.Equal(t, kid, st.Active.KeyID)
 	assert.Len(t, st.Retiring, 3)
@@ -71,44 +61,40 @@ func TestRotateAdoptsOnceAndThenUsesTheStateDirectory(t *testing.T) {
 	assert.Contains(t, r.stdout, "Active: "+kid+" ")
 	assert.Contains(t, r.stdout, "\n  kept until 2")
 	assert.Contains(t, r.stdout, "Rotations: 3\n")
-	hides(t, f.active(t), r)
+	assertNoSecrets(t, f.active(t), r)
 }
 
-func TestRotateAdoptsNoKeyThatIsNotAccepted(t *testing.T) {
+func TestRotateAdoptsOnlyAnAcceptedKey(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
-	f.write(t, "stranger", keystest.Key(t, keys.ES256))
+	f.writeKey("stranger", keystest.Key(t, keys.ES256))
 	for says, args := range map[string][]string{
 		"missing --ExistingPrivateJwk":                       {},
 		"the credential of --ExistingPrivateJwkPath was not": {"-ep", f.path("stranger_private.json")},
 		"--ExistingPrivateJwkPath: keystore: no private key": {"-ep", f.path("old_public.json")},
 	} {
-		r := invoke(t, "", f.rotating("helseid rotate", args...)...)
-		assert.Equal(t, 1, r.code)
-		assert.Empty(t, r.stdout)
-		assert.Contains(t, r.stderr, says)
+		r := invoke(t, "", f.rotateArgs("helseid rotate", args...)...)
+		assertFails(t, r, says)
 		assert.NoDirExists(t, f.path("state"))
 	}
 	r := invoke(t, "", "state", "show", "-s", f.path("state"))
-	assert.Equal(t, 1, r.code)
-	assert.Contains(t, r.stderr, "the state directory holds no key yet")
-	assert.Equal(t, 0, invoke(t, "", f.rotating("helseid rotate", "-ep", f.path("old_private.json"))...).code)
+	assertFails(t, r, "the state directory holds no key yet")
+	assert.Equal(t, 0, invoke(t, "", f.rotateArgs("helseid rotate", "-ep", f.path("old_private.json"))...).code)
 }
 
-// The process dies while it waits for an answer: of the registration, which
-// is then not made, or of the request that comes after it.
-func TestRotateGoesOnAfterKill9(t *testing.T) {
+// The process is killed while it waits for the reply to the registration, which
+// then fails, or to the request after it.
+func TestRotateResumesAfterSIGKILL(t *testing.T) {
 	t.Parallel()
 	for name, registrations := range map[string]int{"before the registration": 1, "after the registration": 2} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := setup(t, func(s *helseidtest.Server) { s.Replace = helseidtest.AtOnce })
-			require.Equal(t, 0, invoke(t, "", f.rotating("helseid rotate", "-ep", f.path("old_private.json"))...).code)
-			f.RemoveKey(clientID, f.key.PublicKey()) // so that the new key alone is left once it is registered
+			require.Equal(t, 0, invoke(t, "", f.rotateArgs("helseid rotate", "-ep", f.path("old_private.json"))...).code)
+			f.RemoveKey(clientID, f.key.PublicKey()) // so that only the new key is left once it is registered
 
-			short := f.rotating("helseid rotate", "--CallTimeout", "1s") // four times that is the lease, which the next one waits for
-			cmd := program(t, short...)
-			wait := launch(t, cmd)
+			cmd := program(t, f.rotateArgs("helseid rotate", "--CallTimeout", "500ms")...) // the lease is four times that
+			wait := start(t, cmd)
 			f.Inject(func(_ int, r *http.Request) *helseidtest.Fault {
 				registering := r.Method == http.MethodPost && r.URL.Path == "/v1/client-secret"
 				if f.Counts().Registrations != registrations || registrations == 1 && !registering {
@@ -120,62 +106,58 @@ func TestRotateGoesOnAfterKill9(t *testing.T) {
 			require.Equal(t, -1, wait().code, "ended by a signal")
 			f.Inject(nil)
 
-			pending := f.status(t).Pending
+			pending := f.status().Pending
 			require.NotNil(t, pending, "the new key is saved before it is sent")
-			r := invoke(t, "", short...)
+			r := invoke(t, "", f.rotateArgs("helseid rotate")...)
 			require.Equal(t, 0, r.code, r.stderr)
 			assert.Contains(t, r.stderr, "Going on with the rotation to key "+pending.KeyID)
 			assert.Contains(t, r.stdout, "NewKid: "+pending.KeyID+"\n")
 			assert.Equal(t, 2, f.Counts().Registrations, "one for each rotation")
-			st := f.status(t)
+			st := f.status()
 			assert.Nil(t, st.Pending)
 			assert.Equal(t, 2, st.Rotations)
 		})
 	}
 }
 
-func TestRotateThatFailsSaysThatNoKeyIsLost(t *testing.T) {
+func TestRotateFailureKeepsTheKey(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
-	require.Equal(t, 0, invoke(t, "", f.rotating("helseid rotate", "-ep", f.path("old_private.json"))...).code)
+	require.Equal(t, 0, invoke(t, "", f.rotateArgs("helseid rotate", "-ep", f.path("old_private.json"))...).code)
 	f.Inject(helseidtest.Every(1, helseidtest.Problem(http.StatusServiceUnavailable, "Down", "")))
-	r := invoke(t, "", f.rotating("helseid rotate")...)
-	assert.Equal(t, 1, r.code)
-	assert.Empty(t, r.stdout)
-	assert.Contains(t, r.stderr, "no key is lost")
+	r := invoke(t, "", f.rotateArgs("helseid rotate")...)
+	assertFails(t, r, "no key is lost")
 }
 
-func TestALockOutEndsWithAKeyThatAPersonRegisters(t *testing.T) {
+func TestLockOutIsRecoveredByHand(t *testing.T) {
 	t.Parallel()
 	f := setup(t, func(s *helseidtest.Server) { s.Replace = helseidtest.AtOnce })
-	require.Equal(t, 0, invoke(t, "", f.rotating("helseid rotate", "-ep", f.path("old_private.json"))...).code)
+	require.Equal(t, 0, invoke(t, "", f.rotateArgs("helseid rotate", "-ep", f.path("old_private.json"))...).code)
 	f.RemoveKey(clientID, f.key.PublicKey())
 	f.RemoveKey(clientID, f.active(t).PublicKey())
-	r := invoke(t, "", f.rotating("helseid rotate")...)
-	assert.Equal(t, 1, r.code)
-	assert.Contains(t, r.stderr, "no stored credential is accepted by the server: ")
+	r := invoke(t, "", f.rotateArgs("helseid rotate")...)
+	assertFails(t, r, "no stored credential is accepted by the server: ")
 	assert.Contains(t, r.stderr, ": register a new key by hand and rotate again")
 	assert.NotContains(t, r.stderr, "no key is lost")
 
-	r = invoke(t, "", f.rotating("helseid rotate", "-ep", f.path("absent.json"))...)
-	assert.Equal(t, 1, r.code)
-	assert.Contains(t, r.stderr, "the given one is not used")
+	r = invoke(t, "", f.rotateArgs("helseid rotate", "-ep", f.path("absent.json"))...)
+	assertFails(t, r, "the given one is not used")
 
-	saviour := keystest.Key(t, keys.ES256)
-	f.write(t, "saviour", saviour)
-	f.AddClient(clientID, saviour.PublicKey())
-	r = invoke(t, "", f.rotating("helseid rotate", "-ep", f.path("saviour_private.json"))...)
+	replacement := keystest.Key(t, keys.ES256)
+	f.writeKey("replacement", replacement)
+	f.AddClient(clientID, replacement.PublicKey())
+	r = invoke(t, "", f.rotateArgs("helseid rotate", "-ep", f.path("replacement_private.json"))...)
 	require.Equal(t, 0, r.code, r.stderr)
-	assert.Contains(t, r.stderr, "adopted: "+saviour.Thumbprint())
+	assert.Contains(t, r.stderr, "adopted: "+replacement.Thumbprint())
 	assert.True(t, f.Accepts(clientID, f.active(t).Thumbprint()))
 }
 
-func TestRotateEndsOnSIGTERM(t *testing.T) {
+func TestRotateStopsOnSIGTERM(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
-	require.Equal(t, 0, invoke(t, "", f.rotating("helseid rotate", "-ep", f.path("old_private.json"))...).code)
-	cmd := program(t, f.at("helseid rotate", "-s", f.path("state"))...)
-	wait := launch(t, cmd)
+	require.Equal(t, 0, invoke(t, "", f.rotateArgs("helseid rotate", "-ep", f.path("old_private.json"))...).code)
+	cmd := program(t, f.args("helseid rotate", "-s", f.path("state"))...)
+	wait := start(t, cmd)
 	f.Inject(func(_ int, r *http.Request) *helseidtest.Fault {
 		if r.Method == http.MethodPost && r.URL.Path == "/v1/client-secret" {
 			cmd.Process.Signal(syscall.SIGTERM)
@@ -184,16 +166,14 @@ func TestRotateEndsOnSIGTERM(t *testing.T) {
 		return nil
 	})
 	r := wait()
-	assert.Equal(t, 1, r.code)
-	assert.Empty(t, r.stdout)
-	assert.Contains(t, r.stderr, "interrupted; no key is lost")
+	assertFails(t, r, "interrupted; no key is lost")
 }
 
 func TestRunRotatesUntilSIGTERM(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
-	cmd := program(t, f.rotating("helseid run", "-ep", f.path("old_private.json"), "--MaxAge", "500ms", "--Overlap", "200ms")...)
-	wait := launch(t, cmd)
+	cmd := program(t, f.rotateArgs("helseid run", "-ep", f.path("old_private.json"), "--MaxAge", "500ms", "--Overlap", "200ms")...)
+	wait := start(t, cmd)
 	require.Eventually(t, func() bool { return f.Counts().Registrations >= 3 }, 30*time.Second, 10*time.Millisecond)
 	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
 	r := wait()
@@ -202,29 +182,27 @@ func TestRunRotatesUntilSIGTERM(t *testing.T) {
 	assert.Contains(t, r.stderr, `level=INFO msg="rotation switched" client=my-client credential=`)
 	assert.Contains(t, r.stderr, `msg="rotation stopped"`)
 	assert.NotContains(t, r.stderr, "level=WARN")
-	hides(t, f.key, r)
-	hides(t, f.active(t), r)
-	assert.GreaterOrEqual(t, f.status(t).Rotations, 2)
+	assertNoSecrets(t, f.key, r)
+	assertNoSecrets(t, f.active(t), r)
+	assert.GreaterOrEqual(t, f.status().Rotations, 2)
 }
 
-func TestStateDirectoryIsForTheOwnerAlone(t *testing.T) {
+func TestStateDirectoryMustBePrivate(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	require.NoError(t, os.Mkdir(f.path("state"), 0o755))
-	require.NoError(t, os.Chmod(f.path("state"), 0o755)) // whatever the umask
-	r := invoke(t, "", f.rotating("helseid rotate", "-ep", f.path("old_private.json"))...)
-	assert.Equal(t, 1, r.code)
-	assert.Contains(t, r.stderr, "0700")
+	require.NoError(t, os.Chmod(f.path("state"), 0o755)) // regardless of the umask
+	r := invoke(t, "", f.rotateArgs("helseid rotate", "-ep", f.path("old_private.json"))...)
+	assertFails(t, r, "0700")
 	assert.Zero(t, f.Counts().Registrations)
 }
 
-func TestRotateSaysWhatToDoWithADamagedStateDirectory(t *testing.T) {
+func TestRotateExplainsADamagedStateDirectory(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	require.NoError(t, os.Mkdir(f.path("state"), 0o700))
 	require.NoError(t, os.WriteFile(f.path("state")+"/state-1", []byte("torn"), 0o600))
-	r := invoke(t, "", f.rotating("helseid rotate", "-ep", f.path("old_private.json"))...)
-	assert.Equal(t, 1, r.code)
-	assert.Contains(t, r.stderr, "restore the state directory from a backup")
+	r := invoke(t, "", f.rotateArgs("helseid rotate", "-ep", f.path("old_private.json"))...)
+	assertFails(t, r, "restore the state directory from a backup")
 	assert.Zero(t, f.Counts().Registrations)
 }

@@ -20,19 +20,19 @@ func TestUpdateClientKeyRegistersAndPrints(t *testing.T) {
 	t.Parallel()
 	f := setup(t, func(s *helseidtest.Server) { s.Propagation = 500 * time.Millisecond })
 	next := keystest.Key(t, keys.PS256)
-	f.write(t, "new", next)
-	r := invoke(t, "", f.at("UpdateClientKey", "-np", f.path("new_public.json"), "-ep", f.path("old_private.json"), "-npp", f.path("new_private.json"), "-y")...)
+	f.writeKey("new", next)
+	r := invoke(t, "", f.args("UpdateClientKey", "-np", f.path("new_public.json"), "-ep", f.path("old_private.json"), "-npp", f.path("new_private.json"), "-y")...)
 	require.Equal(t, 0, r.code, r.stderr)
 	registered := f.Keys(clientID)
 	require.Len(t, registered, 2)
 	assert.Equal(t, next.Thumbprint(), registered[1].Thumbprint)
 	assert.Equal(t, "ClientId: my-client\nKid: "+next.KeyID()+"\nExpiration: "+registered[1].Expiration.Format(time.RFC3339)+"\n", r.stdout)
 	assert.Contains(t, r.stderr, "accepts the new key")
-	hides(t, f.key, r)
-	hides(t, next, r)
+	assertNoSecrets(t, f.key, r)
+	assertNoSecrets(t, next, r)
 }
 
-func TestUpdateClientKeyAsksUnlessToldYes(t *testing.T) {
+func TestUpdateClientKeyAsksForConfirmation(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		stdin   string
@@ -49,8 +49,8 @@ func TestUpdateClientKeyAsksUnlessToldYes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := setup(t)
-			f.write(t, "new", keystest.Key(t, keys.ES256))
-			r := invoke(t, tc.stdin, f.at("updateclientkey", "--NewPublicJwkPath", f.path("new_public.json"), "--ExistingPrivateJwkPath", f.path("old_private.json"))...)
+			f.writeKey("new", keystest.Key(t, keys.ES256))
+			r := invoke(t, tc.stdin, f.args("updateclientkey", "--NewPublicJwkPath", f.path("new_public.json"), "--ExistingPrivateJwkPath", f.path("old_private.json"))...)
 			assert.Contains(t, r.stderr, "[y/n]")
 			if tc.updates {
 				assert.Equal(t, 0, r.code, r.stderr)
@@ -65,15 +65,15 @@ func TestUpdateClientKeyAsksUnlessToldYes(t *testing.T) {
 	}
 }
 
-func TestUpdateClientKeyRefusesBeforeItSendsAnything(t *testing.T) {
+func TestUpdateClientKeyRefusesWithoutARequest(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	next := keystest.Key(t, keys.ES256)
-	f.write(t, "new", next)
-	f.write(t, "other", keystest.Key(t, keys.ES256))
+	f.writeKey("new", next)
+	f.writeKey("other", keystest.Key(t, keys.ES256))
 	sameKid, err := next.With(keys.Options{KeyID: f.key.KeyID()})
 	require.NoError(t, err)
-	f.write(t, "kid", sameKid)
+	f.writeKey("kid", sameKid)
 	private := string(read(t, f.path("new_private.json")))
 	existing := []string{"-ep", f.path("old_private.json")}
 	for rule, args := range map[string][]string{
@@ -92,18 +92,16 @@ func TestUpdateClientKeyRefusesBeforeItSendsAnything(t *testing.T) {
 		"a value without an option; values with spaces need": {"-np", f.path("new_public.json"), private},
 	} {
 		t.Run(rule, func(t *testing.T) {
-			r := invoke(t, "", f.at("updateclientkey", append(args, "-y")...)...)
-			assert.Equal(t, 1, r.code)
-			assert.Empty(t, r.stdout)
-			assert.Contains(t, r.stderr, rule)
-			hides(t, next, r)
-			hides(t, f.key, r)
+			r := invoke(t, "", f.args("updateclientkey", append(args, "-y")...)...)
+			assertFails(t, r, rule)
+			assertNoSecrets(t, next, r)
+			assertNoSecrets(t, f.key, r)
 		})
 	}
 	assert.Zero(t, f.Counts().Requests)
 }
 
-func TestUpdateClientKeySaysWhatAFailureMeans(t *testing.T) {
+func TestUpdateClientKeyExplainsAFailure(t *testing.T) {
 	t.Parallel()
 	post := func(fault helseidtest.Fault) func(int, *http.Request) *helseidtest.Fault {
 		return func(_ int, r *http.Request) *helseidtest.Fault {
@@ -125,21 +123,19 @@ func TestUpdateClientKeySaysWhatAFailureMeans(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := setup(t)
-			f.write(t, "new", keystest.Key(t, keys.ES256))
+			f.writeKey("new", keystest.Key(t, keys.ES256))
 			f.Inject(post(tc.fault))
-			r := invoke(t, "", f.at("updateclientkey", "-np", f.path("new_public.json"), "-ep", f.path("old_private.json"), "-y")...)
-			assert.Equal(t, 1, r.code)
-			assert.Empty(t, r.stdout)
-			assert.Contains(t, r.stderr, tc.says)
+			r := invoke(t, "", f.args("updateclientkey", "-np", f.path("new_public.json"), "-ep", f.path("old_private.json"), "-y")...)
+			assertFails(t, r, tc.says)
 			assert.Equal(t, tc.doubt, strings.Contains(r.stderr, doubt))
 		})
 	}
 }
 
-func TestUpdateClientKeySaysWhatAnInterruptMeans(t *testing.T) {
+func TestUpdateClientKeyExplainsAnInterrupt(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
-	f.write(t, "new", keystest.Key(t, keys.ES256))
+	f.writeKey("new", keystest.Key(t, keys.ES256))
 	started := make(chan *os.Process, 1)
 	f.Inject(func(_ int, r *http.Request) *helseidtest.Fault {
 		if r.Method == http.MethodPost && r.URL.Path == "/v1/client-secret" {
@@ -148,21 +144,19 @@ func TestUpdateClientKeySaysWhatAnInterruptMeans(t *testing.T) {
 		}
 		return nil
 	})
-	cmd := program(t, f.at("updateclientkey", "-np", f.path("new_public.json"), "-ep", f.path("old_private.json"), "-y")...)
-	wait := launch(t, cmd)
+	cmd := program(t, f.args("updateclientkey", "-np", f.path("new_public.json"), "-ep", f.path("old_private.json"), "-y")...)
+	wait := start(t, cmd)
 	started <- cmd.Process
 	r := wait()
-	assert.Equal(t, 1, r.code)
-	assert.Empty(t, r.stdout)
-	assert.Contains(t, r.stderr, "may be registered all the same")
+	assertFails(t, r, "may be registered all the same")
 }
 
-func TestAnInterruptEndsAQuestion(t *testing.T) {
+func TestInterruptAtThePrompt(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
-	f.write(t, "new", keystest.Key(t, keys.ES256))
-	cmd := program(t, f.at("updateclientkey", "-np", f.path("new_public.json"), "-ep", f.path("old_private.json"))...)
-	input, err := cmd.StdinPipe() // which nobody writes to
+	f.writeKey("new", keystest.Key(t, keys.ES256))
+	cmd := program(t, f.args("updateclientkey", "-np", f.path("new_public.json"), "-ep", f.path("old_private.json"))...)
+	input, err := cmd.StdinPipe() // never written to
 	require.NoError(t, err)
 	defer input.Close()
 	asked, stderr, err := os.Pipe()
@@ -186,23 +180,23 @@ func TestAnInterruptEndsAQuestion(t *testing.T) {
 func TestReadClientSecretExpirationPrintsUnixSeconds(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
-	f.write(t, "new", keystest.Key(t, keys.ES256))
-	require.Equal(t, 0, invoke(t, "", f.at("updateclientkey", "-np", f.path("new_public.json"), "-ep", f.path("old_private.json"), "-y")...).code)
+	f.writeKey("new", keystest.Key(t, keys.ES256))
+	require.Equal(t, 0, invoke(t, "", f.args("updateclientkey", "-np", f.path("new_public.json"), "-ep", f.path("old_private.json"), "-y")...).code)
 
-	slash := []string{"-a", f.URL() + "/", "-b", f.URL() + "/"} // FHI's tool takes both
-	r := invoke(t, "", f.at("ReadClientSecretExpiration", append(slash, "-ep", f.path("new_private.json"))...)...)
+	slash := []string{"-a", f.URL() + "/", "-b", f.URL() + "/"} // FHI's tool accepts a trailing slash
+	r := invoke(t, "", f.args("ReadClientSecretExpiration", append(slash, "-ep", f.path("new_private.json"))...)...)
 	require.Equal(t, 0, r.code, r.stderr)
 	assert.Equal(t, strconv.FormatInt(f.Keys(clientID)[1].Expiration.Unix(), 10)+"\n", r.stdout)
 
 	private := string(read(t, f.path("old_private.json")))
-	r = invoke(t, "", f.at("readclientsecretexpiration", "--ExistingPrivateJwk="+private)...)
+	r = invoke(t, "", f.args("readclientsecretexpiration", "--ExistingPrivateJwk="+private)...)
 	require.Equal(t, 0, r.code, r.stderr)
 	assert.Equal(t, "never\n", r.stdout)
 	assert.Contains(t, r.stderr, "--ExistingPrivateJwkPath keeps the key out")
-	hides(t, f.key, r)
+	assertNoSecrets(t, f.key, r)
 }
 
-func TestReadClientSecretExpirationFailsWithAReason(t *testing.T) {
+func TestReadClientSecretExpirationErrors(t *testing.T) {
 	t.Parallel()
 	t.Run("the key is not listed", func(t *testing.T) {
 		f := setup(t)
@@ -212,17 +206,13 @@ func TestReadClientSecretExpirationFailsWithAReason(t *testing.T) {
 			}
 			return nil
 		})
-		r := invoke(t, "", f.at("readclientsecretexpiration", "-ep", f.path("old_private.json"))...)
-		assert.Equal(t, 1, r.code)
-		assert.Empty(t, r.stdout)
-		assert.Contains(t, r.stderr, "lists no key")
+		r := invoke(t, "", f.args("readclientsecretexpiration", "-ep", f.path("old_private.json"))...)
+		assertFails(t, r, "lists no key")
 	})
 	t.Run("the key is not accepted", func(t *testing.T) {
 		f := setup(t)
-		f.write(t, "stranger", keystest.Key(t, keys.ES256))
-		r := invoke(t, "", f.at("readclientsecretexpiration", "-ep", f.path("stranger_private.json"))...)
-		assert.Equal(t, 1, r.code)
-		assert.Empty(t, r.stdout)
-		assert.Contains(t, r.stderr, "invalid_client")
+		f.writeKey("stranger", keystest.Key(t, keys.ES256))
+		r := invoke(t, "", f.args("readclientsecretexpiration", "-ep", f.path("stranger_private.json"))...)
+		assertFails(t, r, "invalid_client")
 	})
 }
