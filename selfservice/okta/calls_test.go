@@ -1,6 +1,7 @@
 package okta_test
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"testing"
@@ -48,26 +49,28 @@ func TestSecretCalls(t *testing.T) {
 		assert.Equal(t, "E0000001", refused.Code)
 		assert.Contains(t, err.Error(), "delete one of the two")
 
-		for range 2 {
-			require.NoError(t, a.DeactivateSecret(ctx, id, first.ID))
-		}
+		twice(t, a.DeactivateSecret, id, first.ID)
 		_, err = a.AddSecret(ctx, id, value)
 		require.ErrorIs(t, err, okta.ErrInactive)
 		got, err := a.Secret(ctx, id, first.ID)
 		require.NoError(t, err)
 		assert.Equal(t, okta.Inactive, got.Status)
-		for range 2 {
-			require.NoError(t, a.ActivateSecret(ctx, id, first.ID))
-		}
+		twice(t, a.ActivateSecret, id, first.ID)
 		require.NoError(t, a.DeactivateSecret(ctx, id, first.ID))
-		for range 2 {
-			require.NoError(t, a.DeleteSecret(ctx, id, first.ID))
-		}
+		twice(t, a.DeleteSecret, id, first.ID)
 		require.ErrorIs(t, a.ActivateSecret(ctx, id, first.ID), okta.ErrNotFound)
 		require.ErrorIs(t, a.DeleteSecret(ctx, "0oanobody", first.ID), okta.ErrNotFound, "a missing app is not a missing secret")
 		third, err := a.GenerateSecret(ctx, id)
 		require.NoError(t, err)
 		assert.Len(t, third.Value.Reveal(), 64)
+	}
+}
+
+// twice repeats a call, as after a lost reply.
+func twice(t *testing.T, call func(ctx context.Context, appID, id string) error, appID, id string) {
+	t.Helper()
+	for range 2 {
+		require.NoError(t, call(t.Context(), appID, id))
 	}
 }
 
@@ -96,21 +99,15 @@ func TestKeyCalls(t *testing.T) {
 			assert.Equal(t, key.Thumbprint(), added.Thumbprint())
 			assert.Equal(t, "sig", added.Use)
 			assert.Equal(t, alg, added.PublicKey.Algorithm())
-			for range 2 {
-				require.NoError(t, a.DeactivateKey(ctx, id, added.ID))
-			}
+			twice(t, a.DeactivateKey, id, added.ID)
 			_, err = a.AddKey(ctx, id, key.PublicKey())
 			require.ErrorIs(t, err, okta.ErrInactive)
 			got, err := a.Key(ctx, id, added.ID)
 			require.NoError(t, err)
 			assert.Equal(t, okta.Inactive, got.Status)
-			for range 2 {
-				require.NoError(t, a.ActivateKey(ctx, id, added.ID))
-			}
+			twice(t, a.ActivateKey, id, added.ID)
 			require.NoError(t, a.DeactivateKey(ctx, id, added.ID))
-			for range 2 {
-				require.NoError(t, a.DeleteKey(ctx, id, added.ID))
-			}
+			twice(t, a.DeleteKey, id, added.ID)
 		}
 		for range okta.MaxKeys - 1 {
 			_, err := a.AddKey(ctx, id, newKey(t).PublicKey())

@@ -2,12 +2,14 @@ package okta_test
 
 import (
 	"net/http"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/nokkel/nokkel/dpop"
 	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/keys/keystest"
 	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/okta"
 	"github.com/nokkel/nokkel/selfservice/okta/oktatest"
@@ -111,18 +113,18 @@ func firstSecret() selfservice.Credential {
 	return selfservice.Credential{Secret: keys.NewSecret("the-first-secret-of-the-app-1234")}
 }
 
-func newKey(t testing.TB) *keys.Key {
-	key, err := keys.Generate(keys.ES256)
-	require.NoError(t, err)
-	return key
-}
+func newKey(t testing.TB) *keys.Key { return keystest.Key(t, keys.ES256) }
 
-// newKeyOf makes RSA keys of the smallest size, which take the least time.
+// rsaKey is generated once for all tests, to save time.
+var rsaKey = sync.OnceValues(func() (*keys.Key, error) { return keys.GenerateRSA(keys.RS256, 2048) })
+
 func newKeyOf(t testing.TB, alg keys.Algorithm) *keys.Key {
-	key, err := keys.GenerateRSA(alg, 2048)
-	if err != nil {
-		key, err = keys.Generate(alg)
+	if alg[0] == 'E' {
+		return keystest.Key(t, alg)
 	}
+	key, err := rsaKey()
+	require.NoError(t, err)
+	key, err = key.With(keys.Options{Algorithm: alg})
 	require.NoError(t, err)
 	return key
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3filter"
 	"github.com/nokkel/nokkel/dpop"
 	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/keys/keystest"
 	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/okta"
 	"github.com/nokkel/nokkel/selfservice/okta/oktatest"
@@ -22,8 +23,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// checker lets requests of the management API and their answers pass, and
-// keeps what Okta's document has against them.
+// checker validates requests of the management API and their answers against
+// Okta's OpenAPI document, and collects errors.
 type checker struct {
 	mu       sync.Mutex
 	seen     map[string]int // by operation and status
@@ -31,7 +32,7 @@ type checker struct {
 }
 
 func (c *checker) RoundTrip(req *http.Request) (*http.Response, error) {
-	if !strings.HasPrefix(req.URL.Path, "/api/") { // the rest is in another document
+	if !strings.HasPrefix(req.URL.Path, "/api/") { // other paths are in another document
 		return http.DefaultTransport.RoundTrip(req)
 	}
 	var sent []byte
@@ -58,7 +59,7 @@ func (c *checker) RoundTrip(req *http.Request) (*http.Response, error) {
 
 func body(text []byte) io.ReadCloser {
 	if len(text) == 0 {
-		return http.NoBody // or its length would be unknown
+		return http.NoBody // with a known length
 	}
 	return io.NopCloser(bytes.NewReader(text))
 }
@@ -87,7 +88,7 @@ func (c *checker) check(req *http.Request, sent []byte, resp *http.Response, got
 		Request: again, PathParams: params, Route: route,
 		Options: &openapi3filter.Options{IncludeResponseStatus: true, AuthenticationFunc: openapi3filter.NoopAuthenticationFunc},
 	}
-	if resp.StatusCode/100 == 2 { // what is refused may be wrong
+	if resp.StatusCode/100 == 2 { // a refused request may be invalid
 		if err := openapi3filter.ValidateRequest(context.Background(), in); err != nil {
 			bad("request", err)
 		}
@@ -99,9 +100,8 @@ func (c *checker) check(req *http.Request, sent []byte, resp *http.Response, got
 	}
 }
 
-// TestRequestsAndAnswersAreThoseOfTheDocument: what package okta sends in
-// whole rotations and in every call, and what oktatest answers.
-func TestRequestsAndAnswersAreThoseOfTheDocument(t *testing.T) {
+// TestRequestsAndAnswersAreValid in whole rotations and in every call.
+func TestRequestsAndAnswersAreValid(t *testing.T) {
 	c := &checker{seen: map[string]int{}}
 	server := oktatest.Start(t)
 	all := calls(t, server, &okta.Org{URL: server.URL, Base: c})
@@ -118,9 +118,9 @@ func TestRequestsAndAnswersAreThoseOfTheDocument(t *testing.T) {
 	t.Log(c.seen)
 }
 
-// TestWhereTheDocumentAndTheTrafficDiffer: what was captured breaks the
-// document of this version, and the client takes it all the same.
-func TestWhereTheDocumentAndTheTrafficDiffer(t *testing.T) {
+// TestCapturedAnswersAreInvalid: the client accepts captured answers although they
+// violate the document.
+func TestCapturedAnswersAreInvalid(t *testing.T) {
 	for name, d := range map[string]oktatest.Doubts{"an array of keys": {ArrayOfKeys: true}} {
 		t.Run(name, func(t *testing.T) {
 			c := &checker{seen: map[string]int{}}
@@ -137,7 +137,7 @@ func TestWhereTheDocumentAndTheTrafficDiffer(t *testing.T) {
 	t.Run("keys without use and alg", func(t *testing.T) {
 		c := &checker{seen: map[string]int{}}
 		server := oktatest.Start(t)
-		key := newKey(t, keys.ES256)
+		key := keystest.Key(t, keys.ES256)
 		id := server.AddApp(oktatest.App{Keys: []*keys.PublicKey{key.PublicKey()}, Bare: true})
 		list, err := (&okta.Admin{Org: okta.Org{URL: server.URL, Base: c}, APIToken: keys.NewSecret(oktatest.APIToken)}).Keys(t.Context(), id)
 		require.NoError(t, err)
@@ -146,19 +146,9 @@ func TestWhereTheDocumentAndTheTrafficDiffer(t *testing.T) {
 	})
 }
 
-func newKey(t *testing.T, alg keys.Algorithm) *keys.Key {
-	key, err := keys.GenerateRSA(alg, 2048)
-	if err != nil {
-		key, err = keys.Generate(alg)
-	}
-	require.NoError(t, err)
-	return key
-}
-
-// calls returns a function that makes every call of package okta, as a service
-// app.
+// calls returns a function that makes every call of package okta as a service app.
 func calls(t *testing.T, server *oktatest.Server, org *okta.Org) func() {
-	own := newKey(t, keys.ES256)
+	own := keystest.Key(t, keys.ES256)
 	service := server.AddApp(oktatest.App{
 		Keys: []*keys.PublicKey{own.PublicKey()}, Service: true, DPoP: true, Scopes: []string{okta.ScopeRead, okta.ScopeManage}, Role: oktatest.SuperAdmin,
 	})
@@ -198,7 +188,7 @@ func calls(t *testing.T, server *oktatest.Server, org *okta.Org) func() {
 		_, err = a.GenerateSecret(ctx, web)
 		ok(err)
 
-		rsa := newKey(t, keys.RS256)
+		rsa := keystest.Key(t, keys.RS256)
 		to := okta.Authentication{Method: okta.MethodPrivateKey, Keys: keys.Set{Keys: []*keys.PublicKey{rsa.PublicKey()}}}
 		losses, err := a.Losses(ctx, web, to)
 		ok(err)
@@ -207,7 +197,7 @@ func calls(t *testing.T, server *oktatest.Server, org *okta.Org) func() {
 			confirmed = append(confirmed, l.ID)
 		}
 		ok(a.SetAuthentication(ctx, web, to, confirmed))
-		added, err := a.AddKey(ctx, web, newKey(t, keys.ES384).PublicKey())
+		added, err := a.AddKey(ctx, web, keystest.Key(t, keys.ES384).PublicKey())
 		ok(err)
 		require.ErrorIs(t, a.DeleteKey(ctx, web, added.ID), okta.ErrActive)
 		ok(a.DeactivateKey(ctx, web, added.ID))

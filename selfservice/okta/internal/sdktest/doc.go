@@ -1,4 +1,4 @@
-// Package sdktest holds Okta's own Go SDK and Okta's OpenAPI document against
-// package okta and its fake. It is a module of its own, so that nobody else
-// depends on the SDK, and it keeps nothing of either.
+// Package sdktest tests package okta and its fake against Okta's own Go SDK and
+// Okta's OpenAPI document. It is a module of its own, so that nothing else depends
+// on the SDK.
 package sdktest

@@ -19,7 +19,7 @@ import (
 // object is a JSON object.
 type object = map[string]any
 
-// paths are those of Okta's document that package okta calls.
+// paths returns the paths that package okta calls.
 func paths() []string {
 	const app = "/api/v1/apps/{appId}"
 	list := []string{app}
@@ -33,8 +33,8 @@ func paths() []string {
 	return list
 }
 
-// router finds the operations of these paths, in a document that holds nothing
-// else: the whole has 90,000 lines, and refers to what it does not hold.
+// router finds the operations of these paths in an excerpt of the document. The
+// whole has 90,000 lines and dangling references.
 var router = sync.OnceValues(func() (routers.Router, error) {
 	dir, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/okta/okta-sdk-golang/v6").Output()
 	if err != nil {
@@ -72,7 +72,7 @@ func collect(from, to object, node any) {
 	case object:
 		delete(n, "example")
 		delete(n, "examples")
-		delete(n, "security") // who may call is not the subject
+		delete(n, "security") // is not tested
 		for _, v := range n {
 			collect(from, to, v)
 		}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/keys/keystest"
 	nokkel "github.com/nokkel/nokkel/selfservice/okta"
 	"github.com/nokkel/nokkel/selfservice/okta/oktatest"
 	"github.com/okta/okta-sdk-golang/v6/okta"
@@ -15,8 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// sdk returns Okta's client for a fake. The answers to it are those of Okta's
-// document too; what it sends is its own affair.
+// sdk returns Okta's client for a fake. Answers are validated, requests are not.
 func sdk(t *testing.T, server *oktatest.Server, more ...okta.ConfigSetter) *okta.APIClient {
 	c := &checker{seen: map[string]int{}}
 	t.Cleanup(func() {
@@ -29,13 +29,13 @@ func sdk(t *testing.T, server *oktatest.Server, more ...okta.ConfigSetter) *okta
 		okta.WithOrgUrl(server.URL), okta.WithCache(false), okta.WithTestingDisableHttpsCheck(true), okta.WithHttpClientPtr(&http.Client{Transport: c}),
 	}, more...)...)
 	require.NoError(t, err)
-	cfg.Host = strings.TrimPrefix(server.URL, "http://") // it drops the port
+	cfg.Host = strings.TrimPrefix(server.URL, "http://") // which drops the port
 	return okta.NewAPIClient(cfg)
 }
 
-// TestTheSDKDrivesTheFake: all twelve calls and the app, with an API token and
-// as a service app with private_key_jwt and DPoP.
-func TestTheSDKDrivesTheFake(t *testing.T) {
+// TestSDK makes all calls with an API token, and as a service app with
+// private_key_jwt and DPoP.
+func TestSDK(t *testing.T) {
 	for name, client := range map[string]func(*testing.T, *oktatest.Server) *okta.APIClient{
 		"API token": func(t *testing.T, s *oktatest.Server) *okta.APIClient {
 			return sdk(t, s, okta.WithToken(oktatest.APIToken))
@@ -46,7 +46,7 @@ func TestTheSDKDrivesTheFake(t *testing.T) {
 			server := oktatest.Start(t)
 			drive(t, server, client(t, server))
 			for _, e := range server.Events(oktatest.EventToken) {
-				// It asks without a proof first, and then without a nonce.
+				// It sends no proof at first, and then no nonce.
 				assert.Contains(t, []string{"", "invalid_dpop_proof", "use_dpop_nonce"}, e.Reason)
 			}
 		})
@@ -54,7 +54,7 @@ func TestTheSDKDrivesTheFake(t *testing.T) {
 }
 
 func serviceApp(t *testing.T, server *oktatest.Server) *okta.APIClient {
-	key := newKey(t, keys.RS256)
+	key := keystest.Key(t, keys.RS256)
 	text, err := key.PrivatePEM()
 	require.NoError(t, err)
 	scopes := []string{nokkel.ScopeRead, nokkel.ScopeManage}
@@ -97,12 +97,12 @@ func drive(t *testing.T, server *oktatest.Server, client *okta.APIClient) {
 	_, resp, err = api.CreateOAuth2ClientSecret(ctx, web).Execute()
 	check(resp, err, http.StatusCreated)
 
-	first := newKey(t, keys.ES256)
+	first := keystest.Key(t, keys.ES256)
 	app := server.AddApp(oktatest.App{Keys: []*keys.PublicKey{first.PublicKey()}})
 	set, resp, err := api.ListJwk(ctx, app).Execute()
 	check(resp, err, http.StatusOK)
 	require.Len(t, set.GetKeys(), 1)
-	public := publicMembers(t, newKey(t, keys.RS256))
+	public := publicMembers(t, keystest.Key(t, keys.RS256))
 	rsa := okta.NewOAuth2ClientJsonWebKeyRsaRequest()
 	rsa.SetKid(public["kid"])
 	rsa.SetKty("RSA")
@@ -132,10 +132,10 @@ func drive(t *testing.T, server *oktatest.Server, client *okta.APIClient) {
 	whole.OpenIdConnectApplication.SetLabel("another label")
 	_, resp, err = client.ApplicationAPI.ReplaceApplication(ctx, app).Application(okta.ListApplications200ResponseInner{OpenIdConnectApplication: whole.OpenIdConnectApplication}).Execute()
 	check(resp, err, http.StatusOK)
-	assert.True(t, server.Accepts(app, first.Thumbprint()), "the keys went round")
+	assert.True(t, server.Accepts(app, first.Thumbprint()), "the update dropped the keys")
 }
 
-// publicMembers returns those members of a public JWK that are text.
+// publicMembers returns the string members of a public JWK.
 func publicMembers(t *testing.T, key *keys.Key) map[string]string {
 	var members map[string]string
 	require.NoError(t, json.Unmarshal(key.PublicKey().JWK(), &members))
