@@ -66,7 +66,7 @@ type Client struct {
 	shared *learned // of the Client that For was called on
 }
 
-// learned is what is known about the servers, whatever the client id.
+// learned is what the clients of all client IDs share about the servers.
 type learned struct {
 	prover   dpop.Prover
 	metadata metadata

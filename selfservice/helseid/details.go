@@ -85,8 +85,8 @@ func detailsClaim(details []Detail) (any, error) {
 	return list, nil
 }
 
-// failing authenticates nobody: the error of a wrong detail waits for the
-// first call that can return one.
+// failing holds the error of a malformed detail until the first call that can
+// return one.
 type failing struct{ err error }
 
 func (f failing) Authenticate(context.Context, http.Header, url.Values) error { return f.err }

@@ -21,9 +21,9 @@ import (
 
 var full = flag.Bool("full", false, "make every fault at each point of a rotation")
 
-// TestRotation rotates with faults on the way, whatever HelseID does with the
-// earlier key. By default a point gets one fault; the cases begin with different
-// ones.
+// TestRotation rotates with faults on the way, in each way that HelseID may treat
+// the earlier key. By default a point gets one fault, and the cases begin with
+// different ones.
 func TestRotation(t *testing.T) {
 	turns := []providertest.Fault{providertest.ErrorBefore, providertest.ErrorAfter, providertest.CrashBefore, providertest.CrashAfter}
 	for i, c := range []struct {
@@ -55,7 +55,7 @@ func TestRotation(t *testing.T) {
 // change 8 s after the first.
 func target(t *testing.T, nodes int, set func(*helseidtest.Server)) *providertest.Target {
 	server := helseidtest.NewHandler("http://127.0.0.1")
-	server.Unsigned = true // nobody here reads an access token
+	server.Unsigned = true // no access token is verified
 	byHand, first := newKey(t), newKey(t)
 	server.AddClient(clientID, byHand.PublicKey())
 	client := &helseid.Client{Environment: server.Environment(), ClientID: clientID, Base: providertest.Handler(server)}

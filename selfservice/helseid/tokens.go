@@ -68,7 +68,7 @@ func (t *selfServiceTokens) front(e keyTokens) *assertion.TokenSource {
 }
 
 // VerifyKey gets a fresh token with exactly this key, which proves that one of
-// HelseID's nodes accepts it now. Each call uses a connection of its own, so
+// HelseID's nodes accepts it now. Each call uses a new connection, so
 // the next one may reach another node. The token is kept for calls of the
 // self-service API as that key. A key that is not accepted, not yet or no
 // longer, is an *assertion.Error with the code "invalid_client".

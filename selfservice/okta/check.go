@@ -18,7 +18,7 @@ var (
 // Check finds out whether a rotation would work: the app authenticates with
 // keys that are stored at Okta, the registered keys admit another one, and
 // whoever manages the app may change them. No read can show the last, so Check
-// activates the active key once more, which changes nothing but may appear in
+// activates the active key again, which changes nothing but may appear in
 // Okta's System Log.
 func (p JWKS) Check(ctx context.Context, as selfservice.Credential) error {
 	a := p.admin(as)
@@ -54,7 +54,7 @@ func (p JWKS) Check(ctx context.Context, as selfservice.Credential) error {
 // Check finds out whether a rotation would work: the app authenticates with a
 // secret, there is room for another one, or Yield may make some, and whoever
 // manages the app sees which secret is which and may change them. No read can
-// show the last, so Check activates the active secret once more, which changes
+// show the last, so Check activates the active secret again, which changes
 // nothing but may appear in Okta's System Log.
 //
 // During the overlap of the previous secret there is no room: [ErrFull].

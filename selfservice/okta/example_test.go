@@ -80,7 +80,7 @@ func ExampleSecrets() {
 	rotator := &selfservice.Rotator{
 		Provider: okta.Secrets{
 			Client: &okta.Client{Org: org, AppID: "0oa3web", Admin: admin, Propagates: time.Millisecond},
-			Yield: func(_ context.Context, s okta.Secret) bool { // what has been off for a month is nobody's
+			Yield: func(_ context.Context, s okta.Secret) bool { // unused if inactive for a month
 				return s.Status == okta.Inactive && time.Since(s.LastUpdated) > 30*24*time.Hour
 			},
 		},

@@ -10,8 +10,8 @@ import (
 	"github.com/nokkel/nokkel/keys"
 )
 
-// limits turns Okta's headers of a rate limit into Retry-After (RFC 9110
-// §10.2.3), which is what the rest of this module waits for.
+// limits turns Okta's rate-limit headers into Retry-After (RFC 9110 §10.2.3), by
+// which the rest of this module waits.
 type limits struct{ base http.RoundTripper }
 
 func (t limits) RoundTrip(req *http.Request) (*http.Response, error) {

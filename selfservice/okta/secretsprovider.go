@@ -169,8 +169,8 @@ func (p Secrets) Deactivate(ctx context.Context, as selfservice.Credential, r se
 	return p.old().deactivate(ctx, as, r)
 }
 
-// Remove deletes a secret. One that somebody has reactivated meanwhile is
-// deactivated first.
+// Remove deletes a secret. It deactivates it first if somebody has activated it
+// again.
 func (p Secrets) Remove(ctx context.Context, as selfservice.Credential, r selfservice.Registration) error {
 	return p.old().remove(ctx, as, r)
 }

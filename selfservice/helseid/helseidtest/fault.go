@@ -11,9 +11,9 @@ import (
 // Fault is what goes wrong with one request.
 type Fault struct {
 	Delay   time.Duration // before anything else
-	Execute bool          // the request is carried out first; its answer is lost in any case
-	Cut     bool          // the connection is cut in place of an answer
-	Status  int           // of the answer in place of the true one; zero: see above, or the true one after Delay
+	Execute bool          // carries the request out first; its answer is lost
+	Cut     bool          // closes the connection without an answer
+	Status  int           // of an answer that replaces the true one; zero: as above, or the true one after Delay
 	Header  http.Header   // of that answer
 	Body    string        // of that answer
 }
@@ -49,7 +49,7 @@ func Every(n int, f Fault) func(int, *http.Request) *Fault {
 	}
 }
 
-// Problem returns a fault that answers with problem details (RFC 9457).
+// Problem returns a fault whose answer is problem details (RFC 9457).
 func Problem(status int, title, detail string) Fault {
 	body, _ := json.Marshal(map[string]any{"type": "about:blank", "title": title, "status": status, "detail": detail})
 	return Fault{Status: status, Header: http.Header{"Content-Type": {"application/problem+json"}}, Body: string(body)}

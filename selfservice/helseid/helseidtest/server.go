@@ -36,7 +36,7 @@ import (
 )
 
 // Replacement says what the registration of a key does to the client's
-// earlier keys of origin Api. Keys of origin Gui stay in any case.
+// earlier keys of origin Api. Keys of origin Gui always remain.
 type Replacement int
 
 // The possible ways. Which one HelseID takes is not public.
@@ -175,7 +175,7 @@ func (s *Server) Close() {
 
 // URL is the server's base URL, which is also its issuer. The sample API is
 // below it: GET and POST /api/patients, which ask for APIScope, and /api/token,
-// which answers with the claims of any access token it is called with.
+// which returns the claims of the access token.
 func (s *Server) URL() string { return s.url }
 
 // Environment returns what a helseid.Client needs to find the server.

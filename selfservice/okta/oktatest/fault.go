@@ -8,9 +8,9 @@ import (
 // Fault is what goes wrong with one request.
 type Fault struct {
 	Delay   time.Duration // before anything else
-	Execute bool          // the request is carried out first; its answer is lost in any case
-	Cut     bool          // the connection is cut in place of an answer
-	Status  int           // of the answer in place of the true one; zero: see above, or the true one after Delay
+	Execute bool          // carries the request out first; its answer is lost
+	Cut     bool          // closes the connection without an answer
+	Status  int           // of an answer that replaces the true one; zero: as above, or the true one after Delay
 	Header  http.Header   // of that answer
 	Body    string        // of that answer
 }

@@ -202,7 +202,7 @@ func (s *Server) Accepts(appID, fingerprint string) bool {
 }
 
 // Knows reports whether the credential of that fingerprint is registered and
-// active, whatever the nodes have heard of it.
+// active, even if some nodes do not know it yet.
 func (s *Server) Knows(appID, fingerprint string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
