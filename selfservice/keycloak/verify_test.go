@@ -3,6 +3,7 @@ package keycloak_test
 import (
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -32,5 +33,20 @@ func TestVerifyKnowsNothingOfABusyServer(t *testing.T) {
 		err := client.Verify(t.Context(), selfservice.Credential{Secret: firstSecret()})
 		require.ErrorIs(t, err, want)
 		require.Equal(t, want == selfservice.ErrInvalidClient, errors.Is(err, selfservice.ErrInvalidClient), status)
+	}
+}
+
+// TestVerifyLimitsResponseHeaders to 256 KiB if the caller gives no Base.
+func TestVerifyLimitsResponseHeaders(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("X-Long", strings.Repeat("x", 300<<10))
+	}))
+	defer server.Close()
+	for _, nodes := range [][]string{nil, {server.URL}} {
+		for _, bound := range []bool{false, true} {
+			client := &keycloak.Client{Realm: keycloak.Realm{Server: server.URL, Name: "test", Nodes: nodes}, ClientID: "app", DPoP: bound}
+			err := client.Verify(t.Context(), selfservice.Credential{Secret: firstSecret()})
+			require.ErrorContains(t, err, "server response headers exceeded", "nodes %v, DPoP %t", nodes, bound)
+		}
 	}
 }

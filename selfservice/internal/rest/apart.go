@@ -4,35 +4,33 @@ import (
 	"net/http"
 
 	"github.com/nokkel/nokkel/assertion"
-	"github.com/nokkel/nokkel/keys"
 )
 
-// Apart returns base (nil: http.DefaultTransport) with a new connection for
-// each request. Behind a load balancer that assigns connections to nodes, the
-// next request may then reach another node.
+// headLimit is the limit of a dpop.Prover's own transport.
+const headLimit = 256 << 10
+
+// Apart returns base with a new connection for each request. Behind a load
+// balancer that assigns connections to nodes, the next request may then reach
+// another node. A nil base is a copy of http.DefaultTransport that limits
+// response headers to 256 KiB, as a dpop.Prover does if it is given no base.
 func Apart(base http.RoundTripper) http.RoundTripper {
 	if base == nil {
 		base = http.DefaultTransport
+		if t, ok := base.(*http.Transport); ok {
+			t = t.Clone()
+			t.MaxResponseHeaderBytes = headLimit
+			t.DisableKeepAlives = true // a connection whose request was canceled is not kept either
+			base = t
+		}
 	}
 	return apart{base}
 }
 
 // ApartTokens makes each request of a new TokenSource use a connection of its
-// own, see [Apart]. A nil Base stays nil for its Prover, which then limits the
-// size of response headers.
+// own, see [Apart].
 func ApartTokens(s *assertion.TokenSource) *assertion.TokenSource {
-	if s.Prover == nil {
-		s.Base = Apart(s.Base)
-	} else {
-		s.Prover = apartProver{s.Prover}
-	}
+	s.Base = Apart(s.Base)
 	return s
-}
-
-type apartProver struct{ assertion.Prover }
-
-func (p apartProver) Bind(base http.RoundTripper, key *keys.Key) http.RoundTripper {
-	return apart{p.Prover.Bind(base, key)}
 }
 
 type apart struct{ base http.RoundTripper }

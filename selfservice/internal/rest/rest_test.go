@@ -33,8 +33,8 @@ func TestSafeURL(t *testing.T) {
 	}
 }
 
-// TestApartTokens: each request has a connection of its own, and response headers
-// over 256 KiB are still refused with a Prover.
+// TestApartTokens checks that each request has a connection of its own, and that
+// response headers over 256 KiB are refused, with a Prover and without.
 func TestApartTokens(t *testing.T) {
 	var connections atomic.Int64
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -55,10 +55,10 @@ func TestApartTokens(t *testing.T) {
 		})
 	}
 	for range 2 {
-		_, err := source(&dpop.Prover{}).Token(t.Context())
-		require.ErrorContains(t, err, "server response headers exceeded")
-		_, err = source(nil).Token(t.Context())
-		require.ErrorIs(t, err, assertion.ErrTooLarge, "net/http itself allows the header")
+		for _, prover := range []assertion.Prover{&dpop.Prover{}, nil} {
+			_, err := source(prover).Token(t.Context())
+			require.ErrorContains(t, err, "server response headers exceeded")
+		}
 	}
 	assert.EqualValues(t, 4, connections.Load())
 }
