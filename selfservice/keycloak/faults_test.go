@@ -1,8 +1,10 @@
 package keycloak_test
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509/pkix"
+	"flag"
 	"fmt"
 	"net/http"
 	"testing"
@@ -133,25 +135,51 @@ func certified(t *testing.T) *keys.Key {
 	return key
 }
 
+var full = flag.Bool("full", false, "rotate in every combination, and make every fault at each point")
+
+// A setting is what a rotation under test may meet.
+type setting struct {
+	managed bool // by the client itself
+	nodes   int
+	turn    providertest.Fault // of the first point; empty: each point gets every fault
+}
+
+// everySetting has each manager on one node and on several.
+func everySetting() []setting {
+	return []setting{{false, 1, ""}, {false, 5, ""}, {true, 1, ""}, {true, 5, ""}}
+}
+
 // TestEveryFaultAtEveryPoint rotates in every way, by an administrator and by
-// the client itself, on one node and on several, with a fault at each point.
+// the client itself, on one node and on several, with faults on the way. By
+// default a way meets each manager, each number of nodes and at most requests
+// each fault; at a request that changes the client it meets all four.
 func TestEveryFaultAtEveryPoint(t *testing.T) {
-	for _, managed := range []bool{true, false} {
-		by := map[bool]string{true: ", by itself", false: ", by an administrator"}[managed]
-		for _, nodes := range []int{1, 5} {
-			for name, start := range ways(t) {
-				t.Run(fmt.Sprint(name, by, ", nodes: ", nodes), func(t *testing.T) {
-					t.Parallel()
-					providertest.Run(t, func(t *testing.T) *providertest.Target { return start(newFaulty(t, managed, nodes)) })
-				})
-			}
-		}
+	everyFault(t, ways(t), everySetting(), []setting{
+		{false, 1, providertest.ErrorBefore}, {false, 1, providertest.CrashBefore},
+		{true, 1, providertest.ErrorAfter}, {true, 5, providertest.CrashAfter},
+	})
+	everyFault(t, waysUnderAPolicy(), everySetting(), []setting{ // the client itself makes requests that an administrator does not
+		{false, 1, providertest.ErrorBefore}, {true, 1, ""}, {true, 5, providertest.CrashAfter},
+	})
+	everyFault(t, waysOfAnAdministrator(t), everySetting()[:2], []setting{
+		{false, 1, providertest.ErrorBefore}, {false, 1, providertest.ErrorAfter},
+		{false, 1, providertest.CrashBefore}, {false, 5, providertest.CrashAfter},
+	})
+}
+
+func everyFault(t *testing.T, ways map[string]func(*faulty) *providertest.Target, all, fewer []setting) {
+	if *full {
+		fewer = all
 	}
-	for _, nodes := range []int{1, 5} {
-		for name, start := range waysOfAnAdministrator(t) {
-			t.Run(fmt.Sprint(name, ", nodes: ", nodes), func(t *testing.T) {
+	for name, start := range ways {
+		for _, s := range fewer {
+			t.Run(fmt.Sprintf("%s, by itself: %t, nodes: %d, first %s", name, s.managed, s.nodes, cmp.Or(s.turn, "all")), func(t *testing.T) {
 				t.Parallel()
-				providertest.Run(t, func(t *testing.T) *providertest.Target { return start(newFaulty(t, false, nodes)) })
+				providertest.Run(t, func(t *testing.T) *providertest.Target {
+					target := start(newFaulty(t, s.managed, s.nodes))
+					target.Turn = s.turn
+					return target
+				})
 			})
 		}
 	}
@@ -173,18 +201,6 @@ func ways(t *testing.T) map[string]func(*faulty) *providertest.Target {
 			target.Gone = true
 			return target
 		},
-		"a secret of the server's under a policy": func(f *faulty) *providertest.Target {
-			f.policy(day)
-			target := f.target(selfservice.Credential{Secret: firstSecret()}, func(c *keycloak.Client) selfservice.Provider { return keycloak.Secret{Client: c} })
-			target.Gone = true
-			return target
-		},
-		"an own secret under a policy": func(f *faulty) *providertest.Target {
-			f.policy(day)
-			target := f.target(selfservice.Credential{Secret: firstSecret()}, func(c *keycloak.Client) selfservice.Provider { return keycloak.OwnSecret{Client: c} })
-			target.Gone = true
-			return target
-		},
 		"an own secret without a policy": func(f *faulty) *providertest.Target {
 			target := f.target(selfservice.Credential{Secret: firstSecret()}, func(c *keycloak.Client) selfservice.Provider {
 				return keycloak.OwnSecret{Client: c, AllowGap: true}
@@ -198,6 +214,24 @@ func ways(t *testing.T) map[string]func(*faulty) *providertest.Target {
 				return keycloak.Certificate{Client: c}
 			})
 			target.Gone, target.AtOnce = true, true
+			return target
+		},
+	}
+}
+
+// waysUnderAPolicy are open to both, too.
+func waysUnderAPolicy() map[string]func(*faulty) *providertest.Target {
+	return map[string]func(*faulty) *providertest.Target{
+		"a secret of the server's under a policy": func(f *faulty) *providertest.Target {
+			f.policy(day)
+			target := f.target(selfservice.Credential{Secret: firstSecret()}, func(c *keycloak.Client) selfservice.Provider { return keycloak.Secret{Client: c} })
+			target.Gone = true
+			return target
+		},
+		"an own secret under a policy": func(f *faulty) *providertest.Target {
+			f.policy(day)
+			target := f.target(selfservice.Credential{Secret: firstSecret()}, func(c *keycloak.Client) selfservice.Provider { return keycloak.OwnSecret{Client: c} })
+			target.Gone = true
 			return target
 		},
 	}
