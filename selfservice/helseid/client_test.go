@@ -24,14 +24,15 @@ type changing struct{ atomic.Pointer[keys.Key] }
 
 func (c *changing) SigningKey(context.Context) (*keys.Key, error) { return c.Load(), nil }
 
-func get(t *testing.T, api *http.Client, url string) (int, []byte) {
+func get(t *testing.T, api *http.Client, url string, status int) []byte {
 	t.Helper()
 	resp, err := api.Get(url)
 	require.NoError(t, err)
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
 	require.NoError(t, err)
-	return resp.StatusCode, body
+	require.Equal(t, status, resp.StatusCode)
+	return body
 }
 
 func TestEnvironments(t *testing.T) {
@@ -42,8 +43,7 @@ func TestEnvironments(t *testing.T) {
 func TestTokenRequest(t *testing.T) {
 	server, client, key := setup(t)
 	wire := record(client)
-	status, _ := get(t, client.HTTPClient(key), server.URL()+"/api/patients")
-	require.Equal(t, 200, status)
+	get(t, client.HTTPClient(key), server.URL()+"/api/patients", 200)
 	requests := wire.to("/connect/token")
 	require.Len(t, requests, 2, "one without a nonce and one with it")
 	first, second := requests[0].assertion(t), requests[1].assertion(t)
@@ -75,13 +75,11 @@ func TestHTTPClientSurvivesARotation(t *testing.T) {
 			server.RemoveKey(clientID, key.PublicKey())
 			source.Store(next)
 		}
-		status, _ := get(t, api, server.URL()+"/api/patients")
-		require.Equal(t, 200, status)
+		get(t, api, server.URL()+"/api/patients", 200)
 	}
 	assert.Equal(t, 1, server.Counts().Tokens, "the token is bound to its DPoP key, not to the client's")
 	server.Advance(time.Hour)
-	status, _ := get(t, api, server.URL()+"/api/patients")
-	require.Equal(t, 200, status, "a token that the API calls expired is replaced, with the new key")
+	get(t, api, server.URL()+"/api/patients", 200) // the API refuses the expired token, and the new key gets another
 	assert.Equal(t, 2, server.Counts().Tokens)
 }
 
@@ -89,8 +87,7 @@ func TestHTTPClientRepeatsTheBodyWithANonce(t *testing.T) {
 	server, client, key := setup(t)
 	server.NonceAtAPI = true
 	api := client.HTTPClient(key)
-	status, _ := get(t, api, server.URL()+"/api/patients")
-	require.Equal(t, 200, status)
+	get(t, api, server.URL()+"/api/patients", 200)
 	server.Advance(2 * time.Minute) // the nonces have expired, the token has not
 	before := server.Counts().Refused[helseidtest.ProofNonce]
 	resp, err := api.Post(server.URL()+"/api/patients", "text/plain", strings.NewReader("Nils"))
@@ -106,11 +103,9 @@ func TestHTTPClientRepeatsTheBodyWithANonce(t *testing.T) {
 func TestHTTPClientFollowsNoRedirect(t *testing.T) {
 	server, client, key := setup(t)
 	api := client.HTTPClient(key)
-	status, _ := get(t, api, server.URL()+"/api/patients")
-	require.Equal(t, 200, status)
+	get(t, api, server.URL()+"/api/patients", 200)
 	server.Inject(helseidtest.Nth(1, helseidtest.Fault{Status: 302, Header: http.Header{"Location": {"/api/token"}}}))
-	status, _ = get(t, api, server.URL()+"/api/patients")
-	assert.Equal(t, 302, status)
+	get(t, api, server.URL()+"/api/patients", 302)
 	assert.Positive(t, api.Timeout)
 }
 
@@ -154,8 +149,7 @@ func TestAssertionDetails(t *testing.T) {
 			`{"orgnr_parent":"123456789","sfm_journal_id":"j-1"}`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			status, body := get(t, client.HTTPClient(key, c.details...), server.URL()+"/api/token")
-			require.Equal(t, 200, status)
+			body := get(t, client.HTTPClient(key, c.details...), server.URL()+"/api/token", 200)
 			requests := wire.to("/connect/token")
 			claim, err := json.Marshal(requests[len(requests)-1].assertion(t)["assertion_details"])
 			require.NoError(t, err)
@@ -232,8 +226,7 @@ func TestHTTPClientsShareNonces(t *testing.T) {
 	server.NonceAtAPI = true
 	for _, tenant := range []string{"999888777", "999888778"} {
 		api := client.HTTPClient(key, helseid.MultiTenant{Parent: tenant})
-		status, _ := get(t, api, server.URL()+"/api/patients")
-		require.Equal(t, 200, status)
+		get(t, api, server.URL()+"/api/patients", 200)
 	}
 	assert.Equal(t, 2, server.Counts().Refused[helseidtest.ProofNonce], "one at the token endpoint and one at the API")
 }

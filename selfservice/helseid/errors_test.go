@@ -130,18 +130,16 @@ func TestClientFormat(t *testing.T) {
 }
 
 func TestUnsafeAddressesAreRefused(t *testing.T) {
+	wire := new(recorder)
 	for _, base := range []string{
 		"", "://", "/v1", "http://api.selvbetjening.nhn.no", "ftp://localhost", "http://127.0.0.1.nip.io",
 		"https://user:pass@api.selvbetjening.nhn.no", "https://api.selvbetjening.nhn.no?x=1", "https://api.selvbetjening.nhn.no#x",
 	} {
-		wire := new(recorder)
 		client := &helseid.Client{Environment: helseid.Environment{Authority: helseid.Test.Authority, BaseAddress: base}, Base: wire}
 		_, err := client.ClientSecrets(t.Context(), newKey(t))
 		require.ErrorIs(t, err, helseid.ErrAddress, base)
 		assert.NotContains(t, err.Error(), "pass")
-		assert.Empty(t, wire.sent)
 	}
-	wire := new(recorder)
 	client := &helseid.Client{Environment: helseid.Environment{Authority: "http://helseid-sts.test.nhn.no", BaseAddress: helseid.Test.BaseAddress}, Base: wire}
 	require.Error(t, client.VerifyKey(t.Context(), newKey(t)))
 	assert.Empty(t, wire.sent)

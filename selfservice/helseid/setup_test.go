@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/keys/keystest"
 	"github.com/nokkel/nokkel/selfservice/helseid"
 	"github.com/nokkel/nokkel/selfservice/helseid/helseidtest"
 	"github.com/stretchr/testify/require"
@@ -29,12 +30,7 @@ func setup(t *testing.T) (*helseidtest.Server, *helseid.Client, *keys.Key) {
 	return server, &helseid.Client{Environment: server.Environment(), ClientID: clientID, Scopes: []string{"nhn:patients/read"}}, key
 }
 
-func newKey(t testing.TB) *keys.Key {
-	t.Helper()
-	key, err := keys.Generate(keys.ES256)
-	require.NoError(t, err)
-	return key
-}
+func newKey(t testing.TB) *keys.Key { return keystest.Key(t, keys.ES256) }
 
 // selfService is an answer to every call of the self-service API.
 func selfService(status int, header http.Header, body string) func(int, *http.Request) *helseidtest.Fault {

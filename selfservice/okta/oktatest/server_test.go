@@ -13,6 +13,7 @@ import (
 	"github.com/nokkel/nokkel/assertion"
 	"github.com/nokkel/nokkel/dpop"
 	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/keys/keystest"
 	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/okta"
 	"github.com/nokkel/nokkel/selfservice/okta/oktatest"
@@ -21,11 +22,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func newKey(t *testing.T) *keys.Key {
-	key, err := keys.Generate(keys.ES256)
-	require.NoError(t, err)
-	return key
-}
+func newKey(t *testing.T) *keys.Key { return keystest.Key(t, keys.ES256) }
 
 func serviceApp(list ...*keys.Key) oktatest.App {
 	in := oktatest.App{Service: true, Scopes: []string{okta.ScopeRead, okta.ScopeManage}, Role: oktatest.SuperAdmin}
