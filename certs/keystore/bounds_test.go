@@ -20,21 +20,19 @@ import (
 	"github.com/nokkel/nokkel/keys/keystest"
 )
 
-// Keystores that are as large as they may be, or larger.
-
-var made []*keys.Key // by certified, for all tests
+var generated []*keys.Key // by certified
 
 // certified returns n keys with a certificate each.
 func certified(t testing.TB, n int) []*keys.Key {
 	t.Helper()
-	for i := len(made); i < n; i++ {
+	for i := len(generated); i < n; i++ {
 		key, err := keys.Generate(keys.EdDSA)
 		require.NoError(t, err)
 		key, err = certs.SelfSign(t.Context(), key, certs.Template{Subject: pkix.Name{CommonName: fmt.Sprint(i)}})
 		require.NoError(t, err)
-		made = append(made, key)
+		generated = append(generated, key)
 	}
-	return made[:n]
+	return generated[:n]
 }
 
 func plainKey(t testing.TB, k *keys.Key) safeBag {
@@ -49,8 +47,8 @@ func plainCert(t testing.TB, c *x509.Certificate) safeBag {
 	return safeBag{ID: oid(oidCertBag), Value: explicit(der(t, certBag{oid(oidX509), c.Raw}))}
 }
 
-// many returns a PKCS#12 archive of so many keys and certificates, the first
-// of which belong together.
+// many returns a PKCS#12 archive with that many keys and certificates, in
+// matching pairs as far as they go.
 func many(t testing.TB, privateKeys, certificates int) []byte {
 	t.Helper()
 	var bags []safeBag
@@ -85,7 +83,8 @@ func manyJKS(t testing.TB, privateKeys, certificates int) []byte {
 	return b.Bytes()
 }
 
-// flood is the archive with which 1 MiB once took two minutes.
+// flood returns an archive of at most 1 MiB with as many keys and certificates as
+// fit. Matching every key with every certificate took two minutes.
 func flood(t testing.TB) []byte {
 	t.Helper()
 	key := keystest.Key(t, keys.EdDSA)
@@ -99,34 +98,34 @@ func flood(t testing.TB) []byte {
 	return data
 }
 
-func TestKeystoresAreBoundedInNumber(t *testing.T) {
+func TestLimits(t *testing.T) {
 	var contents []contentInfo
 	for range maxContents + 1 {
 		contents = append(contents, bagsOf(t))
 	}
 	for name, c := range map[string]struct {
-		data   []byte
-		opened int // entries; none: too large
+		data    []byte
+		entries int // 0: ErrTooLarge
 	}{
-		"PKCS #12 of 5400 keys and 2800 certificates": {flood(t), 0},
-		"PKCS #12 of one key too many":                {many(t, maxPrivateKeys+1, maxPrivateKeys+1), 0},
-		"PKCS #12 of one certificate too many":        {many(t, 1, maxCertificates+1), 0},
-		"PKCS #12 of as many as may be":               {many(t, maxPrivateKeys, maxCertificates), maxPrivateKeys},
-		"PKCS #12 of one content too many":            {forge(t, contents...), 0},
-		"JKS of one key too many":                     {manyJKS(t, maxPrivateKeys+1, 0), 0},
-		"JKS of one certificate too many":             {manyJKS(t, 0, maxCertificates+1), 0},
-		"JKS of as many as may be":                    {manyJKS(t, maxPrivateKeys, maxCertificates), maxCertificates},
+		"PKCS #12 with 5400 keys and 2800 certificates": {flood(t), 0},
+		"PKCS #12 with one key too many":                {many(t, maxPrivateKeys+1, maxPrivateKeys+1), 0},
+		"PKCS #12 with one certificate too many":        {many(t, 1, maxCertificates+1), 0},
+		"PKCS #12 at the limit":                         {many(t, maxPrivateKeys, maxCertificates), maxPrivateKeys},
+		"PKCS #12 with one content too many":            {forge(t, contents...), 0},
+		"JKS with one key too many":                     {manyJKS(t, maxPrivateKeys+1, 0), 0},
+		"JKS with one certificate too many":             {manyJKS(t, 0, maxCertificates+1), 0},
+		"JKS at the limit":                              {manyJKS(t, maxPrivateKeys, maxCertificates), maxCertificates},
 	} {
 		t.Run(name, func(t *testing.T) {
 			entries, err := Parse(c.data, hostilePassword)
-			if c.opened == 0 {
+			if c.entries == 0 {
 				assert.ErrorIs(t, err, keys.ErrTooLarge)
 				_, err = ParseKey(c.data, "", hostilePassword)
 				assert.ErrorIs(t, err, keys.ErrTooLarge)
 				return
 			}
 			require.NoError(t, err)
-			require.Len(t, entries, c.opened)
+			require.Len(t, entries, c.entries)
 			for _, e := range entries {
 				require.True(t, isFor(e.Public.Certificates()[0], e.Public.Public()))
 			}
@@ -134,9 +133,9 @@ func TestKeystoresAreBoundedInNumber(t *testing.T) {
 	}
 }
 
-// Contents within contents (SafeContentsBag, RFC 7292 §4.2.6) are not looked
-// into: what lies there is not read, and no depth of them costs anything.
-func TestContentsWithinContentsAreNotRead(t *testing.T) {
+// Nested contents (SafeContentsBag, RFC 7292 §4.2.6) are ignored, whatever their
+// depth.
+func TestNestedContentsAreIgnored(t *testing.T) {
 	key := certified(t, 1)[0]
 	inner := []safeBag{plainKey(t, key), plainCert(t, key.Certificates()[0])}
 	for range 1000 {
@@ -169,7 +168,7 @@ func plainMAC(hash string, iterations int) (m macData) {
 	return m
 }
 
-func TestEveryHashOfADerivationIsCounted(t *testing.T) {
+func TestKeyDerivationCost(t *testing.T) {
 	legacy := func(id string, iterations int) pkix.AlgorithmIdentifier {
 		return algorithm(t, oidLegacyPBE+id, struct {
 			Salt       []byte
@@ -185,23 +184,23 @@ func TestEveryHashOfADerivationIsCounted(t *testing.T) {
 		pbe  pkix.AlgorithmIdentifier
 		cost int
 	}{
-		"MAC":                                {mac: new(plainMAC(oidSHA1, 1000)), cost: 1000},
-		"MAC of SHA-512":                     {mac: new(plainMAC(oidSHA512, 1000)), cost: 3000},
-		"PBMAC1 of one block":                {mac: new(pbmac1(t, oidHMACSHA256, 1000, 32)), cost: 2000},
-		"PBMAC1 of two blocks":               {mac: new(pbmac1(t, oidHMACSHA1, 1000, 32)), cost: 4000},
-		"PBMAC1 of four blocks":              {mac: new(pbmac1(t, oidHMACSHA1, 1000, 64)), cost: 8000},
-		"3DES":                               {pbe: legacy("3", 1000), cost: 3000},
-		"PBES2":                              {pbe: modern(oidHMACSHA256, 1000, 32), cost: 2000},
-		"PBES2 with SHA-1":                   {pbe: modern(oidHMACSHA1, 1000, 32), cost: 4000},
-		"PBES2 with a length that is a lie":  {pbe: modern(oidHMACSHA1, 1000, 1), cost: 4000},
-		"PBES2 with a length of a gigabyte":  {pbe: modern(oidHMACSHA512, 1000, 1<<30), cost: 6000},
-		"all that may be":                    {mac: new(plainMAC(oidSHA1, maxHashes)), cost: maxHashes},
-		"all that may be of PBMAC1":          {mac: new(pbmac1(t, oidHMACSHA1, maxHashes/8, 64)), cost: maxHashes},
-		"more than may be":                   {mac: new(plainMAC(oidSHA1, maxHashes+1))},
-		"more than may be of PBMAC1":         {mac: new(pbmac1(t, oidHMACSHA1, maxHashes/8+1, 64))},
-		"a product that does not fit an int": {mac: new(pbmac1(t, oidHMACSHA1, math.MaxInt64/4, 64))},
-		"the same of PBES2":                  {pbe: modern(oidHMACSHA1, math.MaxInt64/2, 32)},
-		"the same of 3DES":                   {pbe: legacy("3", math.MaxInt64/2)},
+		"MAC":                              {mac: new(plainMAC(oidSHA1, 1000)), cost: 1000},
+		"MAC of SHA-512":                   {mac: new(plainMAC(oidSHA512, 1000)), cost: 3000},
+		"PBMAC1 of one block":              {mac: new(pbmac1(t, oidHMACSHA256, 1000, 32)), cost: 2000},
+		"PBMAC1 of two blocks":             {mac: new(pbmac1(t, oidHMACSHA1, 1000, 32)), cost: 4000},
+		"PBMAC1 of four blocks":            {mac: new(pbmac1(t, oidHMACSHA1, 1000, 64)), cost: 8000},
+		"3DES":                             {pbe: legacy("3", 1000), cost: 3000},
+		"PBES2":                            {pbe: modern(oidHMACSHA256, 1000, 32), cost: 2000},
+		"PBES2 with SHA-1":                 {pbe: modern(oidHMACSHA1, 1000, 32), cost: 4000},
+		"PBES2 with a wrong key length":    {pbe: modern(oidHMACSHA1, 1000, 1), cost: 4000},
+		"PBES2 with a key length of 1 GiB": {pbe: modern(oidHMACSHA512, 1000, 1<<30), cost: 6000},
+		"limit":                            {mac: new(plainMAC(oidSHA1, maxHashes)), cost: maxHashes},
+		"limit of PBMAC1":                  {mac: new(pbmac1(t, oidHMACSHA1, maxHashes/8, 64)), cost: maxHashes},
+		"over the limit":                   {mac: new(plainMAC(oidSHA1, maxHashes+1))},
+		"over the limit of PBMAC1":         {mac: new(pbmac1(t, oidHMACSHA1, maxHashes/8+1, 64))},
+		"PBMAC1, integer overflow":         {mac: new(pbmac1(t, oidHMACSHA1, math.MaxInt64/4, 64))},
+		"PBES2, integer overflow":          {pbe: modern(oidHMACSHA1, math.MaxInt64/2, 32)},
+		"3DES, integer overflow":           {pbe: legacy("3", math.MaxInt64/2)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			left := budget(maxHashes)
@@ -231,21 +230,21 @@ func TestEveryHashOfADerivationIsCounted(t *testing.T) {
 	})
 }
 
-// TestEachTryOfAPasswordIsCounted: an archive may be opened by either form of
-// the empty password, and the two are different keys except under PBMAC1.
-func TestEachTryOfAPasswordIsCounted(t *testing.T) {
+// An empty password has two encodings, which derive different keys except under
+// PBMAC1. Trying both costs twice as much.
+func TestEmptyPasswordCost(t *testing.T) {
 	for name, c := range map[string]struct {
 		mac      macData
 		password string
 		cost     int
 	}{
-		"a password":            {plainMAC(oidSHA256, 1000), "x", 1000},
-		"none":                  {plainMAC(oidSHA256, 1000), "", 2000},
-		"none, under PBMAC1":    {pbmac1(t, oidHMACSHA256, 1000, 32), "", 2000},
-		"none, too dear":        {plainMAC(oidSHA256, 6000), "", 6000},
-		"none, the first too":   {plainMAC(oidSHA256, 10001), "", 0},
-		"PBMAC1 of four blocks": {pbmac1(t, oidHMACSHA1, 1000, 64), "", 8000},
-		"PBMAC1, too dear":      {pbmac1(t, oidHMACSHA1, 1251, 64), "", 0},
+		"a password":                         {plainMAC(oidSHA256, 1000), "x", 1000},
+		"none":                               {plainMAC(oidSHA256, 1000), "", 2000},
+		"none, under PBMAC1":                 {pbmac1(t, oidHMACSHA256, 1000, 32), "", 2000},
+		"none, over the limit at the second": {plainMAC(oidSHA256, 6000), "", 6000},
+		"none, over the limit at the first":  {plainMAC(oidSHA256, 10001), "", 0},
+		"PBMAC1 of four blocks":              {pbmac1(t, oidHMACSHA1, 1000, 64), "", 8000},
+		"PBMAC1, over the limit":             {pbmac1(t, oidHMACSHA1, 1251, 64), "", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			pw, err := newPassword(c.password)
@@ -258,9 +257,9 @@ func TestEachTryOfAPasswordIsCounted(t *testing.T) {
 	}
 }
 
-// BenchmarkParse shows what the largest archives cost.
+// BenchmarkParse measures the most expensive archives.
 func BenchmarkParse(b *testing.B) {
-	dear := func(m macData) []byte {
+	costly := func(m macData) []byte {
 		var p pfx
 		require.NoError(b, unmarshal(forge(b), &p))
 		p.MacData = m
@@ -271,10 +270,10 @@ func BenchmarkParse(b *testing.B) {
 		"keys=100/certs=100":   many(b, maxPrivateKeys, maxPrivateKeys),
 		"keys=100/certs=1000":  many(b, maxPrivateKeys, maxCertificates),
 		"keys=5400/certs=2800": flood(b),
-		"budget/SHA-1":         dear(pbmac1(b, oidHMACSHA1, maxHashes/8, 64)),
-		"budget/SHA-256":       dear(pbmac1(b, oidHMACSHA256, maxHashes/4, 64)),
-		"budget/SHA-512":       dear(pbmac1(b, oidHMACSHA512, maxHashes/6, 64)),
-		"budget/empty":         dear(plainMAC(oidSHA256, maxHashes/2)),
+		"budget/SHA-1":         costly(pbmac1(b, oidHMACSHA1, maxHashes/8, 64)),
+		"budget/SHA-256":       costly(pbmac1(b, oidHMACSHA256, maxHashes/4, 64)),
+		"budget/SHA-512":       costly(pbmac1(b, oidHMACSHA512, maxHashes/6, 64)),
+		"budget/empty":         costly(plainMAC(oidSHA256, maxHashes/2)),
 	} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {

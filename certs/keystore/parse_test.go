@@ -16,14 +16,14 @@ import (
 	"github.com/nokkel/nokkel/keys"
 )
 
-// Archives that OpenSSL and keytool made: testdata/make.sh says how.
+// The archives are made by OpenSSL and keytool; see testdata/make.sh.
 
 func testdata(t testing.TB, name string) []byte {
 	t.Helper()
 	return certstest.Read(t, filepath.Join("testdata", name))
 }
 
-func TestArchivesOfOpenSSLOpen(t *testing.T) {
+func TestParseOpenSSLArchives(t *testing.T) {
 	for name, alias := range map[string]string{
 		"openssl-aes256.p12":  "My Client",
 		"openssl-rc2.p12":     "My Client",
@@ -48,7 +48,7 @@ func TestArchivesOfOpenSSLOpen(t *testing.T) {
 	}
 }
 
-func TestArchivesOfKeytoolOpen(t *testing.T) {
+func TestParseKeytoolArchives(t *testing.T) {
 	for name, aliases := range map[string][]string{
 		"keytool-two.PKCS12":     {"one", "two"},
 		"keytool-two.JKS":        {"authority", "one", "two"},
@@ -78,13 +78,13 @@ func TestArchivesOfKeytoolOpen(t *testing.T) {
 	}
 }
 
-func TestEmptyPasswordOpensWhatWasMadeWithIt(t *testing.T) {
+func TestEmptyPassword(t *testing.T) {
 	key, err := keystore.ParseKey(testdata(t, "openssl-empty.p12"), "", "")
 	require.NoError(t, err)
 	assert.True(t, key.PublicKey().Equal(certstest.Client(t, "../testdata").PublicKey()))
 }
 
-func TestPublicFormsThatKeycloakTakes(t *testing.T) {
+func TestParsePublicForms(t *testing.T) {
 	public := certstest.Client(t, "../testdata").PublicKey()
 	jwks, err := keys.Set{Keys: []*keys.PublicKey{public}}.MarshalJSON()
 	require.NoError(t, err)
@@ -94,11 +94,11 @@ func TestPublicFormsThatKeycloakTakes(t *testing.T) {
 		alias        string
 		certificates int
 	}{
-		"certificate PEM":                        {certstest.Read(t, "../testdata/client.pem"), public.KeyID(), 1},
-		"certificate DER":                        {leaf, public.KeyID(), 1},
-		"certificate in base64 without armour":   {[]byte(base64.StdEncoding.EncodeToString(leaf)), public.KeyID(), 1},
-		"public key PEM":                         {certstest.Read(t, "../testdata/client.pub"), public.KeyID(), 0},
-		"public key in base64 without armour":    {bare(certstest.Read(t, "../testdata/client.pub")), public.KeyID(), 0},
+		"certificate PEM":                          {certstest.Read(t, "../testdata/client.pem"), public.KeyID(), 1},
+		"certificate DER":                          {leaf, public.KeyID(), 1},
+		"certificate in base64 without PEM header": {[]byte(base64.StdEncoding.EncodeToString(leaf)), public.KeyID(), 1},
+		"public key PEM":                           {certstest.Read(t, "../testdata/client.pub"), public.KeyID(), 0},
+		"public key in base64 without PEM header":  {bare(certstest.Read(t, "../testdata/client.pub")), public.KeyID(), 0},
 		"JWKS":                                   {jwks, public.KeyID(), 3},
 		"JWK":                                    {public.JWK(), public.KeyID(), 3},
 		"PKCS#12 of a certificate without a key": {testdata(t, "openssl-certificate.p12"), "", 1},
@@ -119,13 +119,13 @@ func TestPublicFormsThatKeycloakTakes(t *testing.T) {
 	}
 }
 
-// bare is a PEM text without its first and last line.
+// bare strips the first and last line of a PEM text.
 func bare(pem []byte) []byte {
 	lines := strings.Split(strings.TrimSpace(string(pem)), "\n")
 	return []byte(strings.Join(lines[1:len(lines)-1], "\n"))
 }
 
-func TestPrivateFormsOfPackageKeys(t *testing.T) {
+func TestParseKeyForms(t *testing.T) {
 	want := certstest.Client(t, "../testdata")
 	jwk, err := want.PrivateJWK()
 	require.NoError(t, err)
@@ -145,9 +145,8 @@ func TestPrivateFormsOfPackageKeys(t *testing.T) {
 	}
 }
 
-// TestAKeyOutsideAKeystoreIsFoundByItsID, however it is wrapped: such forms
-// give it no other name.
-func TestAKeyOutsideAKeystoreIsFoundByItsID(t *testing.T) {
+// Outside a keystore a key has no alias but its key ID.
+func TestKeyIDIsTheAliasOutsideAKeystore(t *testing.T) {
 	for alg, want := range certstest.Keys() {
 		jwk, err := want.PrivateJWK()
 		require.NoError(t, err)
@@ -171,7 +170,7 @@ func TestAKeyOutsideAKeystoreIsFoundByItsID(t *testing.T) {
 	}
 }
 
-func TestEveryKeyOfAJWKSIsAnEntry(t *testing.T) {
+func TestParseJWKS(t *testing.T) {
 	var set keys.Set
 	for _, key := range certstest.Keys() {
 		set.Keys = append(set.Keys, key.PublicKey())
@@ -187,7 +186,7 @@ func TestEveryKeyOfAJWKSIsAnEntry(t *testing.T) {
 	}
 }
 
-func TestReadersRefuse(t *testing.T) {
+func TestParseErrors(t *testing.T) {
 	big := make([]byte, 1<<20+1)
 	for _, c := range []struct {
 		rule            string
@@ -197,7 +196,7 @@ func TestReadersRefuse(t *testing.T) {
 	}{
 		{"PKCS#12: wrong password", testdata(t, "openssl-aes256.p12"), "", "wrong", keystore.ErrPassword},
 		{"PKCS#12: empty password", testdata(t, "openssl-aes256.p12"), "", "", keystore.ErrPassword},
-		{"PKCS#12: password that no BMPString holds", testdata(t, "openssl-aes256.p12"), "", "🔑", keystore.ErrPassword},
+		{"PKCS#12: password not encodable as BMPString", testdata(t, "openssl-aes256.p12"), "", "🔑", keystore.ErrPassword},
 		{"PKCS#12: damaged", damaged(testdata(t, "openssl-aes256.p12")), "", "changeit", keystore.ErrPassword},
 		{"PKCS#12: unknown alias", testdata(t, "openssl-aes256.p12"), "other", "changeit", keystore.ErrNotFound},
 		{"PKCS#12: two keys and no alias", testdata(t, "keytool-two.PKCS12"), "", "changeit", keys.ErrAmbiguous},
@@ -205,7 +204,7 @@ func TestReadersRefuse(t *testing.T) {
 		{"PKCS#12: no MAC", testdata(t, "openssl-nomac.p12"), "", "changeit", keys.ErrUnsupported},
 		{"PKCS#12: DSA key", testdata(t, "keytool-dsa.PKCS12"), "", "changeit", keys.ErrMalformed},
 		{"PKCS#12: trailing bytes", append(testdata(t, "openssl-aes256.p12"), 0), "", "changeit", keys.ErrMalformed},
-		{"PKCS#12: BER without an end", []byte{0x30, 0x80, 0x02, 0x01, 0x03}, "", "changeit", keys.ErrMalformed},
+		{"PKCS#12: unterminated BER", []byte{0x30, 0x80, 0x02, 0x01, 0x03}, "", "changeit", keys.ErrMalformed},
 		{"JKS: wrong password", testdata(t, "keytool-two.JKS"), "one", "wrong", keystore.ErrPassword},
 		{"JKS: password outside Latin-1", testdata(t, "keytool-two.JKS"), "one", "пароль", keystore.ErrPassword},
 		{"JKS: damaged", damaged(testdata(t, "keytool-two.JKS")), "one", "changeit", keystore.ErrPassword},
@@ -236,7 +235,7 @@ func damaged(data []byte) []byte {
 	return data
 }
 
-func TestTruncatedArchivesAreRefused(t *testing.T) {
+func TestTruncatedArchives(t *testing.T) {
 	for _, name := range []string{"openssl-aes256.p12", "keytool-two.JKS", "keytool-trusted.JKS"} {
 		data := testdata(t, name)
 		for n := range data {

@@ -1,4 +1,4 @@
-// Package certstest has what the tests of certificates and of keystores share.
+// Package certstest has helpers for the tests of certificates and keystores.
 package certstest
 
 import (
@@ -14,11 +14,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/nokkel/nokkel/certs"
+	"github.com/nokkel/nokkel/internal/programtest"
 	"github.com/nokkel/nokkel/keys"
 )
 
-// Keys returns one key of each kind with a self-signed certificate, by
-// algorithm. They are made once.
+// Keys returns one key of each type with a self-signed certificate, by
+// algorithm. Every call returns the same keys.
 var Keys = sync.OnceValue(func() map[string]*keys.Key {
 	rsa, err := keys.GenerateRSA(keys.RS512, 2048)
 	ec, ecErr := keys.Generate(keys.ES256)
@@ -37,8 +38,8 @@ var Keys = sync.OnceValue(func() map[string]*keys.Key {
 	return all
 })
 
-// Client returns the key of certs/testdata, which is also that of the archives
-// made by OpenSSL, with its chain of three.
+// Client returns the ES256 key of certs/testdata with its chain of three
+// certificates. The archives made by OpenSSL hold the same key.
 func Client(t testing.TB, testdata string) *keys.Key {
 	t.Helper()
 	key, err := keys.ReadFile(filepath.Join(testdata, "client.key"))
@@ -54,18 +55,16 @@ func Client(t testing.TB, testdata string) *keys.Key {
 	return key
 }
 
-// Tool runs openssl or keytool and returns what it prints. Where the program
-// is absent the test is skipped, or fails when NOKKEL_LIVE says that it must
-// be there.
+// Tool runs openssl or keytool and returns its output. If the program is not
+// installed, it skips the test, or fails it when NOKKEL_LIVE is 1.
 func Tool(t *testing.T, name string, args ...string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)
-	if err != nil && os.Getenv("NOKKEL_LIVE") != "1" {
-		t.Skipf("%s is not installed", name)
+	if err != nil {
+		programtest.Missing(t, name+" is not installed")
 	}
-	require.NoError(t, err)
 	if name == "keytool" {
-		args = append([]string{"-J-XX:TieredStopAtLevel=1"}, args...) // a third of the time to start
+		args = append([]string{"-J-XX:TieredStopAtLevel=1", "-J-XX:+UseSerialGC"}, args...) // for a fast start
 	}
 	cmd := exec.CommandContext(t.Context(), path, args...)
 	cmd.Env = append(os.Environ(), "LC_ALL=C.UTF-8")
