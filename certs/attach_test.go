@@ -19,8 +19,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// tower returns n certificates of which each is issued by the next.
-func tower(t testing.TB, n int) (leaf *keys.Key, chain []*x509.Certificate) {
+// longChain returns n certificates, each issued by the next.
+func longChain(t testing.TB, n int) (leaf *keys.Key, chain []*x509.Certificate) {
 	t.Helper()
 	leaf = keystest.Key(t, keys.ES256)
 	pub := leaf.PublicKey().Public()
@@ -41,9 +41,9 @@ func tower(t testing.TB, n int) (leaf *keys.Key, chain []*x509.Certificate) {
 	return leaf, chain
 }
 
-// A second copy of a certificate makes no difference.
-func TestALongChainIsFollowedOnce(t *testing.T) {
-	leaf, chain := tower(t, 500)
+// Duplicates of certificates are ignored.
+func TestAttachLongChain(t *testing.T) {
+	leaf, chain := longChain(t, 500)
 	var twice []*x509.Certificate
 	for _, c := range slices.Backward(chain) {
 		again, err := x509.ParseCertificate(c.Raw)
@@ -58,9 +58,9 @@ func TestALongChainIsFollowedOnce(t *testing.T) {
 	}
 }
 
-// A certificate authority (openssl) answers a request; the answer and the
-// authorities above it come back in an order of their own.
-func TestAnswerOfAnAuthorityIsAttached(t *testing.T) {
+// openssl issues a certificate for a request. The pool is not in order and holds
+// another certificate.
+func TestAttachIssuedCertificate(t *testing.T) {
 	dir := t.TempDir()
 	in := func(name string) string { return filepath.Join(dir, name) }
 	key := certstest.Keys()["ES256"]
@@ -73,13 +73,13 @@ func TestAnswerOfAnAuthorityIsAttached(t *testing.T) {
 	require.NoError(t, err)
 	got, err := certs.Attach(key, pool)
 	require.NoError(t, err)
-	require.Len(t, got.Certificates(), 2, "leaf and root, without the stranger")
+	require.Len(t, got.Certificates(), 2, "leaf and root only")
 	assert.Equal(t, "my client", got.Certificates()[0].Subject.CommonName)
 	assert.Equal(t, "root", got.Certificates()[1].Subject.CommonName)
 	require.NoError(t, got.Certificates()[0].CheckSignatureFrom(got.Certificates()[1]))
 }
 
-func TestAttachRefuses(t *testing.T) {
+func TestAttach(t *testing.T) {
 	key, other := certstest.Keys()["ES256"], certstest.Keys()["EdDSA"]
 	renewed, err := certs.SelfSign(t.Context(), key, template)
 	require.NoError(t, err)
@@ -87,12 +87,12 @@ func TestAttachRefuses(t *testing.T) {
 		pool []*x509.Certificate
 		want error
 	}{
-		"none":                                {nil, certs.ErrNoCertificate},
-		"the certificate of another key":      {other.Certificates(), certs.ErrMismatch},
-		"a certificate that is nil":           {append(key.Certificates(), nil), keys.ErrMalformed},
-		"two certificates of the key":         {append(key.Certificates(), renewed.Certificates()...), keys.ErrAmbiguous},
-		"but takes one certificate twice":     {append(key.Certificates(), key.Certificates()...), nil},
-		"but takes strangers besides its own": {append(other.Certificates(), key.Certificates()...), nil},
+		"none":                             {nil, certs.ErrNoCertificate},
+		"the certificate of another key":   {other.Certificates(), certs.ErrMismatch},
+		"a certificate that is nil":        {append(key.Certificates(), nil), keys.ErrMalformed},
+		"two certificates of the key":      {append(key.Certificates(), renewed.Certificates()...), keys.ErrAmbiguous},
+		"one certificate twice, accepted":  {append(key.Certificates(), key.Certificates()...), nil},
+		"other certificates too, accepted": {append(other.Certificates(), key.Certificates()...), nil},
 	} {
 		t.Run(rule, func(t *testing.T) {
 			got, err := certs.Attach(key, c.pool)
@@ -104,8 +104,7 @@ func TestAttachRefuses(t *testing.T) {
 	}
 }
 
-// certify makes a certificate that issuer has signed for the holder; both sides
-// carry key identifiers.
+// certify issues a certificate for holder, with key identifiers on both sides.
 func certify(t *testing.T, subject string, holder *keys.Key, issuer string, signer *keys.Key) *x509.Certificate {
 	t.Helper()
 	c := &x509.Certificate{Subject: pkix.Name{CommonName: subject}, SubjectKeyId: []byte(holder.Thumbprint()), NotAfter: time.Now().Add(time.Hour)}
@@ -117,9 +116,9 @@ func certify(t *testing.T, subject string, holder *keys.Key, issuer string, sign
 	return c
 }
 
-// A renewed authority keeps its name: the key identifier tells which of the two
-// has signed.
-func TestAttachTellsAuthoritiesOfOneNameApart(t *testing.T) {
+// An authority keeps its name when it gets a new key. The key identifier shows
+// which key signed.
+func TestAttachAuthoritiesOfTheSameName(t *testing.T) {
 	key, old, renewed := certstest.Client(t, "testdata"), certstest.Keys()["ES256"], certstest.Keys()["EdDSA"]
 	leaf := certify(t, "client", key, "root", renewed)
 	before, after := certify(t, "root", old, "root", old), certify(t, "root", renewed, "root", renewed)
@@ -130,9 +129,8 @@ func TestAttachTellsAuthoritiesOfOneNameApart(t *testing.T) {
 	}
 }
 
-// Two authorities that certified each other stand above the client: the way
-// upwards has no end.
-func TestAttachStopsWhereAuthoritiesCertifiedEachOther(t *testing.T) {
+// Two authorities certified each other, so the chain has no root.
+func TestAttachCrossCertifiedAuthorities(t *testing.T) {
 	key, one, two := certstest.Client(t, "testdata"), certstest.Keys()["ES256"], certstest.Keys()["EdDSA"]
 	leaf := certify(t, "client", key, "one", one)
 	oneByTwo, twoByOne := certify(t, "one", one, "two", two), certify(t, "two", two, "one", one)

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestParseRefuses(t *testing.T) {
+func TestParseErrors(t *testing.T) {
 	broken := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte{0x30, 0}})
 	for rule, c := range map[string]struct {
 		data []byte
@@ -28,7 +28,7 @@ func TestParseRefuses(t *testing.T) {
 	}
 }
 
-func TestParseTakesPEMAndDER(t *testing.T) {
+func TestParsePEMAndDER(t *testing.T) {
 	want := certstest.Client(t, "testdata").Certificates()
 	var der []byte
 	for _, c := range want {
@@ -41,7 +41,7 @@ func TestParseTakesPEMAndDER(t *testing.T) {
 	}
 }
 
-func TestParseNamesThePackageForKeystores(t *testing.T) {
+func TestParseErrorsNameTheKeystorePackage(t *testing.T) {
 	for name, kind := range map[string]string{
 		"openssl-aes256.p12": "PKCS#12", "openssl-certificate.p12": "PKCS#12", "keycloak-26.7.4.p12": "PKCS#12",
 		"keytool-two.JKS": "JKS", "keytool.JCEKS": "JCEKS",

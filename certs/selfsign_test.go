@@ -22,7 +22,7 @@ import (
 
 var template = certs.Template{Subject: pkix.Name{CommonName: "my client", Organization: []string{"Sykehuset Østfold"}}}
 
-// opensslNames are what openssl calls the signature of each algorithm.
+// opensslNames are openssl's names of the signature algorithms.
 var opensslNames = map[keys.Algorithm]string{
 	keys.RS256:   "sha256WithRSAEncryption",
 	keys.RS384:   "sha384WithRSAEncryption",
@@ -37,7 +37,7 @@ var opensslNames = map[keys.Algorithm]string{
 	keys.Ed25519: "ED25519",
 }
 
-// keyFor makes a key, or gives the one RSA key of the tests another algorithm.
+// keyFor returns a key for alg. All RSA keys have the same material.
 func keyFor(t *testing.T, alg keys.Algorithm) *keys.Key {
 	t.Helper()
 	if strings.HasPrefix(string(alg), "RS") || strings.HasPrefix(string(alg), "PS") {
@@ -88,8 +88,8 @@ func TestRequestsPassOpenSSL(t *testing.T) {
 	}
 }
 
-func TestValidityIsInMonthsFromNow(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) { // the clock stands at 2000-01-01
+func TestValidity(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // starts at 2000-01-01
 		for months, end := range map[int]time.Time{
 			0:  time.Date(2002, 1, 1, 0, 0, 0, 0, time.UTC),
 			1:  time.Date(2000, 2, 1, 0, 0, 0, 0, time.UTC),
@@ -99,7 +99,7 @@ func TestValidityIsInMonthsFromNow(t *testing.T) {
 			require.NoError(t, err)
 			c := key.Certificates()[0]
 			assert.Equal(t, end, c.NotAfter)
-			assert.Equal(t, time.Date(1999, 12, 31, 23, 55, 0, 0, time.UTC), c.NotBefore, "for clocks that are behind")
+			assert.Equal(t, time.Date(1999, 12, 31, 23, 55, 0, 0, time.UTC), c.NotBefore, "for verifiers whose clocks are behind")
 		}
 	})
 }
@@ -115,17 +115,17 @@ func TestZeroKeysAreRefused(t *testing.T) {
 	require.ErrorIs(t, err, certs.ErrNoCertificate)
 }
 
-func TestTemplatesAreRefused(t *testing.T) {
+func TestTemplateErrors(t *testing.T) {
 	for rule, c := range map[string]struct {
 		cn     string
 		months int
 		want   error
 	}{
-		"no common name":         {"", 0, keys.ErrMalformed},
-		"common name not UTF-8":  {"\xff", 0, keys.ErrMalformed},
-		"common name too long":   {strings.Repeat("ø", 65), 0, keys.ErrTooLarge},
-		"negative validity":      {"cn", -1, keys.ErrUnsupported},
-		"validity of a lifetime": {"cn", 1201, keys.ErrUnsupported},
+		"no common name":          {"", 0, keys.ErrMalformed},
+		"common name not UTF-8":   {"\xff", 0, keys.ErrMalformed},
+		"common name too long":    {strings.Repeat("ø", 65), 0, keys.ErrTooLarge},
+		"negative validity":       {"cn", -1, keys.ErrUnsupported},
+		"validity over 100 years": {"cn", 1201, keys.ErrUnsupported},
 	} {
 		t.Run(rule, func(t *testing.T) {
 			bad := certs.Template{Subject: pkix.Name{CommonName: c.cn}, Months: c.months}
@@ -136,10 +136,10 @@ func TestTemplatesAreRefused(t *testing.T) {
 		})
 	}
 	_, err := certs.Request(t.Context(), certstest.Client(t, "testdata"), certs.Template{Subject: pkix.Name{CommonName: strings.Repeat("ø", 64)}})
-	require.NoError(t, err, "64 characters, whatever their bytes")
+	require.NoError(t, err, "64 characters in 128 bytes")
 }
 
-// device is a key that does not leave its place, as in an HSM or KMS.
+// device is a key that cannot be exported, as in an HSM or KMS.
 type device struct {
 	crypto.Signer
 	calls *int
@@ -179,7 +179,7 @@ func TestDeviceKeysSign(t *testing.T) {
 	assert.Equal(t, 6, calls, "one signature for each certificate and request")
 }
 
-func TestFailuresOfADeviceAreHandedOnUnseen(t *testing.T) {
+func TestDeviceErrorsAreWrappedButNotPrinted(t *testing.T) {
 	rejected := errors.New("rejected pin 123456")
 	key, err := keys.New(device{Signer: certstest.Client(t, "testdata").Signer(), err: rejected}, keys.Options{})
 	require.NoError(t, err)

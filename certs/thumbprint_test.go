@@ -16,7 +16,7 @@ import (
 	"github.com/nokkel/nokkel/internal/certstest"
 )
 
-func TestThumbprintsAreThoseOfOpenSSLAndKeytool(t *testing.T) {
+func TestThumbprintsAgreeWithOpenSSLAndKeytool(t *testing.T) {
 	c := certstest.Client(t, "testdata").Certificates()[0]
 	name := filepath.Join("testdata", "client.pem")
 	java := certstest.Tool(t, "keytool", "-printcert", "-file", name)
@@ -33,13 +33,12 @@ func TestThumbprintsAreThoseOfOpenSSLAndKeytool(t *testing.T) {
 	}
 }
 
-// The member that package keys writes into a JWK is the same value.
-func TestThumbprintIsThatOfTheJWK(t *testing.T) {
+func TestThumbprintAgreesWithTheJWK(t *testing.T) {
 	key := certstest.Client(t, "testdata")
 	assert.Contains(t, string(key.PublicKey().JWK()), `"x5t#S256":"`+certs.SHA256(key.Certificates()[0]).Base64URL()+`"`)
 }
 
-func TestKeyIDHashesWhatOpenSSLWrites(t *testing.T) {
+func TestKeyIDHashesThePublicKeyOfOpenSSL(t *testing.T) {
 	for alg, key := range certstest.Keys() {
 		out := filepath.Join(t.TempDir(), "spki")
 		certstest.Tool(t, "openssl", "pkey", "-pubin", "-in", certstest.File(t, key.PublicKey().PEM()), "-pubout", "-outform", "DER", "-out", out)

@@ -17,7 +17,7 @@ import (
 	"github.com/nokkel/nokkel/keys"
 )
 
-// rotating is a source whose key changes.
+// rotating is a source with a replaceable key.
 type rotating struct {
 	key *keys.Key
 	err error
@@ -27,7 +27,7 @@ func (r *rotating) SigningKey(context.Context) (*keys.Key, error) { return r.key
 
 func TestMutualTLSFollowsTheSource(t *testing.T) {
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		io.WriteString(w, certs.SHA256(r.TLS.PeerCertificates[0]).Base64URL()) // what RFC 8705 §3.1 binds a token to
+		io.WriteString(w, certs.SHA256(r.TLS.PeerCertificates[0]).Base64URL()) // RFC 8705 §3.1 binds tokens to it
 	}))
 	server.TLS = &tls.Config{ClientAuth: tls.RequireAnyClientCert}
 	server.StartTLS()

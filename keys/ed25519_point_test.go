@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// lowOrder are the points whose order divides 8: of order 1, 2, 4 and 8.
+// lowOrder lists the points of order 1, 2, 4 and 8.
 var lowOrder = []string{
 	"0100000000000000000000000000000000000000000000000000000000000000",
 	"ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
@@ -29,7 +29,7 @@ var lowOrder = []string{
 	"c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa",
 }
 
-func TestEd25519PointsThatAreNoKeys(t *testing.T) {
+func TestInvalidEd25519Points(t *testing.T) {
 	bad := map[string][]byte{}
 	for _, encoded := range lowOrder {
 		point, err := hex.DecodeString(encoded)
@@ -39,14 +39,14 @@ func TestEd25519PointsThatAreNoKeys(t *testing.T) {
 		bad["low order "+encoded] = point
 	}
 	prime := new(big.Int).Sub(new(big.Int).Lsh(big.NewInt(1), 255), big.NewInt(19))
-	for y := range int64(19) { // as y+p
+	for y := range int64(19) { // encoded as y+p
 		for _, sign := range []byte{0, 0x80} {
 			point := littleEndian(new(big.Int).Add(prime, big.NewInt(y)))
 			point[31] |= sign
 			bad["not canonical "+hex.EncodeToString(point)] = point
 		}
 	}
-	for _, encoded := range lowOrder[:2] { // x is 0, and has no sign
+	for _, encoded := range lowOrder[:2] { // x is 0 and has no sign
 		point, _ := hex.DecodeString(encoded)
 		point[31] |= 0x80
 		bad["signed zero "+encoded] = point
@@ -80,8 +80,8 @@ func TestEd25519PointsThatAreNoKeys(t *testing.T) {
 	}
 }
 
-// TestEd25519PointsAgreeWithTheStandardLibrary compares random encodings with
-// what crypto/ed25519 takes for a point and crypto/ecdh for one of low order.
+// Random encodings are compared with crypto/ed25519, for points on the curve, and
+// crypto/ecdh, for points of low order.
 func TestEd25519PointsAgreeWithTheStandardLibrary(t *testing.T) {
 	taken := 0
 	for range 2000 {
@@ -93,21 +93,21 @@ func TestEd25519PointsAgreeWithTheStandardLibrary(t *testing.T) {
 			taken++
 		}
 	}
-	assert.InDelta(t, 1000, taken, 300, "one y in two has an x")
-	for range 200 { // every key that is made is one
+	assert.InDelta(t, 1000, taken, 300, "half of all y are on the curve")
+	for range 200 { // generated keys are valid
 		_, err := keys.Generate(keys.EdDSA)
 		require.NoError(t, err)
 	}
 }
 
-// onCurve is crypto/ed25519's answer, which it gives in words only.
+// onCurve asks crypto/ed25519, which reports it only in the text of its error.
 func onCurve(point []byte) bool {
 	err := ed25519.VerifyWithOptions(point, nil, make([]byte, ed25519.SignatureSize), &ed25519.Options{})
 	return err == nil || !strings.Contains(err.Error(), "bad public key")
 }
 
-// isLowOrder is crypto/ecdh's answer for the point on the birationally
-// equivalent curve, of u = (1+y)/(1-y) (RFC 7748 §4.1).
+// isLowOrder asks crypto/ecdh about the point u = (1+y)/(1-y) of the birationally
+// equivalent curve (RFC 7748 §4.1).
 func isLowOrder(t *testing.T, point []byte) bool {
 	b := slices.Clone(point)
 	b[31] &= 0x7f
@@ -116,7 +116,7 @@ func isLowOrder(t *testing.T, point []byte) bool {
 	y := new(big.Int).SetBytes(b)
 	u := new(big.Int).ModInverse(new(big.Int).Mod(new(big.Int).Sub(one, y), p), p)
 	if u == nil {
-		return true // y is 1: the neutral element
+		return true // y is 1: the identity
 	}
 	u.Mul(u, new(big.Int).Add(one, y)).Mod(u, p)
 	private, err := ecdh.X25519().GenerateKey(rand.Reader)

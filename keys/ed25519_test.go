@@ -22,8 +22,8 @@ func webCrypto(t *testing.T, name string) []byte {
 	return data
 }
 
-// TestWebCryptoKeys reads what Node's WebCrypto exports, where "alg" is the
-// name of RFC 9864, in every reader of JWKs.
+// Every reader of JWKs reads keys exported by Node's WebCrypto, where "alg" is a
+// name of RFC 9864.
 func TestWebCryptoKeys(t *testing.T) {
 	private, public := webCrypto(t, "ed25519-private.json"), webCrypto(t, "ed25519-public.json")
 	require.Contains(t, string(private), `"alg":"Ed25519"`)
@@ -53,10 +53,10 @@ func TestWebCryptoKeys(t *testing.T) {
 	var jws string
 	require.NoError(t, json.Unmarshal(webCrypto(t, "ed25519-jws.json"), &jws))
 	message, signature := split(t, jws)
-	assert.True(t, ed25519.Verify(pub.Public().(ed25519.PublicKey), message, signature), "it is the key that Node signs with")
+	assert.True(t, ed25519.Verify(pub.Public().(ed25519.PublicKey), message, signature), "Node signs with another key")
 }
 
-// split returns what a compact JWS signs, and the signature.
+// split returns the signing input and the signature of a compact JWS.
 func split(t *testing.T, jws string) (message, signature []byte) {
 	end := strings.LastIndexByte(jws, '.')
 	signature, err := base64.RawURLEncoding.DecodeString(jws[end+1:])
@@ -64,10 +64,9 @@ func split(t *testing.T, jws string) (message, signature []byte) {
 	return []byte(jws[:end]), signature
 }
 
-// TestEd25519IsANameToAskFor: a key signs under it when told to, keeps it
-// through its own JWK when told to again, and is the same key by kid,
-// thumbprint and signature.
-func TestEd25519IsANameToAskFor(t *testing.T) {
+// A key uses the name Ed25519 only on request, also when it is read back from its
+// JWK. Key ID, thumbprint and signature do not depend on it.
+func TestEd25519AlgorithmName(t *testing.T) {
 	private := webCrypto(t, "ed25519-private.json")
 	plain, err := keys.Parse(private, keys.Options{})
 	require.NoError(t, err)
@@ -100,19 +99,19 @@ func TestEd25519IsANameToAskFor(t *testing.T) {
 	require.NoError(t, err)
 	again, err := keys.Parse(written, keys.Options{})
 	require.NoError(t, err)
-	assert.Equal(t, keys.EdDSA, again.Algorithm(), "nobody asks here")
+	assert.Equal(t, keys.EdDSA, again.Algorithm(), "no name was requested")
 
 	ec := testKey(t, keys.ES256)
 	_, err = ec.With(keys.Options{Algorithm: keys.Ed25519})
 	require.ErrorIs(t, err, keys.ErrInconsistent)
-	for _, alg := range []string{"ed25519", "Ed448", "ESP256"} { // those of RFC 9864 that are not ours
+	for _, alg := range []string{"ed25519", "Ed448", "ESP256"} { // other names of RFC 9864
 		_, err = keys.ParsePublic(bytes.Replace(webCrypto(t, "ed25519-public.json"), []byte(`"Ed25519"}`), []byte(`"`+alg+`"}`), 1), keys.Options{})
 		require.ErrorIs(t, err, keys.ErrUnsupported, alg)
 	}
 }
 
-// TestWebCryptoTakesOurKeys has Node import what is written here, and verify.
-func TestWebCryptoTakesOurKeys(t *testing.T) {
+// Node imports our keys and verifies our signatures.
+func TestWebCryptoReadsOurKeys(t *testing.T) {
 	node, err := exec.LookPath("node")
 	if err != nil {
 		if os.Getenv("NOKKEL_LIVE") == "1" {

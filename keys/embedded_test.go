@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// oneKey is a PKCS#8 key of version 2, which holds its public key too
+// oneKey is a PKCS#8 key of version 2, which includes the public key
 // (RFC 5958 §2).
 type oneKey struct {
 	Version   int
@@ -26,7 +26,7 @@ type oneKey struct {
 	Public    asn1.BitString `asn1:"tag:1"`
 }
 
-// ecKey is RFC 5915's.
+// ecKey is the ECPrivateKey of RFC 5915.
 type ecKey struct {
 	Version int
 	Key     []byte
@@ -34,9 +34,9 @@ type ecKey struct {
 	Public  asn1.BitString        `asn1:"optional,explicit,tag:1"`
 }
 
-// TestAPublicKeyBesideThePrivateOneIsItsOwn: crypto/x509 does not look at it,
-// others take the key by it.
-func TestAPublicKeyBesideThePrivateOneIsItsOwn(t *testing.T) {
+// crypto/x509 ignores the public key inside a private one. Other libraries use
+// it, so it must match.
+func TestEmbeddedPublicKeyMustMatch(t *testing.T) {
 	bits := func(b []byte) asn1.BitString { return asn1.BitString{Bytes: b, BitLength: 8 * len(b)} }
 	der := func(v any) []byte {
 		b, err := asn1.Marshal(v)
@@ -128,7 +128,7 @@ func public(t *testing.T, key *keys.Key, compressed bool) []byte {
 		point, err := k.Bytes()
 		require.NoError(t, err)
 		if compressed {
-			//lint:ignore SA1019 there is no other way to the coordinates
+			//lint:ignore SA1019 the coordinates are not accessible otherwise
 			return elliptic.MarshalCompressed(k.Curve, k.X, k.Y)
 		}
 		return point

@@ -15,9 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestWriteFileIsSynced has strace make the first fsync of a process fail, and
-// then the second: that of the content, before it has a name, and that of the
-// directory.
+// strace makes the first fsync of a process fail, which is that of the content,
+// and then the second, which is that of the directory.
 func TestWriteFileIsSynced(t *testing.T) {
 	if name, ok := os.LookupEnv("NOKKEL_WRITE_FILE"); ok {
 		runtime.LockOSThread() // strace counts by thread

@@ -12,8 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// onlyFile expects that a folder holds this file with this content and no
-// other.
+// onlyFile checks that the file has this content and its directory no other file.
 func onlyFile(t testing.TB, name, content string) {
 	t.Helper()
 	entries, err := os.ReadDir(filepath.Dir(name))
@@ -43,12 +42,12 @@ func TestWriteFileKeepsASymbolicLink(t *testing.T) {
 	if err := os.Symlink(target, name); err != nil {
 		t.Skip("no symbolic links here: ", err)
 	}
-	assert.ErrorIs(t, keys.WriteFile(name, []byte("new"), false), keys.ErrExists, "it dangles, and exists")
+	assert.ErrorIs(t, keys.WriteFile(name, []byte("new"), false), keys.ErrExists, "dangling link")
 	_, err := os.Stat(target)
 	assert.ErrorIs(t, err, os.ErrNotExist)
 }
 
-func TestWriteFileFailsWithoutTraces(t *testing.T) {
+func TestWriteFileFailureLeavesNoFile(t *testing.T) {
 	dir := t.TempDir()
 	require.Error(t, keys.WriteFile(filepath.Join(dir, "missing", "key"), nil, true))
 	name := filepath.Join(dir, "directory")
@@ -56,11 +55,10 @@ func TestWriteFileFailsWithoutTraces(t *testing.T) {
 	require.Error(t, keys.WriteFile(name, []byte("x"), true), "a directory is not replaced")
 	entries, err := os.ReadDir(dir)
 	require.NoError(t, err)
-	assert.Len(t, entries, 1, "no temporary file stays")
+	assert.Len(t, entries, 1, "a temporary file is left")
 }
 
-// TestWriteFileOneOfManyWins: without replace exactly one writer succeeds.
-func TestWriteFileOneOfManyWins(t *testing.T) {
+func TestWriteFileConcurrentWriters(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "key.json")
 	var won atomic.Int32
 	var wg sync.WaitGroup
@@ -79,7 +77,6 @@ func TestWriteFileOneOfManyWins(t *testing.T) {
 	onlyFile(t, name, "content")
 }
 
-// TestWriteFileReadersSeeOldOrNew while it is replaced over and over.
 func TestWriteFileReadersSeeOldOrNew(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "key.json")
 	contents := []string{string(make([]byte, 5000)), "short"}

@@ -37,15 +37,14 @@ func assertMode(t *testing.T, name string) {
 	assert.Equal(t, os.FileMode(0o600), info.Mode())
 }
 
-// TestWriteFileOnAFullDisk: a file size limit fails the write as a full disk
-// does, after the file was made. The limit would hit the test log too, hence
-// another process.
+// A file size limit fails the write after the file was created, as a full disk
+// does. It runs in a separate process, since it would apply to the test log too.
 func TestWriteFileOnAFullDisk(t *testing.T) {
 	if dir := os.Getenv("NOKKEL_TEST_DIR"); dir != "" {
 		signal.Ignore(syscall.SIGXFSZ)
 		var limit syscall.Rlimit
 		require.NoError(t, syscall.Getrlimit(syscall.RLIMIT_FSIZE, &limit))
-		defer syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit) // for what the test binary writes at its end
+		defer syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit) // the test binary writes at exit
 		require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 100, Max: limit.Max}))
 		for _, replace := range []bool{false, true} {
 			err := keys.WriteFile(filepath.Join(dir, "key.json"), make([]byte, 1000), replace)
@@ -61,8 +60,7 @@ func TestWriteFileOnAFullDisk(t *testing.T) {
 	onlyFile(t, name, "old")
 }
 
-// TestWriteFileInAReadOnlyDirectory goes on as another user where the tests
-// run as root, whom no mode stops.
+// As root the test runs again as another user, since modes do not restrict root.
 func TestWriteFileInAReadOnlyDirectory(t *testing.T) {
 	if dir := os.Getenv("NOKKEL_TEST_DIR"); dir != "" {
 		for _, name := range []string{"key.json", "other.json"} {
@@ -73,7 +71,7 @@ func TestWriteFileInAReadOnlyDirectory(t *testing.T) {
 		}
 		return
 	}
-	dir, err := os.MkdirTemp("", "nokkel-test-") // t.TempDir is closed to other users
+	dir, err := os.MkdirTemp("", "nokkel-test-") // other users cannot enter t.TempDir
 	require.NoError(t, err)
 	defer os.RemoveAll(dir)
 	name := filepath.Join(dir, "key.json")
@@ -87,7 +85,7 @@ func TestWriteFileInAReadOnlyDirectory(t *testing.T) {
 	if os.Geteuid() == 0 {
 		data, err := os.ReadFile(binary)
 		require.NoError(t, err)
-		cmd.Path = dir + ".test" // where the other user may run it
+		cmd.Path = dir + ".test" // executable by the other user
 		require.NoError(t, os.WriteFile(cmd.Path, data, 0o755))
 		defer os.Remove(cmd.Path)
 		cmd.Dir, cmd.SysProcAttr = "/", &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
@@ -96,8 +94,8 @@ func TestWriteFileInAReadOnlyDirectory(t *testing.T) {
 	onlyFile(t, name, "old")
 }
 
-// rerun has this test binary run the same test with a folder in its
-// environment, and expects it to pass there.
+// rerun runs the same test in another process of this test binary, with dir in
+// its environment, and requires it to pass.
 func rerun(t *testing.T, cmd *exec.Cmd, dir string) {
 	t.Helper()
 	cmd.Args = append(cmd.Args, "-test.run", "^"+t.Name()+"$", "-test.v")

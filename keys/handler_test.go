@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// ask makes a request of the handler over a socket and returns answer and body.
+// ask makes a request to the handler over a socket.
 func ask(t *testing.T, h *keys.Handler, method string, header http.Header) (*http.Response, string) {
 	t.Helper()
 	server := httptest.NewServer(h)
@@ -53,12 +53,12 @@ func TestHandlerPublishesTheSet(t *testing.T) {
 		require.NoError(t, err)
 		jws, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.SignatureAlgorithm(k.Algorithm())})
 		require.NoError(t, err)
-		_, err = jws.Verify(&set) // finds the key by its kid
+		_, err = jws.Verify(&set) // looks the key up by kid
 		assert.NoError(t, err)
 	}
 }
 
-func TestHandlerAnswersCaches(t *testing.T) {
+func TestHandlerConditionalRequests(t *testing.T) {
 	h := publish(testKey(t, keys.ES256).PublicKey())
 	h.MaxAge = time.Hour
 	first, body := ask(t, h, http.MethodGet, nil)
@@ -76,7 +76,7 @@ func TestHandlerAnswersCaches(t *testing.T) {
 	}
 	other := publish(testKey(t, keys.ES256).PublicKey())
 	resp, _ := ask(t, other, http.MethodGet, http.Header{"If-None-Match": {etag}})
-	assert.Equal(t, http.StatusOK, resp.StatusCode, "another set has another ETag")
+	assert.Equal(t, http.StatusOK, resp.StatusCode, "the ETag of another set matched")
 
 	head, none := ask(t, h, http.MethodHead, nil)
 	assert.Equal(t, http.StatusOK, head.StatusCode)

@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// tailBits sets a bit behind the last byte of a text in base64, of either
+// tailBits sets an unused bit of the last character of a base64 text, in either
 // alphabet, with or without padding.
 func tailBits(text string) string {
 	const digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
@@ -23,7 +23,7 @@ func tailBits(text string) string {
 	return text[:end] + string(digits[strings.IndexByte(digits, text[end])+1]) + text[end+1:]
 }
 
-func TestOneSpellingOfEveryNumber(t *testing.T) {
+func TestNumbersHaveOneEncoding(t *testing.T) {
 	ec := privateObject(t, testKey(t, keys.ES256))
 	for _, member := range []string{"x", "y", "d"} {
 		b := ec.octets(member)
@@ -55,7 +55,7 @@ func TestOneSpellingOfEveryNumber(t *testing.T) {
 		_, err := keys.Parse([]byte(rsa.with(member, b64(append([]byte{0}, rsa.octets(member)...)))), keys.Options{})
 		refused(t, err, keys.ErrMalformed, member+" with a leading zero", nil)
 	}
-	for _, member := range []string{"d", "p", "q", "dp", "dq", "qi"} { // .NET pads them
+	for _, member := range []string{"d", "p", "q", "dp", "dq", "qi"} { // .NET pads these
 		size := 128
 		if member == "d" {
 			size = 256
@@ -66,7 +66,7 @@ func TestOneSpellingOfEveryNumber(t *testing.T) {
 	}
 }
 
-func TestKeyPairsThatAreNone(t *testing.T) {
+func TestInconsistentKeyPairs(t *testing.T) {
 	ec, other := privateObject(t, testKey(t, keys.ES256)), privateObject(t, testKey(t, keys.ES256))
 	p521 := privateObject(t, testKey(t, keys.ES512))
 	ed, otherEd := privateObject(t, testKey(t, keys.EdDSA)), privateObject(t, testKey(t, keys.EdDSA))
@@ -118,7 +118,7 @@ func TestKeyPairsThatAreNone(t *testing.T) {
 		_, err := keys.Parse([]byte(c.text), keys.Options{})
 		refused(t, err, c.rule, name, nil)
 	}
-	for _, name := range []string{"d", "p", "q", "dp", "dq", "qi"} { // refused by its size, before any arithmetic
+	for _, name := range []string{"d", "p", "q", "dp", "dq", "qi"} { // refused by size, before any arithmetic
 		_, err := keys.Parse([]byte(rsa.with(name, b64(make([]byte, 257)))), keys.Options{})
 		refused(t, err, keys.ErrInconsistent, name, nil)
 		assert.ErrorContains(t, err, "longer than the modulus", name)
@@ -128,8 +128,8 @@ func TestKeyPairsThatAreNone(t *testing.T) {
 	refused(t, err, keys.ErrMissing, "RSA with d alone: crypto/rsa takes none", nil)
 }
 
-// TestRSALimitsComeBeforeArithmetic: as JWK and as DER.
-func TestRSALimitsComeBeforeArithmetic(t *testing.T) {
+// The limits apply to JWK and DER.
+func TestRSALimitsAreCheckedFirst(t *testing.T) {
 	number := func(bits uint, low int64) []byte {
 		n := new(big.Int).Lsh(big.NewInt(1), bits-1)
 		return n.Or(n, big.NewInt(low)).Bytes()

@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// object is a JWK whose members tests change; the values are raw JSON.
+// object is a JWK whose members can be changed. Values are raw JSON.
 type object map[string]json.RawMessage
 
 func privateObject(t testing.TB, key *keys.Key) object {
@@ -34,7 +34,7 @@ func (o object) with(name, raw string) string {
 		delete(changed, name)
 	}
 	text, err := json.Marshal(changed)
-	if err != nil { // raw is not JSON: put it in as it is
+	if err != nil { // raw is not JSON: insert it verbatim
 		changed[name] = json.RawMessage(`"HERE"`)
 		text, _ = json.Marshal(changed)
 		return strings.Replace(string(text), `"HERE"`, raw, 1)
@@ -51,7 +51,7 @@ func (o object) octets(name string) []byte {
 
 func b64(b []byte) string { return `"` + base64.RawURLEncoding.EncodeToString(b) + `"` }
 
-func TestEveryMemberOfTheWrongType(t *testing.T) {
+func TestMembersOfTheWrongType(t *testing.T) {
 	for _, alg := range []keys.Algorithm{keys.RS256, keys.ES256, keys.EdDSA} {
 		o := privateObject(t, testKey(t, alg))
 		for name := range o {
@@ -70,7 +70,7 @@ func TestEveryMemberOfTheWrongType(t *testing.T) {
 	}
 }
 
-func TestJSONThatParsersDisagreeAbout(t *testing.T) {
+func TestAmbiguousJSON(t *testing.T) {
 	o := privateObject(t, testKey(t, keys.ES256))
 	for name, text := range map[string]string{
 		"member twice":                  strings.Replace(o.with("", ""), `{`, `{"kid":"a","kid":"b",`, 1),
@@ -147,22 +147,22 @@ func TestPurposeContradictsSigning(t *testing.T) {
 		_, err = keys.ParsePublic([]byte(public.with("d", "")), keys.Options{})
 		refused(t, err, c.rule, name, nil)
 	}
-	// Options replace what the input says, not what it contradicts.
+	// Options replace members of the input but resolve no contradiction.
 	_, err := keys.Parse([]byte(o.with("alg", `"RS256"`)), keys.Options{Algorithm: keys.ES256})
 	assert.ErrorIs(t, err, keys.ErrInconsistent)
 
 	_, err = keys.Parse([]byte(o.with("key_ops", `["verify"]`)), keys.Options{})
-	assert.ErrorIs(t, err, keys.ErrNotSigning, "a private key that only verifies")
+	assert.ErrorIs(t, err, keys.ErrNotSigning, "private key with key_ops verify")
 	public := make(object)
 	require.NoError(t, json.Unmarshal(key.PublicKey().JWK(), &public))
 	_, err = keys.ParsePublic([]byte(public.with("key_ops", `["sign"]`)), keys.Options{})
-	assert.ErrorIs(t, err, keys.ErrNotSigning, "a public key that signs")
+	assert.ErrorIs(t, err, keys.ErrNotSigning, "public key with key_ops sign")
 	_, err = keys.ParsePublic([]byte(public.with("key_ops", `["verify"]`)), keys.Options{})
 	assert.NoError(t, err)
 }
 
-// TestCertificateThumbprintMustFit: "x5t#S256" is of the leaf in x5c.
-func TestCertificateThumbprintMustFit(t *testing.T) {
+// "x5t#S256" is the thumbprint of the leaf in x5c.
+func TestCertificateThumbprintMustMatch(t *testing.T) {
 	key := mustParse(t, concat(openssl(t, "p256-pkcs8"), openssl(t, "p256-certificate")))
 	o := privateObject(t, key)
 	assert.Equal(t, key.Certificates(), mustParse(t, []byte(o.with("", ""))).Certificates())
@@ -172,10 +172,9 @@ func TestCertificateThumbprintMustFit(t *testing.T) {
 	refused(t, err, keys.ErrMalformed, "x5t#S256", nil)
 }
 
-// TestAddressesInAJWKAreNotVisited: a listener waits at
-// the address that "x5u" (RFC 7517 §4.6) and "jku", which belongs into headers
-// (RFC 7515 §4.1.2), give; the key is read without it.
-func TestAddressesInAJWKAreNotVisited(t *testing.T) {
+// The key is read without a request to the URL of "x5u" (RFC 7517 §4.6) or of
+// "jku", which belongs in headers (RFC 7515 §4.1.2).
+func TestURLsInAJWKAreNotFetched(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer listener.Close()
@@ -199,11 +198,11 @@ func TestAddressesInAJWKAreNotVisited(t *testing.T) {
 	}
 	require.NoError(t, listener.(*net.TCPListener).SetDeadline(time.Now().Add(100*time.Millisecond)))
 	_, err = listener.Accept()
-	assert.ErrorIs(t, err, os.ErrDeadlineExceeded, "nobody came")
+	assert.ErrorIs(t, err, os.ErrDeadlineExceeded, "the URL was fetched")
 }
 
-// TestPublicHoldsNoPrivateMember: whatever its value.
-func TestPublicHoldsNoPrivateMember(t *testing.T) {
+// A public key holds no private member of any value.
+func TestPublicKeyWithPrivateMember(t *testing.T) {
 	for _, alg := range []keys.Algorithm{keys.RS256, keys.ES256, keys.EdDSA} {
 		public := make(object)
 		require.NoError(t, json.Unmarshal(testKey(t, alg).PublicKey().JWK(), &public))
@@ -219,6 +218,6 @@ func TestPublicHoldsNoPrivateMember(t *testing.T) {
 		_, err := keys.ParsePublic([]byte(public.with("D", `"AQ"`)), keys.Options{})
 		refused(t, err, keys.ErrMalformed, "D", nil)
 		_, err = keys.ParsePublic([]byte(public.with("oth", `[ ]`)), keys.Options{})
-		assert.NoError(t, err, ".NET writes an empty one")
+		assert.NoError(t, err, ".NET writes empty members")
 	}
 }

@@ -29,8 +29,8 @@ func certificates(t testing.TB, name string) []*x509.Certificate {
 	return []*x509.Certificate{c}
 }
 
-// TestOpenSSLKeys reads each private form that openssl writes, as PEM and as
-// DER, and expects the public key that openssl derived.
+// TestOpenSSLKeys reads every private form that openssl writes, as PEM and DER,
+// and compares the public key with the one that openssl derived.
 func TestOpenSSLKeys(t *testing.T) {
 	for name, c := range map[string]struct {
 		public string
@@ -78,8 +78,8 @@ func TestOpenSSLKeys(t *testing.T) {
 		_, err = keys.ParsePublic(text, keys.Options{})
 		assert.ErrorIs(t, err, keys.ErrPrivateKey, name)
 	}
-	assert.Equal(t, openssl(t, "p256-public"), mustParse(t, openssl(t, "p256-pkcs8")).PublicKey().PEM(), "byte for byte")
-	assert.Equal(t, openssl(t, "ed25519-pkcs8"), mustPEM(t, mustParse(t, openssl(t, "ed25519-pkcs8"))), "byte for byte")
+	assert.Equal(t, openssl(t, "p256-public"), mustParse(t, openssl(t, "p256-pkcs8")).PublicKey().PEM(), "not byte for byte")
+	assert.Equal(t, openssl(t, "ed25519-pkcs8"), mustPEM(t, mustParse(t, openssl(t, "ed25519-pkcs8"))), "not byte for byte")
 }
 
 func lastBlock(text []byte) []byte {
@@ -128,8 +128,8 @@ func TestPEMPublicForms(t *testing.T) {
 
 func concat(parts ...[]byte) []byte { return bytes.Join(parts, nil) }
 
-// TestCertificatesTravelWithTheKey: PEM in, x5c out, x5c in.
-func TestCertificatesTravelWithTheKey(t *testing.T) {
+// Certificates are read from PEM, written to x5c and read from it.
+func TestCertificatesStayWithTheKey(t *testing.T) {
 	key := mustParse(t, concat(openssl(t, "rsa-pkcs8"), openssl(t, "rsa-certificate")))
 	require.Equal(t, certificates(t, "rsa"), key.Certificates())
 	agreesWithGoJOSE(t, key)
@@ -138,8 +138,7 @@ func TestCertificatesTravelWithTheKey(t *testing.T) {
 	assert.Equal(t, certificates(t, "rsa"), mustParse(t, private).Certificates())
 }
 
-// TestCertificatesOfAKeyDoNotChange under it when the caller's slice does.
-func TestCertificatesOfAKeyDoNotChange(t *testing.T) {
+func TestCertificatesAreCopied(t *testing.T) {
 	chain := certificates(t, "rsa")
 	key, err := mustParse(t, openssl(t, "rsa-pkcs8")).With(keys.Options{Certificates: chain})
 	require.NoError(t, err)
@@ -148,7 +147,7 @@ func TestCertificatesOfAKeyDoNotChange(t *testing.T) {
 	assert.Equal(t, certificates(t, "rsa"), key.Certificates())
 }
 
-func TestPEMIsRefused(t *testing.T) {
+func TestPEMErrors(t *testing.T) {
 	rsa, p256, ed := openssl(t, "rsa-pkcs8"), openssl(t, "p256-sec1"), openssl(t, "ed25519-pkcs8")
 	trailing := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: append(lastBlock(ed), 0)})
 	for name, c := range map[string]struct {
@@ -201,8 +200,8 @@ func offCurve(t testing.TB) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
 }
 
-// TestPEMLabelIsNotBelieved: the label says PKCS#8 or RSA, the bytes are EC.
-func TestPEMLabelIsNotBelieved(t *testing.T) {
+// The label says PKCS#8 or RSA, but the key is EC.
+func TestPEMLabelIsIgnored(t *testing.T) {
 	want := mustParse(t, openssl(t, "p256-sec1")).Thumbprint()
 	for _, label := range []string{"PRIVATE", "RSA PRIVATE"} {
 		text := bytes.ReplaceAll(openssl(t, "p256-sec1"), []byte("EC PRIVATE"), []byte(label))
@@ -210,8 +209,8 @@ func TestPEMLabelIsNotBelieved(t *testing.T) {
 	}
 }
 
-// TestDERKeepsItsLastByte: bytes that look like white space at the end of DER
-// belong to the key. One Ed25519 key in forty ends so.
+// A white space byte at the end of DER belongs to the key. One Ed25519 key in
+// forty ends with one.
 func TestDERKeepsItsLastByte(t *testing.T) {
 	for range 300 {
 		key := testKey(t, keys.EdDSA)
@@ -221,7 +220,7 @@ func TestDERKeepsItsLastByte(t *testing.T) {
 	}
 }
 
-// refused expects a typed error of that rule with none of the input in it.
+// refused checks that err is an *Error of the rule and quotes none of the input.
 func refused(t testing.TB, err, rule error, name string, input []byte) {
 	t.Helper()
 	require.ErrorIs(t, err, rule, name)

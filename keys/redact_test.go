@@ -17,9 +17,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestNoTypeShowsASecret makes a value of every exported type of the package,
-// around a key or a secret wherever the type can reach one. A new type fails
-// the test until it is here.
+// TestNoTypeShowsASecret has a value of every exported type of the package, with
+// a key or secret in it where the type can hold one. A type that is missing here
+// fails the test.
 func TestNoTypeShowsASecret(t *testing.T) {
 	const shared = "a shared secret of some length"
 	for _, alg := range []keys.Algorithm{keys.RS256, keys.ES256, keys.ES512, keys.EdDSA} {
@@ -47,7 +47,7 @@ func TestNoTypeShowsASecret(t *testing.T) {
 	}
 }
 
-// parseFailure returns the error of a private JWK that is refused late.
+// parseFailure returns the error for a private JWK that is refused late.
 func parseFailure(t *testing.T, key *keys.Key) error {
 	private, err := key.PrivateJWK()
 	require.NoError(t, err)
@@ -56,20 +56,20 @@ func parseFailure(t *testing.T, key *keys.Key) error {
 	return err
 }
 
-// failures is what a failed assertion prints.
+// failures records the output of failed assertions.
 type failures struct{ strings.Builder }
 
 func (f *failures) Errorf(format string, args ...any) { fmt.Fprintf(f, format, args...) }
 
-// TestFailedAssertionShowsNoSecret has testify print two keys that differ: it
-// asks no methods and follows every pointer by reflection.
+// testify prints the difference of two keys by reflection: it calls no methods and
+// follows every pointer.
 func TestFailedAssertionShowsNoSecret(t *testing.T) {
 	key, other := testKey(t, keys.EdDSA), testKey(t, keys.EdDSA)
 	seed := keystest.Secrets(t, key)[0]
 	start := fmt.Sprintf("%02x %02x %02x %02x", seed[0], seed[1], seed[2], seed[3])
 	var bare, hidden failures
 	assert.Equal(&bare, &struct{ s crypto.Signer }{key.Signer()}, &struct{ s crypto.Signer }{other.Signer()})
-	assert.Contains(t, bare.String(), start, "the printer shows what it reaches")
+	assert.Contains(t, bare.String(), start, "testify does not print private fields")
 	assert.Equal(&hidden, key, other)
 	assert.Equal(&hidden, *key, *other)
 	assert.NotEmpty(t, hidden.String())
@@ -133,9 +133,9 @@ func TestZeroAndNilValuesDoNotPanic(t *testing.T) {
 	assert.ErrorIs(t, err, keys.ErrNoPrivateKey)
 }
 
-// TestJSONRoundTripLosesNothingSilently: what Marshal wrote is public, and
-// Unmarshal says so instead of giving a key that cannot sign.
-func TestJSONRoundTripLosesNothingSilently(t *testing.T) {
+// Marshal writes the public key only. Unmarshal returns an error rather than a key
+// that cannot sign.
+func TestJSONRoundTripFails(t *testing.T) {
 	key := testKey(t, keys.ES256)
 	private, err := key.PrivateJWK()
 	require.NoError(t, err)

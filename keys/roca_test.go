@@ -13,15 +13,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// roca makes numbers as the flawed library made primes (Nemec et al., 2017,
-// §2.2): k·M + (65537ᵃ mod M), with M the product of the first primes.
+// roca generates numbers as the flawed library did (Nemec et al., 2017, §2.2):
+// k·M + (65537ᵃ mod M), with M the product of the first primes.
 type roca struct {
 	m      *big.Int
 	random *mathrand.ChaCha8
 }
 
 func newROCA(primes int) roca {
-	r := roca{big.NewInt(1), mathrand.NewChaCha8([32]byte{byte(primes)})} // the same numbers each time
+	r := roca{big.NewInt(1), mathrand.NewChaCha8([32]byte{byte(primes)})} // deterministic
 	for p := int64(2); primes > 0; p++ {
 		if big.NewInt(p).ProbablyPrime(0) {
 			r.m.Mul(r.m, big.NewInt(p))
@@ -48,7 +48,7 @@ func (r roca) integer(bits int) *big.Int {
 	return new(big.Int).SetBytes(b)
 }
 
-// key makes a whole one of 2048 bits.
+// key generates an RSA key of 2048 bits.
 func (r roca) key(t testing.TB) *rsa.PrivateKey {
 	prime := func() *big.Int {
 		p := r.number(1024)
@@ -67,7 +67,7 @@ func (r roca) key(t testing.TB) *rsa.PrivateKey {
 	return key
 }
 
-// TestROCAKeysAreRefused: CVE-2017-15361, by every reader.
+// Every reader refuses keys of CVE-2017-15361.
 func TestROCAKeysAreRefused(t *testing.T) {
 	refused := func(err error) {
 		t.Helper()
@@ -106,16 +106,15 @@ func TestROCAKeysAreRefused(t *testing.T) {
 	}
 }
 
-// TestROCATakesOtherKeys: of moduli made otherwise none is refused, and the
-// chance that one is, is 2⁻²⁷ as the comment says.
-func TestROCATakesOtherKeys(t *testing.T) {
-	for range 3000 { // products of random odd numbers, which have the residues of moduli
+// The probability that another modulus is refused is 2⁻²⁷.
+func TestROCAAcceptsOtherKeys(t *testing.T) {
+	for range 3000 { // products of random odd numbers have the residues of moduli
 		b := make([]byte, 256)
 		rand.Read(b)
 		b[0], b[255] = b[0]|0x80, b[255]|1
 		require.False(t, isROCA(new(big.Int).SetBytes(b)))
 	}
-	for range 300 { // real ones, small for speed
+	for range 300 { // real moduli, small for speed
 		p, err := rand.Prime(rand.Reader, 128)
 		require.NoError(t, err)
 		q, err := rand.Prime(rand.Reader, 128)

@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestSetLeavesOutWhatItCannotUse: RFC 7517 §5.
-func TestSetLeavesOutWhatItCannotUse(t *testing.T) {
+// Unusable keys are skipped (RFC 7517 §5).
+func TestSetSkipsUnusableKeys(t *testing.T) {
 	good := testKey(t, keys.ES256).PublicKey()
 	for name, other := range map[string]string{
 		"unknown kty":         `{"kty":"AKP","alg":"ML-DSA-44","pub":"AQ"}`,
@@ -36,7 +36,7 @@ func TestSetLeavesOutWhatItCannotUse(t *testing.T) {
 	}
 }
 
-func TestSetIsRefused(t *testing.T) {
+func TestSetErrors(t *testing.T) {
 	key := testKey(t, keys.ES256)
 	public := string(key.PublicKey().JWK())
 	private, err := key.PrivateJWK()

@@ -24,7 +24,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// device is a signer as HSM and KMS drivers are: a handle without key material.
+// device is a signer without key material, like that of an HSM or KMS.
 type device struct {
 	public crypto.PublicKey
 	sign   func(ctx context.Context, digest []byte, opts crypto.SignerOpts) ([]byte, error)
@@ -35,7 +35,7 @@ func (d *device) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([]byt
 	return d.sign(nil, digest, opts)
 }
 
-// remote is a device that takes a context.
+// remote is a device whose Sign method takes a context.
 type remote struct{ device }
 
 func (r *remote) SignContext(ctx context.Context, _ io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
@@ -94,9 +94,8 @@ func TestDeviceGetsTheContext(t *testing.T) {
 	assert.ErrorIs(t, err, context.Canceled)
 }
 
-// TestDeviceThatIsWaitedForInVain: unlike a driver's own words, those of the
-// context hold no secret, and they say what to look for.
-func TestDeviceThatIsWaitedForInVain(t *testing.T) {
+// An error of the context is printed: unlike one of a driver it holds no secret.
+func TestDeviceTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &remote{device{testKey(t, keys.ES256).PublicKey().Public(), func(ctx context.Context, _ []byte, _ crypto.SignerOpts) ([]byte, error) {
 			<-ctx.Done()
@@ -112,7 +111,7 @@ func TestDeviceThatIsWaitedForInVain(t *testing.T) {
 	})
 }
 
-func TestDeviceThatSignsBadlyIsAnError(t *testing.T) {
+func TestDeviceSignatureErrors(t *testing.T) {
 	other := testKey(t, keys.ES256).Signer()
 	for name, answer := range map[string]func([]byte, crypto.SignerOpts) ([]byte, error){
 		"garbage":         func([]byte, crypto.SignerOpts) ([]byte, error) { return []byte("garbage"), nil },
@@ -156,7 +155,7 @@ func TestDeviceErrorIsWrappedButNotPrinted(t *testing.T) {
 	assert.Equal(t, "driver: token=abc", own.Error())
 }
 
-func TestNewRefusesWhatIsNoKeyPair(t *testing.T) {
+func TestNewErrors(t *testing.T) {
 	rsaKey := testKey(t, keys.RS256).Signer().(*rsa.PrivateKey)
 	ecKey := testKey(t, keys.ES256).Signer().(*ecdsa.PrivateKey)
 	edKey := testKey(t, keys.EdDSA).Signer().(ed25519.PrivateKey)
@@ -212,7 +211,7 @@ func TestNewRefusesWhatIsNoKeyPair(t *testing.T) {
 	byPointer, err := keys.New(&edKey, keys.Options{})
 	require.NoError(t, err)
 	_, err = byPointer.PrivateJWK()
-	assert.NoError(t, err, "a pointer to an Ed25519 key is a key like any other")
+	assert.NoError(t, err, "pointer to an Ed25519 key")
 }
 
 func TestOptionsAreChecked(t *testing.T) {

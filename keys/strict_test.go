@@ -10,7 +10,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestSlots: what is known has its place.
 func TestSlots(t *testing.T) {
 	for i, name := range names() {
 		assert.Equal(t, i, slot(name), name)
@@ -18,15 +17,15 @@ func TestSlots(t *testing.T) {
 	assert.Equal(t, -1, slot("Kty"))
 }
 
-// FuzzSetObject holds our splitting of a JWKS against encoding/json and
-// go-jose: what we take, both take, with the same members and values.
+// FuzzSetObject compares our splitting of a JWKS with encoding/json and go-jose.
+// Both must accept what we accept, with the same members and values.
 func FuzzSetObject(f *testing.F) {
 	for _, s := range []string{`{}`, ` {"a" : 1 , "b":"\"}]" ,"c":[1,{"d":[]}],"e":{"f":-1e3},"g":true} `, `{"a":"\\"}`, `{"\ud83d\ude00":1}`, `{"a":1,"a":2}`, `{"a":[{"b":1,"b":2}]}`, `{"a":1`, `{}}`} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		got, ok := setObject(data)
-		if !ok || !utf8.Valid(data) { // unwrap lets nothing else through
+		if !ok || !utf8.Valid(data) { // refused by unwrap
 			return
 		}
 		var want map[string]json.RawMessage
@@ -37,9 +36,9 @@ func FuzzSetObject(f *testing.F) {
 	})
 }
 
-// TestWhereGoJOSEIsLaxer lists what go-jose's strict JSON lets pass, the
-// reason that it does not read our keys.
-func TestWhereGoJOSEIsLaxer(t *testing.T) {
+// The inputs that go-jose's strict JSON accepts are the reason why it does not
+// read our keys.
+func TestGoJOSEIsLaxer(t *testing.T) {
 	for name, text := range map[string]string{
 		"null for a string":                 `{"a":null}`,
 		"half a surrogate pair":             `{"a":"\ud800"}`,

@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// vector is one key of an RFC, with what the RFC says of it.
+// vector is a key printed in an RFC, with the values that the RFC derives from it.
 type vector struct {
 	Source     string
 	JWK        json.RawMessage
@@ -33,8 +33,8 @@ func vectors(t testing.TB) []vector {
 	return all
 }
 
-// TestRFCKeys reads the private keys that RFCs print, has go-jose verify the
-// RFC's signature with what was read, and go-jose read what is written.
+// TestRFCKeys reads the private keys printed in RFCs. go-jose verifies the RFC's
+// signature with the key and reads what we write.
 func TestRFCKeys(t *testing.T) {
 	for _, v := range vectors(t) {
 		t.Run(v.Source, func(t *testing.T) {
@@ -59,9 +59,9 @@ func TestRFCKeys(t *testing.T) {
 	}
 }
 
-// TestSignMakesTheTokenOfRFC7520: its header has the members and the order of
-// ours, and PKCS#1 v1.5 is deterministic, so the whole token is known.
-func TestSignMakesTheTokenOfRFC7520(t *testing.T) {
+// The token of RFC 7520 has our header, and PKCS#1 v1.5 is deterministic, so the
+// whole token can be compared.
+func TestSignRFC7520(t *testing.T) {
 	v := vectors(t)[3]
 	require.Equal(t, "RFC 7520 4.1", v.Source)
 	key, err := keys.Parse(v.JWK, keys.Options{})
@@ -95,7 +95,7 @@ func TestRFC7517Sets(t *testing.T) {
 	assert.ErrorIs(t, err, keys.ErrPrivateKey)
 }
 
-// agreesWithGoJOSE holds a key against go-jose: thumbprint, public and private
+// agreesWithGoJOSE compares a key with go-jose: thumbprint, public and private
 // JWK, and both conversions.
 func agreesWithGoJOSE(t testing.TB, key *keys.Key) {
 	var public, private jose.JSONWebKey

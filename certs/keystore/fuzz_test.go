@@ -13,7 +13,7 @@ import (
 	"github.com/nokkel/nokkel/keys"
 )
 
-// seeds are files made by OpenSSL, keytool, Keycloak and RFC 9579.
+// seeds returns the files made by OpenSSL, keytool and Keycloak, and of RFC 9579.
 func seeds(f *testing.F) [][]byte {
 	names, err := filepath.Glob("testdata/*")
 	if err != nil || len(names) == 0 {
@@ -31,7 +31,7 @@ func seeds(f *testing.F) [][]byte {
 	return all
 }
 
-// checkParsed holds for every input: entries are whole, errors are typed.
+// checkParsed checks that entries are complete and errors typed.
 func checkParsed(t *testing.T, entries []Entry, err error) {
 	t.Helper()
 	if err != nil {
@@ -62,9 +62,9 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// FuzzPKCS12 changes what lies under the MAC and then makes that right, which
-// FuzzParse could not guess. The reader's filler is random, so minimizing never
-// settles: run it with -fuzzminimizetime=1x.
+// FuzzPKCS12 changes the authenticated content and then recomputes the MAC, which
+// FuzzParse could not do. The reader's filler key is random, so minimizing does
+// not converge: run it with -fuzzminimizetime=1x.
 func FuzzPKCS12(f *testing.F) {
 	for _, seed := range seeds(f) {
 		var p pfx
@@ -89,7 +89,7 @@ func FuzzPKCS12(f *testing.F) {
 	})
 }
 
-// FuzzJKS does the same for the hash at the end of a JKS.
+// FuzzJKS does the same with the hash at the end of a JKS.
 func FuzzJKS(f *testing.F) {
 	for _, seed := range seeds(f) {
 		if bytes.HasPrefix(seed, []byte(magicJKS)) {

@@ -13,9 +13,9 @@ import (
 	"software.sslmate.com/src/go-pkcs12"
 )
 
-// TestWhatTheLibrariesLack fails when a new release can do what this package
-// does by hand: then the code that a case names may go.
-func TestWhatTheLibrariesLack(t *testing.T) {
+// TestLibrariesStillLack fails when a new release of a library can do what this
+// package does by hand. The code named in the case can then be deleted.
+func TestLibrariesStillLack(t *testing.T) {
 	for _, c := range []struct{ file, password, lack string }{
 		{"keytool-two.PKCS12", "changeit", "archive: several keys"},
 		{"openssl-certificate.p12", "changeit", "archive: no key"},
