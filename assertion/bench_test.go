@@ -14,8 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// BenchmarkAssertion makes assertions and raw signatures in turn, so that both
-// see the same machine, and reports their ratio and our own allocations.
+// BenchmarkAssertion alternates assertions and raw signatures, so that both see
+// the same noise, and reports their ratio and the allocations of an assertion.
 func BenchmarkAssertion(b *testing.B) {
 	for _, alg := range []keys.Algorithm{keys.ES256, keys.EdDSA, keys.RS256, keys.PS256} {
 		b.Run(string(alg), func(b *testing.B) {
@@ -42,7 +42,7 @@ func BenchmarkAssertion(b *testing.B) {
 				ours = append(ours, middle.Sub(start))
 				raw = append(raw, time.Since(middle))
 			}
-			b.ReportMetric(0, "ns/op") // of both together, which says nothing
+			b.ReportMetric(0, "ns/op") // meaningless: the sum of both
 			b.ReportMetric(median(ours), "µs/assertion")
 			b.ReportMetric(median(raw), "µs/raw")
 			b.ReportMetric(median(ours)/median(raw), "x-raw")
@@ -51,13 +51,13 @@ func BenchmarkAssertion(b *testing.B) {
 	}
 }
 
-// median is what a busy machine disturbs least.
+// median returns the median, which noise affects least.
 func median(d []time.Duration) (microseconds float64) {
 	slices.Sort(d)
 	return float64(d[len(d)/2]) / 1e3
 }
 
-// BenchmarkAuthenticate is what a request pays: the assertion and its form.
+// BenchmarkAuthenticate measures an assertion and its form parameters.
 func BenchmarkAuthenticate(b *testing.B) {
 	s := testSigner(b)
 	b.ReportAllocs()
@@ -68,7 +68,7 @@ func BenchmarkAuthenticate(b *testing.B) {
 	}
 }
 
-// BenchmarkCachedToken is the hot path of every API call, on all cores.
+// BenchmarkCachedToken measures the hot path of every API call, on all cores.
 func BenchmarkCachedToken(b *testing.B) {
 	s := sourceOf(b, answering(200, `{"access_token":"t","token_type":"Bearer","expires_in":86400}`))
 	_, err := s.Token(b.Context())

@@ -25,9 +25,9 @@ func metadata(issuer string, more map[string]any) string {
 	return string(b)
 }
 
-// TestDiscoverPlaces: the OpenID Connect place first, then RFC 8414's, with
-// the examples of RFC 8414 §3.1 and §5.
-func TestDiscoverPlaces(t *testing.T) {
+// The URL of OpenID Connect comes first, then that of RFC 8414. The examples are
+// those of RFC 8414 §3.1 and §5.
+func TestDiscoverURLs(t *testing.T) {
 	rows := map[string]struct {
 		issuer string
 		places []string
@@ -57,9 +57,8 @@ func TestDiscoverPlaces(t *testing.T) {
 	}
 }
 
-// TestDiscoverTriesTheOtherPlace where there is none at the first, whichever way
-// the server says so, and nowhere else.
-func TestDiscoverTriesTheOtherPlace(t *testing.T) {
+// The second URL is tried whenever the server has no metadata at the first.
+func TestDiscoverTriesBothURLs(t *testing.T) {
 	good := answering(200, metadata(issuer, nil))
 	for name, c := range map[string]struct {
 		first, second network
@@ -103,7 +102,7 @@ func TestDiscoverTriesTheOtherPlace(t *testing.T) {
 	}
 }
 
-func TestDiscoverReadsWhatAClientNeeds(t *testing.T) {
+func TestDiscover(t *testing.T) {
 	base := answering(200, metadata(issuer, map[string]any{
 		"authorization_endpoint":                           issuer + "/authorize",
 		"pushed_authorization_request_endpoint":            issuer + "/par",
@@ -127,7 +126,7 @@ func TestDiscoverReadsWhatAClientNeeds(t *testing.T) {
 	}, m.Endpoint())
 }
 
-func TestDiscoverRefuses(t *testing.T) {
+func TestDiscoverErrors(t *testing.T) {
 	rows := map[string]struct {
 		issuer string
 		status int
@@ -175,7 +174,7 @@ func TestDiscoverRefuses(t *testing.T) {
 	}
 }
 
-func TestDiscoverAsksNoSecondPlaceWhenTheServerIsBusy(t *testing.T) {
+func TestDiscoverDoesNotTryBothURLsOfABusyServer(t *testing.T) {
 	for _, status := range []int{429, 500, 503} {
 		var asked int
 		_, err := assertion.Discover(t.Context(), network(func(*http.Request) (*http.Response, error) {
@@ -203,14 +202,14 @@ func TestDiscoverFollowsNoRedirect(t *testing.T) {
 	assert.False(t, followed)
 }
 
-func TestDiscoverTakesHTTPOnLoopback(t *testing.T) {
+func TestDiscoverAllowsHTTPOnLoopback(t *testing.T) {
 	for _, host := range []string{"http://localhost:1234", "http://LOCALHOST", "http://127.0.0.1", "http://[::1]:80"} {
 		_, err := assertion.Discover(t.Context(), answering(200, metadata(host, nil)), host)
 		assert.NoError(t, err)
 	}
 }
 
-func TestDiscoverHasADeadlineAndPassesNetworkErrorsOn(t *testing.T) {
+func TestDiscoverTimeoutAndNetworkErrors(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
 		_, err := assertion.Discover(t.Context(), network(func(r *http.Request) (*http.Response, error) {

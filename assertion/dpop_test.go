@@ -19,8 +19,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// boundServer is a token endpoint that asks for a nonce each time it changes
-// and binds each token to the proof's key. go-jose verifies everything.
+// boundServer is a token endpoint that demands its current nonce and binds each
+// token to the key of the proof. It verifies with go-jose.
 type boundServer struct {
 	mu         sync.Mutex
 	nonce      string
@@ -66,9 +66,8 @@ func (s *boundServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	reply(w, 200, map[string]any{"access_token": "t" + s.boundTo[len(s.boundTo)-1], "token_type": "DPoP", "expires_in": s.lifetime})
 }
 
-// TestDPoPKeyStaysWithItsToken: the client key changes with every call, the
-// nonce dance takes a second attempt with a second assertion, and the token
-// keeps the key it is bound to until a new token has a new one.
+// The client key changes with every call and each nonce challenge needs a second
+// attempt with a new assertion, but a token keeps the key it is bound to.
 func TestDPoPKeyStaysWithItsToken(t *testing.T) {
 	server := &boundServer{nonce: "n1", jtis: map[string]bool{}, lifetime: "600"}
 	as := httptest.NewServer(server)
@@ -104,9 +103,9 @@ func TestDPoPKeyStaysWithItsToken(t *testing.T) {
 	assert.Len(t, clientKeys, 3)
 }
 
-// TestAPIRefusingATokenGetsANewOne: dpop.Transport discards what an API calls
-// invalid_token, and the call goes on with a new token and its own key.
-func TestAPIRefusingATokenGetsANewOne(t *testing.T) {
+// When an API answers invalid_token, dpop.Transport discards the token and retries
+// with a new token and key.
+func TestRefusedTokenIsReplaced(t *testing.T) {
 	server := &boundServer{jtis: map[string]bool{}, lifetime: "600"}
 	as := httptest.NewServer(server)
 	defer as.Close()
@@ -132,7 +131,7 @@ func TestAPIRefusingATokenGetsANewOne(t *testing.T) {
 	assert.Len(t, server.boundTo, 2)
 }
 
-func TestDPoPKeyMayBeTheCallers(t *testing.T) {
+func TestDPoPKeyOfTheCaller(t *testing.T) {
 	server := &boundServer{jtis: map[string]bool{}, lifetime: "600"}
 	as := httptest.NewServer(server)
 	defer as.Close()

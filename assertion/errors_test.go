@@ -15,7 +15,6 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// TestErrorsHaveOnePrefix, which says what could not be done.
 func TestErrorsHaveOnePrefix(t *testing.T) {
 	broken := errors.New("connection refused")
 	down := network(func(*http.Request) (*http.Response, error) { return nil, broken })
@@ -46,13 +45,13 @@ func TestErrorsHaveOnePrefix(t *testing.T) {
 	}
 }
 
-// TestTheEndOfAWaitIsATimeout for an http.Client over the source, too.
-func TestTheEndOfAWaitIsATimeout(t *testing.T) {
+// An http.Client over the source must see a timeout too.
+func TestDeadlineIsATimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, s := counted(t)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 		defer cancel()
-		for range 2 { // in the middle, and from the start
+		for range 2 { // during the request, and before it
 			_, err := s.Token(ctx)
 			assert.EqualError(t, err, "assertion: waiting for a token: context deadline exceeded")
 			assert.True(t, (&url.Error{Err: err}).Timeout())

@@ -15,8 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// FuzzTokenAnswer: whatever a token endpoint answers, there is either a token
-// that can stand in a header or one clean *Error.
+// FuzzTokenAnswer checks that every response of a token endpoint results in a token
+// that is valid in a header or in a clean *Error.
 func FuzzTokenAnswer(f *testing.F) {
 	f.Add(200, `{"access_token":"t","token_type":"Bearer","expires_in":600,"scope":"a b"}`, "", "")
 	f.Add(200, `{"access_token":"t","token_type":"bearer","expires_in":"1e9","rejected_scope":["a"]}`, "", "")
@@ -39,8 +39,8 @@ func FuzzTokenAnswer(f *testing.F) {
 	})
 }
 
-// FuzzMetadata: metadata that is taken is of the right issuer and all of its
-// endpoints are safe to send credentials to.
+// FuzzMetadata checks that accepted metadata is of the right issuer and has only
+// endpoints that are safe for credentials.
 func FuzzMetadata(f *testing.F) {
 	f.Add(metadata(issuer, nil))
 	f.Add(metadata(issuer, map[string]any{"token_endpoint": "https://[::1"}))
@@ -60,8 +60,8 @@ func FuzzMetadata(f *testing.F) {
 	})
 }
 
-// FuzzExtraClaims: an assertion with any client id and any extra claim is
-// either refused or JSON that says what was given and nothing else.
+// FuzzExtraClaims checks that an assertion with any client ID and extra claim is
+// refused or holds exactly the given values.
 func FuzzExtraClaims(f *testing.F) {
 	f.Add("client", "assertion_details", `{"type":"x"}`)
 	f.Add(`a","sub":"b`, "\u2028", `"</script>"`)

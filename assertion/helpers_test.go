@@ -21,11 +21,11 @@ const (
 	clientID = "client-1"
 )
 
-var made sync.Map // one key per algorithm and test run, all RSA ones from one pair
+var testKeys sync.Map // by algorithm; all RSA keys have the same material
 
 func testKey(t testing.TB, alg keys.Algorithm) *keys.Key {
 	t.Helper()
-	if k, ok := made.Load(alg); ok {
+	if k, ok := testKeys.Load(alg); ok {
 		return k.(*keys.Key)
 	}
 	var k *keys.Key
@@ -39,7 +39,7 @@ func testKey(t testing.TB, alg keys.Algorithm) *keys.Key {
 		k, err = keys.Generate(alg)
 	}
 	require.NoError(t, err)
-	made.Store(alg, k)
+	testKeys.Store(alg, k)
 	return k
 }
 
@@ -58,7 +58,7 @@ func payloadOf(t testing.TB, token string, alg jose.SignatureAlgorithm, key any)
 	return claims, parsed.Headers[0]
 }
 
-// keySource is a keys.Source that may change or fail.
+// keySource is a keys.Source whose key may change.
 type keySource func(ctx context.Context) (*keys.Key, error)
 
 func (f keySource) SigningKey(ctx context.Context) (*keys.Key, error) { return f(ctx) }
@@ -68,7 +68,7 @@ type secretSource func(ctx context.Context) (keys.Secret, error)
 func (f secretSource) ClientSecret(ctx context.Context) (keys.Secret, error) { return f(ctx) }
 
 // network is an http.RoundTripper without a network, for tests of time and of
-// answers that no honest server gives.
+// malformed responses.
 type network func(*http.Request) (*http.Response, error)
 
 func (f network) RoundTrip(r *http.Request) (*http.Response, error) {

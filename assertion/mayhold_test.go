@@ -7,8 +7,8 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// TestAnErrorIsFoundHoweverItIsSpelt, in an answer with a status of success.
-func TestAnErrorIsFoundHoweverItIsSpelt(t *testing.T) {
+// A success response may still hold an error, in any spelling.
+func TestErrorWithASuccessStatus(t *testing.T) {
 	for body, want := range map[string]string{
 		`{"error":"denied"}`:            "denied",
 		`{"ERROR":"denied"}`:            "denied",

@@ -19,8 +19,8 @@ import (
 	"golang.org/x/oauth2/clientcredentials"
 )
 
-// through returns a context in which golang.org/x/oauth2 authenticates with
-// our Transport at s.
+// through returns a context with which golang.org/x/oauth2 authenticates to s by
+// our Transport.
 func through(t testing.TB, s *authServer) context.Context {
 	signer := &assertion.Signer{ClientID: clientID, Audience: s.URL, Key: testKey(t, keys.ES256)}
 	transport := &assertion.Transport{Auth: signer, Endpoint: s.URL + "/token", Base: s.Client().Transport}
@@ -44,8 +44,8 @@ func TestOAuth2ClientCredentials(t *testing.T) {
 	assert.Equal(t, "https://api.example.com", s.forms()[0].Get("resource"))
 }
 
-// TestOAuth2CodeFlow goes the whole way: pushed authorization request
-// (RFC 9126), code with PKCE, refresh, and an API call by the same client.
+// TestOAuth2CodeFlow makes a pushed authorization request (RFC 9126), exchanges a
+// code with PKCE, refreshes, and calls an API with the same client.
 func TestOAuth2CodeFlow(t *testing.T) {
 	s := newAuthServer(t)
 	ctx, conf := through(t, s), config(s)
@@ -68,8 +68,8 @@ func TestOAuth2CodeFlow(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "the-refresh-token", token.RefreshToken)
 
-	// The token is due at once, so this refreshes, and then calls the API with
-	// a form of its own, on the origin of the token endpoint.
+	// The token expires at once, so this refreshes and then posts a form to an API
+	// at the origin of the token endpoint.
 	resp, err = conf.Client(ctx, token).PostForm(s.URL+"/api", url.Values{"q": {"hello"}})
 	require.NoError(t, err)
 	body, err := io.ReadAll(resp.Body)
@@ -89,7 +89,7 @@ func TestOAuth2DeviceFlowPollsWithFreshAssertions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // x/oauth2 waits a second before each poll
 		ctx, conf := through(t, s), config(s)
 		authenticate := ctx.Value(oauth2.HTTPClient).(*http.Client).Transport.(*assertion.Transport)
-		authenticate.Base = network(func(r *http.Request) (*http.Response, error) { // a bubble has no network
+		authenticate.Base = network(func(r *http.Request) (*http.Response, error) { // no real network in a synctest bubble
 			w := httptest.NewRecorder()
 			s.Config.Handler.ServeHTTP(w, r)
 			return w.Result(), nil
@@ -115,8 +115,8 @@ func TestOAuth2TokenExchange(t *testing.T) {
 	assert.Equal(t, "urn:ietf:params:oauth:token-type:access_token", token.Extra("issued_token_type"))
 }
 
-// TestOAuth2AutoDetect: x/oauth2 asks a second time when it is refused. Neither
-// attempt carries the ClientSecret, and each has its own assertion.
+// x/oauth2 retries a refused request with another style. Neither attempt carries
+// the ClientSecret, and each has its own assertion.
 func TestOAuth2AutoDetect(t *testing.T) {
 	s := newAuthServer(t)
 	s.fail = func(*http.Request) (int, string) { return http.StatusBadRequest, "invalid_scope" }
@@ -129,8 +129,7 @@ func TestOAuth2AutoDetect(t *testing.T) {
 	assert.Len(t, s.forms(), 2)
 }
 
-// TestOAuth2ErrorsQuoteNoCredential: golang.org/x/oauth2 puts whole bodies into
-// its errors.
+// golang.org/x/oauth2 puts whole bodies into its errors.
 func TestOAuth2ErrorsQuoteNoCredential(t *testing.T) {
 	secret := `se"cret+%/Ø`
 	auths := map[string]assertion.Authenticator{

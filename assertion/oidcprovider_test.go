@@ -22,8 +22,8 @@ import (
 
 const callback = "https://app.example.no/callback"
 
-// One key of each algorithm authenticates the client and proves possession,
-// and oidc-provider, which asks for a nonce, takes both.
+// Keys of every algorithm authenticate the client and prove possession to
+// oidc-provider, which demands a nonce.
 func TestOIDCProviderClientCredentials(t *testing.T) {
 	algorithms := []keys.Algorithm{
 		keys.RS256, keys.RS384, keys.RS512, keys.PS256, keys.PS384, keys.PS512,
@@ -58,7 +58,7 @@ func TestOIDCProviderClientCredentials(t *testing.T) {
 			token, err := source(prover).Token(t.Context())
 			require.NoError(t, err)
 			assert.Equal(t, "DPoP", token.Type)
-			requireNonceDance(t, w.take())
+			requireNonceRetry(t, w.take())
 
 			_, err = source(prover).Token(t.Context())
 			require.NoError(t, err)
@@ -72,8 +72,8 @@ func TestOIDCProviderClientCredentials(t *testing.T) {
 	}
 }
 
-// Programs that use x/oauth2 keep their code: a client in the context
-// authenticates and proves possession in every flow.
+// The http.Client in the context authenticates and proves possession in every flow
+// of x/oauth2.
 func TestOIDCProviderOAuth2(t *testing.T) {
 	key, err := keys.Generate(keys.ES256)
 	require.NoError(t, err)
@@ -91,13 +91,13 @@ func TestOIDCProviderOAuth2(t *testing.T) {
 		Scopes: []string{"openid", "offline_access"},
 	}
 
-	// Authorization code with PKCE; the rest uses its tokens.
+	// Authorization code with PKCE. The other flows use its tokens.
 	verifier := oauth2.GenerateVerifier()
 	code := authorize(t, config.AuthCodeURL("s1", oauth2.S256ChallengeOption(verifier), consent))
 	login, err := config.Exchange(ctx, code, oauth2.VerifierOption(verifier))
 	require.NoError(t, err)
 	assert.Equal(t, "DPoP", login.TokenType)
-	requireNonceDance(t, w.take())
+	requireNonceRetry(t, w.take())
 
 	t.Run("userinfo", func(t *testing.T) {
 		api := &http.Client{Transport: &dpop.Transport{Tokens: bound{login.AccessToken, dpopKey}, Base: w}}
@@ -144,7 +144,7 @@ func TestOIDCProviderOAuth2(t *testing.T) {
 		device, err := config.DeviceAuth(ctx)
 		require.NoError(t, err)
 		approve(t, device.VerificationURIComplete)
-		device.Interval = 1 // seconds; the person has already agreed
+		device.Interval = 1 // seconds; already approved
 		token, err := config.DeviceAccessToken(ctx, device)
 		require.NoError(t, err)
 		assert.Equal(t, "DPoP", token.TokenType)
@@ -163,9 +163,9 @@ func privateKeyJWT(id string, key *keys.Key) oidcClient {
 	}
 }
 
-// requireNonceDance asserts a refused attempt without a nonce and a good one
-// with the nonce of the refusal, and nothing single-use used twice.
-func requireNonceDance(t *testing.T, seen []exchange) {
+// requireNonceRetry requires a refused attempt without a nonce and an accepted one
+// with the nonce of the refusal. Neither may repeat an assertion or a proof.
+func requireNonceRetry(t *testing.T, seen []exchange) {
 	t.Helper()
 	require.Len(t, seen, 2)
 	assert.Equal(t, http.StatusBadRequest, seen[0].Status)
@@ -177,8 +177,7 @@ func requireNonceDance(t *testing.T, seen []exchange) {
 	requireFreshAssertions(t, seen)
 }
 
-// requireFreshAssertions asserts that every attempt had a proof and a client
-// assertion of its own.
+// requireFreshAssertions requires a new proof and client assertion in each attempt.
 func requireFreshAssertions(t *testing.T, seen []exchange) {
 	t.Helper()
 	require.NotEmpty(t, seen)
@@ -206,7 +205,7 @@ type introspection struct {
 	} `json:"cnf"`
 }
 
-// introspect asks the server what it knows of a token (RFC 7662).
+// introspect asks the server about a token (RFC 7662).
 func introspect(t *testing.T, client *http.Client, server *assertion.Metadata, token string) (answer introspection) {
 	t.Helper()
 	resp, err := client.PostForm(server.IntrospectionEndpoint, url.Values{"token": {token}})
@@ -217,10 +216,11 @@ func introspect(t *testing.T, client *http.Client, server *assertion.Metadata, t
 	return answer
 }
 
-// offline_access is only granted to who asks for consent (OpenID Connect Core §11).
+// offline_access is granted only with prompt=consent (OpenID Connect Core §11).
 var consent = oauth2.SetAuthURLParam("prompt", "consent")
 
-// browser keeps cookies and stops where the application's own page begins.
+// browser returns a client that keeps cookies and stops at the redirect back to the
+// application.
 func browser(t *testing.T) *http.Client {
 	jar, err := cookiejar.New(nil)
 	require.NoError(t, err)
@@ -232,7 +232,7 @@ func browser(t *testing.T) *http.Client {
 	}}
 }
 
-// authorize logs a person in and returns the code that comes back.
+// authorize logs a user in and returns the authorization code.
 func authorize(t *testing.T, address string) string {
 	t.Helper()
 	resp, err := browser(t).Get(address)
@@ -245,7 +245,7 @@ func authorize(t *testing.T, address string) string {
 	return back.Query().Get("code")
 }
 
-// push sends the parameters of an authorization URL ahead (RFC 9126).
+// push makes a pushed authorization request (RFC 9126) of an authorization URL.
 func push(t *testing.T, client *http.Client, server *assertion.Metadata, address string) (requestURI string) {
 	t.Helper()
 	u, err := url.Parse(address)
@@ -263,8 +263,8 @@ func push(t *testing.T, client *http.Client, server *assertion.Metadata, address
 
 var hidden = regexp.MustCompile(`name="(\w+)" value="([^"]*)"`)
 
-// approve is the person with the other device (RFC 8628 §3.3): it sends the
-// pages' forms until there are none.
+// approve is the user on the second device (RFC 8628 §3.3). It submits the forms of
+// the pages until there are none.
 func approve(t *testing.T, address string) {
 	t.Helper()
 	person := browser(t)

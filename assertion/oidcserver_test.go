@@ -34,9 +34,8 @@ type oidcClient struct {
 	RedirectURIs  []string `json:"redirect_uris"`
 }
 
-// startOIDCProvider runs node's oidc-provider, a real and independent
-// authorization server, on loopback until the test ends, and returns what it
-// says of itself.
+// startOIDCProvider runs node's oidc-provider, an independent authorization
+// server, on loopback until the test ends. It returns its metadata.
 func startOIDCProvider(t *testing.T, clients ...oidcClient) *assertion.Metadata {
 	t.Helper()
 	node, err := exec.LookPath("node")
@@ -64,8 +63,8 @@ func startOIDCProvider(t *testing.T, clients ...oidcClient) *assertion.Metadata 
 	return server
 }
 
-// wire is the last RoundTripper before the network. It notes what was really
-// sent and answered.
+// wire is the last RoundTripper before the network. It records requests and
+// responses.
 type wire struct {
 	mu   sync.Mutex
 	seen []exchange
@@ -76,8 +75,8 @@ type exchange struct {
 	Form   url.Values
 	Proof  string // the DPoP header
 	Status int
-	Nonce  string // the DPoP-Nonce header of the answer
-	Error  string // "error" of the answer's body or challenge
+	Nonce  string // the DPoP-Nonce header of the response
+	Error  string // "error" of the response's body or challenge
 }
 
 func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -111,7 +110,7 @@ func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// take returns what was seen since the last call.
+// take returns the exchanges since the last call.
 func (w *wire) take() []exchange {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -120,7 +119,7 @@ func (w *wire) take() []exchange {
 	return seen
 }
 
-// claims decodes a token that somebody else has verified.
+// claims decodes a token without verifying it.
 func claims(t *testing.T, token string) map[string]any {
 	t.Helper()
 	parts := strings.Split(token, ".")

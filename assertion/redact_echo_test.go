@@ -18,7 +18,7 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// spelled are how servers write what they quote.
+// spelled lists the encodings in which servers quote a request.
 var spelled = map[string]func(string) string{
 	"as it is":          func(s string) string { return s },
 	"JSON of Go":        func(s string) string { b, _ := json.Marshal(s); return string(b[1 : len(b)-1]) },
@@ -60,7 +60,7 @@ func lower(s string) string {
 	return s
 }
 
-// bodies are what servers put it into.
+// bodies lists the bodies in which they quote it.
 var bodies = map[string]struct{ content, format string }{
 	"JSON":              {"application/json", `{"error":"bad_request","error_description":"got %[1]s","error_uri":"https://as.example.com/?q=%[1]s","hint":"%[1]s"}`},
 	"JSON code":         {"application/json", `{"error":"%[1]s"}`},
@@ -71,11 +71,10 @@ var bodies = map[string]struct{ content, format string }{
 	"HTML":              {"text/html", `<html><pre>client_secret=%[1]s</pre></html>`},
 }
 
-// TestNothingThatWasSentComesBack has servers echo the secret, the grant and
-// the whole of Basic, with three methods in every body, in every spelling, and
-// in the headers. Neither the error of golang.org/x/oauth2 nor that of a
-// TokenSource shows any of it.
-func TestNothingThatWasSentComesBack(t *testing.T) {
+// Servers echo the secret, the grant and the Basic credentials of three methods in
+// every body, encoding and header. Neither an error of golang.org/x/oauth2 nor one
+// of a TokenSource shows them.
+func TestEchoedCredentialsAreRedacted(t *testing.T) {
 	const secret = `se"cret+%/Ø=<b>`
 	const code = `4/0AX4XfWh+the-code=`
 	auths := map[string]assertion.Authenticator{
@@ -88,7 +87,7 @@ func TestNothingThatWasSentComesBack(t *testing.T) {
 		for spelling, spell := range spelled {
 			for body, b := range bodies {
 				if method == "assertion" && body != "JSON" {
-					continue // it is the longest, and the same for the others
+					continue // the longest value; the other methods behave the same
 				}
 				cases++
 				name := fmt.Sprint(method, ", ", spelling, ", ", body)
@@ -132,9 +131,9 @@ func TestNothingThatWasSentComesBack(t *testing.T) {
 	t.Log(cases, "answers")
 }
 
-// TestEverySecretOfARequestIsKnown: those of every grant, in an error and in
-// one that net/http makes of an answer that is no HTTP.
-func TestEverySecretOfARequestIsKnown(t *testing.T) {
+// The secrets of every grant are redacted in errors of the server and in net/http's
+// errors about malformed responses.
+func TestSecretsOfEveryGrantAreRedacted(t *testing.T) {
 	form := url.Values{"grant_type": {"x"}, "scope": {"patients/read"}}
 	for _, name := range []string{"refresh_token", "code", "code_verifier", "subject_token", "actor_token", "device_code", "password", "assertion", "token"} {
 		form.Set(name, "the value of "+name)
@@ -164,8 +163,7 @@ func TestEverySecretOfARequestIsKnown(t *testing.T) {
 	}
 }
 
-// TestAnAnswerThatIsNoTextSaysNothing: whatever is in there, nobody can read it.
-func TestAnAnswerThatIsNoTextSaysNothing(t *testing.T) {
+func TestBinaryErrorBodyIsDropped(t *testing.T) {
 	const secret = "correct-horse"
 	wide := strings.Join(strings.Split(secret, ""), "\x00") // UTF-16
 	tr := &assertion.Transport{Auth: &assertion.Post{ClientID: clientID, Secret: keys.NewSecret(secret)}, Endpoint: endpoint, Base: answering(500, wide)}
@@ -174,9 +172,8 @@ func TestAnAnswerThatIsNoTextSaysNothing(t *testing.T) {
 	assert.Zero(t, resp.ContentLength)
 }
 
-// TestARedirectDoesNotQuote: net/http puts the address that it is sent to into
-// its error.
-func TestARedirectDoesNotQuote(t *testing.T) {
+// net/http puts the URL of a redirect into its error.
+func TestRedirectURLIsRedacted(t *testing.T) {
 	const secret = "correct horse+battery"
 	tr := &assertion.Transport{Auth: &assertion.Post{ClientID: clientID, Secret: keys.NewSecret(secret)}, Endpoint: endpoint,
 		Base: answering(307, "", "Location", endpoint+"?client_secret="+lower(url.QueryEscape(secret)))}

@@ -17,9 +17,9 @@ import (
 	"golang.org/x/oauth2/clientcredentials"
 )
 
-// TestErrorsWithASuccessStatusQuoteNoCredential: GitHub refuses with 200, and
-// golang.org/x/oauth2 puts the whole of it into its error.
-func TestErrorsWithASuccessStatusQuoteNoCredential(t *testing.T) {
+// GitHub sends errors with status 200, and golang.org/x/oauth2 puts the whole body
+// into its error.
+func TestErrorsWithASuccessStatusAreRedacted(t *testing.T) {
 	const secret = "correct-horse"
 	for name, c := range map[string]struct{ content, body string }{
 		"JSON":                     {"application/json", `{"error":"bad_client","error_description":"` + secret + ` is wrong"}`},
@@ -48,9 +48,8 @@ func TestErrorsWithASuccessStatusQuoteNoCredential(t *testing.T) {
 	}
 }
 
-// TestSuccessIsNotTouched: a token may well have the client's secret in it, as
-// that of a server under test has.
-func TestSuccessIsNotTouched(t *testing.T) {
+// A token may contain the client's secret, as that of a test server may.
+func TestSuccessIsNotRedacted(t *testing.T) {
 	long := strings.Repeat("x", 2<<20)
 	for name, c := range map[string]struct{ content, body string }{
 		"a token":                       {"application/json", `{"access_token":"s3","token_type":"Bearer"}`},
@@ -74,7 +73,7 @@ func TestSuccessIsNotTouched(t *testing.T) {
 	}
 }
 
-func TestAnAnswerThatBreaksOffIsHandedOnAsItIs(t *testing.T) {
+func TestTruncatedBodyIsPassedOn(t *testing.T) {
 	broken := errors.New("connection lost")
 	torn := &closes{Reader: io.MultiReader(strings.NewReader(`{"error":`), &once{broken})}
 	base := network(func(*http.Request) (*http.Response, error) { return &http.Response{StatusCode: 200, Body: torn}, nil })
@@ -88,7 +87,7 @@ func TestAnAnswerThatBreaksOffIsHandedOnAsItIs(t *testing.T) {
 	assert.True(t, torn.closed)
 }
 
-// once says what went wrong once, as some bodies do.
+// once returns its error once, as some bodies do.
 type once struct{ err error }
 
 func (o *once) Read([]byte) (int, error) {
@@ -97,7 +96,7 @@ func (o *once) Read([]byte) (int, error) {
 	return 0, err
 }
 
-// TestErrorOf an answer of a Transport is the error that a TokenSource has of it.
+// ErrorOf returns the error that a TokenSource would return.
 func TestErrorOf(t *testing.T) {
 	for how, refusal := range refusals {
 		for method, auth := range methods {

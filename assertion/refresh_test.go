@@ -8,8 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// TestReachedByEitherClock: the monotonic clock stands still while a machine
-// sleeps, and the wall clock may be set.
+// The monotonic clock stops while a machine sleeps, and the wall clock may be set.
 func TestReachedByEitherClock(t *testing.T) {
 	now := time.Now()
 	assert.True(t, reached(now, now))
@@ -17,8 +16,8 @@ func TestReachedByEitherClock(t *testing.T) {
 	assert.False(t, reached(now.Add(time.Second), now))
 	assert.True(t, reached(time.Time{}, now))
 
-	// No clock of a test can part the two, so this reaches into a time.Time,
-	// whose second word is the monotonic reading.
+	// A test cannot make the clocks differ, so this changes the monotonic reading,
+	// which is the second word of a time.Time.
 	later := now.Add(time.Minute)
 	asleep, setBack := later, later
 	(*[2]int64)(unsafe.Pointer(&asleep))[1] -= int64(time.Hour)

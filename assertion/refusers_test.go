@@ -22,14 +22,14 @@ import (
 	"golang.org/x/oauth2/clientcredentials"
 )
 
-// pair is an old and a new credential of one client.
+// pair is a key and a secret of one client.
 type pair struct {
 	key    *keys.Key
 	secret keys.Secret
 }
 
-// replica gives an old credential until it is told that it was refused, as a
-// process does that has not read the store since another one rotated.
+// replica returns the old credential until it learns of a refusal, like a process
+// that has not read the store since another one rotated.
 type replica struct {
 	now, next pair
 	told      int
@@ -48,13 +48,13 @@ func (s *replica) SecretRefused(context.Context, keys.Secret) (keys.Secret, erro
 	return s.now.secret, nil
 }
 
-// strictServer takes one credential, by every method; go-jose and net/http
-// judge what arrives.
+// strictServer accepts one credential, by every method. It verifies with go-jose
+// and net/http.
 type strictServer struct {
 	t        *testing.T
 	takes    pair
-	refuses  func(r *http.Request) (status int, code, description string) // who it does not know
-	answers  func(form url.Values) (status int, code string)              // who it knows; nil: with what was asked for
+	refuses  func(r *http.Request) (status int, code, description string) // for an unknown client
+	answers  func(form url.Values) (status int, code string)              // for a known one; nil: success
 	requests int
 	seen     map[string]bool // assertions
 }
@@ -123,8 +123,8 @@ var methods = map[string]func(*replica) assertion.Authenticator{
 	"client_secret_post":  func(s *replica) assertion.Authenticator { return &assertion.Post{ClientID: clientID, Secret: s} },
 }
 
-// flows are those of golang.org/x/oauth2, a form POST of the caller's own, and
-// TokenSource, each as one request when all is well.
+// flows are those of golang.org/x/oauth2, a form POST by the caller, and
+// TokenSource. Each makes one request if nothing fails.
 var flows = map[string]func(ctx context.Context, auth assertion.Authenticator) error{
 	"code": func(ctx context.Context, _ assertion.Authenticator) error {
 		_, err := flowConfig.Exchange(ctx, "the-code", oauth2.VerifierOption("the-verifier"))
@@ -169,7 +169,7 @@ var flowConfig = &oauth2.Config{ClientID: clientID, Endpoint: oauth2.Endpoint{
 	TokenURL: endpoint, DeviceAuthURL: issuer + "/device", AuthStyle: oauth2.AuthStyleInParams,
 }}
 
-// refusals are how servers refuse a credential.
+// refusals are the ways in which servers refuse a credential.
 var refusals = map[string]struct {
 	methods []string // nil: all
 	refuses func(r *http.Request) (int, string, string)
@@ -189,7 +189,7 @@ var refusals = map[string]struct {
 	}},
 }
 
-// each calls f for every flow, method and way of refusing.
+// each calls f for every flow, method and refusal.
 func each(t *testing.T, f func(t *testing.T, server *strictServer, source *replica, flow func() error)) {
 	for how, refusal := range refusals {
 		for method, auth := range methods {
@@ -211,9 +211,8 @@ func each(t *testing.T, f func(t *testing.T, server *strictServer, source *repli
 	}
 }
 
-// TestEveryFlowOutlivesARotation is one at a server that ends the old
-// credential at once.
-func TestEveryFlowOutlivesARotation(t *testing.T) {
+// The server refuses the old credential as soon as the new one is registered.
+func TestFlowsSurviveARotation(t *testing.T) {
 	each(t, func(t *testing.T, server *strictServer, source *replica, flow func() error) {
 		require.NoError(t, flow())
 		assert.Equal(t, 1, source.told)
@@ -224,8 +223,8 @@ func TestEveryFlowOutlivesARotation(t *testing.T) {
 	})
 }
 
-// TestWhatDoesNotHelpIsNotRepeated: the caller sees the first refusal.
-func TestWhatDoesNotHelpIsNotRepeated(t *testing.T) {
+// If the retry is refused too, the caller sees the first refusal.
+func TestRefusedRetryReturnsTheFirstRefusal(t *testing.T) {
 	each(t, func(t *testing.T, server *strictServer, source *replica, flow func() error) {
 		server.takes = credentialPair(t, "one that nobody has")
 		require.ErrorContains(t, flow(), "refusal 1")
@@ -239,9 +238,9 @@ func TestWhatDoesNotHelpIsNotRepeated(t *testing.T) {
 	})
 }
 
-// TestTheOtherCredentialsAnswerCounts: what was asked for is refused to the one
-// that the server knows.
-func TestTheOtherCredentialsAnswerCounts(t *testing.T) {
+// If the server accepts the new credential but refuses the request, the caller sees
+// that refusal.
+func TestRetryErrorOfAnAcceptedCredential(t *testing.T) {
 	each(t, func(t *testing.T, server *strictServer, source *replica, flow func() error) {
 		server.answers = func(url.Values) (int, string) { return 400, "invalid_target" }
 		require.ErrorContains(t, flow(), "invalid_target")
@@ -250,9 +249,9 @@ func TestTheOtherCredentialsAnswerCounts(t *testing.T) {
 	})
 }
 
-// TestOtherRefusalsAreNotAboutTheCredential, as long as the source has not
-// replaced it meanwhile.
-func TestOtherRefusalsAreNotAboutTheCredential(t *testing.T) {
+// Other refusals are retried only if the source has replaced the credential in the
+// meantime.
+func TestOtherRefusals(t *testing.T) {
 	for name, c := range map[string]struct {
 		status   int
 		code     string
@@ -277,7 +276,7 @@ func TestOtherRefusalsAreNotAboutTheCredential(t *testing.T) {
 			server := &strictServer{t: t, takes: source.next, seen: map[string]bool{}}
 			server.refuses = func(*http.Request) (int, string, string) {
 				if c.replaced {
-					source.now = source.next // by another goroutine, while the request was on its way
+					source.now = source.next // as by another goroutine during the request
 				}
 				return c.status, c.code, ""
 			}
@@ -295,9 +294,9 @@ func TestOtherRefusalsAreNotAboutTheCredential(t *testing.T) {
 	}
 }
 
-// TestAnotherCredentialHasAnotherProof: with DPoP in Base each attempt has a
-// proof of its own. A proof that the request came with is sent once.
-func TestAnotherCredentialHasAnotherProof(t *testing.T) {
+// With DPoP in Base each attempt has a new proof. A proof set by the caller is sent
+// once.
+func TestRetryHasANewProof(t *testing.T) {
 	for _, inside := range []bool{true, false} {
 		source := &replica{now: credentialPair(t, "old"), next: credentialPair(t, "new")}
 		server := &strictServer{t: t, takes: source.next, refuses: refusals["RFC 6749"].refuses, seen: map[string]bool{}}

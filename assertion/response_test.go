@@ -25,7 +25,7 @@ func sourceOf(t testing.TB, base http.RoundTripper) *assertion.TokenSource {
 	return &assertion.TokenSource{Endpoint: endpoint, Auth: testSigner(t), Base: base}
 }
 
-func TestRequestIsWhatRFC6749Asks(t *testing.T) {
+func TestTokenRequest(t *testing.T) {
 	net := new(recorder)
 	s := sourceOf(t, net)
 	s.Scopes = []string{"a", "b"}
@@ -44,7 +44,7 @@ func TestRequestIsWhatRFC6749Asks(t *testing.T) {
 	assert.Equal(t, url.Values{"resource": {"https://x.example", "https://y.example"}}, s.Params)
 }
 
-func TestParamsCannotReplaceTheRequestItself(t *testing.T) {
+func TestParamsCannotReplaceReservedOnes(t *testing.T) {
 	for _, name := range []string{"grant_type", "scope", "client_id", "client_secret", "client_assertion", "client_assertion_type"} {
 		net := new(recorder)
 		s := sourceOf(t, net)
@@ -55,7 +55,7 @@ func TestParamsCannotReplaceTheRequestItself(t *testing.T) {
 	}
 }
 
-func TestEndpointIsNeededAndSafe(t *testing.T) {
+func TestEndpointErrors(t *testing.T) {
 	for target, rule := range map[string]error{
 		"": assertion.ErrConfig, "http://as.example.com/token": assertion.ErrInsecure, "https://": assertion.ErrMalformed, endpoint + "#x": assertion.ErrMalformed, "https://a b/": assertion.ErrMalformed, "::": assertion.ErrMalformed,
 	} {
@@ -72,7 +72,7 @@ func TestEndpointIsNeededAndSafe(t *testing.T) {
 	assert.ErrorIs(t, err, context.Canceled)
 }
 
-func TestAnswersThatAreRefused(t *testing.T) {
+func TestResponseErrors(t *testing.T) {
 	rows := map[string]struct {
 		status int
 		body   string
@@ -140,7 +140,7 @@ func TestAnswersThatAreRefused(t *testing.T) {
 	}
 }
 
-func TestErrorTextIsOneCleanBoundedLine(t *testing.T) {
+func TestErrorTextIsOnePrintableLine(t *testing.T) {
 	jws, err := testSigner(t).Assertion(t.Context())
 	require.NoError(t, err)
 	for name, description := range map[string]string{
@@ -171,7 +171,7 @@ func TestErrorTextIsOneCleanBoundedLine(t *testing.T) {
 	}
 }
 
-func TestErrorTextKeepsWhatPeopleNeed(t *testing.T) {
+func TestErrorTextKeepsTheDescription(t *testing.T) {
 	description := "Kid " + testKey(t, keys.ES256).KeyID() + " is unknown at helseid-sts.test.nhn.no (Øst, 12.34.56), " +
 		"Trace ID: 0d9a7f5b-12ab-4cde-8f01-23456789abcd, see https://docs.example.no/errors#invalid_client"
 	body, err := json.Marshal(map[string]string{"error": "invalid_client", "error_description": description})
@@ -180,9 +180,8 @@ func TestErrorTextKeepsWhatPeopleNeed(t *testing.T) {
 	assert.EqualError(t, err, "assertion: the server refused the client's credentials: 401 invalid_client: "+description)
 }
 
-// TestAServerCannotQuoteTheSecret: a server that puts what it was sent into
-// its error description.
-func TestAServerCannotQuoteTheSecret(t *testing.T) {
+// The server echoes the request in its error description.
+func TestErrorTextQuotesNoSecret(t *testing.T) {
 	secret := keys.NewSecret("correct horse battery staple")
 	for _, auth := range []assertion.Authenticator{
 		&assertion.Post{ClientID: clientID, Secret: secret}, &assertion.Basic{ClientID: clientID, Secret: secret},
@@ -194,7 +193,7 @@ func TestAServerCannotQuoteTheSecret(t *testing.T) {
 	}
 }
 
-func TestErrorTellsAWrongClock(t *testing.T) {
+func TestErrorReportsAWrongClock(t *testing.T) {
 	for shift, want := range map[time.Duration]string{
 		90 * time.Second: "s behind", -2 * time.Minute: "s ahead", 0: "", 3 * time.Second: "", -3 * time.Second: "",
 	} {
@@ -236,7 +235,7 @@ func TestRetryAfterForms(t *testing.T) {
 	}
 }
 
-func TestTokenHoldsTheAnswer(t *testing.T) {
+func TestTokenFields(t *testing.T) {
 	s := sourceOf(t, answering(200, `{"access_token":"t","token_type":"bearer","expires_in":600,"scope":"a  c","rejected_scope":"b","n":{"x":[1,null]}}`))
 	s.Scopes = []string{"a", "b", "c"}
 	token, err := s.Token(t.Context())
@@ -285,9 +284,8 @@ func TestDPoPTokenTypes(t *testing.T) {
 	}
 }
 
-// TestAHugeHeaderIsNotKept: of 9 MB of header, which net/http takes, nothing is
-// left in what a caller gets.
-func TestAHugeHeaderIsNotKept(t *testing.T) {
+// net/http accepts 9 MB of header, which an error must not keep alive.
+func TestHugeHeaderIsNotRetained(t *testing.T) {
 	for _, status := range []int{200, 401} {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			for i := range 9000 {

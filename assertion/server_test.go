@@ -18,9 +18,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// authServer is an authorization server that takes private_key_jwt only and is
-// strict: one value per parameter (RFC 6749 §3.2), one authentication method
-// (§2.3), every rule of RFC 7523 §3, each jti once. It verifies with go-jose.
+// authServer is a strict authorization server for private_key_jwt: one value per
+// parameter (RFC 6749 §3.2), one authentication method (§2.3), every rule of
+// RFC 7523 §3, each jti once. It verifies with go-jose.
 type authServer struct {
 	*httptest.Server
 	t    testing.TB
@@ -165,7 +165,7 @@ func (s *authServer) device(w http.ResponseWriter, _ url.Values) {
 	})
 }
 
-// api is a resource at the authorization server's own origin.
+// api is a resource at the origin of the authorization server.
 func (s *authServer) api(w http.ResponseWriter, r *http.Request) {
 	r.ParseForm()
 	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
@@ -176,8 +176,7 @@ func (s *authServer) api(w http.ResponseWriter, r *http.Request) {
 	reply(w, http.StatusOK, map[string]string{"echo": r.PostForm.Get("q")})
 }
 
-// forms returns the authenticated requests so far, each of whose assertions
-// was seen once.
+// forms returns the authenticated requests so far.
 func (s *authServer) forms() []url.Values {
 	s.mu.Lock()
 	defer s.mu.Unlock()

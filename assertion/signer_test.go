@@ -21,8 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestAssertionVerifiesWithGoJOSE has every algorithm verified by go-jose, by
-// the rules of RFC 7523 §3.
+// go-jose verifies every algorithm, by the rules of RFC 7523 §3.
 func TestAssertionVerifiesWithGoJOSE(t *testing.T) {
 	secret := strings.Repeat("s3cret-Ø", 8)
 	type row struct {
@@ -68,7 +67,7 @@ func TestAssertionVerifiesWithGoJOSE(t *testing.T) {
 	}
 }
 
-func TestEveryAttemptHasItsOwnJTI(t *testing.T) {
+func TestEveryAttemptHasANewJTI(t *testing.T) {
 	s := testSigner(t)
 	s.Claims = map[string]any{"nonce": "n"}
 	seen := map[string]bool{}
@@ -113,7 +112,7 @@ func TestTypeIsSettable(t *testing.T) {
 	assert.Equal(t, "JWT", header.ExtraHeaders[jose.HeaderType])
 }
 
-// assertionDetails is the multi-tenant shape of HelseID.
+// assertionDetails returns the claim of HelseID's multi-tenant clients.
 func assertionDetails() map[string]any {
 	return map[string]any{"type": "helseid_authorization", "practitioner_role": map[string]any{
 		"organization": map[string]any{"identifier": map[string]any{
@@ -122,7 +121,7 @@ func assertionDetails() map[string]any {
 	}}
 }
 
-func TestExtraClaimsFollowInOneOrderAndAreOnlyRead(t *testing.T) {
+func TestExtraClaimsAreSortedAndNotModified(t *testing.T) {
 	s := testSigner(t)
 	s.Claims = map[string]any{"z": 1, "assertion_details": []any{assertionDetails()}, "a\"<\n": "\u2028", "m": nil}
 	before := maps.Clone(s.Claims)
@@ -139,7 +138,7 @@ func TestExtraClaimsFollowInOneOrderAndAreOnlyRead(t *testing.T) {
 	assert.Equal(t, before, s.Claims)
 }
 
-// names lists the members of an object in the order of the text.
+// names lists the members of an object in order.
 func names(t *testing.T, object []byte) []string {
 	d := json.NewDecoder(strings.NewReader(string(object)))
 	_, err := d.Token()
@@ -181,7 +180,7 @@ func TestClientIDsAreEscaped(t *testing.T) {
 	}
 }
 
-func TestSignerRefusesWhatCannotWork(t *testing.T) {
+func TestSignerErrors(t *testing.T) {
 	key, secret := testKey(t, keys.ES256), keys.NewSecret(strings.Repeat("x", 64))
 	broken := errors.New("the vault is sealed")
 	rows := map[string]struct {

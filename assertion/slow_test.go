@@ -19,14 +19,14 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// TestAnAnswerThatDripsHoldsNobody: golang.org/x/oauth2 has no deadline of its
-// own, and the http.Client around a Transport often none either.
-func TestAnAnswerThatDripsHoldsNobody(t *testing.T) {
+// Neither golang.org/x/oauth2 nor, often, the http.Client around a Transport has a
+// deadline.
+func TestTransportSlowBody(t *testing.T) {
 	long := strings.Repeat("slow.text,", 10)
 	for name, c := range map[string]struct {
 		status int
 		pause  time.Duration
-		body   string // what the caller gets; empty: an error
+		body   string // received by the caller; empty: an error
 		took   time.Duration
 	}{
 		"200":             {200, time.Second, "", 10 * time.Second},
@@ -46,7 +46,7 @@ func TestAnAnswerThatDripsHoldsNobody(t *testing.T) {
 				if c.body == "" {
 					require.ErrorIs(t, err, os.ErrDeadlineExceeded)
 					assert.True(t, err.(interface{ Timeout() bool }).Timeout())
-					<-body.Closed() // it is closed
+					<-body.Closed()
 					return
 				}
 				require.NoError(t, err)
@@ -59,8 +59,8 @@ func TestAnAnswerThatDripsHoldsNobody(t *testing.T) {
 	}
 }
 
-// TestATokenThatDripsHoldsNobody: a TokenSource has its Timeout for everything.
-func TestATokenThatDripsHoldsNobody(t *testing.T) {
+// The Timeout of a TokenSource includes the body.
+func TestTokenSourceSlowBody(t *testing.T) {
 	for _, status := range []int{200, 400, 401, 500} {
 		synctest.Test(t, func(t *testing.T) {
 			tokens := &assertion.TokenSource{Endpoint: endpoint, Auth: testSigner(t), Timeout: 3 * time.Second}
@@ -71,7 +71,7 @@ func TestATokenThatDripsHoldsNobody(t *testing.T) {
 			_, err := tokens.Token(t.Context())
 			require.Error(t, err)
 			assert.LessOrEqual(t, time.Since(start), 3*time.Second)
-			time.Sleep(200 * time.Second) // until what still reads has ended
+			time.Sleep(200 * time.Second) // let the reader finish
 		})
 	}
 }

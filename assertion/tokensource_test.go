@@ -20,7 +20,7 @@ import (
 )
 
 // counter is a token endpoint that numbers its tokens, takes a second for each
-// answer, and fails while told to.
+// response, and can fail.
 type counter struct {
 	requests atomic.Int32
 	failing  atomic.Bool
@@ -58,7 +58,7 @@ func mustToken(t testing.TB, s *assertion.TokenSource) string {
 	return token.AccessToken.Reveal()
 }
 
-func TestOneFlightForAllWhoWait(t *testing.T) {
+func TestConcurrentCallersShareARequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		net, s := counted(t)
 		var wg sync.WaitGroup
@@ -70,13 +70,13 @@ func TestOneFlightForAllWhoWait(t *testing.T) {
 	})
 }
 
-func TestAWaitersCancelEndsItsOwnWaitOnly(t *testing.T) {
+func TestCancelEndsOneWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		net, s := counted(t)
 		first, cancel := context.WithCancel(t.Context())
 		start := time.Now()
 		var wg sync.WaitGroup
-		wg.Go(func() { // the one that started the request
+		wg.Go(func() { // the caller that started the request
 			_, err := s.Token(first)
 			assert.ErrorIs(t, err, context.Canceled)
 			assert.Equal(t, 100*time.Millisecond, time.Since(start))
@@ -93,7 +93,7 @@ func TestAWaitersCancelEndsItsOwnWaitOnly(t *testing.T) {
 	})
 }
 
-func TestACancelledCallerStartsNothing(t *testing.T) {
+func TestCanceledCallerStartsNoRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		net, s := counted(t)
 		ctx, cancel := context.WithCancel(t.Context())
@@ -105,7 +105,7 @@ func TestACancelledCallerStartsNothing(t *testing.T) {
 	})
 }
 
-func TestAFlightHasItsOwnDeadlineAndValues(t *testing.T) {
+func TestRequestHasItsOwnDeadlineAndValues(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		type contextKey struct{}
 		value := make(chan any, 1)
@@ -122,9 +122,9 @@ func TestAFlightHasItsOwnDeadlineAndValues(t *testing.T) {
 	})
 }
 
-// TestADeviceThatHangs: a crypto.Signer has no context, so its call may never
-// return. The wait ends, later calls try again, and a late token is not used.
-func TestADeviceThatHangs(t *testing.T) {
+// A crypto.Signer takes no context, so its call may never return. Callers stop
+// waiting, later calls try again, and a late token is not used.
+func TestHangingSigner(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, s := counted(t)
 		repaired := make(chan struct{})
@@ -144,7 +144,7 @@ func TestADeviceThatHangs(t *testing.T) {
 	})
 }
 
-func TestRefreshInTheBackgroundWhileTheOldTokenIsServed(t *testing.T) {
+func TestRefreshInTheBackground(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		net, s := counted(t)
 		require.Equal(t, "t1", mustToken(t, s))
@@ -162,8 +162,8 @@ func TestRefreshInTheBackgroundWhileTheOldTokenIsServed(t *testing.T) {
 	})
 }
 
-// TestShortLivedTokenIsNotServedInItsLastSecond: a server that promises 3 s
-// and cuts "exp" down to whole seconds takes it back after little more than 2.
+// A server that promises 3 s and truncates "exp" to whole seconds may refuse the
+// token after little more than 2 s.
 func TestShortLivedTokenIsNotServedInItsLastSecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		net, s := counted(t)
@@ -194,13 +194,13 @@ func TestRefreshesAreSpread(t *testing.T) {
 			seconds := int(time.Since(start)/time.Second) + 1
 			assert.True(t, seconds >= 413 && seconds <= 474, seconds)
 			due[seconds] = true
-			time.Sleep(2 * time.Second) // let it land inside the bubble
+			time.Sleep(2 * time.Second) // let it end inside the bubble
 		}
 		assert.Greater(t, len(due), 10)
 	})
 }
 
-func TestOutageIsBridgedByTheOldTokenAndNeverHammered(t *testing.T) {
+func TestOutageServesTheOldTokenAndBacksOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		net, s := counted(t)
 		require.Equal(t, "t1", mustToken(t, s))
@@ -231,7 +231,7 @@ func TestOutageIsBridgedByTheOldTokenAndNeverHammered(t *testing.T) {
 	})
 }
 
-func TestASuccessEndsTheWaitsOfAnOutage(t *testing.T) {
+func TestSuccessResetsTheBackoff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		net, s := counted(t)
 		net.failing.Store(true)
@@ -253,7 +253,7 @@ func TestASuccessEndsTheWaitsOfAnOutage(t *testing.T) {
 	})
 }
 
-func TestRetryAfterIsKept(t *testing.T) {
+func TestRetryAfterIsHonored(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		net, s := counted(t)
 		net.failing.Store(true)
@@ -272,8 +272,7 @@ func TestRetryAfterIsKept(t *testing.T) {
 	})
 }
 
-// TestLifetimes: what expires_in says, and how many requests ten minutes of
-// steady calls make of it.
+// TestLifetimes counts the requests in ten minutes of steady calls, by expires_in.
 func TestLifetimes(t *testing.T) {
 	rows := map[string]struct {
 		expires  string
