@@ -22,7 +22,7 @@ func TestEventJSONHasTheError(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, want, string(got))
 	}
-	got, err := json.Marshal(selfservice.Event{Kind: selfservice.EventFailed, Err: wicked{}})
+	got, err := json.Marshal(selfservice.Event{Kind: selfservice.EventFailed, Err: panickingError{}})
 	require.NoError(t, err)
 	assert.Contains(t, string(got), "panicked")
 }

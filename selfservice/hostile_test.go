@@ -212,7 +212,7 @@ func TestCredentialRegisteredByHandEndsALockOut(t *testing.T) {
 		server.Expire(first.Fingerprint(), time.Now())
 		byHand := secretCredential("what a person registered by hand")
 		server.Adopt(byHand)
-		r = &selfservice.Rotator{Provider: r.Provider, Store: r.Store} // the program is restarted
+		r = restarted(r)
 		require.NoError(t, r.Adopt(t.Context(), byHand))
 		assert.Equal(t, first.Fingerprint(), active(t, r), "the stored one stays until it is refused")
 		refuse(t, r, first.Secret)
@@ -221,20 +221,20 @@ func TestCredentialRegisteredByHandEndsALockOut(t *testing.T) {
 	})
 }
 
-// wicked is an error whose methods panic.
-type wicked struct{}
+// panickingError is an error whose methods panic.
+type panickingError struct{}
 
-func (wicked) Error() string             { panic("bug") }
-func (wicked) RetryAfter() time.Duration { panic("bug") }
+func (panickingError) Error() string             { panic("bug") }
+func (panickingError) RetryAfter() time.Duration { panic("bug") }
 
 // TestErrorsThatPanic end neither Run nor the pass of a Fleet.
 func TestErrorsThatPanic(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var mended atomic.Bool
+		var fixed atomic.Bool
 		server := &model.Server{}
 		r, first := adopted(t, server, server.Registrar(func(point string, call func() error) error {
-			if point == "register" && !mended.Load() {
-				return wicked{}
+			if point == "register" && !fixed.Load() {
+				return panickingError{}
 			}
 			return call()
 		}))
@@ -245,14 +245,14 @@ func TestErrorsThatPanic(t *testing.T) {
 		time.Sleep(25 * time.Hour)
 		assert.Empty(t, ended)
 		fleet := &selfservice.Fleet{Rotators: func(yield func(*selfservice.Rotator) bool) {
-			yield(&selfservice.Rotator{Provider: r.Provider, Store: r.Store, Timing: r.Timing})
+			yield(restarted(r))
 		}}
 		report, err := fleet.RotateOlder(t.Context(), time.Now())
 		require.NoError(t, err)
 		assert.Equal(t, 1, report.Clients)
 		st := status(t, r)
 		assert.Contains(t, st.Cause, "panicked")
-		mended.Store(true)
+		fixed.Store(true)
 		time.Sleep(2 * time.Hour)
 		assert.NotEqual(t, first.Fingerprint(), active(t, r))
 	})

@@ -66,18 +66,14 @@ func TestOwnerResumesAtOnceAfterAKill(t *testing.T) {
 				server := &model.Server{}
 				r, first := adopted(t, server, server.Registrar(nil))
 				r.Owner = owner
-				killed, dead := restarted(r), make(chan struct{})
+				killed := restarted(r)
 				killed.Provider = server.Registrar(func(point string, call func() error) error {
 					if point == "register" {
 						runtime.Goexit()
 					}
 					return call()
 				})
-				go func() {
-					defer close(dead)
-					_ = killed.Rotate(t.Context())
-				}()
-				<-dead
+				<-rotate(t, killed)
 				start := time.Now()
 				require.NoError(t, restarted(r).Rotate(t.Context()))
 				assert.NotEqual(t, first.Fingerprint(), active(t, r))

@@ -97,9 +97,9 @@ func TestStuckCredentialsDoNotPileUp(t *testing.T) {
 func TestStuckCredentialIsRetriedFirstWhenThereIsNoRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &model.Server{Room: 2}
-		var mended atomic.Bool
+		var fixed atomic.Bool
 		r, _ := adopted(t, server, server.OnlyRemoves(func(point string, call func() error) error {
-			if point == "remove" && !mended.Load() {
+			if point == "remove" && !fixed.Load() {
 				return errors.New("503")
 			}
 			return call()
@@ -110,7 +110,7 @@ func TestStuckCredentialIsRetriedFirstWhenThereIsNoRoom(t *testing.T) {
 		st := status(t, r)
 		require.NotNil(t, st.Pending)
 		require.Equal(t, 1, st.Rotations)
-		mended.Store(true)
+		fixed.Store(true)
 		time.Sleep(day)
 		st = status(t, r)
 		assert.Nil(t, st.Pending)
