@@ -15,6 +15,7 @@ import (
 	"github.com/nokkel/nokkel/assertion"
 	"github.com/nokkel/nokkel/dpop"
 	"github.com/nokkel/nokkel/keys"
+	internal "github.com/nokkel/nokkel/selfservice/internal/rest"
 	"github.com/nokkel/nokkel/selfservice/rest"
 )
 
@@ -129,7 +130,7 @@ func (a *Admin) send(ctx context.Context, method, path string, body []byte, toke
 	}
 	call := rest.Call{Method: method, URL: address, Body: body, Prover: &a.prover, MaxBody: maxBody, Base: a.Org.Base}
 	if a.Tokens != nil {
-		call.Tokens = bound{token, key}
+		call.Tokens = internal.Bound{Token: token, Key: key}
 	} else {
 		call.Header = http.Header{"Authorization": {"SSWS " + token}}
 	}
@@ -139,31 +140,13 @@ func (a *Admin) send(ctx context.Context, method, path string, body []byte, toke
 	case errors.As(err, &failed) && failed.Rule == rest.ErrTooLarge:
 		return nil, &Error{Rule: ErrTooLarge, Status: failed.Status}
 	case failed != nil && failed.Err != nil:
-		return nil, wrap(failed.Err)
+		return nil, internal.Wrap("okta", failed.Err)
 	case err != nil:
 		return nil, err
 	case !got.OK():
 		return nil, refusal(got)
 	}
 	return []byte(got.Body.Reveal()), nil
-}
-
-// bound is a token that is at hand already.
-type bound struct {
-	token string
-	key   *keys.Key
-}
-
-func (b bound) BoundToken(context.Context) (string, *keys.Key, error) { return b.token, b.key, nil }
-
-// wrap prefixes an error, unless it says itself where it comes from.
-func wrap(err error) error {
-	var token *assertion.Error
-	var proof *dpop.Error
-	if errors.As(err, &token) || errors.As(err, &proof) {
-		return err
-	}
-	return fmt.Errorf("okta: %w", err)
 }
 
 // appPath returns the path of an app, or of something in it. With an empty

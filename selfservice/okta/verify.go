@@ -52,7 +52,7 @@ func (c *Client) introspect(ctx context.Context, endpoint string, cred selfservi
 	form := url.Values{"token": {"none"}, "token_type_hint": {"access_token"}}
 	status, body, err := internal.PostForm(ctx, internal.Apart(c.Org.transport()), c.authenticator(endpoint, cred), endpoint, form)
 	if err != nil {
-		return wrap(err)
+		return internal.Wrap("okta", err)
 	}
 	var answer struct {
 		Active *bool `json:"active"` // RFC 7662 §2.2

@@ -3,7 +3,7 @@
 // own to write:
 //
 //   - https only, or http on loopback; redirects are not followed;
-//   - 30 s for a call, and 1 MiB for its answer;
+//   - 30 s for a call, and 1 MiB for its answer, unless it says otherwise;
 //   - a token that the server does not accept is replaced once;
 //   - errors quote nothing that was sent.
 //
@@ -42,6 +42,7 @@ type Call struct {
 	Prover *dpop.Prover // of tokens that are bound; nil: one for each call
 
 	MaxBody int               // bytes of the answer; zero: 1 MiB
+	Timeout time.Duration     // of the whole call; zero: 30 s
 	Base    http.RoundTripper // nil: http.DefaultTransport
 }
 
@@ -99,7 +100,7 @@ func (c Call) Do(ctx context.Context) (*Answer, error) {
 	if _, ok := rest.SafeURL(c.URL); !ok {
 		return nil, &Error{Rule: ErrURL}
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(c.Timeout, timeout))
 	defer cancel()
 	if c.Tokens == nil {
 		return c.send(ctx, "", nil)
@@ -137,7 +138,7 @@ func (c Call) send(ctx context.Context, token string, key *keys.Key) (*Answer, e
 	base := c.Base
 	switch {
 	case key != nil:
-		base = &dpop.Transport{Tokens: bound{token, key}, Prover: c.Prover, Base: c.Base}
+		base = &dpop.Transport{Tokens: rest.Bound{Token: token, Key: key}, Prover: c.Prover, Base: c.Base}
 	case token != "":
 		req.Header.Set("Authorization", "Bearer "+token)
 	}
@@ -171,11 +172,3 @@ func noAnswer(err error) error {
 	}
 	return &Error{Rule: ErrNoAnswer, Err: err}
 }
-
-// bound is a token that has been got already.
-type bound struct {
-	token string
-	key   *keys.Key
-}
-
-func (b bound) BoundToken(context.Context) (string, *keys.Key, error) { return b.token, b.key, nil }

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/nokkel/nokkel/dpop"
@@ -163,3 +164,19 @@ func TestErrorsQuoteNothingThatWasSent(t *testing.T) {
 type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// TestTimeout is 30 s, or that of the Call.
+func TestTimeout(t *testing.T) {
+	for timeout, want := range map[time.Duration]time.Duration{0: 30 * time.Second, 2 * time.Minute: 2 * time.Minute} {
+		synctest.Test(t, func(t *testing.T) {
+			call := rest.Call{Method: http.MethodGet, URL: "https://api.example.no", Timeout: timeout}
+			call.Base = roundTripper(func(r *http.Request) (*http.Response, error) {
+				<-r.Context().Done()
+				return nil, r.Context().Err()
+			})
+			start := time.Now()
+			require.ErrorIs(t, call.JSON(t.Context(), nil), context.DeadlineExceeded)
+			assert.Equal(t, want, time.Since(start))
+		})
+	}
+}
