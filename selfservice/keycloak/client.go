@@ -3,7 +3,6 @@ package keycloak
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -199,11 +198,7 @@ func (c *Client) introspect(ctx context.Context, realm Realm, cred selfservice.C
 	transport := &assertion.Transport{Auth: c.authenticator(cred), Endpoint: realm.Endpoint("token"), Base: realm.Base}
 	resp, err := transport.RoundTrip(req)
 	if err != nil {
-		var token *assertion.Error
-		if errors.As(err, &token) {
-			return err // it names its own package
-		}
-		return fmt.Errorf("keycloak: %w", err)
+		return rest.Wrap("keycloak", err)
 	}
 	defer resp.Body.Close()
 	io.Copy(io.Discard, io.LimitReader(resp.Body, maxIntrospection)) // so that the connection can be reused

@@ -1,23 +1,20 @@
 package admin
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
 	"sync"
 	"time"
 
-	"github.com/nokkel/nokkel/assertion"
 	"github.com/nokkel/nokkel/dpop"
 	"github.com/nokkel/nokkel/keys"
-	"github.com/nokkel/nokkel/selfservice/internal/rest"
+	internal "github.com/nokkel/nokkel/selfservice/internal/rest"
+	"github.com/nokkel/nokkel/selfservice/rest"
 )
 
 const (
@@ -90,61 +87,33 @@ func (a *API) send(ctx context.Context, r request, token string, key *keys.Key) 
 	if err != nil {
 		return nil, err
 	}
-	req, err := http.NewRequestWithContext(ctx, r.method, address, bytes.NewReader(r.body))
-	if err != nil {
-		return nil, refuse(ErrConfig, "the server's URL")
-	}
-	req.Header.Set("Accept", jsonType+", */*;q=0.5") // an HTML error page says nothing
+	header := http.Header{"Accept": {jsonType + ", */*;q=0.5"}} // an HTML error page says nothing
 	if r.body != nil {
-		req.Header.Set("Content-Type", r.contentType)
+		header.Set("Content-Type", r.contentType)
 	}
-	var rt http.RoundTripper = a.Realm.Base
-	if rt == nil {
-		rt = http.DefaultTransport
-	}
-	if key != nil {
-		rt = &dpop.Transport{Tokens: bound{token, key}, Prover: &a.prover, Base: rt}
-	} else {
-		req.Header.Set("Authorization", "Bearer "+token)
-	}
-	resp, err := rt.RoundTrip(req) // a RoundTripper follows no redirect
-	if err != nil {
-		return nil, wrap(rest.Sent(req, token, r.body).Error(err))
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
+	got, err := rest.Call{
+		Method: r.method, URL: address, Body: r.body, Header: header, MaxBody: maxBody, Timeout: cmp.Or(r.timeout, callTimeout),
+		Tokens: internal.Bound{Token: token, Key: key}, Prover: &a.prover, Base: a.Realm.Base,
+	}.Do(ctx)
+	var failed *rest.Error
 	switch {
-	case resp.StatusCode/100 != 2:
-		return nil, refusal(resp, body, rest.Sent(req, token, r.body))
+	case errors.As(err, &failed) && failed.Rule == rest.ErrTooLarge:
+		return nil, &Error{Rule: ErrTooLarge, Status: failed.Status}
+	case failed != nil && failed.Rule == rest.ErrURL:
+		return nil, refuse(ErrConfig, "the server's URL")
+	case failed != nil:
+		return nil, internal.Wrap("keycloak", failed.Err)
 	case err != nil:
-		return nil, wrap(err)
-	case len(body) > maxBody:
-		return nil, &Error{Rule: ErrTooLarge, Status: resp.StatusCode}
+		return nil, internal.Wrap("keycloak", err)
+	case !got.OK():
+		return nil, refusal(got)
 	}
-	return body, nil
-}
-
-// bound is a token that was fetched already.
-type bound struct {
-	token string
-	key   *keys.Key
-}
-
-func (b bound) BoundToken(context.Context) (string, *keys.Key, error) { return b.token, b.key, nil }
-
-// wrap adds the package to errors that do not name one themselves.
-func wrap(err error) error {
-	var token *assertion.Error
-	var proof *dpop.Error
-	if errors.As(err, &token) || errors.As(err, &proof) {
-		return err
-	}
-	return fmt.Errorf("keycloak: %w", err)
+	return []byte(got.Body.Reveal()), nil
 }
 
 // address returns the URL of a request. It refuses to send tokens in clear text.
 func (a *API) address(r request) (string, error) {
-	u, ok := rest.SafeURL(a.Realm.Server)
+	u, ok := internal.SafeURL(a.Realm.Server)
 	if !ok || u.RawQuery != "" || u.Fragment != "" {
 		return "", refuse(ErrConfig, "the server's URL, which is to be https")
 	}

@@ -7,8 +7,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/nokkel/nokkel/internal/redact"
-	"github.com/nokkel/nokkel/internal/retryafter"
+	"github.com/nokkel/nokkel/selfservice/rest"
 )
 
 // The rules that a call, an answer or an argument can break. Every error of this
@@ -73,16 +72,16 @@ func refuse(rule error, detail string) error { return &Error{Rule: rule, Detail:
 // refusal reads the three shapes of error bodies: {"error","error_description"}
 // of OAuth and of uncaught exceptions, {"errorMessage"} of the admin API, and
 // whatever a proxy sends, of which only the status counts.
-func refusal(resp *http.Response, body []byte, sent redact.Values) *Error {
-	e := &Error{Rule: ruleOf(resp.StatusCode), Status: resp.StatusCode, Wait: retryafter.Of(resp.Header)}
+func refusal(got *rest.Answer) *Error {
+	e := &Error{Rule: ruleOf(got.Status), Status: got.Status, Wait: got.RetryAfter()}
 	var members map[string]json.RawMessage
-	if json.Unmarshal(body, &members) != nil {
+	if json.Unmarshal([]byte(got.Body.Reveal()), &members) != nil {
 		return e
 	}
 	text := func(name string) string {
 		var s string
 		json.Unmarshal(members[name], &s) // a member of another type says nothing
-		return sent.Line(s, redact.MaxText)
+		return got.Text(s)
 	}
 	e.Code, e.Description = text("error"), text("error_description")
 	if e.Description == "" {
