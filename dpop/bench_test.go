@@ -31,8 +31,7 @@ func BenchmarkProof(b *testing.B) {
 	})
 }
 
-// BenchmarkTransport is a whole request without a network: what the Transport
-// costs a call.
+// BenchmarkTransport measures a whole request without a network.
 func BenchmarkTransport(b *testing.B) {
 	answer := &http.Response{StatusCode: 200, Header: http.Header{"Dpop-Nonce": {"n"}}, Body: http.NoBody}
 	rt := &dpop.Transport{Tokens: fixedToken(realistic.AccessToken.Reveal()), Base: roundTripFunc(func(*http.Request) (*http.Response, error) { return answer, nil })}
@@ -47,9 +46,8 @@ func BenchmarkTransport(b *testing.B) {
 	})
 }
 
-// BenchmarkVerifier checks ES256 proofs at a resource server, each seen for the
-// first time, and spends them. The budget is 1.15 x-raw, where raw is one
-// verification of a hash at hand by a key at hand.
+// BenchmarkVerifier checks and consumes new ES256 proofs at a resource server. The
+// budget is 1.15 x-raw, where raw is one signature verification.
 func BenchmarkVerifier(b *testing.B) {
 	v := &dpop.Verifier{Replay: &dpop.Memory{}, Nonces: &dpop.Nonces{}}
 	p := realistic
@@ -91,8 +89,8 @@ func rawVerify() func() {
 
 func against(b *testing.B, op func()) { versus(b, rawSign, op) }
 
-// versus runs op and what it cannot do without in turns, so that both meet the
-// same noise, and reports op's median and, as x-raw, its ratio to the raw one.
+// versus alternates op and the raw operation, so that both see the same noise. It
+// reports the median of op and, as x-raw, its ratio to the raw one.
 func versus(b *testing.B, raw, op func()) {
 	b.ReportAllocs()
 	var ours, theirs []time.Duration

@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// attempts returns the bodies of two attempts, of which the server has answered
-// the first one early.
+// attempts returns the bodies of two attempts. The server responded to the first
+// before it had read the body.
 func attempts(t *testing.T, text string) (first, second io.ReadCloser) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "https://a.example/", io.MultiReader(strings.NewReader(text)))
@@ -26,9 +26,8 @@ func attempts(t *testing.T, text string) (first, second io.ReadCloser) {
 	return first, second
 }
 
-// TestAnAttemptThatIsOverReadsNoMore: what it took would be missing in
-// the next one.
-func TestAnAttemptThatIsOverReadsNoMore(t *testing.T) {
+// Bytes read by a finished attempt would be missing in the next one.
+func TestFinishedAttemptReadsNothing(t *testing.T) {
 	first, second := attempts(t, "0123456789")
 	_, err := first.Read(make([]byte, 1))
 	require.ErrorIs(t, err, http.ErrBodyReadAfterClose)
@@ -37,9 +36,8 @@ func TestAnAttemptThatIsOverReadsNoMore(t *testing.T) {
 	assert.Equal(t, "0123456789", string(whole))
 }
 
-// TestABodyIsNeverSentWithoutItsBeginning: the attempt that is over went
-// past the limit with its last read, after the next one was decided on.
-func TestABodyIsNeverSentWithoutItsBeginning(t *testing.T) {
+// The last read of the first attempt exceeds the limit after the retry was decided.
+func TestBodyIsNeverSentWithoutItsBeginning(t *testing.T) {
 	_, second := attempts(t, strings.Repeat("x", 4*maxReplay))
 	n, err := second.Read(make([]byte, 1))
 	require.ErrorIs(t, err, ErrBody)

@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// source is a body without GetBody that counts its closings.
+// source is a body without GetBody that counts its Close calls.
 type source struct {
 	io.Reader
 	closed atomic.Int32
@@ -25,14 +25,14 @@ type source struct {
 
 func (s *source) Close() error { s.closed.Add(1); return nil }
 
-// closedOnce waits for the transport, which may close after it has answered.
+// closedOnce waits for the transport, which may close the body after it returned.
 func (s *source) closedOnce(t *testing.T) {
 	t.Helper()
 	assert.Eventually(t, func() bool { return s.closed.Load() > 0 }, 5*time.Second, time.Millisecond)
 	assert.EqualValues(t, 1, s.closed.Load())
 }
 
-// challengeOnce answers the first attempt with a challenge.
+// challengeOnce challenges the first attempt.
 func challengeOnce(w http.ResponseWriter, n int, _ attempt) {
 	if n == 0 {
 		askAsAPI(w, "n")
@@ -80,7 +80,7 @@ func TestBodyIsSentAgain(t *testing.T) {
 	}
 }
 
-// slowReader gives one byte at a time.
+// slowReader returns one byte at a time.
 type slowReader struct{ rest string }
 
 func (r *slowReader) Read(p []byte) (int, error) {
@@ -123,8 +123,8 @@ func TestBodyOfExactlyTheLimitIsSentAgain(t *testing.T) {
 	body.closedOnce(t)
 }
 
-// TestExpectContinue: with a server that challenges before it has asked
-// for the body, even a body of any size and without GetBody is sent after all.
+// If the server challenges before it asks for the body, a body of any size can be
+// sent in the retry, even without GetBody.
 func TestExpectContinue(t *testing.T) {
 	for name, length := range map[string]int64{"length known": 3 << 20, "length unknown": 0} {
 		t.Run(name, func(t *testing.T) {
@@ -151,9 +151,9 @@ func TestExpectContinue(t *testing.T) {
 	}
 }
 
-// TestAnswerBeforeTheBodyIsSent: the challenge comes while the body is
-// still being written, and its producer goes on writing for the retry.
-func TestAnswerBeforeTheBodyIsSent(t *testing.T) {
+// The challenge arrives while the body is being written. The retry sends the rest
+// too.
+func TestChallengeDuringTheBody(t *testing.T) {
 	r, w := io.Pipe()
 	asked := make(chan struct{})
 	attempts := 0
@@ -162,7 +162,7 @@ func TestAnswerBeforeTheBodyIsSent(t *testing.T) {
 		if attempts == 1 {
 			half := make([]byte, 5)
 			io.ReadFull(req.Body, half)
-			go io.Copy(io.Discard, req.Body) // still reading when the answer is there
+			go io.Copy(io.Discard, req.Body) // still reading when the response arrives
 			close(asked)
 			return &http.Response{StatusCode: 401, Body: http.NoBody, Header: http.Header{
 				"Dpop-Nonce": {"n"}, "Www-Authenticate": {`DPoP error="use_dpop_nonce"`},
@@ -183,7 +183,7 @@ func TestAnswerBeforeTheBodyIsSent(t *testing.T) {
 	assert.Equal(t, "firstsecond", body)
 }
 
-func TestBodyIsClosedWhateverFails(t *testing.T) {
+func TestBodyIsClosedOnFailure(t *testing.T) {
 	failing := errors.New("no such host")
 	for name, c := range map[string]struct {
 		url  string
@@ -211,7 +211,7 @@ func TestBodyIsClosedWhateverFails(t *testing.T) {
 	}
 }
 
-func TestCancelledBetweenTheAttempts(t *testing.T) {
+func TestCanceledBetweenAttempts(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	s := newServer(t, false, func(w http.ResponseWriter, _ int, _ attempt) { askAsAPI(w, "n") })
 	answered := &source{Reader: strings.NewReader("")}

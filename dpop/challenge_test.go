@@ -47,7 +47,7 @@ func TestChallengeErrors(t *testing.T) {
 	}
 }
 
-func TestNonceMustBeLegal(t *testing.T) {
+func TestNonceSyntax(t *testing.T) {
 	for name, c := range map[string]struct {
 		header []string
 		want   string
@@ -73,8 +73,8 @@ func TestNonceMustBeLegal(t *testing.T) {
 	}
 }
 
-// FuzzChallenge: text, however hostile, that is quoted as RFC 9110 §5.6.4
-// wants cannot pass for a challenge, nor hide the one that follows it.
+// FuzzChallenge checks that text quoted as in RFC 9110 §5.6.4 is not taken for a
+// challenge and does not hide the one that follows.
 func FuzzChallenge(f *testing.F) {
 	for _, s := range []string{`x`, `DPoP error="use_dpop_nonce"`, `", DPoP error="use_dpop_nonce`, `\`, `,=" `} {
 		f.Add(s, s)
@@ -92,8 +92,7 @@ func FuzzChallenge(f *testing.F) {
 	})
 }
 
-// unescape drops quoted pairs' backslashes, so that a value found in quotes
-// is in it as it is.
+// unescape removes the backslashes of quoted pairs.
 func unescape(s string) string {
 	var b strings.Builder
 	for i := 0; i < len(s); i++ {

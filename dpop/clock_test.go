@@ -16,8 +16,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// strict is a server that takes proofs up to 10 s old, by a clock that is off
-// from ours, and says its Date.
+// strict is a server that accepts proofs up to 10 s old, by a clock that differs
+// from ours, and sends its Date.
 type strict struct {
 	off     time.Duration
 	status  int    // of a refusal
@@ -25,7 +25,7 @@ type strict struct {
 	refuses bool   // everything
 	clear   bool   // answers are not TLS-authenticated
 	noDate  bool
-	iats    []time.Duration // as seen, from our true time
+	iats    []time.Duration // relative to our true time
 }
 
 func (s *strict) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -66,7 +66,7 @@ func TestClockIsLearnedFromADate(t *testing.T) {
 				}
 				assert.Equal(t, []time.Duration{0, s.off, s.off, s.off}, s.iats, "one refusal, and none again")
 
-				s.off = 0 // both clocks are right now
+				s.off = 0 // both clocks are now right
 				for range 2 {
 					status, _ := get(t, rt, "https://a.example/")
 					assert.Equal(t, 200, status)
@@ -100,8 +100,8 @@ func TestClockIsNotLearned(t *testing.T) {
 	}
 }
 
-// TestDateThatHelpsNobody: one attempt goes by it, later ones do not.
-func TestDateThatHelpsNobody(t *testing.T) {
+// One retry uses the Date. Later requests ignore it.
+func TestUselessDate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &strict{off: 90 * time.Second, status: 400, error: "invalid_dpop_proof", refuses: true}
 		rt := &dpop.Transport{Tokens: fixedToken("t"), Base: s}
@@ -112,9 +112,8 @@ func TestDateThatHelpsNobody(t *testing.T) {
 	})
 }
 
-// TestSlowAnswerIsNoDrift: a Date from any moment of a slow exchange is
-// right.
-func TestSlowAnswerIsNoDrift(t *testing.T) {
+// A Date from any moment of a slow exchange is accurate.
+func TestSlowResponseIsNotClockSkew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &strict{status: 400, error: "invalid_dpop_proof", refuses: true}
 		slow := roundTripFunc(func(r *http.Request) (*http.Response, error) {
@@ -127,7 +126,6 @@ func TestSlowAnswerIsNoDrift(t *testing.T) {
 	})
 }
 
-// TestOverRealTLS has net/http's own TLS state decide.
 func TestOverRealTLS(t *testing.T) {
 	for name, c := range map[string]struct {
 		verify bool
@@ -149,8 +147,7 @@ func TestOverRealTLS(t *testing.T) {
 	}
 }
 
-// TestAttemptsAreBounded: a server that refuses nonce, clock and token for
-// ever is asked four times.
+// A server that always refuses nonce, clock and token gets four requests.
 func TestAttemptsAreBounded(t *testing.T) {
 	n := 0
 	s := newServer(t, true, func(w http.ResponseWriter, _ int, _ attempt) {

@@ -12,9 +12,9 @@ import (
 )
 
 // TestOpenIDConformanceVerdicts has the cases of the OpenID conformance suite's
-// FAPI 2.0 plans that a resource server's check of a proof decides (modules
-// DpopNegativeTests, CheckDpopProofNbfExp, EnsureDpopProofWithIat10Seconds...).
-// Those that the suite only warns of are kept as well.
+// FAPI 2.0 plans for proofs at a resource server (modules DpopNegativeTests,
+// CheckDpopProofNbfExp, EnsureDpopProofWithIat10Seconds...), including those that
+// are only warnings.
 func TestOpenIDConformanceVerdicts(t *testing.T) {
 	verifier := &dpop.Verifier{Replay: &dpop.Memory{}, Algorithms: []keys.Algorithm{keys.PS256, keys.ES256, keys.EdDSA}}
 	header, claims := goodHeader, goodClaims
@@ -36,7 +36,7 @@ func TestOpenIDConformanceVerdicts(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		request dpop.Request
-		rule    error // nil: taken
+		rule    error // nil: accepted
 	}{
 		{"a correct proof", with(good), nil},
 		{"more than one proof", with(good, forge(header().String(), claims().String())), dpop.ErrProofMany},

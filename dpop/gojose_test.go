@@ -20,7 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// opened is a proof as go-jose reads it: the independent witness of all tests.
+// opened is a proof as decoded by go-jose.
 type opened struct {
 	Key   jose.JSONWebKey
 	Typ   any
@@ -57,7 +57,7 @@ func (o opened) thumbprint(t testing.TB) string {
 	return base64.RawURLEncoding.EncodeToString(sum)
 }
 
-// attempt is one request as a server saw it.
+// attempt is a request as received by the server.
 type attempt struct {
 	opened
 	Authorization string
@@ -68,12 +68,12 @@ type attempt struct {
 	remote        string    // the client's end of the connection
 }
 
-// server answers attempts by number and verifies the proof of every one:
-// signature, typ, method, URL, hash of the token, and that no "jti" comes twice.
+// server responds to attempts by number. It verifies every proof: signature, typ,
+// method, URL, hash of the token, and a new "jti".
 type server struct {
 	*httptest.Server
 	answer  func(w http.ResponseWriter, n int, a attempt)
-	lenient bool // about ath: the test compares it itself
+	lenient bool // does not check ath
 
 	mu       sync.Mutex
 	attempts []attempt
@@ -81,7 +81,7 @@ type server struct {
 	failures []string
 }
 
-// newServer serves answer in clear on loopback, or over TLS.
+// newServer serves answer on loopback, over TLS if told to.
 func newServer(t *testing.T, withTLS bool, answer func(w http.ResponseWriter, n int, a attempt)) *server {
 	s := &server{answer: answer, jtis: make(map[string]bool)}
 	if withTLS {
@@ -114,7 +114,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		fail("no proof that verifies")
 	case o.Typ != "dpop+jwt" || !o.Key.IsPublic() || o.HTM != r.Method:
 		fail("typ, jwk or htm")
-	case o.HTU != scheme+r.Host+path: // byte by byte, as Spring, oauth4webapi and go-dpop compare
+	case o.HTU != scheme+r.Host+path: // byte by byte, like Spring, oauth4webapi and go-dpop
 		fail("htu")
 	case s.lenient:
 	case token != "" && o.ATH != hash(token), token == "" && o.ATH != "":
@@ -154,7 +154,7 @@ func hash(token string) string {
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
-// askAsToken and askAsAPI are the two true challenges (RFC 9449 §8, §9).
+// askAsToken and askAsAPI are the two forms of the challenge (RFC 9449 §8, §9).
 func askAsToken(w http.ResponseWriter, nonce string) {
 	w.Header().Set("DPoP-Nonce", nonce)
 	w.Header().Set("Content-Type", "application/json")
@@ -168,7 +168,7 @@ func askAsAPI(w http.ResponseWriter, nonce string) {
 	w.WriteHeader(http.StatusUnauthorized)
 }
 
-// testKey is one EC key for the whole package.
+// testKey returns the one EC key of all tests.
 var testKey = sync.OnceValue(func() *keys.Key {
 	k, err := keys.Generate(keys.ES256)
 	if err != nil {
@@ -227,7 +227,7 @@ type roundTripFunc func(*http.Request) (*http.Response, error)
 
 func (f roundTripFunc) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// errorReader says what went wrong once, as some bodies do.
+// errorReader returns its error once, as some bodies do.
 type errorReader struct{ err error }
 
 func (r *errorReader) Read([]byte) (int, error) {

@@ -10,11 +10,10 @@ import (
 	"github.com/nokkel/nokkel/keys"
 )
 
-// BenchmarkHostileProof reports what a proof that is refused costs; x-raw is here
-// compared with the check of a good one. At an API nobody but the owner of the
-// key that the token is bound to makes a Verifier verify a signature. At a token
-// endpoint anybody does, by any key that is taken: there Algorithms may name
-// fewer.
+// BenchmarkHostileProof measures refused proofs. Here x-raw is the ratio to the
+// check of a valid one. At an API only the owner of the token's key can make a
+// Verifier verify a signature. At a token endpoint anyone can, with any accepted
+// algorithm, so Algorithms may name fewer there.
 func BenchmarkHostileProof(b *testing.B) {
 	v := &dpop.Verifier{Replay: &dpop.Memory{}}
 	good := with(forge(goodHeader().String(), goodClaims().String()))

@@ -20,8 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// part is the header or the claims of a proof that tests forge by hand: raw
-// JSON by name.
+// part is the header or claims of a forged proof: raw JSON by name.
 type part map[string]string
 
 func (p part) with(name, raw string) part {
@@ -65,7 +64,7 @@ func b64(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
 
 func quoted(b []byte) string { return `"` + b64(b) + `"` }
 
-// forge signs a header and claims with ES256 by nothing but crypto/ecdsa.
+// forge signs a header and claims with ES256 by crypto/ecdsa alone.
 func forge(header, claims string) string {
 	signed := b64([]byte(header)) + "." + b64([]byte(claims))
 	return signed + "." + b64(rawES256(signed))
@@ -83,7 +82,7 @@ func rawES256(signed string) []byte {
 	return signature
 }
 
-// with is the request that the forged proofs are for.
+// with returns the request that the forged proofs are for.
 func with(proofs ...string) dpop.Request {
 	return dpop.Request{
 		Method: "GET", URL: patients, Proofs: proofs,
@@ -91,7 +90,7 @@ func with(proofs ...string) dpop.Request {
 	}
 }
 
-// counting is a replay cache that counts what is spent.
+// counting is a replay cache that counts consumed proofs.
 type counting struct {
 	dpop.Memory
 	spent int
@@ -102,8 +101,8 @@ func (c *counting) Insert(ctx context.Context, e dpop.Entry) error {
 	return c.Memory.Insert(ctx, e)
 }
 
-// refuses expects that the request is refused by the rule, and that nothing
-// was spent. The error may not hold any part of what came in.
+// refuses checks that the request is refused by the rule and that no proof was
+// consumed. The error must not quote the request.
 func refuses(t *testing.T, rule error, r dpop.Request) {
 	t.Helper()
 	replay := &counting{}
@@ -125,7 +124,7 @@ func refusedBy(t *testing.T, err, rule error, r dpop.Request) {
 	}
 }
 
-// assertNoPart expects that no 12 bytes of what a proof says are in text.
+// assertNoPart checks that text holds no 12 consecutive bytes of the proof.
 func assertNoPart(t *testing.T, text, proof string) {
 	t.Helper()
 	in := proof
@@ -147,6 +146,6 @@ func takes(t *testing.T, r dpop.Request) {
 	require.NoError(t, err)
 }
 
-func TestForgedProofsAreGood(t *testing.T) {
+func TestForgeMakesValidProofs(t *testing.T) {
 	takes(t, with(forge(goodHeader().String(), goodClaims().String())))
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// hostile is a proof that a verifier must refuse, and by which rule.
+// hostile is a proof that a verifier must refuse, and the rule it breaks.
 type hostile struct {
 	proof string
 	rule  error
@@ -25,7 +25,7 @@ func runHostile(t *testing.T, cases map[string]hostile) {
 	}
 }
 
-// wrongTypes: no member may be of another type.
+// wrongTypes returns proofs with members of the wrong type.
 func wrongTypes() map[string]hostile {
 	cases := make(map[string]hostile)
 	for _, raw := range []string{`null`, `5`, `1e300`, `true`, `[]`, `["a"]`, `{}`, `{"a":1}`} {
@@ -83,7 +83,7 @@ func wrongAlgorithms() map[string]hostile {
 
 func TestProofAlgorithmNotOfTheKey(t *testing.T) { runHostile(t, wrongAlgorithms()) }
 
-// TestProofBothNamesOfEd25519: RFC 8037 and RFC 9864.
+// EdDSA is the name of RFC 8037, Ed25519 that of RFC 9864.
 func TestProofBothNamesOfEd25519(t *testing.T) {
 	for _, alg := range []keys.Algorithm{keys.EdDSA, keys.Ed25519} {
 		key, err := keys.Generate(alg)
@@ -153,24 +153,22 @@ func wrongShapes() map[string]hostile {
 		"five parts, as JWE":    malformed("a.b.c.d.e"),
 		"dots only":             malformed(strings.Repeat(".", 8000)),
 		"megabytes of dots":     {strings.Repeat(".", 3<<20), dpop.ErrProofTooLarge},
-		"JSON serialization":    {string(flattened), dpop.ErrProofMany}, // its commas
+		"JSON serialization":    {string(flattened), dpop.ErrProofMany}, // because of its commas
 		"one part in JSON":      malformed(`{"protected":"` + head + `"}`),
 		"too long a jti":        {forge(header, goodClaims().with("jti", `"`+strings.Repeat("a", 257)+`"`).String()), dpop.ErrProofClaims},
 		"empty jti":             {forge(header, goodClaims().with("jti", `""`).String()), dpop.ErrProofClaims},
 	}
 }
 
-// tailBits sets a bit that the last character of base64url does not use.
+// tailBits sets an unused bit of the last base64url character.
 func tailBits(text string) string {
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 	last := strings.IndexByte(alphabet, text[len(text)-1])
 	return text[:len(text)-1] + alphabet[last|1:last|1+1]
 }
 
-func TestProofThatParsersDisagreeAbout(t *testing.T) { runHostile(t, wrongShapes()) }
+func TestAmbiguousProof(t *testing.T) { runHostile(t, wrongShapes()) }
 
-// TestProofWithEscapes: what JSON escapes is read as it
-// is meant.
 func TestProofWithEscapes(t *testing.T) {
 	claims := goodClaims().with("htu", `"https:\/\/api.example.no\/\u0070atients"`).with("jti", `"a\"\\\n\ud83d\ude00"`)
 	checked, err := (&dpop.Verifier{Replay: &dpop.Memory{}}).Check(t.Context(), with(forge(goodHeader().String(), claims.String())))

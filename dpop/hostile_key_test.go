@@ -71,7 +71,7 @@ func wrongKeys() map[string]hostile {
 	} {
 		rule := dpop.ErrProofAlgorithm
 		if jwk["alg"] != "" {
-			rule = dpop.ErrProofKey // by package keys, already
+			rule = dpop.ErrProofKey // already refused by package keys
 		}
 		cases[name] = hostile{forge(goodHeader().with("jwk", jwk.String()).String(), goodClaims().String()), rule}
 	}
@@ -88,14 +88,14 @@ func algOf(jwk part) string {
 	return `"ES256"`
 }
 
-// rsaJWK has an odd modulus of so many bits that no attack takes apart at once.
+// rsaJWK returns a key with an odd modulus of that many bits and no known weakness.
 func rsaJWK(bits int, e string) part {
 	n := new(big.Int).Lsh(big.NewInt(1), uint(bits-1))
 	n.Add(n, big.NewInt(0x1d3f5b7))
 	return part{"kty": `"RSA"`, "n": quoted(n.Bytes()), "e": `"` + e + `"`}
 }
 
-func TestProofKeyThatIsNoPublicSigningKey(t *testing.T) { runHostile(t, wrongKeys()) }
+func TestInvalidProofKey(t *testing.T) { runHostile(t, wrongKeys()) }
 
 func wrongSignatures() map[string]hostile {
 	good := forge(goodHeader().String(), goodClaims().String())
@@ -121,11 +121,11 @@ func wrongSignatures() map[string]hostile {
 	return cases
 }
 
-func TestProofSignatureThatIsNone(t *testing.T) { runHostile(t, wrongSignatures()) }
+func TestInvalidProofSignature(t *testing.T) { runHostile(t, wrongSignatures()) }
 
-// TestHighSTwinIsTheSameProof: the twin of a signature is valid by mathematics,
-// and the second use of the proof whatever its bytes.
-func TestHighSTwinIsTheSameProof(t *testing.T) {
+// An ECDSA signature with s replaced by n-s is valid too. The proof with it is a
+// replay.
+func TestMalleatedSignatureIsAReplay(t *testing.T) {
 	proof := forge(goodHeader().String(), goodClaims().String())
 	dot := strings.LastIndexByte(proof, '.')
 	raw, err := base64.RawURLEncoding.DecodeString(proof[dot+1:])
@@ -141,8 +141,7 @@ func TestHighSTwinIsTheSameProof(t *testing.T) {
 	require.ErrorIs(t, err, dpop.ErrReplayed)
 }
 
-// TestProofKeyIsNeverFetched: members that name a key
-// elsewhere mean nothing; the one in "jwk" is the key.
+// Members that refer to a key elsewhere are ignored in favor of "jwk".
 func TestProofKeyIsNeverFetched(t *testing.T) {
 	var asked atomic.Int32
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Add(1) }))

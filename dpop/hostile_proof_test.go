@@ -42,8 +42,7 @@ func TestProofHeaderFields(t *testing.T) {
 	}
 }
 
-// TestProofMethodAndURL: both sides are normalised, and
-// what may mean something to a server counts.
+// Both URLs are normalized, but differences that may matter to a server count.
 func TestProofMethodAndURL(t *testing.T) {
 	for _, method := range []string{"get", "Get", "POST", "GET ", "G\u0045T\u0000"} {
 		rule := dpop.ErrProofMethod
@@ -151,9 +150,8 @@ func TestProofOfAnotherTokenOrKey(t *testing.T) {
 	})
 }
 
-// TestProofAtTheEdgesOfTime: the bubble's clock is at
-// the start of a second.
-func TestProofAtTheEdgesOfTime(t *testing.T) {
+// The clock of the bubble is at the start of a second.
+func TestProofTimeLimits(t *testing.T) {
 	for name, c := range map[string]struct {
 		age   time.Duration
 		taken bool
@@ -211,9 +209,8 @@ type failing struct{ err error }
 
 func (f failing) Insert(context.Context, dpop.Entry) error { return f.err }
 
-// TestReplayCacheThatCannotTell: nothing is let in, and
-// what the store said is there but not in the text.
-func TestReplayCacheThatCannotTell(t *testing.T) {
+// Requests are refused, and the error wraps that of the store without printing it.
+func TestReplayCacheFailure(t *testing.T) {
 	down := &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("password=hunter2")}
 	for _, c := range []struct{ says, rule error }{
 		{down, dpop.ErrReplayStore},
@@ -255,9 +252,8 @@ func TestOneProofFromManyGoroutines(t *testing.T) {
 	assert.Equal(t, []int32{1, 99}, []int32{passed.Load(), replayed.Load()})
 }
 
-// TestReplaySpelledDifferently: a "jti" is spent for its
-// key, whatever else the second proof says.
-func TestReplaySpelledDifferently(t *testing.T) {
+// A "jti" is consumed for its key, whatever else the second proof holds.
+func TestReplayInADifferentProof(t *testing.T) {
 	v := &dpop.Verifier{Replay: &dpop.Memory{}}
 	claims := goodClaims()
 	_, err := v.Verify(t.Context(), with(forge(goodHeader().String(), claims.String())))

@@ -13,9 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestURLsThatAreRefused: what has no one URL on the wire, or another than is
-// written, is refused before anything is sent.
-func TestURLsThatAreRefused(t *testing.T) {
+// URLs that are ambiguous or change on the wire are refused before a request.
+func TestRefusedURLs(t *testing.T) {
 	for name, in := range map[string]string{
 		"nothing":             "",
 		"relative":            "/token",
@@ -60,8 +59,8 @@ func TestURLsThatAreRefused(t *testing.T) {
 	}
 }
 
-// FuzzTarget: "htu" is scheme, Host and request target of what net/http writes,
-// less the query.
+// FuzzTarget checks that "htu" consists of the scheme, Host and request target that
+// net/http writes, without the query.
 func FuzzTarget(f *testing.F) {
 	for _, s := range []string{
 		"https://a.example/a/../b?q#f", "HTTPS://U@A:443//x/./%7e%2F", "http://[::1]:80", "https://a/%2e%2E/..//.", "https://a/a;b=%20[]",
@@ -97,7 +96,7 @@ func FuzzTarget(f *testing.F) {
 	})
 }
 
-// onTheWire returns the URL of a request less its query, out of its bytes.
+// onTheWire returns the URL in a serialized request, without the query.
 func onTheWire(t *testing.T, req *http.Request) string {
 	var b bytes.Buffer
 	require.NoError(t, req.Write(&b))

@@ -15,10 +15,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// issued is a dpop.Tokens that knows tokens by their text, and counts.
+// issued is a dpop.Tokens of known tokens that counts its calls.
 type issued struct {
 	tokens map[string]*dpop.Token
-	err    error // of tokens that it does not know
+	err    error // for unknown tokens
 	asked  atomic.Int32
 }
 
@@ -54,7 +54,7 @@ func guard(t testing.TB, change func(*dpop.Middleware)) (*dpop.Middleware, *issu
 
 func asItIs(*dpop.Middleware) {}
 
-// proofFor makes a proof for GET patients with this token.
+// proofFor returns a proof for GET /patients with the token.
 func proofFor(t testing.TB, token string, change func(*dpop.Proof)) string {
 	t.Helper()
 	p := dpop.Proof{URL: patients, AccessToken: keys.NewSecret(token)}
@@ -68,9 +68,9 @@ func asGiven(*dpop.Proof) {}
 
 const algs = `algs="ES256 EdDSA Ed25519 ES384 ES512 PS256 PS384 PS512 RS256 RS384 RS512"`
 
-// TestMiddlewareDecides about every kind of request in every mode, with the
-// challenges of RFC 9449 §7.1 and RFC 6750 §3.
-func TestMiddlewareDecides(t *testing.T) {
+// Every kind of request in every mode, with the challenges of RFC 9449 §7.1 and
+// RFC 6750 §3.
+func TestMiddlewareVerdicts(t *testing.T) {
 	const (
 		plain     = "DPoP " + algs
 		bearer    = `Bearer realm="api.example.no"`
@@ -83,11 +83,11 @@ func TestMiddlewareDecides(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		authorization, proofs []string
-		in                    int // modes in which it is let in
-		status                int // else
+		in                    int // modes in which it is admitted
+		status                int // in the others
 		dpop, bearer          string
 		rule                  error
-		asked                 bool // about the token
+		asked                 bool // Tokens was called
 	}{
 		"nothing":                         {nil, nil, none, 401, plain, bearer, dpop.ErrUnauthenticated, false},
 		"a proof alone":                   {nil, proof("bound"), none, 401, plain, bearer, dpop.ErrUnauthenticated, false},
@@ -147,8 +147,8 @@ func TestMiddlewareDecides(t *testing.T) {
 	}
 }
 
-// TestMiddlewareWithTheTransport: this module's client gets through, learning
-// nonces on its way, and each answer has one and is not stored.
+// The Transport is admitted after it learned a nonce. Every response has a nonce and
+// must not be stored.
 func TestMiddlewareWithTheTransport(t *testing.T) {
 	var refusals []error
 	m, _ := guard(t, func(m *dpop.Middleware) {
@@ -182,9 +182,8 @@ func TestMiddlewareWithTheTransport(t *testing.T) {
 	assert.Nil(t, dpop.TokenFrom(t.Context()))
 }
 
-// TestMiddlewareSpendsAProofLast: a proof is good until it was let in once, and
-// not after.
-func TestMiddlewareSpendsAProofLast(t *testing.T) {
+// A refused request does not consume its proof.
+func TestMiddlewareConsumesAProofLast(t *testing.T) {
 	m, tokens := guard(t, func(*dpop.Middleware) {})
 	proof := proofFor(t, "bound", asGiven)
 	try := func(scope string) error {
@@ -201,8 +200,8 @@ func TestMiddlewareSpendsAProofLast(t *testing.T) {
 	require.ErrorIs(t, try("read"), dpop.ErrReplayed)
 }
 
-// TestMiddlewareWhereNobodyCanTell lets nobody in, counts it apart, and tells.
-func TestMiddlewareWhereNobodyCanTell(t *testing.T) {
+// Failures of the issuer or the store are refused, and reported as such.
+func TestMiddlewareUnavailable(t *testing.T) {
 	down := errors.New("connection refused")
 	for name, c := range map[string]struct {
 		change func(*dpop.Middleware)
@@ -240,7 +239,6 @@ func TestMiddlewareWhereNobodyCanTell(t *testing.T) {
 	}
 }
 
-// TestMiddlewareConfig: what Validate says before the first request.
 func TestMiddlewareConfig(t *testing.T) {
 	for name, change := range map[string]func(*dpop.Middleware){
 		"Mode":                      func(m *dpop.Middleware) { m.Mode = 3 },

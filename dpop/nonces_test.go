@@ -16,7 +16,7 @@ import (
 
 func secret(name string) keys.Secret { return keys.NewSecret(name + strings.Repeat("-", 32)) }
 
-// nonceProof asks v with a proof that has this nonce.
+// nonceProof verifies a proof with this nonce.
 func nonceProof(t *testing.T, v *dpop.Verifier, nonce string) error {
 	t.Helper()
 	claims := goodClaims()
@@ -62,8 +62,7 @@ func TestNonceOfTheRequest(t *testing.T) {
 	})
 }
 
-// TestNoncesOfOtherInstances: nothing is stored, so the secret is all that
-// instances share.
+// Nothing is stored: instances share only the secret.
 func TestNoncesOfOtherInstances(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		old, next := secret("old"), secret("next")
@@ -74,7 +73,7 @@ func TestNoncesOfOtherInstances(t *testing.T) {
 		require.NoError(t, nonceProof(t, b, a.Nonces.Nonce()))
 		require.NoError(t, nonceProof(t, instance(old), a.Nonces.Nonce()), "after a restart")
 
-		// The new secret is read everywhere before it is used anywhere.
+		// All instances accept the new secret before any uses it.
 		before := a.Nonces.Nonce()
 		require.NoError(t, a.Nonces.Change(old, next))
 		require.Equal(t, before, a.Nonces.Nonce(), "the first makes them")
@@ -88,20 +87,20 @@ func TestNoncesOfOtherInstances(t *testing.T) {
 	})
 }
 
-// TestNonceOfAnInstanceAhead asks for a nonce a step before its time.
+// The clock of the other instance is one step ahead.
 func TestNonceOfAnInstanceAhead(t *testing.T) {
 	var next string
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(5 * time.Minute)
 		next = (&dpop.Nonces{Secrets: []keys.Secret{secret("a")}}).Nonce()
 	})
-	synctest.Test(t, func(t *testing.T) { // at the same instant as the first began
+	synctest.Test(t, func(t *testing.T) { // starts at the same time as the first
 		v := &dpop.Verifier{Replay: &dpop.Memory{}, Nonces: &dpop.Nonces{Secrets: []keys.Secret{secret("a")}}}
 		require.NoError(t, nonceProof(t, v, next))
 	})
 }
 
-func TestNoncesWithoutSecretAreOfOneProcess(t *testing.T) {
+func TestNoncesWithoutASecretAreLocal(t *testing.T) {
 	a, b := &dpop.Nonces{}, &dpop.Nonces{}
 	assert.NotEqual(t, a.Nonce(), b.Nonce())
 	assert.Equal(t, a.Nonce(), a.Nonce())

@@ -49,7 +49,7 @@ func TestNoTypeShowsASecret(t *testing.T) {
 
 	keystest.PackageRedacted(t, map[string][]any{
 		"Checked":    {checked},
-		"Entry":      {dpop.Entry{}}, // hashes of what is no secret
+		"Entry":      {dpop.Entry{}}, // only hashes
 		"Memory":     {memory},
 		"Nonces":     {nonces},
 		"ProofError": {replayed},
@@ -69,8 +69,8 @@ func TestNoTypeShowsASecret(t *testing.T) {
 	}, append(keystest.Secrets(t, testKey()), []byte(token), []byte(nonceSecret))...)
 }
 
-// TestLoggedWhileInUse: nonces are learned while somebody logs the client. fmt
-// would go through a map that changes, which ends the program.
+// The client is logged while it learns nonces. If fmt iterated over a map in use,
+// the program would crash.
 func TestLoggedWhileInUse(t *testing.T) {
 	transport := &dpop.Transport{Tokens: fixedToken("t"), Base: roundTripFunc(func(r *http.Request) (*http.Response, error) {
 		return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Dpop-Nonce": {r.URL.Host}}, Body: http.NoBody}, nil

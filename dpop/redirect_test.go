@@ -11,9 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestRedirectToAnotherOrigin: nothing arrives there, neither from the
-// Transport, nor from a token request through Bind with an assertion in its
-// body, nor with a token that the caller has set.
+// No credentials reach another origin: neither those of the Transport, nor an
+// assertion in the body of a token request through Bind, nor a token of the caller.
 func TestRedirectToAnotherOrigin(t *testing.T) {
 	other := newServer(t, false, func(http.ResponseWriter, int, attempt) {})
 	otherName := strings.Replace(other.URL, "127.0.0.1", "localhost", 1)
@@ -61,7 +60,7 @@ func TestRedirectToAnotherOrigin(t *testing.T) {
 	})
 }
 
-func TestRedirectWithinTheOriginHasAProofOfItsOwn(t *testing.T) {
+func TestRedirectWithinTheOriginHasANewProof(t *testing.T) {
 	s := newServer(t, false, func(w http.ResponseWriter, n int, _ attempt) {
 		if n < 2 {
 			w.Header().Set("Location", "/moved")
@@ -80,7 +79,7 @@ func TestRedirectWithinTheOriginHasAProofOfItsOwn(t *testing.T) {
 }
 
 func TestRedirectFromAnUnknownOrigin(t *testing.T) {
-	for _, lost := range []*http.Response{{}, {Request: &http.Request{}}} { // by a middleware in between
+	for _, lost := range []*http.Response{{}, {Request: &http.Request{}}} { // dropped by a wrapping RoundTripper
 		req := post(t, "https://a.example/", nil)
 		req.Response = lost
 		_, err := new(dpop.Prover).Bind(nil, testKey()).RoundTrip(req)
@@ -88,7 +87,7 @@ func TestRedirectFromAnUnknownOrigin(t *testing.T) {
 	}
 }
 
-func TestInClearToLoopbackOnly(t *testing.T) {
+func TestHTTPOnLoopbackOnly(t *testing.T) {
 	sent := false
 	rt := new(dpop.Prover).Bind(roundTripFunc(func(*http.Request) (*http.Response, error) {
 		sent = true
@@ -105,7 +104,7 @@ func TestInClearToLoopbackOnly(t *testing.T) {
 	}
 }
 
-// rule returns what an *Error wraps.
+// rule returns the rule of an *Error.
 func rule(err error) error {
 	if e, ok := err.(*dpop.Error); ok {
 		return e.Rule

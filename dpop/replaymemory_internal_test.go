@@ -7,10 +7,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestClockThatIsSetBack: a clock that was an hour ahead
-// has made the cache forget; what it has forgotten looks good again, and is not
-// taken. New proofs are, within seconds of their own lifetime.
-func TestClockThatIsSetBack(t *testing.T) {
+// A clock that was an hour ahead made the cache drop entries whose proofs now look
+// valid again. They are refused. New proofs are accepted within seconds.
+func TestClockSetBack(t *testing.T) {
 	var m Memory
 	insert := func(until time.Time) error {
 		return m.Insert(t.Context(), Entry{ID: [32]byte{byte(until.Unix())}, Until: until})

@@ -11,7 +11,7 @@ import (
 	"github.com/nokkel/nokkel/dpop"
 )
 
-// threadTime is the CPU time of this thread (clock_gettime(2)).
+// threadTime returns the CPU time of this thread (clock_gettime(2)).
 func threadTime() time.Duration {
 	const threadCPU = 3 // CLOCK_THREAD_CPUTIME_ID
 	var at syscall.Timespec
@@ -20,9 +20,8 @@ func threadTime() time.Duration {
 }
 
 // BenchmarkMemory fills a cache with 1,000,000 live proofs by as many keys. It
-// reports what an entry takes, and of all calls the median and the longest, in
-// CPU time of the thread: a machine that does other work interrupts a call for
-// much longer.
+// reports the size of an entry, and the median and maximum of all calls in CPU
+// time of the thread, which other work on the machine does not affect.
 func BenchmarkMemory(b *testing.B) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -56,7 +55,7 @@ func BenchmarkMemory(b *testing.B) {
 	}
 }
 
-// BenchmarkMemoryParallel is what a full cache costs with all cores at it.
+// BenchmarkMemoryParallel measures a full cache in use by all cores.
 func BenchmarkMemoryParallel(b *testing.B) {
 	m := &dpop.Memory{Max: 1 << 30}
 	for range 1_000_000 {

@@ -21,8 +21,7 @@ func entry(d time.Duration) dpop.Entry {
 	return e
 }
 
-// TestMemoryIsBounded: it fails closed when it is full,
-// and room comes back with time alone, whoever asks.
+// A full cache fails closed until entries expire.
 func TestMemoryIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &dpop.Memory{Max: 100}
@@ -42,7 +41,7 @@ func TestMemoryIsBounded(t *testing.T) {
 
 func TestOneKeyCannotFillMemory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := &dpop.Memory{Max: 100} // a tenth for each
+		m := &dpop.Memory{Max: 100} // a tenth for each key
 		greedy := entry(0).Owner
 		by := func(d time.Duration) error {
 			e := entry(d)
@@ -63,15 +62,14 @@ func TestOneKeyCannotFillMemory(t *testing.T) {
 	})
 }
 
-// TestReplayAtTheEndOfItsTime: there is no instant at
-// which a proof is forgotten and still good, whatever part of a second its time
-// ends at.
-func TestReplayAtTheEndOfItsTime(t *testing.T) {
+// At no instant is a proof both forgotten and valid, whatever fraction of a second
+// it expires at.
+func TestReplayAtExpiry(t *testing.T) {
 	for _, window := range []time.Duration{time.Minute, 1500 * time.Millisecond, 61*time.Second + 7*time.Nanosecond} {
 		synctest.Test(t, func(t *testing.T) {
 			v := &dpop.Verifier{Replay: &dpop.Memory{}, Window: window, Skew: time.Second}
 			time.Sleep(300 * time.Millisecond)
-			start := time.Now().Truncate(time.Second) // as "iat" has it
+			start := time.Now().Truncate(time.Second) // as in "iat"
 			r := with(forge(goodHeader().String(), goodClaims().String()))
 			_, err := v.Verify(t.Context(), r)
 			require.NoError(t, err)
@@ -92,8 +90,7 @@ func TestReplayAtTheEndOfItsTime(t *testing.T) {
 	}
 }
 
-// TestCheckedTooLongAgo: a proof that was good when it was checked is not taken
-// when the cache may have forgotten it.
+// A checked proof is refused once the cache may have forgotten it.
 func TestCheckedTooLongAgo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		v := &dpop.Verifier{Replay: &dpop.Memory{}}
@@ -108,9 +105,9 @@ func TestCheckedTooLongAgo(t *testing.T) {
 	})
 }
 
-// TestMemoryWhileGenerationsEnd has many goroutines insert each proof twice
-// while time goes on: one of two passes, always.
-func TestMemoryWhileGenerationsEnd(t *testing.T) {
+// Many goroutines insert each proof twice while generations expire. Exactly one of
+// the two succeeds.
+func TestMemoryConcurrentExpiry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &dpop.Memory{}
 		var passed, refused atomic.Int32

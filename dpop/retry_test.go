@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestEndlessChallengeIsAnsweredOnce(t *testing.T) {
+func TestRepeatedChallengeIsAnsweredOnce(t *testing.T) {
 	for name, ask := range map[string]func(http.ResponseWriter, string){"token endpoint": askAsToken, "API": askAsAPI} {
 		t.Run(name, func(t *testing.T) {
 			s := newServer(t, false, func(w http.ResponseWriter, n int, _ attempt) { ask(w, fmt.Sprint("n", n)) })
@@ -45,7 +45,7 @@ func TestChallengeThatCannotBeAnswered(t *testing.T) {
 				w.Header().Set("WWW-Authenticate", `DPoP error="use_dpop_nonce"`)
 				w.WriteHeader(http.StatusUnauthorized)
 			})
-			// net/http's own limit on headers lets the megabyte through.
+			// net/http's own limit on headers allows the megabyte.
 			rt := &dpop.Transport{Tokens: fixedToken("t"), Base: &http.Transport{}}
 			status, _ := get(t, rt, s.URL)
 			assert.Equal(t, 401, status)
@@ -78,7 +78,7 @@ func TestTwoChallengesInOneHeader(t *testing.T) {
 	assert.Equal(t, []string{"", "n"}, s.nonces())
 }
 
-func TestRetryAlthoughAStaleNonceWasCached(t *testing.T) {
+func TestRetryAfterAStaleNonce(t *testing.T) {
 	s := newServer(t, false, func(w http.ResponseWriter, n int, a attempt) {
 		switch n {
 		case 0:
@@ -95,7 +95,7 @@ func TestRetryAlthoughAStaleNonceWasCached(t *testing.T) {
 	assert.Equal(t, []string{"", "old", "new", "new"}, s.nonces())
 }
 
-func TestNonceIsLearnedFromEveryAnswer(t *testing.T) {
+func TestNonceIsLearnedFromEveryResponse(t *testing.T) {
 	statuses := []int{200, 204, 302, 400, 401, 403, 404, 429, 500, 503, 200}
 	s := newServer(t, false, func(w http.ResponseWriter, n int, _ attempt) {
 		w.Header().Set("DPoP-Nonce", fmt.Sprint("n", n))
@@ -108,7 +108,7 @@ func TestNonceIsLearnedFromEveryAnswer(t *testing.T) {
 	assert.Equal(t, []string{"", "n0", "n1", "n2", "n3", "n4", "n5", "n6", "n7", "n8", "n9"}, s.nonces())
 }
 
-func TestNoncesOfAPIAndTokenEndpointAreKeptApart(t *testing.T) {
+func TestNoncesArePerOrigin(t *testing.T) {
 	s := newServer(t, false, func(w http.ResponseWriter, _ int, a attempt) {
 		w.Header().Set("DPoP-Nonce", map[bool]string{true: "token", false: "api"}[a.Authorization == ""])
 	})
@@ -121,7 +121,7 @@ func TestNoncesOfAPIAndTokenEndpointAreKeptApart(t *testing.T) {
 	assert.Equal(t, []string{"", "", "token", "api"}, s.nonces())
 }
 
-func TestWhichAnswersAreChallenges(t *testing.T) {
+func TestChallengeResponses(t *testing.T) {
 	for name, c := range map[string]struct {
 		status    int
 		challenge string
@@ -173,7 +173,7 @@ func TestWhichAnswersAreChallenges(t *testing.T) {
 	}
 }
 
-func TestAnswerThatBreaksOffIsHandedOnAsItIs(t *testing.T) {
+func TestTruncatedResponseIsPassedOn(t *testing.T) {
 	broken := errors.New("connection lost")
 	base := roundTripFunc(func(r *http.Request) (*http.Response, error) {
 		return &http.Response{
@@ -190,8 +190,8 @@ func TestAnswerThatBreaksOffIsHandedOnAsItIs(t *testing.T) {
 	assert.ErrorIs(t, err, broken)
 }
 
-// TestRetryHasNewProofAndNewAssertion: the server fails a "jti" of a
-// proof that comes twice; those of assertions are compared here.
+// The server refuses a repeated "jti" of a proof. Those of assertions are compared
+// here.
 func TestRetryHasNewProofAndNewAssertion(t *testing.T) {
 	s := newServer(t, false, func(w http.ResponseWriter, n int, _ attempt) {
 		if n == 0 {
@@ -221,15 +221,15 @@ func TestRetryHasNewProofAndNewAssertion(t *testing.T) {
 	assert.NotEqual(t, jtis[0], jtis[1])
 }
 
-// TestConcurrentRequestsWithSingleUseNonces: one retry is enough for each,
-// since nobody else is given the nonce of its challenge before.
+// One retry is enough for each request, since no other request uses the nonce of its
+// challenge.
 func TestConcurrentRequestsWithSingleUseNonces(t *testing.T) {
 	var mu sync.Mutex
 	issued, used := 0, map[string]bool{}
 	s := newServer(t, false, func(w http.ResponseWriter, _ int, a attempt) {
 		mu.Lock()
 		defer mu.Unlock()
-		if a.Nonce != "" && !used[a.Nonce] { // every nonce is good once
+		if a.Nonce != "" && !used[a.Nonce] { // nonces are single-use
 			used[a.Nonce] = true
 			return
 		}

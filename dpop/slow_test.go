@@ -13,9 +13,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestABodyThatDripsHoldsNobody: a caller without a deadline waits no longer
-// than it takes to learn what an answer means, and gets the answer whole.
-func TestABodyThatDripsHoldsNobody(t *testing.T) {
+// A caller without a deadline waits a bounded time for the meaning of a response
+// and receives all of the response.
+func TestSlowBody(t *testing.T) {
 	const body, nonceBody = `{"error":"something else"}`, `{"error":"use_dpop_nonce"}`
 	for name, c := range map[string]struct {
 		status   int

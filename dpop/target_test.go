@@ -23,7 +23,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// requestOf reads a request as net/http's server does.
+// requestOf parses a request like net/http's server.
 func requestOf(t *testing.T, target, host, peer string, header ...string) *http.Request {
 	t.Helper()
 	text := "GET " + target + " HTTP/1.1\r\nHost: " + host + "\r\n"
@@ -36,7 +36,7 @@ func requestOf(t *testing.T, target, host, peer string, header ...string) *http.
 	return r
 }
 
-// wants is the status of a request with a proof for that URL.
+// wants checks the status of a request with a proof for that URL.
 func wants(t *testing.T, m *dpop.Middleware, wrap func(http.Handler) http.Handler, r *http.Request, url string) (status int, rule error) {
 	t.Helper()
 	m.OnError = func(_ context.Context, err error) { rule = err }
@@ -49,8 +49,8 @@ func wants(t *testing.T, m *dpop.Middleware, wrap func(http.Handler) http.Handle
 
 func unwrapped(h http.Handler) http.Handler { return h }
 
-// TestBaseURL: the proof names the URL from outside, whatever Host, X-Forwarded-*
-// and the application's own routing say.
+// The proof names the external URL, whatever Host, X-Forwarded-* and the routing of
+// the application say.
 func TestBaseURL(t *testing.T) {
 	strip := func(h http.Handler) http.Handler { return http.StripPrefix("/v1", h) }
 	forwarded := []string{"X-Forwarded-Host", "evil.example", "X-Forwarded-Proto", "http", "X-Forwarded-Prefix", "/x", "Forwarded", "host=evil.example"}
@@ -84,8 +84,8 @@ func TestBaseURL(t *testing.T) {
 	}
 }
 
-// TestHosts: without a BaseURL the name has to be one of Hosts, and only a
-// trusted proxy's word counts for what it was outside.
+// Without a BaseURL the host must be one of Hosts, and only a trusted proxy can name
+// the external one.
 func TestHosts(t *testing.T) {
 	const near, far = "10.1.2.3:4711", "192.0.2.1:4711"
 	type headers = []string
@@ -140,7 +140,7 @@ func TestHosts(t *testing.T) {
 	}
 }
 
-// certificate makes a certificate that is its own issuer (RFC 8705 §2.2).
+// certificate returns a self-signed certificate (RFC 8705 §2.2).
 func certificate(t *testing.T) tls.Certificate {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -151,8 +151,7 @@ func certificate(t *testing.T) tls.Certificate {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
 
-// TestCertificateBoundTokens: by real TLS, the certificate of the token, another
-// one, and none (RFC 8705 §3).
+// Over TLS with the certificate of the token, another one, and none (RFC 8705 §3).
 func TestCertificateBoundTokens(t *testing.T) {
 	right, wrong := certificate(t), certificate(t)
 	sum := sha256.Sum256(right.Certificate[0])
@@ -186,9 +185,8 @@ func TestCertificateBoundTokens(t *testing.T) {
 	assert.Equal(t, 401, call("bearer", right))
 }
 
-// FuzzAuthorization wants a verdict that is whole: let in with a token, or
-// refused with a status and, for 401, a challenge that this module's client can
-// read.
+// FuzzAuthorization checks that every verdict is complete: admitted with a token, or
+// refused with a status and, for 401, a challenge that the Transport understands.
 func FuzzAuthorization(f *testing.F) {
 	proof := proofFor(f, "bound", asGiven)
 	for _, value := range []string{"DPoP bound", "Bearer bearer", "dpop  bound", "DPoP", "Basic a", "", "DPoP a,b", "\x00"} {
@@ -197,7 +195,7 @@ func FuzzAuthorization(f *testing.F) {
 	f.Fuzz(func(t *testing.T, authorization, proof, forwarded string) {
 		m, _ := guard(t, func(m *dpop.Middleware) {
 			m.BaseURL, m.Hosts, m.RFC7239, m.Mode = "", []string{"api.example.no"}, true, dpop.AllowBearer
-			m.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")} // httptest's
+			m.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")} // the address that httptest uses
 		})
 		r := httptest.NewRequest("GET", "/patients", nil)
 		r.Header = http.Header{"Authorization": {authorization}, "Dpop": {proof}, "Forwarded": {forwarded}}

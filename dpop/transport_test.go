@@ -19,7 +19,7 @@ import (
 	"golang.org/x/oauth2/clientcredentials"
 )
 
-// tokenList gives t0, and the next one after each Discard.
+// tokenList returns t0, and another token after each Discard.
 type tokenList struct {
 	mu        sync.Mutex
 	n         int
@@ -43,7 +43,7 @@ func (l *tokenList) Discard(token string) {
 	l.n++
 }
 
-// refuseFirst answers the token t0 with 401 invalid_token.
+// refuseFirst refuses the token t0 with 401 invalid_token.
 func refuseFirst(w http.ResponseWriter, _ int, a attempt) {
 	if a.Authorization == "DPoP t0" {
 		w.Header().Set("WWW-Authenticate", `DPoP error="invalid_token", error_description="expired"`)
@@ -52,7 +52,7 @@ func refuseFirst(w http.ResponseWriter, _ int, a attempt) {
 	}
 }
 
-func TestRefusedTokenIsDiscardedAndTheNextOneTried(t *testing.T) {
+func TestRefusedTokenIsReplaced(t *testing.T) {
 	for name, challenge := range map[string][]string{
 		"RFC 9449 §7.1":                      {`DPoP error="invalid_token"`},
 		"a framework that knows Bearer only": {`Bearer realm="api", error="invalid_token"`},
@@ -77,9 +77,8 @@ func TestRefusedTokenIsDiscardedAndTheNextOneTried(t *testing.T) {
 	}
 }
 
-// TestAnAPIThatRefusesEveryToken gets each request twice, whatever the scheme
-// in which it says so.
-func TestAnAPIThatRefusesEveryToken(t *testing.T) {
+// The API gets each request twice, whatever the scheme of its challenge.
+func TestEveryTokenRefused(t *testing.T) {
 	for _, scheme := range []string{"DPoP", "Bearer"} {
 		s := newServer(t, false, func(w http.ResponseWriter, _ int, _ attempt) {
 			w.Header().Set("WWW-Authenticate", scheme+` error="invalid_token"`)
@@ -124,9 +123,8 @@ func TestRefusedTokenWithoutAnother(t *testing.T) {
 	})
 }
 
-// TestTokenIsKeptWhenSomethingElseIsWrong: a permission that is missing or a
-// proof that is refused says nothing of it.
-func TestTokenIsKeptWhenSomethingElseIsWrong(t *testing.T) {
+// A missing permission or a refused proof is not the fault of the token.
+func TestTokenIsKeptOnOtherErrors(t *testing.T) {
 	for name, c := range map[string]struct {
 		status    int
 		challenge string
@@ -158,7 +156,7 @@ type stubborn struct{ fixedToken }
 
 func (stubborn) Discard(string) {}
 
-func TestAuthorizationThatTheCallerSets(t *testing.T) {
+func TestAuthorizationOfTheCaller(t *testing.T) {
 	withTokens := &dpop.Transport{Tokens: fixedToken("t")}
 	bound := new(dpop.Prover).Bind(nil, testKey())
 	for name, c := range map[string]struct {
@@ -251,8 +249,8 @@ func TestRequestWithoutHeaderOrMethod(t *testing.T) {
 	assert.Nil(t, req.Header)
 }
 
-// TestOAuth2Client runs golang.org/x/oauth2 over Prover.Bind: token
-// endpoint with its nonce dance, then the API with the token, all by context.
+// golang.org/x/oauth2 gets a token through Prover.Bind, with a nonce challenge, and
+// calls the API with it.
 func TestOAuth2Client(t *testing.T) {
 	s := newServer(t, true, nil)
 	s.answer = func(w http.ResponseWriter, _ int, a attempt) {
@@ -280,7 +278,7 @@ func TestOAuth2Client(t *testing.T) {
 	assert.Equal(t, "hello", last.Body)
 }
 
-func TestOwnBaseIsOnePerProverAndSharesNothing(t *testing.T) {
+func TestDefaultBaseIsPerProver(t *testing.T) {
 	s := newServer(t, false, func(http.ResponseWriter, int, attempt) {})
 	p := &dpop.Prover{}
 	for range 3 { // a connection opened by one Transport serves the next

@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// FuzzVerifier: what is taken is a proof to go-jose as well, by the same key and
-// of the same claims. What is refused is refused by a rule, in our own words.
+// FuzzVerifier checks that go-jose accepts every accepted proof, with the same key
+// and claims, and that every refusal is by a rule and quotes nothing.
 func FuzzVerifier(f *testing.F) {
 	for _, cases := range []map[string]hostile{wrongTypes(), wrongAlgorithms(), wrongKeys(), wrongShapes(), wrongSignatures()} {
 		for _, name := range slices.Sorted(maps.Keys(cases)) {

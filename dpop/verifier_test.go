@@ -12,7 +12,7 @@ import (
 
 const patients = "https://api.example.no/patients"
 
-// request is one with a proof that is right, after change.
+// request returns a request with a valid proof, modified by change.
 func request(t testing.TB, change func(*dpop.Proof, *dpop.Request)) dpop.Request {
 	t.Helper()
 	p := dpop.Proof{Method: "GET", URL: patients, AccessToken: keys.NewSecret("the token")}
@@ -24,7 +24,7 @@ func request(t testing.TB, change func(*dpop.Proof, *dpop.Request)) dpop.Request
 	return r
 }
 
-func TestVerifyTakesAProofOnce(t *testing.T) {
+func TestVerifyAcceptsAProofOnce(t *testing.T) {
 	v := &dpop.Verifier{Replay: &dpop.Memory{}}
 	require.NoError(t, v.Validate())
 	r := request(t, func(*dpop.Proof, *dpop.Request) {})
@@ -42,7 +42,7 @@ func TestVerifyTakesAProofOnce(t *testing.T) {
 	require.ErrorIs(t, err, dpop.ErrReplayed)
 }
 
-func TestVerifierWithoutReplayRefusesEveryProof(t *testing.T) {
+func TestVerifierRequiresReplay(t *testing.T) {
 	v := &dpop.Verifier{}
 	require.ErrorIs(t, v.Validate(), dpop.ErrConfig)
 	r := request(t, func(*dpop.Proof, *dpop.Request) {})

@@ -15,11 +15,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestProofNamesTheURLAsItGoesOverTheWire compares the "htu" of a proof
-// with Host and request target as the server reads them, for HTTP/1.1 and
-// HTTP/2, and with what a reader of RFC 9449 §4.2 expects. All names lead to
-// one server.
-func TestProofNamesTheURLAsItGoesOverTheWire(t *testing.T) {
+// The "htu" of a proof equals the Host and request target that the server receives,
+// over HTTP/1.1 and HTTP/2. All names resolve to one server.
+func TestProofNamesTheURLOnTheWire(t *testing.T) {
 	for name, c := range map[string]struct{ url, want string }{
 		"plain":                           {"https://a.example/Path", "https://a.example/Path"},
 		"empty path":                      {"https://a.example", "https://a.example/"},
@@ -72,7 +70,7 @@ func TestProofNamesTheURLAsItGoesOverTheWire(t *testing.T) {
 	}
 }
 
-// TestRequestsMadeByHand are those that http.NewRequest does not make.
+// Requests that http.NewRequest would not create.
 func TestRequestsMadeByHand(t *testing.T) {
 	for name, c := range map[string]struct {
 		req  http.Request
@@ -98,12 +96,12 @@ func TestRequestsMadeByHand(t *testing.T) {
 	}
 }
 
-// arrival is a request as its server sees it: url is made of the Host and the
-// request target, untouched, without the query.
+// arrival is a request as the server receives it. The url consists of the unmodified
+// Host and request target, without the query.
 type arrival struct{ version, url, htu string }
 
-// wire starts a server and returns what arrives there, and a transport that
-// reaches it under every name.
+// wire starts a server. It returns the requests that arrive and a transport that
+// connects every name to it.
 func wire(t *testing.T, version string) (<-chan arrival, http.RoundTripper) {
 	seen := make(chan arrival, 1)
 	s := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -116,7 +114,7 @@ func wire(t *testing.T, version string) (<-chan arrival, http.RoundTripper) {
 	s.StartTLS()
 	t.Cleanup(s.Close)
 	rt := s.Client().Transport.(*http.Transport)
-	rt.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} // for all names
+	rt.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} // for any name
 	rt.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, network, s.Listener.Addr().String())
 	}

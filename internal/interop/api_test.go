@@ -1,7 +1,6 @@
 package interop_test
 
 import (
-	"bufio"
 	"net/http"
 	"os"
 	"os/exec"
@@ -12,23 +11,25 @@ import (
 
 	"github.com/nokkel/nokkel/assertion"
 	"github.com/nokkel/nokkel/dpop"
+	"github.com/nokkel/nokkel/internal/programtest"
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice/helseid/helseidtest"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
-// authority is an authorization server that knows the client "stranger" by its
-// key, and what examples/api has to be told of it.
+// authority is an authorization server that has the key of the client "stranger",
+// and the options with which examples/api accepts its tokens.
 type authority struct {
 	issuer, scope, audience string
 	key                     *keys.Key
 	args                    []string
 }
 
-// TestClientsCallTheAPI: tokens of others' authorization servers, brought by
-// others' clients and by this module's, open examples/api.
+// TestClientsCallTheAPI calls examples/api with tokens of other authorization
+// servers, by other clients and by ours.
 func TestClientsCallTheAPI(t *testing.T) {
+	t.Parallel()
 	binary := filepath.Join(t.TempDir(), "api")
 	out, err := exec.Command("go", "build", "-o", binary, "../../examples/api").CombinedOutput()
 	require.NoError(t, err, string(out))
@@ -40,6 +41,7 @@ func TestClientsCallTheAPI(t *testing.T) {
 		"oidc-provider, introspect": oidcAuthority,
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			a := set(t)
 			args := append([]string{"-issuer", a.issuer, "-audience", a.audience, "-scope", a.scope, "-listen", "127.0.0.1:0"}, a.args...)
 			url := serve(t, exec.Command(binary, args...))
@@ -77,7 +79,7 @@ func TestClientsCallTheAPI(t *testing.T) {
 	}
 }
 
-// refusedWithoutAProof: a bound token opens nothing as a bearer token.
+// refusedWithoutAProof checks that the API refuses a bound token without a proof.
 func refusedWithoutAProof(t *testing.T, tokens *assertion.TokenSource, url string) {
 	token, err := tokens.Token(t.Context())
 	require.NoError(t, err)
@@ -94,37 +96,8 @@ func refusedWithoutAProof(t *testing.T, tokens *assertion.TokenSource, url strin
 // serve runs examples/api until the test ends and returns its URL.
 func serve(t *testing.T, cmd *exec.Cmd) (url string) {
 	t.Helper()
-	stderr, err := cmd.StderrPipe()
-	require.NoError(t, err)
-	require.NoError(t, cmd.Start())
-	var log strings.Builder
-	end := make(chan struct{})
-	t.Cleanup(func() {
-		cmd.Process.Kill()
-		<-end
-		cmd.Wait()
-		if t.Failed() {
-			t.Log(log.String())
-		}
-	})
-	lines := bufio.NewScanner(stderr)
-	for url == "" && lines.Scan() {
-		log.WriteString(lines.Text() + "\n")
-		if m := serving.FindStringSubmatch(lines.Text()); m != nil {
-			url = "http://" + m[1]
-		}
-	}
-	go func() {
-		defer close(end)
-		for lines.Scan() {
-			log.WriteString(lines.Text() + "\n")
-		}
-	}()
-	require.NotEmpty(t, url, "the API did not start")
-	return url
+	return "http://" + programtest.Start(t, cmd, regexp.MustCompile(`msg=serving address=(\S+)\s`)).Ready[1]
 }
-
-var serving = regexp.MustCompile(`msg=serving address=(\S+)`)
 
 func helseIDAuthority(t *testing.T) authority {
 	server := helseidtest.New()
@@ -135,8 +108,8 @@ func helseIDAuthority(t *testing.T) authority {
 	return authority{server.URL(), "nhn:patients/read", "nhn:patients", key, nil}
 }
 
-// oidcAuthority runs node's oidc-provider, whose access tokens mean nothing to
-// anybody else: the API asks about them as a client of its own.
+// oidcAuthority runs node's oidc-provider. Its access tokens are opaque, so the API
+// introspects them, as a client of its own.
 func oidcAuthority(t *testing.T) authority {
 	node, err := exec.LookPath("node")
 	if err != nil {

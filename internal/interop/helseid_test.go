@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// task is what a client's program is to do: get a token by private_key_jwt and
-// DPoP, and make calls with it.
+// task tells a client to get a token by private_key_jwt and DPoP, and to make calls
+// with it.
 type task struct {
 	Issuer   string          `json:"issuer"`
 	ClientID string          `json:"client_id"`
@@ -28,7 +28,7 @@ type call struct {
 	Body   string `json:"body,omitempty"`
 }
 
-// result is what it did.
+// result is the outcome of a task.
 type result struct {
 	Token struct {
 		AccessToken string `json:"access_token"`
@@ -50,14 +50,15 @@ func newKey(t *testing.T) (key *keys.Key, private []byte) {
 	return key, private
 }
 
-// TestClientsDriveHelseID lets each client get a token (which takes a nonce),
-// call the sample API, register a key, list the keys, and start over with the
-// new key alone.
+// TestClientsDriveHelseID has each client get a token, which takes a nonce, call the
+// sample API, register a key and list the keys. Then the client starts over with
+// the new key.
 func TestClientsDriveHelseID(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		program
 		allow   func(*helseidtest.Server)
-		refused helseidtest.Refusal // when it is not allowed
+		refused helseidtest.Refusal // without allow
 	}{
 		{oauth4webapi(), func(s *helseidtest.Server) { s.PlainType = true }, helseidtest.AssertionType},
 		{openidClient(), func(s *helseidtest.Server) { s.PlainType = true }, helseidtest.AssertionType},
@@ -86,7 +87,7 @@ func TestClientsDriveHelseID(t *testing.T) {
 			var r result
 			strict, work := start(func(*helseidtest.Server) {})
 			_, ok := c.run(t, work, &r)
-			require.False(t, ok, "the strict server takes what it is said to refuse")
+			require.False(t, ok, "the strict server accepted the client")
 			assert.Equal(t, 1, strict.Counts().Refused[c.refused])
 			assert.Zero(t, strict.Counts().Tokens)
 
@@ -115,7 +116,7 @@ func TestClientsDriveHelseID(t *testing.T) {
 			for rule := range counts.Refused {
 				assert.Equal(t, helseidtest.ProofNonce, rule)
 			}
-			assert.NotZero(t, counts.Refused[helseidtest.ProofNonce], "the first proof knows no nonce")
+			assert.NotZero(t, counts.Refused[helseidtest.ProofNonce], "the first proof has no nonce")
 		})
 	}
 }

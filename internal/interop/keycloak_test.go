@@ -11,9 +11,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestClientsDriveKeycloak lets each client get a token that is bound to a key
-// and ask who it is.
+// TestClientsDriveKeycloak has each client get a bound token and call userinfo.
 func TestClientsDriveKeycloak(t *testing.T) {
+	t.Parallel()
 	for _, client := range []program{oauth4webapi(), openidClient(), requestsOAuth2(), nimbus()} {
 		t.Run(client.name, func(t *testing.T) {
 			t.Parallel()
@@ -36,7 +36,7 @@ func TestClientsDriveKeycloak(t *testing.T) {
 	}
 }
 
-// keycloakClient starts a Keycloak with a client that owns a key.
+// keycloakClient starts a Keycloak with a client that has a key.
 func keycloakClient(t *testing.T) (realm keycloak.Realm, key *keys.Key, private []byte) {
 	t.Helper()
 	server := keycloaktest.Start(t)

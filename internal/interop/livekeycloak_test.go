@@ -29,8 +29,8 @@ import (
 
 const patientsAPI = "https://api.example.no"
 
-// liveRealm makes a realm of a live Keycloak with these clients until the test
-// ends, and returns the path of its issuer.
+// liveRealm creates a realm with these clients at a live Keycloak until the test
+// ends. It returns the path of the issuer.
 func liveRealm(t *testing.T, clients ...any) (path string) {
 	t.Helper()
 	address := os.Getenv("KEYCLOAK_URL")
@@ -58,8 +58,8 @@ func liveRealm(t *testing.T, clients ...any) (path string) {
 	return "/realms/" + name
 }
 
-// liveClient is a client with a service account that owns a key, and whose
-// tokens are for patientsAPI.
+// liveClient returns a client with a key and a service account, whose tokens have
+// the audience patientsAPI.
 func liveClient(t *testing.T, id string, key *keys.Key, more map[string]string) map[string]any {
 	t.Helper()
 	jwks, err := keys.Set{Keys: []*keys.PublicKey{key.PublicKey()}}.MarshalJSON()
@@ -85,16 +85,15 @@ func keycloakAuthority(t *testing.T) authority {
 	return authority{os.Getenv("KEYCLOAK_URL") + path, "openid", patientsAPI, key, nil}
 }
 
-// keycloakPlainAuthority gives tokens the type that Keycloak gives them unless a
-// client is told otherwise.
+// keycloakPlainAuthority issues tokens of Keycloak's default type.
 func keycloakPlainAuthority(t *testing.T) authority {
 	key, _ := newKey(t)
 	path := liveRealm(t, liveClient(t, "stranger", key, map[string]string{"dpop.bound.access.tokens": "true"}))
 	return authority{os.Getenv("KEYCLOAK_URL") + path, "openid", patientsAPI, key, []string{"-plain-type"}}
 }
 
-// keycloakIntrospected has the API ask. Keycloak calls a token inactive to a
-// client that the token is not for.
+// keycloakIntrospected has the API introspect tokens. To Keycloak a token is
+// inactive for a client outside its audience.
 func keycloakIntrospected(t *testing.T) authority {
 	key, _ := newKey(t)
 	own, private := newKey(t)
@@ -106,8 +105,8 @@ func keycloakIntrospected(t *testing.T) authority {
 	return authority{os.Getenv("KEYCLOAK_URL") + path, "openid", patientsAPI, key, []string{"-client", "my-api", "-key", file}}
 }
 
-// TestKeycloakBindsTokensToCertificates: such a token opens an API over a
-// connection with its certificate, and over no other (RFC 8705 §3).
+// A token bound to a certificate is accepted only over a connection with that
+// certificate (RFC 8705 §3).
 func TestKeycloakBindsTokensToCertificates(t *testing.T) {
 	key, _ := newKey(t)
 	path := liveRealm(t, liveClient(t, "stranger", key, map[string]string{"tls.client.certificate.bound.access.tokens": "true"}))
@@ -158,7 +157,7 @@ func TestKeycloakBindsTokensToCertificates(t *testing.T) {
 	}
 }
 
-// certified returns a key whose certificate openssl has issued for Keycloak's CA.
+// certified returns a key with a certificate that openssl issued by Keycloak's CA.
 func certified(t *testing.T) *keys.Key {
 	t.Helper()
 	key, _ := newKey(t)

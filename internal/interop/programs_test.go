@@ -1,16 +1,18 @@
-// Package interop_test lets software of other makers meet this module: their
-// clients drive the fakes, and their resource servers check our tokens and
-// proofs. The programs are in testdata; .ci/interop installs what they need.
+// Package interop_test tests this module against other implementations: their
+// clients drive the fakes, and their resource servers verify our tokens and proofs.
+// The programs are in testdata, and .ci/interop installs what they need.
 package interop_test
 
 import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"sync"
 	"testing"
 	"time"
 
@@ -18,7 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// program is one program of testdata.
+// program is a program in testdata.
 type program struct {
 	name    string
 	command func(t *testing.T) *exec.Cmd
@@ -35,7 +37,7 @@ func node(name string) program {
 		if err != nil {
 			missing(t, "node", err)
 		}
-		// A module is looked for beside the program that imports it.
+		// Node resolves imports from the directory of the program.
 		dir := t.TempDir()
 		require.NoError(t, os.Symlink(modules, filepath.Join(dir, "node_modules")))
 		text, err := os.ReadFile(filepath.Join("testdata", "node", name+".mjs"))
@@ -52,8 +54,7 @@ func python(name string) program {
 	}}
 }
 
-// nimbus is what NHN's own library for HelseID is built on, and it is used as
-// that library does.
+// nimbus is the basis of NHN's own library for HelseID, and is used in the same way.
 func nimbus() program { return java("Client") }
 
 func java(name string) program {
@@ -62,11 +63,48 @@ func java(name string) program {
 		if _, err := exec.LookPath("javac"); err != nil {
 			missing(t, "a JDK", err)
 		}
-		return exec.Command("java", "-XX:TieredStopAtLevel=1", "-cp", filepath.Join(jars, "*"), filepath.Join("testdata", "java", name+".java"))
+		jars = filepath.Join(jars, "*")
+		classes, err := compileJava(jars)
+		require.NoError(t, err)
+		return exec.Command("java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", classes+string(filepath.ListSeparator)+jars, name)
 	}}
 }
 
-// installed returns the path of what .ci/interop installs.
+// javaClasses is the directory of the compiled programs, once there is one.
+var javaClasses struct {
+	once sync.Once
+	dir  string
+	err  error
+}
+
+// compileJava compiles all Java programs, once.
+func compileJava(jars string) (dir string, err error) {
+	c := &javaClasses
+	c.once.Do(func() {
+		if c.dir, c.err = os.MkdirTemp("", "nokkel-interop-"); c.err != nil {
+			return
+		}
+		var sources []string
+		if sources, c.err = filepath.Glob(filepath.Join("testdata", "java", "*.java")); c.err != nil {
+			return
+		}
+		args := append([]string{"-J-XX:TieredStopAtLevel=1", "-d", c.dir, "-cp", jars}, sources...)
+		if out, err := exec.Command("javac", args...).CombinedOutput(); err != nil {
+			c.err = fmt.Errorf("javac: %w: %s", err, out)
+		}
+	})
+	return c.dir, c.err
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if javaClasses.dir != "" {
+		os.RemoveAll(javaClasses.dir)
+	}
+	os.Exit(code)
+}
+
+// installed returns the path of something that .ci/interop installs.
 func installed(t *testing.T, path ...string) string {
 	t.Helper()
 	cache, err := os.UserCacheDir()
@@ -83,8 +121,8 @@ func missing(t *testing.T, what string, err error) {
 	programtest.Missing(t, what+" is not installed, see .ci/interop: "+err.Error())
 }
 
-// run gives a program its task as JSON and reads its result. When it fails, ok
-// is false and complaint is what it wrote.
+// run gives the program its task as JSON and reads its result. If the program
+// fails, complaint is its standard error.
 func (p program) run(t *testing.T, task, result any) (complaint string, ok bool) {
 	t.Helper()
 	cmd := p.command(t)
@@ -104,14 +142,14 @@ func (p program) run(t *testing.T, task, result any) (complaint string, ok bool)
 	return "", true
 }
 
-// start runs a server until the test ends, with its task as the first line of
-// its input, and returns the URL that it prints.
+// start runs a server until the test ends and returns the URL that it prints. The
+// task is the first line of its standard input.
 func (p program) start(t *testing.T, task any) string {
 	t.Helper()
 	cmd := p.command(t)
 	stdin, err := cmd.StdinPipe()
 	require.NoError(t, err)
 	t.Cleanup(func() { stdin.Close() })
-	require.NoError(t, json.NewEncoder(stdin).Encode(task)) // ends the line
+	require.NoError(t, json.NewEncoder(stdin).Encode(task)) // with a line break
 	return programtest.Start(t, cmd, regexp.MustCompile(`(?m)^(http\S+)\s*\n`)).Ready[1]
 }

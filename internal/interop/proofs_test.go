@@ -12,9 +12,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestVerifierTakesProofsOfOthers lets other makers' libraries prove requests
-// with a token and a nonce, and verifies each proof for its request, once.
-func TestVerifierTakesProofsOfOthers(t *testing.T) {
+// TestVerifierAcceptsOtherProofs verifies proofs that other libraries made for
+// requests with a token and a nonce.
+func TestVerifierAcceptsOtherProofs(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		program
 		makers []string // with the algorithm
@@ -31,7 +32,7 @@ func TestVerifierTakesProofsOfOthers(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			// All are made before the first is verified, on a machine that may be slow.
+			// All proofs are made before the first is verified, which may take long.
 			v := &dpop.Verifier{Replay: &dpop.Memory{}, Nonces: &dpop.Nonces{Step: time.Hour}, Window: time.Hour}
 			const origin, token = "https://api.example.no", "Kz~8mXK1EalYznwH-LC-1fBAo.4Ljp~zsPE_NeO.gxU"
 			var urls []string
@@ -79,7 +80,7 @@ func TestVerifierTakesProofsOfOthers(t *testing.T) {
 	}
 }
 
-// otherSignature turns a letter in the middle of the signature.
+// otherSignature changes a letter in the middle of the signature.
 func otherSignature(proof string) string {
 	b := []byte(proof)
 	if i := len(b) - 40; b[i] == 'A' {

@@ -14,15 +14,17 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestResourceServersTakeOurRequests calls resource servers of other makers,
-// which find the issuer's keys by discovery and check token and proof.
-func TestResourceServersTakeOurRequests(t *testing.T) {
+// TestResourceServersAcceptOurRequests calls resource servers built on other
+// libraries, which discover the issuer's keys and verify token and proof.
+func TestResourceServersAcceptOurRequests(t *testing.T) {
+	t.Parallel()
 	for _, server := range []program{
 		{"oauth4webapi", node("resource-server").command},
 		{"requests_oauth2client", python("resource_server").command},
 		{"spring", java("ResourceServer").command},
 	} {
 		t.Run(server.name, func(t *testing.T) {
+			t.Parallel()
 			t.Run("token of HelseID", func(t *testing.T) {
 				t.Parallel()
 				issuer, tokens := helseIDTokens(t)
@@ -51,7 +53,7 @@ func keycloakTokens(t *testing.T) (issuer string, tokens *assertion.TokenSource)
 	return realm.Server + "/realms/" + realm.Name, realm.Tokens(realm.Signer("stranger", key), &dpop.Prover{})
 }
 
-// callAll makes requests that the server must take, then some that it must not.
+// callAll makes requests that the server must accept, then some it must refuse.
 func callAll(t *testing.T, server string, tokens *assertion.TokenSource) {
 	api := &http.Client{Transport: &dpop.Transport{Tokens: tokens}}
 	for _, path := range []string{
@@ -73,7 +75,7 @@ func callAll(t *testing.T, server string, tokens *assertion.TokenSource) {
 		key    *keys.Key
 		status int
 	}{
-		"as it should be":  {dpop.Proof{URL: server + "/%7Ekari", AccessToken: keys.NewSecret(token)}, key, 200},
+		"valid":            {dpop.Proof{URL: server + "/%7Ekari", AccessToken: keys.NewSecret(token)}, key, 200},
 		"another spelling": {dpop.Proof{URL: server + "/~kari", AccessToken: keys.NewSecret(token)}, key, 401},
 		"another method":   {dpop.Proof{Method: "POST", URL: server + "/%7Ekari", AccessToken: keys.NewSecret(token)}, key, 401},
 		"another token":    {dpop.Proof{URL: server + "/%7Ekari", AccessToken: keys.NewSecret("x")}, key, 401},
