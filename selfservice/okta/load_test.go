@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http/httptest"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -13,52 +12,12 @@ import (
 	"github.com/nokkel/nokkel/dpop"
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/internal/load"
 	"github.com/nokkel/nokkel/selfservice/okta"
 	"github.com/nokkel/nokkel/selfservice/okta/oktatest"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
-
-// requesters ask for tokens, a millisecond after each answer, until they are
-// stopped, each time with what the Rotator serves at that moment.
-type requesters struct {
-	done, failed atomic.Int64
-	first        atomic.Pointer[error]
-	stop         chan struct{}
-	group        sync.WaitGroup
-}
-
-func load(tokens func() *assertion.TokenSource) *requesters {
-	q := &requesters{stop: make(chan struct{})}
-	for range 4 {
-		q.group.Go(func() {
-			for {
-				select {
-				case <-q.stop:
-					return
-				case <-time.After(time.Millisecond):
-				}
-				_, err := tokens().Token(context.Background())
-				q.done.Add(1)
-				if err != nil {
-					q.failed.Add(1)
-					q.first.CompareAndSwap(nil, &err)
-				}
-			}
-		})
-	}
-	return q
-}
-
-func (q *requesters) end(t *testing.T, name string) {
-	close(q.stop)
-	q.group.Wait()
-	t.Logf("%s: %d requests, %d failures", name, q.done.Load(), q.failed.Load())
-	if q.failed.Load() > 0 {
-		t.Errorf("the first failure: %v", *q.first.Load())
-	}
-	assert.Positive(t, q.done.Load())
-}
 
 // plain serves what a Rotator does, and has nothing to try after a refusal.
 type plain struct{ r *selfservice.Rotator }
@@ -110,7 +69,7 @@ func rotateUnderLoad(t *testing.T, name string) {
 	}
 	ctx := t.Context()
 	require.NoError(t, r.Adopt(ctx, first))
-	q := load(tokens)
+	l := load.Start(4, time.Millisecond, tokens)
 	for n := range rotations {
 		require.NoError(t, r.Rotate(ctx))
 		finish(t, r)
@@ -118,7 +77,7 @@ func rotateUnderLoad(t *testing.T, name string) {
 		require.NoError(t, err)
 		require.Equal(t, n+1, st.Rotations)
 	}
-	q.end(t, fmt.Sprintf("%s, %d rotations", name, rotations))
+	l.Stop(t, fmt.Sprintf("%s, %d rotations", name, rotations))
 	time.Sleep(10 * server.Lag)
 	assert.True(t, server.Knows(client.AppID, fingerprint(t, r)))
 	assert.False(t, server.Knows(client.AppID, first.Fingerprint()))

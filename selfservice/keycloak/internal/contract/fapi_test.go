@@ -13,6 +13,7 @@ import (
 	"github.com/nokkel/nokkel/dpop"
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/internal/load"
 	"github.com/nokkel/nokkel/selfservice/keycloak"
 	"github.com/nokkel/nokkel/selfservice/keycloak/admin"
 	"github.com/stretchr/testify/assert"
@@ -240,9 +241,9 @@ func TestKeysByARegistrationAccessTokenUnderFAPI(t *testing.T) {
 	})
 }
 
-// TestKeysRotateUnderFAPIBesideRequests: by an administrator, and by the client
-// itself, whose tokens such a policy lets have the roles alone that its scope
-// names.
+// TestKeysRotateUnderFAPIBesideRequests rotates by an administrator, and by the
+// client itself. Under the policy the client's tokens have only the roles that
+// its scope names.
 func TestKeysRotateUnderFAPIBesideRequests(t *testing.T) {
 	each(t, func(tg *target) {
 		t, ctx := tg.t, tg.t.Context()
@@ -266,15 +267,8 @@ func TestKeysRotateUnderFAPIBesideRequests(t *testing.T) {
 		}
 		require.NoError(t, tg.admin.PutPolicy(ctx, admin.Policy{Name: "fapi", AccessTypes: []string{"confidential"}, Profiles: []string{"fapi-2-dpop-security-profile"}}))
 		for name, r := range rotators {
-			q := &requesters{stop: make(chan struct{})}
-			q.group.Go(func() {
-				for !q.stopped() {
-					time.Sleep(tg.pause())
-					_, err := tg.realm.Tokens(tg.realm.Signer(name, r), &dpop.Prover{}).Token(context.Background())
-					if q.done.Add(1); err != nil && q.failed.Add(1) > 0 {
-						q.first.CompareAndSwap(nil, &err)
-					}
-				}
+			l := load.Start(1, tg.pause(), func() *assertion.TokenSource {
+				return tg.realm.Tokens(tg.realm.Signer(name, r), &dpop.Prover{})
 			})
 			for range tg.times(6) {
 				require.NoError(t, r.Rotate(ctx))
@@ -285,16 +279,7 @@ func TestKeysRotateUnderFAPIBesideRequests(t *testing.T) {
 					time.Sleep(time.Until(next))
 				}
 			}
-			q.end(t, name+" under FAPI")
+			l.Stop(t, name+" under FAPI")
 		}
 	})
-}
-
-func (q *requesters) stopped() bool {
-	select {
-	case <-q.stop:
-		return true
-	default:
-		return false
-	}
 }

@@ -144,7 +144,7 @@ func (tg *target) kill(kind string, after func(kills int) time.Duration) {
 	following, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go follower.Run(following)
-	q := tg.load(tg.auth(follower, kind == secrets))
+	l := tg.load(tg.auth(follower, kind == secrets))
 	start := func() *exec.Cmd {
 		process := exec.Command(os.Args[0])
 		process.Env = append(os.Environ(), victimVariable+"="+string(text))
@@ -178,5 +178,5 @@ func (tg *target) kill(kind string, after func(kills int) time.Duration) {
 	st, err := follower.Status(ctx)
 	require.NoError(t, err)
 	assert.Positive(t, inTheMiddle)
-	q.end(t, fmt.Sprintf("%s, %d kills (%d in the middle of a rotation), %d rotations", kind, kills+1, inTheMiddle, st.Rotations))
+	l.Stop(t, fmt.Sprintf("%s, %d kills (%d in the middle of a rotation), %d rotations", kind, kills+1, inTheMiddle, st.Rotations))
 }

@@ -7,7 +7,6 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -15,62 +14,24 @@ import (
 	"github.com/nokkel/nokkel/assertion"
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/internal/load"
 	"github.com/nokkel/nokkel/selfservice/keycloak"
 	"github.com/nokkel/nokkel/selfservice/keycloak/admin"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
-// requesters ask for tokens until they are stopped.
-type requesters struct {
-	done, failed atomic.Int64
-	first        atomic.Pointer[error]
-	stop         chan struct{}
-	group        sync.WaitGroup
+// load starts requests that authenticate as auth says at that moment.
+func (tg *target) load(auth assertion.Authenticator) *load.Load {
+	return load.Start(4, tg.pause(), func() *assertion.TokenSource { return tg.realm.Tokens(auth, nil) })
 }
 
-// pause is how long a requester waits before each request. Without it the
-// requesters alone would keep the machine busy.
+// pause is how long a requester waits before each request.
 func (tg *target) pause() time.Duration {
 	if tg.live {
 		return 20 * time.Millisecond
 	}
 	return 2 * time.Millisecond
-}
-
-// load starts 4 of them. Each request authenticates as auth says at that
-// moment.
-func (tg *target) load(auth assertion.Authenticator) *requesters {
-	q := &requesters{stop: make(chan struct{})}
-	for range 4 {
-		q.group.Go(func() {
-			for {
-				select {
-				case <-q.stop:
-					return
-				default:
-				}
-				time.Sleep(tg.pause())
-				_, err := tg.realm.Tokens(auth, nil).Token(context.Background())
-				q.done.Add(1)
-				if err != nil {
-					q.failed.Add(1)
-					q.first.CompareAndSwap(nil, &err)
-				}
-			}
-		})
-	}
-	return q
-}
-
-func (q *requesters) end(t *testing.T, name string) {
-	close(q.stop)
-	q.group.Wait()
-	t.Logf("%s: %d requests, %d failures", name, q.done.Load(), q.failed.Load())
-	if q.failed.Load() > 0 {
-		t.Errorf("the first failure: %v", *q.first.Load())
-	}
-	assert.Positive(t, q.done.Load())
 }
 
 // times is n on a live server, and less where the same code is tested often or
@@ -96,7 +57,7 @@ func (tg *target) auth(r *selfservice.Rotator, secret bool) assertion.Authentica
 // rotate makes rotations, each to its end, under load.
 func (tg *target) rotate(name string, rotations int, r *selfservice.Rotator, secret bool) {
 	t, ctx := tg.t, tg.t.Context()
-	q := tg.load(tg.auth(r, secret))
+	l := tg.load(tg.auth(r, secret))
 	for range rotations {
 		require.NoError(t, r.Rotate(ctx))
 		for {
@@ -113,7 +74,7 @@ func (tg *target) rotate(name string, rotations int, r *selfservice.Rotator, sec
 	st, err := r.Status(ctx)
 	require.NoError(t, err)
 	assert.Equal(t, rotations, st.Rotations)
-	q.end(t, fmt.Sprintf("%s, %d rotations", name, rotations))
+	l.Stop(t, fmt.Sprintf("%s, %d rotations", name, rotations))
 }
 
 func (tg *target) short() selfservice.Timing {

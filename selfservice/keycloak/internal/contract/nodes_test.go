@@ -203,7 +203,7 @@ func TestACallerWhoSignsAloneIsNotRefused(t *testing.T) {
 			if os.Getenv("NOKKEL_LONG") == "1" {
 				rotations = 20
 			}
-			q := tg.load(tg.realm.Signer("app", alone{r}))
+			l := tg.load(tg.realm.Signer("app", alone{r}))
 			var last *keys.Key // that was removed
 			for range rotations {
 				var err error
@@ -216,7 +216,7 @@ func TestACallerWhoSignsAloneIsNotRefused(t *testing.T) {
 				st, err := r.Status(ctx)
 				return err == nil && len(st.Retiring) == 0
 			}, 2*time.Minute, 100*time.Millisecond)
-			q.end(t, fmt.Sprintf("signing alone, %d nodes, %s, stored keys %s, %d rotations", max(1, len(tg.realm.Nodes)), tg.version, name, rotations))
+			l.Stop(t, fmt.Sprintf("signing alone, %d nodes, %s, stored keys %s, %d rotations", max(1, len(tg.realm.Nodes)), tg.version, name, rotations))
 			// With the Timing of one node nothing is purged, and a request that
 			// loads the keys while one is removed may bring it back.
 			if len(tg.realm.Nodes) > 0 {
