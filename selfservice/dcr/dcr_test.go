@@ -94,8 +94,7 @@ func TestEveryFaultAtEveryPoint(t *testing.T) {
 	}
 }
 
-// encryptionKey is a key of another purpose, with a member that nobody here
-// knows.
+// encryptionKey returns an encryption key with an unknown member.
 func encryptionKey(t *testing.T) json.RawMessage {
 	return json.RawMessage(strings.Replace(string(newKey(t).PublicKey().JWK()), `"use":"sig"`, `"use":"enc","x-own":1`, 1))
 }
@@ -131,7 +130,7 @@ func TestLostAccessTokenIsSaidAndTheKeyStillWorks(t *testing.T) {
 	require.NoError(t, r.Rotate(t.Context()))
 }
 
-// fullDisk is a store that reads but does not take the next writes.
+// fullDisk is a store whose next writes fail.
 type fullDisk struct {
 	selfservice.Mem
 	refuse int
@@ -145,8 +144,8 @@ func (d *fullDisk) Save(ctx context.Context, blob []byte, version string) (strin
 	return d.Mem.Save(ctx, blob, version)
 }
 
-// TestAnAccessTokenIsKeptUntilTheStoreTakesIt: the one that the store has is
-// dead by then, and nobody could get another.
+// TestAnAccessTokenIsKeptUntilTheStoreTakesIt checks that a failed save does not
+// lose the new token: the stored one is invalid by then.
 func TestAnAccessTokenIsKeptUntilTheStoreTakesIt(t *testing.T) {
 	key := newKey(t)
 	s := newServer(withKey(key.PublicKey()))
@@ -175,8 +174,8 @@ func TestAnAccessTokenIsKeptUntilTheStoreTakesIt(t *testing.T) {
 	require.NoError(t, err, "and has the newer one")
 }
 
-// TestAnUpdateThatWasSentOutlivesItsCaller: a program that is stopped in the
-// middle of one would be left with an access token that is dead.
+// TestAnUpdateThatWasSentOutlivesItsCaller checks that a canceled update still
+// saves the new access token. Otherwise only an invalid one would be left.
 func TestAnUpdateThatWasSentOutlivesItsCaller(t *testing.T) {
 	s := newServer(withKey(newKey(t).PublicKey()))
 	c := client(t, s)
@@ -187,7 +186,7 @@ func TestAnUpdateThatWasSentOutlivesItsCaller(t *testing.T) {
 			return resp, err
 		}
 		_, limited := r.Context().Deadline()
-		assert.True(t, limited, "but not for ever")
+		assert.True(t, limited, "it still has a deadline")
 		cancel() // once the server has acted, and before its answer is here
 		return resp, r.Context().Err()
 	})
@@ -199,7 +198,7 @@ func TestAnUpdateThatWasSentOutlivesItsCaller(t *testing.T) {
 	require.NoError(t, err, "the new access token is stored")
 }
 
-// hungStore answers no Save before its context ends.
+// hungStore blocks each Save until its context ends.
 type hungStore struct {
 	selfservice.Mem
 	hangs bool
@@ -213,8 +212,8 @@ func (h *hungStore) Save(ctx context.Context, blob []byte, version string) (stri
 	return h.Mem.Save(ctx, blob, version)
 }
 
-// TestAStoreThatHangsIsGivenUp, although a caller that has gone does not keep
-// the access token from being saved.
+// TestAStoreThatHangsIsGivenUp checks that a Save times out, although it outlives
+// the caller's context.
 func TestAStoreThatHangsIsGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, store := newServer(map[string]any{}), &hungStore{}
@@ -253,8 +252,8 @@ func TestSecretFollowsTheServersExpiry(t *testing.T) {
 	})
 }
 
-// TestAMaskIsNoSecret: a server that begins to mask, as an upgraded one may,
-// shows something that was not there before.
+// TestAMaskIsNoSecret checks that a server that begins to mask secrets, after an
+// upgrade for example, does not seem to have made a new one.
 func TestAMaskIsNoSecret(t *testing.T) {
 	s := newServer(map[string]any{"client_name": "App"})
 	first := selfservice.Credential{Secret: keys.NewSecret(s.secret)}
@@ -274,8 +273,8 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// TestACallerWaitsForItsTurnNoLongerThanItSays: the call before may take all of
-// its 30 s.
+// TestACallerWaitsForItsTurnNoLongerThanItSays checks that a call's deadline holds
+// while it waits for the call before, which may take 30 s.
 func TestACallerWaitsForItsTurnNoLongerThanItSays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(map[string]any{})
@@ -354,8 +353,8 @@ func TestNoTypeShowsASecret(t *testing.T) {
 	}, []byte(secret), []byte(access))
 }
 
-// TestKeysAtAURLAreLeftAlone: the server would forget the URL, and every key
-// that is there.
+// TestKeysAtAURLAreLeftAlone checks that no update replaces a JWKS URL by keys.
+// The server would drop the URL, and with it every key there.
 func TestKeysAtAURLAreLeftAlone(t *testing.T) {
 	key := newKey(t)
 	s := newServer(map[string]any{"client_name": "App", "jwks_uri": "https://app.example.no/jwks"})

@@ -77,8 +77,8 @@ func TestRegister(t *testing.T) {
 	}
 }
 
-// TestRegisterStoresTheKeyFirst: when the server hears of the key, a process
-// that dies then still has it, and the store has been written to.
+// TestRegisterStoresTheKeyFirst checks that the key is stored before it is sent,
+// so that a process that dies then still has it.
 func TestRegisterStoresTheKeyFirst(t *testing.T) {
 	registration, key := &selfservice.Mem{}, &selfservice.Mem{}
 	var sent []any
@@ -260,8 +260,8 @@ func TestRegisterElsewhere(t *testing.T) {
 	}
 }
 
-// TestRegisterLostReply leaves a client that nobody knows: that is said. The
-// next call makes another, with the same key, and does not wait.
+// TestRegisterLostReply leaves a client that nobody knows, and the error says so.
+// The next call registers another with the same key, without waiting.
 func TestRegisterLostReply(t *testing.T) {
 	s := &registrar{}
 	r := newReplica(s, &selfservice.Mem{}, &selfservice.Mem{})
@@ -288,7 +288,7 @@ func TestRegisterLostReply(t *testing.T) {
 	assert.True(t, listed[0].Matches(key))
 }
 
-// TestRegisterOnceForAllReplicas: they start at the same moment.
+// TestRegisterOnceForAllReplicas starts several at the same moment.
 func TestRegisterOnceForAllReplicas(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &registrar{before: func(map[string]any) { time.Sleep(20 * time.Second) }}

@@ -19,8 +19,8 @@ import (
 
 const issuer = "http://127.0.0.1"
 
-// server is an authorization server with RFC 7592 as Keycloak has it: the
-// registration access token changes with each PUT, and the old one is dead. It
+// server is an authorization server with RFC 7592 as in Keycloak: each PUT
+// replaces the registration access token, and the old one is refused. It
 // reads keys and assertions with go-jose.
 type server struct {
 	rotatesSecret time.Duration // a PUT within this before the secret's expiry makes a new one
@@ -49,7 +49,7 @@ type server struct {
 	puts     int
 }
 
-// credentials are what the client may prove itself with.
+// credentials are those that the client may authenticate with.
 type credentials struct {
 	jwks   string
 	set    jose.JSONWebKeySet
@@ -147,7 +147,7 @@ func (s *server) takes(m map[string]any) bool {
 	return m["client_id"] == "app" && m["client_name"] == s.metadata["client_name"] && !(set && uri)
 }
 
-// changed lets the nodes learn of what there is now.
+// changed propagates the current state to the nodes.
 func (s *server) changed() {
 	b, _ := json.Marshal(s.metadata["jwks"])
 	if last := s.history.At(time.Now()); last.jwks == string(b) && last.secret == s.secret {
@@ -158,7 +158,7 @@ func (s *server) changed() {
 	s.history.Add(time.Now(), now, time.Duration(s.nodes)*s.lag)
 }
 
-// known is what a node knows.
+// known returns what a node knows.
 func (s *server) known(node int) credentials {
 	return s.history.At(time.Now().Add(-time.Duration(node) * s.lag))
 }
@@ -225,8 +225,8 @@ func (s *server) acceptsSecret(known credentials, secret string) bool {
 	return secret == known.secret || s.overlap && slices.Contains(known.older, secret)
 }
 
-// accepts is the truth about a credential of that fingerprint, whichever node
-// it meets.
+// accepts reports whether every node accepts the credential of that
+// fingerprint.
 func (s *server) accepts(fingerprint string) bool {
 	for node := range max(s.nodes, 1) {
 		if !s.acceptsAt(node, fingerprint) {

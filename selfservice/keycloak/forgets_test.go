@@ -13,9 +13,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestAServerThatForgetsIsRotatedAllTheSame: killed, it loses the last changes
-// that it has confirmed, at any point of a rotation.
-func TestAServerThatForgetsIsRotatedAllTheSame(t *testing.T) {
+// TestAServerThatForgetsIsStillRotated has a server lose the last change that it
+// confirmed, as a killed one may, at several points of a rotation.
+func TestAServerThatForgetsIsStillRotated(t *testing.T) {
 	key := newKey(t)
 	type kind struct {
 		first    selfservice.Credential

@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// far is the way to a server that takes 40 ms.
+// far adds 40 ms to each request.
 type far struct{ http.RoundTripper }
 
 func (f far) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -26,8 +26,8 @@ func (f far) RoundTrip(r *http.Request) (*http.Response, error) {
 	return f.RoundTripper.RoundTrip(r)
 }
 
-// TestANewSecretIsNoticedAtOnce: without a policy the old secret ends when the
-// new one is made, by whomever, and soon after the last time too.
+// TestANewSecretIsNoticedAtOnce checks that a Rotator reads a new secret without
+// delay. Without a policy the old one ends when anybody makes a new one.
 func TestANewSecretIsNoticedAtOnce(t *testing.T) {
 	type cut func(context.Context, *faulty, *selfservice.Rotator) error
 	for how, replace := range map[string]cut{

@@ -14,8 +14,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestVerifyKnowsNothingOfABusyServer: without a service account the token
-// endpoint says the same to a right secret as to a wrong one.
+// TestVerifyKnowsNothingOfABusyServer checks that Verify does not guess: to a client
+// without a service account the token endpoint gives the same answer for a right
+// secret and a wrong one.
 func TestVerifyKnowsNothingOfABusyServer(t *testing.T) {
 	refusal := `{"error":"unauthorized_client","error_description":"Invalid client or Invalid client credentials"}`
 	for status, want := range map[int]error{

@@ -110,8 +110,8 @@ func keytool(t *testing.T, content []byte, alias, password string) {
 	assert.Contains(t, string(out), "PrivateKeyEntry")
 }
 
-// TestACertificatesKeyServesFromTheFirstRequest: a file with it says nothing of
-// a kid, and the one that keys have by themselves Keycloak does not know.
+// TestACertificatesKeyServesFromTheFirstRequest checks that a Rotator replaces the
+// default kid of a key from a keystore, which Keycloak does not know.
 func TestACertificatesKeyServesFromTheFirstRequest(t *testing.T) {
 	each(t, func(tg *target) {
 		t, ctx := tg.t, tg.t.Context()
@@ -146,8 +146,8 @@ func TestACertificatesKeyServesFromTheFirstRequest(t *testing.T) {
 	})
 }
 
-// TestALostReplyLosesNoKey: the key that the server made is lost with the reply,
-// and the one before goes on working.
+// TestALostReplyLosesNoKey checks that the old key still works if the reply with
+// the server's new key is lost.
 func TestALostReplyLosesNoKey(t *testing.T) {
 	each(t, func(tg *target) {
 		t, ctx := tg.t, tg.t.Context()

@@ -10,8 +10,8 @@ import (
 	"github.com/nokkel/nokkel/selfservice/keycloak/admin"
 )
 
-// TestCheckFindsOutBeforeTheFirstRotation what would stop it, and changes
-// nothing.
+// TestCheckFindsOutBeforeTheFirstRotation checks that Check reports what would
+// stop a rotation, and changes nothing.
 func TestCheckFindsOutBeforeTheFirstRotation(t *testing.T) {
 	each(t, func(tg *target) {
 		t, ctx := tg.t, tg.t.Context()

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// untilIdle makes all steps that are due.
+// untilIdle steps until nothing is left to do.
 func untilIdle(t *testing.T, r *selfservice.Rotator) {
 	t.Helper()
 	for range 20 {

@@ -15,8 +15,8 @@ import (
 
 const mask = "**********"
 
-// TestAMaskIsNeverWritten: whoever writes back what an export shows makes a
-// secret of it that everybody knows.
+// TestAMaskIsNeverWritten checks that no masked secret is written back. The mask
+// would become the secret, and everybody knows it.
 func TestAMaskIsNeverWritten(t *testing.T) {
 	each(t, func(tg *target) {
 		t, ctx := tg.t, tg.t.Context()

@@ -63,7 +63,7 @@ func (tg *target) mindsOf(key *keys.Key) []bool {
 	return tg.minds("app", selfservice.Credential{Key: key})
 }
 
-// TestANodeKeepsTheKeysThatItHasLoaded holds what the providers are built on.
+// TestANodeKeepsTheKeysThatItHasLoaded checks what the providers rely on.
 func TestANodeKeepsTheKeysThatItHasLoaded(t *testing.T) {
 	eachCluster(t, func(tg *target) {
 		t, ctx := tg.t, tg.t.Context()
@@ -155,8 +155,7 @@ func TestAClearedCacheHeedsTheOthers(t *testing.T) {
 	})
 }
 
-// alone signs with what the rotator names, and asks it nothing when that is
-// refused.
+// alone signs with the Rotator's key, and does not tell the Rotator of refusals.
 type alone struct{ r *selfservice.Rotator }
 
 func (a alone) SigningKey(ctx context.Context) (*keys.Key, error) { return a.r.SigningKey(ctx) }

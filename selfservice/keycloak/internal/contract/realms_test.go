@@ -16,7 +16,7 @@ import (
 	"github.com/nokkel/nokkel/selfservice/keycloak"
 )
 
-// spare are realms that tests have left as empty as they were. A live server
+// spare are emptied realms that other tests can reuse. A live server
 // makes two RSA keys and a hundred roles for a new one, which takes longer than
 // most tests.
 var spare struct {
@@ -37,8 +37,8 @@ func (tg *target) enter() {
 	tg.t.Cleanup(tg.leave)
 }
 
-// leave empties the realm. One in which a test has failed is not used again, nor
-// is one of a cluster, where the removal of a client is news for the other nodes.
+// leave empties the realm. It is not reused if the test failed, nor on a cluster,
+// where the other nodes learn late that a client was removed.
 func (tg *target) leave() {
 	spoilt := tg.t.Failed() || len(tg.realm.Nodes) > 0
 	if !spoilt {
