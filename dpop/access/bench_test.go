@@ -104,7 +104,7 @@ func BenchmarkMiddleware(b *testing.B) {
 	b.ReportMetric((median(0)-median(1))/median(2), "x-raw")
 }
 
-// BenchmarkRequests is the same with as many clients as there are cores.
+// BenchmarkRequests is BenchmarkMiddleware with as many clients as cores.
 func BenchmarkRequests(b *testing.B) {
 	for _, name := range []string{"without", "with"} {
 		b.Run(name, func(b *testing.B) {
@@ -124,7 +124,7 @@ func BenchmarkRequests(b *testing.B) {
 	}
 }
 
-// BenchmarkToken: a JWT for the first time, and again.
+// BenchmarkToken verifies a JWT for the first time, and again.
 func BenchmarkToken(b *testing.B) {
 	key := testKey(b, keys.ES256, 1)
 	text := sign(b, key, nil, good(map[string]any{"exp": time.Now().Unix() + 3600}))

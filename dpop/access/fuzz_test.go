@@ -11,8 +11,8 @@ import (
 	"github.com/nokkel/nokkel/keys"
 )
 
-// FuzzToken wants a refusal by a rule, or a token that names issuer, client and
-// audience, from a Verifier that takes all types.
+// FuzzToken checks that a Verifier for all types refuses by a rule or returns a token
+// with issuer, client and audience.
 func FuzzToken(f *testing.F) {
 	key := testKey(f, keys.ES256, 1)
 	token := sign(f, key, nil, good(map[string]any{"exp": int64(maxSeconds), "cnf": map[string]any{"jkt": key.Thumbprint()}}))
@@ -40,7 +40,7 @@ func FuzzToken(f *testing.F) {
 
 const maxSeconds = 253402300799
 
-// FuzzAnswer wants the same of what an introspection endpoint says.
+// FuzzAnswer does the same with responses of an introspection endpoint.
 func FuzzAnswer(f *testing.F) {
 	for _, seed := range []string{
 		`{"active":true,"aud":["a"],"scope":"a b","exp":253402300799,"cnf":{"x5t#S256":"` + strings.Repeat("A", 43) + `"}}`,

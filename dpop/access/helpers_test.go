@@ -24,12 +24,12 @@ const (
 	audience = "https://api.example.com"
 )
 
-var made sync.Map // one key per algorithm and number: RSA takes its time
+var testKeys sync.Map // by algorithm and number: RSA keys are slow to generate
 
 func testKey(t testing.TB, alg keys.Algorithm, number int) *keys.Key {
 	t.Helper()
 	name := fmt.Sprint(alg, number)
-	if k, ok := made.Load(name); ok {
+	if k, ok := testKeys.Load(name); ok {
 		return k.(*keys.Key)
 	}
 	k, err := keys.GenerateRSA(alg, 2048)
@@ -37,12 +37,12 @@ func testKey(t testing.TB, alg keys.Algorithm, number int) *keys.Key {
 		k, err = keys.Generate(alg)
 	}
 	require.NoError(t, err)
-	made.Store(name, k)
+	testKeys.Store(name, k)
 	return k
 }
 
-// sign makes a JWT by go-jose, with these members beside alg and kid in its
-// header; nil values are left out.
+// sign makes a JWT with go-jose. Its header has these members, without nil values,
+// besides alg and kid.
 func sign(t testing.TB, key *keys.Key, header, claims map[string]any) string {
 	t.Helper()
 	payload, err := json.Marshal(without(claims))
@@ -80,7 +80,8 @@ func without(claims map[string]any) map[string]any {
 	return claims
 }
 
-// good returns the claims of a good token with some changed; nil leaves one out.
+// good returns the claims of a valid token with some changed. A nil value removes
+// the claim.
 func good(changed map[string]any) map[string]any {
 	now := time.Now().Unix()
 	claims := map[string]any{
@@ -91,7 +92,7 @@ func good(changed map[string]any) map[string]any {
 	return claims
 }
 
-// server is an issuer without a network. What it says can be changed.
+// server is an issuer without a network. Its responses can be changed.
 type server struct {
 	jwks    func() (*http.Response, error)
 	asked   atomic.Int32 // for keys
@@ -158,7 +159,7 @@ func (f network) RoundTrip(r *http.Request) (*http.Response, error) {
 	return f(r)
 }
 
-// check is Token without the result.
+// check calls Token and returns only the error.
 func check(ctx context.Context, v *access.Verifier, token string) error {
 	_, err := v.Token(ctx, token)
 	return err

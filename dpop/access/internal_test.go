@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// AssertBounded looks at how much is kept.
+// AssertBounded checks the size of the cache.
 func AssertBounded(t *testing.T, i *Introspector) {
 	assert.LessOrEqual(t, i.inactive.size, maxInactive)
 	assert.Len(t, i.inactive.entries, maxInactive/entrySize)
@@ -16,7 +16,7 @@ func AssertBounded(t *testing.T, i *Introspector) {
 	assert.Empty(t, i.asking)
 }
 
-// Forget makes the next token be verified.
+// Forget empties the cache, so that the next token is verified again.
 func (v *Verifier) Forget() {
 	v.verified.entries, v.verified.size = nil, 0
 	v.verified.recent.Init()
@@ -27,7 +27,7 @@ func TestCache(t *testing.T) {
 	now := time.Now()
 	of := func(n int) digest { return digestOf(strconv.Itoa(n)) }
 	for n := range 10 {
-		c.put(of(n), n, 1<<10, now.Add(time.Minute), 10<<10) // five of them
+		c.put(of(n), n, 1<<10, now.Add(time.Minute), 10<<10) // room for five
 	}
 	for n := range 10 {
 		got, ok := c.get(of(n), now)
@@ -44,7 +44,7 @@ func TestCache(t *testing.T) {
 	_, ok = c.get(of(6), now.Add(time.Second))
 	assert.False(t, ok)
 	assert.Equal(t, 4*2<<10, c.size)
-	c.put(of(11), 11, 20<<10, now.Add(time.Minute), 10<<10) // larger than all
+	c.put(of(11), 11, 20<<10, now.Add(time.Minute), 10<<10) // larger than the cache
 	assert.Zero(t, c.size)
 	assert.Empty(t, c.entries)
 }

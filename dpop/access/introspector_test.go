@@ -27,8 +27,7 @@ import (
 
 const endpoint = issuer + "/introspect"
 
-// knowing answers introspection requests with what it knows of a token, and
-// counts them.
+// knowing answers introspection requests from a table of tokens and counts them.
 type knowing struct {
 	tokens map[string]string
 	asked  atomic.Int32
@@ -68,7 +67,8 @@ func active(t *testing.T, changed map[string]any) string {
 	return string(text)
 }
 
-// TestIntrospectorRequest is RFC 7662 §2.1, by a client that proves itself.
+// TestIntrospectorRequest checks the request of RFC 7662 §2.1, with client
+// authentication.
 func TestIntrospectorRequest(t *testing.T) {
 	key := testKey(t, keys.ES256, 1)
 	var request *http.Request
@@ -96,8 +96,8 @@ func TestIntrospectorRequest(t *testing.T) {
 	assert.Contains(t, string(got.Claims), `"username":"kari"`)
 }
 
-// TestIntrospectorAnswers: what the issuer says, by the rule that it means, and
-// whether it says anything of the token.
+// TestIntrospectorAnswers has responses with the rule that they break, and whether
+// they are about the token.
 func TestIntrospectorAnswers(t *testing.T) {
 	now := time.Now().Unix()
 	status := func(code int, body string) network {
@@ -106,7 +106,7 @@ func TestIntrospectorAnswers(t *testing.T) {
 	says := func(changed map[string]any) network { return status(200, active(t, changed)) }
 	for name, c := range map[string]struct {
 		base http.RoundTripper
-		rule error // nil: taken
+		rule error // nil: accepted
 	}{
 		"as it should be":             {says(nil), nil},
 		"nothing but active":          {status(200, `{"active":true,"aud":"`+audience+`"}`), nil},
@@ -154,7 +154,7 @@ func TestIntrospectorAnswers(t *testing.T) {
 	}
 }
 
-// TestIntrospectorErrorsDoNotQuote: a server that repeats what it was sent.
+// The server echoes the request.
 func TestIntrospectorErrorsDoNotQuote(t *testing.T) {
 	const token = "an-opaque-token-that-nobody-may-see"
 	for _, body := range []string{`{"error":"` + token + `"}`, `{"error":"invalid_request","error_description":"` + token + `"}`, token, `{"active":"` + token + `"}`} {
@@ -166,9 +166,9 @@ func TestIntrospectorErrorsDoNotQuote(t *testing.T) {
 	}
 }
 
-// TestIntrospectorBelieves an answer for MaxAge, and never past the end of the
-// token; that there is no such token, for MaxAge too; and an outage not at all.
-func TestIntrospectorBelieves(t *testing.T) {
+// Positive and negative responses are cached for MaxAge, but never past the expiry
+// of the token. Failures are not cached.
+func TestIntrospectorCache(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		now := time.Now().Unix()
 		k := &knowing{tokens: map[string]string{
@@ -209,12 +209,12 @@ func TestIntrospectorBelieves(t *testing.T) {
 		is("new", access.ErrUnavailable, 1)
 		is("endless", nil, 0)
 		time.Sleep(30 * time.Second)
-		is("endless", access.ErrUnavailable, 1) // nothing old is served: it may be revoked
+		is("endless", access.ErrUnavailable, 1) // no stale response is used: the token may be revoked
 	})
 }
 
-// TestIntrospectorOneFlight: one request for one token however many bring it,
-// at most 64 for all, and a caller's context ends its own wait alone.
+// Concurrent calls share one request for a token, and there are at most 64 requests
+// at a time. A caller's context ends only its own wait.
 func TestIntrospectorOneFlight(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hang := make(chan struct{})
@@ -247,7 +247,7 @@ func TestIntrospectorOneFlight(t *testing.T) {
 
 		stuck := make(chan struct{})
 		defer close(stuck)
-		k.before = func() { <-stuck } // looks at no context
+		k.before = func() { <-stuck } // ignores the context
 		started := time.Now()
 		_, err = i.Token(t.Context(), "b")
 		require.ErrorIs(t, err, access.ErrUnavailable)
@@ -255,8 +255,7 @@ func TestIntrospectorOneFlight(t *testing.T) {
 	})
 }
 
-// TestIntrospectorMemoryIsBounded: a flood of made-up tokens does not push out
-// a real one, and what is kept does not grow with it.
+// A flood of made-up tokens neither evicts a real one nor grows the cache.
 func TestIntrospectorMemoryIsBounded(t *testing.T) {
 	k := &knowing{tokens: map[string]string{"real": active(t, nil)}}
 	i := introspector(k)

@@ -20,7 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// endless is a body that never ends and counts what was read.
+// endless is a body without end that counts the bytes read.
 type endless struct{ read int }
 
 func (e *endless) Read(p []byte) (int, error) {
@@ -33,7 +33,7 @@ func (e *endless) Read(p []byte) (int, error) {
 
 func (e *endless) Close() error { return nil }
 
-// badSets are answers that are no set of keys.
+// badSets returns responses that are not key sets.
 func badSets(t *testing.T) map[string]func() (*http.Response, error) {
 	body := func(text string) func() (*http.Response, error) {
 		return func() (*http.Response, error) { return answer(200, text), nil }
@@ -72,9 +72,9 @@ type broken struct{}
 
 func (broken) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
-// TestAnswersWithoutKeys: without a good set nobody gets in, the token is not blamed
-// for it, and no more than 64 KiB are read.
-func TestAnswersWithoutKeys(t *testing.T) {
+// Without a key set every token is refused, not as invalid, and at most 64 KiB are
+// read.
+func TestBadKeySets(t *testing.T) {
 	key := testKey(t, keys.ES256, 1)
 	for name, say := range badSets(t) {
 		s := newServer()
@@ -90,9 +90,8 @@ func TestAnswersWithoutKeys(t *testing.T) {
 	assert.LessOrEqual(t, body.read, 128<<10)
 }
 
-// TestTheOldKeysStay for MaxStale, whatever comes in their place, and not
-// longer; the next good set is taken.
-func TestTheOldKeysStay(t *testing.T) {
+// While the issuer has no valid key set, the last one is used for MaxStale.
+func TestStaleKeys(t *testing.T) {
 	for name, say := range badSets(t) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -123,9 +122,8 @@ func TestTheOldKeysStay(t *testing.T) {
 	}
 }
 
-// TestOtherKeysAreLeftOut: what this module cannot use is no reason to do
-// without the rest.
-func TestOtherKeysAreLeftOut(t *testing.T) {
+// Unsupported keys in a set are skipped.
+func TestUnsupportedKeysAreSkipped(t *testing.T) {
 	key := testKey(t, keys.ES256, 1)
 	one := string(key.PublicKey().JWK())
 	other := string(testKey(t, keys.RS256, 1).PublicKey().JWK())
@@ -138,8 +136,7 @@ func TestOtherKeysAreLeftOut(t *testing.T) {
 	require.ErrorIs(t, check(t.Context(), v, sign(t, testKey(t, keys.RS256, 1), nil, good(nil))), access.ErrKey)
 }
 
-// TestUnknownKIDFlood: tokens that name keys nobody knows make one request
-// in 10 s, and a real new key is found by it.
+// Tokens with unknown key IDs cause one request in 10 s, which finds a new key.
 func TestUnknownKIDFlood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		key, next := testKey(t, keys.ES256, 1), testKey(t, keys.ES256, 2)
@@ -161,9 +158,9 @@ func TestUnknownKIDFlood(t *testing.T) {
 	})
 }
 
-// TestRemovedKeyGoes within MaxAge, for tokens too that were good before;
-// the others stay good, and are not kept waiting for it.
-func TestRemovedKeyGoes(t *testing.T) {
+// Within MaxAge a removed key is no longer accepted, even for cached tokens. Tokens
+// of other keys do not wait for the refresh.
+func TestRemovedKey(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		key, leaked := testKey(t, keys.ES256, 1), testKey(t, keys.ES256, 2)
 		s := newServer(key, leaked)
@@ -175,7 +172,7 @@ func TestRemovedKeyGoes(t *testing.T) {
 		s.publish(key)
 		publish := s.jwks
 		s.say(func() (*http.Response, error) { <-slow; return publish() })
-		time.Sleep(5*time.Minute - time.Second) // in which it is due
+		time.Sleep(5*time.Minute - time.Second) // the refresh is due in this time
 		require.NoError(t, check(t.Context(), v, other), "the old keys serve while it is under way")
 		close(slow)
 		synctest.Wait()
@@ -185,9 +182,9 @@ func TestRemovedKeyGoes(t *testing.T) {
 	})
 }
 
-// TestOneFlight: however many come at once, one request is made, each caller's
-// context ends its own wait alone, and a server that hangs is given up.
-func TestOneFlight(t *testing.T) {
+// Concurrent callers share one request. A caller's context ends only its own wait,
+// and a hanging server times out.
+func TestConcurrentCallersShareARequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		key := testKey(t, keys.ES256, 1)
 		s := newServer(key)
@@ -213,7 +210,7 @@ func TestOneFlight(t *testing.T) {
 
 		hang = make(chan struct{})
 		defer close(hang)
-		s.say(func() (*http.Response, error) { <-hang; return publish() }) // looks at no context
+		s.say(func() (*http.Response, error) { <-hang; return publish() }) // ignores the context
 		started := time.Now()
 		require.ErrorIs(t, check(t.Context(), s.verifier(), token), access.ErrUnavailable)
 		assert.Equal(t, 10*time.Second, time.Since(started))
@@ -225,8 +222,8 @@ func TestOneFlight(t *testing.T) {
 	})
 }
 
-// TestWhereTheKeysAre: as the metadata says, or at JWKSURI; over https.
-func TestWhereTheKeysAre(t *testing.T) {
+// The keys are at the URL of the metadata or at JWKSURI, over https.
+func TestKeySetURL(t *testing.T) {
 	key := testKey(t, keys.ES256, 1)
 	token := sign(t, key, nil, good(nil))
 	v := newServer(key).verifier()

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestNoTypeShowsASecret: the values have all got a token and know it.
+// All values have seen a token.
 func TestNoTypeShowsASecret(t *testing.T) {
 	key := testKey(t, keys.ES256, 1)
 	token := sign(t, key, nil, good(nil))
@@ -21,7 +21,7 @@ func TestNoTypeShowsASecret(t *testing.T) {
 
 	const opaque, password = "an-opaque-token-that-nobody-may-see", "the-password-of-the-api"
 	known := &knowing{tokens: map[string]string{opaque: active(t, nil)}}
-	i := introspector(network(known.RoundTrip)) // fmt would look into the other
+	i := introspector(network(known.RoundTrip)) // fmt would print a struct
 	i.Auth = &assertion.Basic{ClientID: "api", Secret: keys.NewSecret(password)}
 	_, err = i.Token(t.Context(), opaque)
 	require.NoError(t, err)

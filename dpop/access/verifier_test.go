@@ -17,16 +17,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestVerifierTakes tokens made by go-jose with each algorithm, and says what
-// is in them.
-func TestVerifierTakes(t *testing.T) {
+// go-jose makes tokens with every algorithm.
+func TestVerifierAccepts(t *testing.T) {
 	for _, alg := range []keys.Algorithm{
 		keys.RS256, keys.RS384, keys.RS512, keys.PS256, keys.PS384, keys.PS512, keys.ES256, keys.ES384, keys.ES512, keys.EdDSA,
 	} {
 		key := testKey(t, alg, 1)
 		claims := good(map[string]any{"cnf": map[string]any{"jkt": key.Thumbprint()}})
 		v := newServer(key).verifier()
-		for range 2 { // the second time from memory
+		for range 2 { // the second time from the cache
 			got, err := v.Token(t.Context(), sign(t, key, nil, claims))
 			require.NoError(t, err, alg)
 			var all map[string]any
@@ -40,11 +39,11 @@ func TestVerifierTakes(t *testing.T) {
 	}
 }
 
-// bare leaves out the claims, which are compared apart.
+// bare returns t without the claims, which are compared separately.
 func bare(t *dpop.Token) *dpop.Token { c := *t; c.Claims = nil; return &c }
 
-// TestVerifierTakesWhatServersWrite of the same claims in their own ways.
-func TestVerifierTakesWhatServersWrite(t *testing.T) {
+// Servers encode the same claims in different ways.
+func TestVerifierAcceptsVariants(t *testing.T) {
 	key := testKey(t, keys.ES256, 1)
 	v := newServer(key).verifier()
 	for name, c := range map[string]struct {
@@ -72,8 +71,7 @@ func TestVerifierTakesWhatServersWrite(t *testing.T) {
 	}
 }
 
-// TestVerifierRefuses what is wrong in each claim and member, in each wrong type,
-// by the rule that it breaks. All but what is wrong is as it should be.
+// Each token has one invalid claim or header member and is otherwise valid.
 func TestVerifierRefuses(t *testing.T) {
 	now := time.Now().Unix()
 	key, hash := testKey(t, keys.ES256, 1), testKey(t, keys.ES256, 2).Thumbprint()
@@ -152,8 +150,8 @@ func TestVerifierRefuses(t *testing.T) {
 	}
 }
 
-// assertRefused wants that rule, told apart from an issuer that is down, and no
-// part of the token in the text.
+// assertRefused checks the rule, that the issuer is not reported as unavailable, and
+// that the text holds no part of the token.
 func assertRefused(t *testing.T, err error, rule error, token, name string) {
 	t.Helper()
 	require.ErrorIs(t, err, rule, name)
@@ -165,8 +163,7 @@ func assertRefused(t *testing.T, err error, rule error, token, name string) {
 	}
 }
 
-// TestVerifierRefusesForms: what is hostile in a proof is so in access
-// tokens. None of them makes anybody ask the issuer.
+// Malformed tokens, as in the tests of proofs. None causes a request to the issuer.
 func TestVerifierRefusesForms(t *testing.T) {
 	key := testKey(t, keys.ES256, 1)
 	encode := base64.RawURLEncoding.EncodeToString
@@ -238,9 +235,9 @@ func TestVerifierRefusesForms(t *testing.T) {
 	assertRefused(t, check(t.Context(), v, foreign), access.ErrAlgorithm, foreign, "alg of another curve")
 }
 
-// TestVerifierTakesOneAlgorithmOfAKey: an RSA key that is published for RS256
-// verifies no PS256, and nothing guesses which of several keys signed.
-func TestVerifierTakesOneAlgorithmOfAKey(t *testing.T) {
+// An RSA key published for RS256 does not verify PS256, and the Verifier does not try
+// several keys.
+func TestVerifierUsesTheAlgorithmOfTheKey(t *testing.T) {
 	rsa := testKey(t, keys.RS256, 1)
 	pss, err := rsa.With(keys.Options{Algorithm: keys.PS256})
 	require.NoError(t, err)
@@ -251,7 +248,7 @@ func TestVerifierTakesOneAlgorithmOfAKey(t *testing.T) {
 	require.NoError(t, check(t.Context(), v, sign(t, testKey(t, keys.ES256, 1), map[string]any{"kid": nil}, good(nil))))
 }
 
-// TestPlainType takes Keycloak's access tokens and not what else it signs.
+// PlainType accepts Keycloak's access tokens but none of its other tokens.
 func TestPlainType(t *testing.T) {
 	key := testKey(t, keys.ES256, 1)
 	v := newServer(key).verifier()
@@ -266,8 +263,8 @@ func TestPlainType(t *testing.T) {
 	require.ErrorIs(t, check(t.Context(), v, sign(t, key, map[string]any{"typ": "dpop+jwt"}, good(nil))), access.ErrType)
 }
 
-// TestTimes: both edges of exp, nbf and iat, and that memory keeps no token
-// past its end.
+// TestTimes checks both limits of exp, nbf and iat, and that the cache keeps no
+// token past its expiry.
 func TestTimes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		key := testKey(t, keys.ES256, 1)

@@ -14,7 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The contract is checked on a live server in internal/redistest, which has the clients.
+// The contract is tested on a live server in internal/redistest, which has the
+// client libraries.
 
 func TestReplies(t *testing.T) {
 	down := errors.New("dial tcp: refused")

@@ -8,9 +8,8 @@ import (
 	"github.com/nokkel/nokkel/dpop"
 )
 
-// TestMemory runs the contract on the cache of package dpop, in a bubble in which
-// waiting takes no time. The clock of a bubble begins with a minute; the cache
-// forgets by tens of seconds.
+// TestMemory tests the cache of package dpop in a synctest bubble. The clock of a
+// bubble starts at a full minute; the cache expires entries by tens of seconds.
 func TestMemory(t *testing.T) {
 	for _, l := range contract() {
 		t.Run(l.name, func(t *testing.T) {

@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// broken is a cache with one fault.
+// broken is a cache with a fault.
 type broken struct {
 	dpop.Memory
 	insert func(m *dpop.Memory, e dpop.Entry) error
@@ -22,15 +22,15 @@ type broken struct {
 
 func (b *broken) Insert(ctx context.Context, e dpop.Entry) error { return b.insert(&b.Memory, e) }
 
-// faults are caches that each break one rule of the contract, by the rule that
-// has to find it.
+// faults returns caches that each break one rule of the contract, by the subtest
+// that must fail.
 func faults() map[string]func(m *dpop.Memory, e dpop.Entry) error {
 	plain := func(m *dpop.Memory, e dpop.Entry) error { return m.Insert(context.Background(), e) }
-	forever := make(map[[32]byte]time.Time) // forgets at its time, and says nothing then
+	forever := make(map[[32]byte]time.Time) // expires entries without an error
 	var mu sync.Mutex
 	return map[string]func(m *dpop.Memory, e dpop.Entry) error{
 		"an_ID_is_taken_once": func(m *dpop.Memory, e dpop.Entry) error { return nil },
-		"of_many_calls_at_once_one_passes": func(m *dpop.Memory, e dpop.Entry) error { // looks, then acts
+		"of_many_calls_at_once_one_passes": func(m *dpop.Memory, e dpop.Entry) error { // checks, then inserts
 			mu.Lock()
 			_, there := forever[e.ID]
 			mu.Unlock()
@@ -79,8 +79,7 @@ func faults() map[string]func(m *dpop.Memory, e dpop.Entry) error {
 
 const faultVariable = "NOKKEL_REPLAYTEST_FAULT"
 
-// TestFaultsAreFound runs the rule that has to find a fault in a process of its
-// own, for it fails there.
+// TestFaultsAreFound runs the failing subtest of each fault in another process.
 func TestFaultsAreFound(t *testing.T) {
 	if fault := os.Getenv(faultVariable); fault != "" {
 		insert := faults()[fault]

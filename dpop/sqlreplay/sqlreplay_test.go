@@ -36,7 +36,7 @@ func server(t testing.TB) string {
 	return dsn
 }
 
-// open is a table as another process sees it.
+// open returns the table as another process would open it.
 func open(t testing.TB, dsn, name string) *sqlreplay.Table {
 	t.Helper()
 	db, err := sql.Open("pgx", dsn)
@@ -46,7 +46,7 @@ func open(t testing.TB, dsn, name string) *sqlreplay.Table {
 	return &sqlreplay.Table{DB: db, Name: name}
 }
 
-// create makes a table that is dropped after the test.
+// create creates a table that is dropped after the test.
 func create(t testing.TB, dsn string) *sqlreplay.Table {
 	t.Helper()
 	table := open(t, dsn, "nokkel_"+strings.ToLower(rand.Text()))
@@ -69,8 +69,8 @@ func TestPostgreSQL(t *testing.T) {
 		})
 }
 
-// TestPostgreSQLSettings: the contract holds at every isolation level, and in the
-// query modes that a pooler of transactions demands.
+// The contract holds at every isolation level and in the query modes for transaction
+// poolers.
 func TestPostgreSQLSettings(t *testing.T) {
 	dsn := server(t)
 	for _, setting := range [][2]string{
@@ -101,8 +101,8 @@ func proofFor(t *testing.T) (key *keys.Key, r dpop.Request) {
 	return key, dpop.Request{Method: "GET", URL: "https://api.example.no/", Proofs: []string{proof}, Token: token, JKT: key.Thumbprint()}
 }
 
-// TestOneProofAtTwoServers: of 100 requests to two servers with a database in
-// common one passes, and the others are replays.
+// Of 100 requests with one proof to two servers with a common database, one is
+// accepted and the others are replays.
 func TestOneProofAtTwoServers(t *testing.T) {
 	table := create(t, server(t))
 	servers := []*dpop.Verifier{{Replay: table}, {Replay: open(t, server(t), table.Name)}}
@@ -125,7 +125,7 @@ func TestOneProofAtTwoServers(t *testing.T) {
 	assert.Equal(t, []int32{1, 99}, []int32{passed.Load(), replayed.Load()})
 }
 
-// TestDatabaseDown: nothing is let in, and that it is the store is said.
+// Requests are refused, and the error says that the store failed.
 func TestDatabaseDown(t *testing.T) {
 	const password = "the-password-of-the-database"
 	config, err := pgx.ParseConfig("postgres://nokkel:" + password + "@127.0.0.1:1/postgres?sslmode=disable")
@@ -141,9 +141,8 @@ func TestDatabaseDown(t *testing.T) {
 	keystest.PackageRedacted(t, map[string][]any{"Table": {table}}, []byte(r.Proofs[0])) // what printing a DB shows is the caller's
 }
 
-// TestServerEndsTheConnections: a request in between is refused or taken once,
-// and never let in twice.
-func TestServerEndsTheConnections(t *testing.T) {
+// While the server closes connections a proof is accepted at most once.
+func TestServerClosesTheConnections(t *testing.T) {
 	table := create(t, server(t))
 	v := &dpop.Verifier{Replay: table}
 	_, r := proofFor(t)
@@ -164,8 +163,8 @@ func TestServerEndsTheConnections(t *testing.T) {
 	require.ErrorIs(t, v.Consume(late, checked), dpop.ErrReplayStore)
 }
 
-// TestWhatIsOverIsDeleted, a little with every so many calls.
-func TestWhatIsOverIsDeleted(t *testing.T) {
+// Every so many calls delete some expired entries.
+func TestExpiredEntriesAreDeleted(t *testing.T) {
 	table := create(t, server(t))
 	fill := func(until time.Duration) {
 		for range 300 {
@@ -181,7 +180,7 @@ func TestWhatIsOverIsDeleted(t *testing.T) {
 	assert.Less(t, rows, 450)
 }
 
-func TestSeveralCreateAtOnce(t *testing.T) {
+func TestConcurrentCreate(t *testing.T) {
 	dsn := server(t)
 	for range 3 {
 		name := "nokkel_" + strings.ToLower(rand.Text())
@@ -198,9 +197,8 @@ func TestSeveralCreateAtOnce(t *testing.T) {
 	}
 }
 
-// TestTableOfAnother is made by somebody else, whom the program's user is not:
-// it may use the table and create none.
-func TestTableOfAnother(t *testing.T) {
+// The user of the program may use the table but not create one.
+func TestTableOfAnotherOwner(t *testing.T) {
 	dsn := server(t)
 	owner := open(t, dsn, "sqlreplay_test.spent")
 	schema, err := owner.Schema()

@@ -26,7 +26,7 @@ import (
 
 func TestMain(m *testing.M) { programtest.Main(m, main) }
 
-// start runs a program that logs where it serves, until the test ends.
+// start runs a program that logs its address, until the test ends.
 func start(t *testing.T, cmd *exec.Cmd) (url string) {
 	t.Helper()
 	return "http://" + programtest.Start(t, cmd, regexp.MustCompile(`msg=serving address=(\S+)\n`)).Ready[1]
@@ -51,7 +51,7 @@ func startAPIWith(t *testing.T, environment []string, issuer *helseidtest.Server
 	return start(t, cmd)
 }
 
-// newClient registers a client whose key is in the file.
+// newClient registers a client with the key in the file.
 func newClient(t *testing.T, issuer *helseidtest.Server) (key *keys.Key, file string) {
 	t.Helper()
 	key = keystest.Key(t, keys.ES256)
@@ -93,7 +93,7 @@ func TestAPI(t *testing.T) {
 	assert.Contains(t, header.Get("WWW-Authenticate"), `error="invalid_token"`)
 }
 
-// TestServiceCallsTheAPI: the two examples together, each as its own process.
+// TestServiceCallsTheAPI runs both examples, each in its own process.
 func TestServiceCallsTheAPI(t *testing.T) {
 	t.Parallel()
 	issuer := helseidtest.New()
@@ -118,7 +118,7 @@ func TestServiceCallsTheAPI(t *testing.T) {
 
 const outside = "https://api.example.no"
 
-// caller makes proofs for outside, whichever process they are sent to.
+// caller makes proofs for the external URL and sends them to either process.
 type caller struct {
 	token string
 	key   *keys.Key
@@ -151,10 +151,9 @@ func (c caller) send(t *testing.T, url, proof string) (status int, header http.H
 	return resp.StatusCode, resp.Header
 }
 
-// TestNoncesOfOneAreTakenByTheOther: by another process with the same secret,
-// which one that was started again is too, and while the secret changes; and by
-// none without it.
-func TestNoncesOfOneAreTakenByTheOther(t *testing.T) {
+// Processes with the same secret accept each other's nonces, also after a restart and
+// while the secret changes. Others do not.
+func TestNoncesAreSharedByASecret(t *testing.T) {
 	t.Parallel()
 	issuer := helseidtest.New()
 	defer issuer.Close()
@@ -185,8 +184,8 @@ func TestNoncesOfOneAreTakenByTheOther(t *testing.T) {
 	}
 }
 
-// TestTwoProcessesBehindOneDatabase: a proof opens one of them, once, whichever
-// it is, and of many at once exactly one; without the database nobody gets in.
+// One of two processes accepts a proof, once, also of many concurrent requests.
+// Without the database every request is refused.
 func TestTwoProcessesBehindOneDatabase(t *testing.T) {
 	t.Parallel()
 	address := os.Getenv("NOKKEL_POSTGRES")
@@ -238,7 +237,7 @@ func TestTwoProcessesBehindOneDatabase(t *testing.T) {
 	assert.Equal(t, http.StatusOK, status, "the other has its database still")
 }
 
-// wire leads to a database until it is cut.
+// wire is a connection to a database that can be cut.
 type wire struct {
 	address string
 	cut     func()
@@ -284,9 +283,9 @@ func relay(t *testing.T, dsn string) *wire {
 	return &wire{to.String(), cut}
 }
 
-// TestASlipShowsNoKey: of a key that lands in the wrong argument; and what is
-// missing is said before anybody calls.
-func TestASlipShowsNoKey(t *testing.T) {
+// A key in the wrong argument is not printed, and a missing option is reported before
+// any request.
+func TestMisplacedKeyIsNotPrinted(t *testing.T) {
 	t.Parallel()
 	const key = "-----BEGIN PRIVATE KEY-----\nMIGHAgEAMBMGByqGSM49AgEGCCqGSM49\n-----END PRIVATE KEY-----"
 	for _, args := range [][]string{{"-key=", key}, {"-key", key}, {"-" + key}, {key}, {"-keys=" + key}, {"-audience", "a"}, {"-issuer", "https://as.example.no"}} {

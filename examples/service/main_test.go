@@ -54,7 +54,7 @@ func TestNoRequestFailsWhileKeysRotate(t *testing.T) {
 	server := helseidtest.New()
 	defer server.Close()
 	server.Replace = helseidtest.AtOnce
-	server.TokenLifetime = 2 * time.Second // so that tokens are got with several keys
+	server.TokenLifetime = 2 * time.Second // so that several keys are used
 	dir := t.TempDir()
 	key := keystest.Key(t, keys.ES256)
 	server.AddClient("my-service", key.PublicKey())
@@ -85,7 +85,7 @@ func TestNoRequestFailsWhileKeysRotate(t *testing.T) {
 	assert.Eventually(t, func() bool {
 		code, body, err := p.get("/status")
 		return err == nil && code == http.StatusOK && json.Unmarshal([]byte(body), &status) == nil && status.Rotations >= 8 &&
-			server.Counts().Tokens > status.Rotations+2 // the verified ones and those for the API
+			server.Counts().Tokens > status.Rotations+2 // those for verification and those for the API
 	}, 30*time.Second, 50*time.Millisecond)
 	close(rotated)
 	clients.Wait()
@@ -105,14 +105,14 @@ func TestNoRequestFailsWhileKeysRotate(t *testing.T) {
 	}
 
 	require.NoError(t, os.Remove(file))
-	p = start(t, server, "-state", state) // goes on with the key in the directory
+	p = start(t, server, "-state", state) // resumes with the key in the directory
 	code, _, err = p.get("/")
 	require.NoError(t, err)
 	assert.Equal(t, http.StatusOK, code)
 	p.Stop(t)
 }
 
-func TestRelaysWhatTheAPISays(t *testing.T) {
+func TestRelaysTheResponse(t *testing.T) {
 	t.Parallel()
 	server := helseidtest.New()
 	defer server.Close()
@@ -138,13 +138,13 @@ func TestRelaysWhatTheAPISays(t *testing.T) {
 	p.Stop(t)
 }
 
-func TestEndsWhenThereIsNoKeyToStartWith(t *testing.T) {
+func TestExitsWithoutAKey(t *testing.T) {
 	t.Parallel()
 	assert.Contains(t, fails(t, "-client", "x", "-scope", "x", "-api", "https://x", "-state", filepath.Join(t.TempDir(), "state"), "-listen", "127.0.0.1:0"),
 		"no credential has been adopted: the first start takes -key")
 }
 
-func TestEndsAtOnceWithoutItsOptions(t *testing.T) {
+func TestExitsWithoutOptions(t *testing.T) {
 	t.Parallel()
 	complete := []string{"-client", "x", "-scope", "x", "-api", "https://x", "-state", filepath.Join(t.TempDir(), "state")}
 	for i := 0; i < len(complete); i += 2 {
@@ -153,8 +153,8 @@ func TestEndsAtOnceWithoutItsOptions(t *testing.T) {
 	assert.Contains(t, fails(t, append(complete, "word")...), "are needed")
 }
 
-// TestASlipShowsNoKey: of a key that lands in the wrong argument.
-func TestASlipShowsNoKey(t *testing.T) {
+// A key is passed in the wrong argument.
+func TestMisplacedKeyIsNotPrinted(t *testing.T) {
 	t.Parallel()
 	const key = "-----BEGIN PRIVATE KEY-----\nMIGHAgEAMBMGByqGSM49AgEGCCqGSM49\n-----END PRIVATE KEY-----"
 	complete := []string{"-client", "x", "-scope", "x", "-api", "https://x", "-state", filepath.Join(t.TempDir(), "state")}
@@ -165,7 +165,7 @@ func TestASlipShowsNoKey(t *testing.T) {
 	}
 }
 
-// fails runs a service that ends by itself and returns what it said.
+// fails runs a service that must fail and returns its output.
 func fails(t *testing.T, args ...string) string {
 	t.Helper()
 	out, err := programtest.Self(args...).CombinedOutput()

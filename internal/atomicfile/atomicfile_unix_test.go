@@ -16,9 +16,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestWriteGivesTheMode whatever the umask and the file before say, to a new
-// file and to one that replaces another.
-func TestWriteGivesTheMode(t *testing.T) {
+// The mode depends neither on the umask nor on the file that is replaced.
+func TestWriteSetsTheMode(t *testing.T) {
 	for _, umask := range []int{0, 0o022, 0o077, 0o777} {
 		for _, mode := range []fs.FileMode{0o600, 0o644, 0o400} {
 			name := filepath.Join(t.TempDir(), "file")
@@ -36,9 +35,9 @@ func TestWriteGivesTheMode(t *testing.T) {
 	}
 }
 
-// TestWriteGivesNoOtherFileItsMode: whoever else can write to the directory
-// keeps swapping the name for a private file, which must stay private.
-func TestWriteGivesNoOtherFileItsMode(t *testing.T) {
+// Another user of the directory keeps replacing the name by a private file, which
+// must stay private.
+func TestWriteChangesTheModeOfNoOtherFile(t *testing.T) {
 	dir := t.TempDir()
 	private, public, swap := filepath.Join(dir, "private"), filepath.Join(dir, "public"), filepath.Join(dir, "swap")
 	require.NoError(t, atomicfile.Write(private, []byte("secret"), 0o600, false))
@@ -75,8 +74,8 @@ func TestWriteGivesNoOtherFileItsMode(t *testing.T) {
 	assert.Equal(t, "secret", string(content))
 }
 
-// TestADirectoryThatIsAFIFO is refused at once.
-func TestADirectoryThatIsAFIFO(t *testing.T) {
+// A FIFO in place of the directory is refused without blocking.
+func TestDirectoryIsAFIFO(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "fifo")
 	require.NoError(t, syscall.Mkfifo(name, 0o600))
 	refused := make(chan error, 2)
@@ -95,7 +94,7 @@ func TestADirectoryThatIsAFIFO(t *testing.T) {
 	}
 }
 
-// TestMkdirAll makes parents that only the owner can enter.
+// TestMkdirAll checks that only the owner can enter new parents.
 func TestMkdirAll(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for _, path := range []string{"a/b/c", "a/b/c", filepath.Join(t.TempDir(), "d/e") + "/", "."} {
@@ -110,7 +109,7 @@ func TestMkdirAll(t *testing.T) {
 	assert.ErrorIs(t, atomicfile.MkdirAll("file/below"), syscall.ENOTDIR)
 }
 
-// TestWriteNeedsAFileName: no name may lead out of its directory or be one.
+// A name must not be a directory or lead out of its own.
 func TestWriteNeedsAFileName(t *testing.T) {
 	t.Chdir(t.TempDir())
 	require.NoError(t, os.Mkdir("dir", 0o700))

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestWriteWithoutHardLinks: FAT, and some network and overlay file systems.
+// FAT and some network and overlay file systems have no hard links.
 func TestWriteWithoutHardLinks(t *testing.T) {
 	noLinks := func(_ *os.Root, old, new string) error {
 		return &os.LinkError{Op: "link", Old: old, New: new, Err: errors.ErrUnsupported}

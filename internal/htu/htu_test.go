@@ -9,7 +9,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestMatches on the verifier's side.
 func TestMatches(t *testing.T) {
 	for name, c := range map[string]struct{ claim, request string }{
 		"the same":                            {"https://a.example/Path", "https://a.example/Path"},
@@ -65,8 +64,8 @@ func TestMatches(t *testing.T) {
 	}
 }
 
-// FuzzNormalise: normalising is idempotent, leaves no dot segment, keeps what
-// the path means, and agrees with net/url on spellings that RFC 3986 calls
+// FuzzNormalise checks that normalizing is idempotent, removes dot segments, keeps
+// the meaning of the path, and agrees with net/url on URLs that RFC 3986 calls
 // equivalent.
 func FuzzNormalise(f *testing.F) {
 	for _, s := range []string{
@@ -93,8 +92,8 @@ func FuzzNormalise(f *testing.F) {
 		for segment := range strings.SplitSeq(v.EscapedPath(), "/") {
 			require.NotContains(t, []string{".", ".."}, segment)
 		}
-		// net/url removes dot segments too, where empty segments leave no
-		// doubt and an escaped slash does not hide one.
+		// net/url removes dot segments too, unless there are empty segments or
+		// escaped slashes.
 		if !strings.Contains(u.Path, "//") && !strings.Contains(strings.ToLower(u.EscapedPath()), "%2f") {
 			plain := (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).ResolveReference(&url.URL{})
 			require.Equal(t, "/"+strings.TrimPrefix(plain.Path, "/"), v.Path)

@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestVerify lets go-jose sign with every algorithm.
+// go-jose signs with every algorithm.
 func TestVerify(t *testing.T) {
 	rsa, err := keys.GenerateRSA(keys.RS256, 2048)
 	require.NoError(t, err)
@@ -54,7 +54,7 @@ func TestVerify(t *testing.T) {
 	assert.False(t, Verify(p224.Public(), keys.ES256, "", make([]byte, 56)))
 }
 
-func TestParseRefuses(t *testing.T) {
+func TestParseErrors(t *testing.T) {
 	for name, text := range map[string]string{
 		"nothing": "", "no dot": "YQ", "one dot": "YQ.YQ", "three dots": "YQ.YQ.YQ.YQ", "padding": "YQ==.YQ.YQ", "line end": "YQ\n.YQ.YQ",
 		"standard alphabet": "+/+/.YQ.YQ", "tail bits": "YR.YQ.YQ", "tail bits at the end": "YQ.YQ.YR", "one letter": "Y.YQ.YQ", "space": "YQ.YQ.YQ ",
@@ -67,7 +67,7 @@ func TestParseRefuses(t *testing.T) {
 	assert.Empty(t, token.Header)
 }
 
-// FuzzParse: what is taken has one spelling.
+// FuzzParse checks that an accepted JWS has one encoding.
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{"YQ.YWI.YWJj", "..", "YR.YQ.YQ", "YQ==.YQ.YQ", "a.b.c.d"} {
 		f.Add(seed)

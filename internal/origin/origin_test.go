@@ -30,7 +30,7 @@ func TestOf(t *testing.T) {
 		"https://bl\u00e5.example/":            "https://bl\u00e5.example",
 		"https://bl\u00c5.example/":            "https://bl\u00c5.example", // other bytes on the wire
 		"https://as.\u212aelvin.example/":      "https://as.\u212aelvin.example",
-		"https://as.example.no:443:443/broken": "", // no URL at all
+		"https://as.example.no:443:443/broken": "", // not a URL
 	} {
 		u, err := url.Parse(raw)
 		if want == "" {

@@ -1,5 +1,5 @@
-// Package programtest runs programs for tests: the one that a test binary is
-// the test of, and servers of other makers.
+// Package programtest runs programs for tests: the program under test and servers
+// of other projects.
 package programtest
 
 import (
@@ -15,11 +15,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// asProgram makes a test binary be its program.
+// asProgram is set to 1 for a test binary that runs as its program.
 const asProgram = "NOKKEL_TEST_AS_PROGRAM"
 
-// Main is for TestMain of a program: with it [Self] runs the program without a
-// build of its own.
+// Main is for TestMain of a program. It lets [Self] run the program without another
+// build.
 func Main(m *testing.M, program func()) {
 	if os.Getenv(asProgram) == "1" {
 		program()
@@ -35,8 +35,8 @@ func Self(args ...string) *exec.Cmd {
 	return cmd
 }
 
-// Missing skips a test that needs a program or a server which is not there, or
-// fails it where NOKKEL_LIVE says that all of them are.
+// Missing skips a test whose program or server is not available. It fails the test
+// if NOKKEL_LIVE is 1.
 func Missing(t testing.TB, reason string) {
 	t.Helper()
 	if os.Getenv("NOKKEL_LIVE") == "1" {
@@ -57,13 +57,12 @@ type Process struct {
 	end   chan struct{} // closed when the process has ended
 }
 
-// startLimit is how long a program may take to be ready. A JVM on a busy
-// machine takes most of it.
+// startLimit bounds the time until a program is ready. A JVM on a busy machine takes
+// most of it.
 const startLimit = 3 * time.Minute
 
-// Start starts a program and waits until its output, of both kinds, matches.
-// It is killed when the test ends; what it said is then logged if the test has
-// failed.
+// Start starts a program and waits until its standard output or error matches. It
+// kills the program when the test ends, and logs the output of a failed test.
 func Start(t testing.TB, cmd *exec.Cmd, ready *regexp.Regexp) *Process {
 	t.Helper()
 	p := &Process{Cmd: cmd, end: make(chan struct{})}
@@ -85,7 +84,7 @@ func Start(t testing.TB, cmd *exec.Cmd, ready *regexp.Regexp) *Process {
 		cmd.Process.Kill()
 		<-p.end
 		if t.Failed() {
-			t.Logf("%s says:\n%s", cmd.Path, p.Log())
+			t.Logf("output of %s:\n%s", cmd.Path, p.Log())
 		}
 	})
 	select {
@@ -107,15 +106,14 @@ func (p *Process) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// Log returns what the program has said so far.
+// Log returns the output so far.
 func (p *Process) Log() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.out.String()
 }
 
-// Stop sends SIGTERM, waits for a good end and returns all that the program
-// has said.
+// Stop sends SIGTERM, requires exit status 0 and returns the output.
 func (p *Process) Stop(t testing.TB) string {
 	t.Helper()
 	require.NoError(t, p.Process.Signal(syscall.SIGTERM))

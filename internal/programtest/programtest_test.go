@@ -16,7 +16,7 @@ import (
 
 func TestMain(m *testing.M) { programtest.Main(m, program) }
 
-// program greets, repeats a line in parts, and ends well on SIGTERM.
+// program echoes a line in two writes and exits on SIGTERM.
 func program() {
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, syscall.SIGTERM)

@@ -20,7 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// ways are how servers write what they quote.
+// ways lists the encodings in which servers quote a request.
 var ways = map[string]func(string) string{
 	"as it is":               func(s string) string { return s },
 	"JSON of Go":             quoteJSON,
@@ -84,8 +84,8 @@ func octetwise(s, format string) string {
 	return b.String()
 }
 
-// second writes every second character in a way; the others are ones that no
-// way changes, or are written too.
+// second encodes every second character. The others are unchanged by every encoding
+// or encoded too.
 func second(s string, way func(string) string) string {
 	var b strings.Builder
 	for i, r := range []rune(s) {
@@ -117,7 +117,7 @@ func fold(s string) string {
 
 var places = []string{`{"error_description":"Secret '%s' is wrong."}`, "secret=%s&error=x", "%s", "wrong: %s!", "<p>%s</p>"}
 
-// shows reports whether a line gives away eight characters of what was written.
+// shows reports whether a line holds eight consecutive characters of the secret.
 func shows(line, written string) bool {
 	runes := []rune(written)
 	width := min(len(runes), shortest)
@@ -144,7 +144,7 @@ func TestNoSpellingSurvives(t *testing.T) {
 		for name, way := range ways {
 			for outer, again := range ways {
 				if outer != "as it is" && !strings.ContainsAny(secret, "+𝔰") {
-					continue // those are hard enough
+					continue // too slow in combination
 				}
 				for i, place := range places {
 					if i > 1 && outer != "as it is" {
@@ -161,12 +161,12 @@ func TestNoSpellingSurvives(t *testing.T) {
 	t.Log(cases, "spellings")
 }
 
-func TestWhatIsNoSecretStays(t *testing.T) {
+func TestOtherTextIsKept(t *testing.T) {
 	var v Values
 	v.Add("correct-horse", "")
 	for text, want := range map[string]string{
 		"the secret correct-horse of client-1 is wrong": "the secret [redacted] of client-1 is wrong",
-		"correct-hors":                          "[redacted]", // it may have been cut
+		"correct-hors":                          "[redacted]", // possibly truncated
 		"correct-":                              "[redacted]",
 		"correct":                               "correct",
 		"correct-h or not":                      "correct-h or not",
@@ -182,9 +182,8 @@ func TestWhatIsNoSecretStays(t *testing.T) {
 	assert.Equal(t, "ab…", Line("abcdefgh", 5))
 }
 
-// TestAShortSecretHidesTheWholeText: in place of three characters a Mark would
-// tell them, and in the middle of a word it would be absurd.
-func TestAShortSecretHidesTheWholeText(t *testing.T) {
+// A Mark in place of three characters would reveal them.
+func TestShortSecretHidesTheWholeText(t *testing.T) {
 	var v Values
 	v.Add("cat")
 	for _, text := range []string{"cat", "client authentication failed", `\u0063at`, "c%61t", "Y2F0", "the &#99;at"} {
@@ -193,7 +192,7 @@ func TestAShortSecretHidesTheWholeText(t *testing.T) {
 	assert.Equal(t, "wrong secret", v.Line("wrong secret", 300))
 }
 
-// TestTooManyReadings: nobody can say what is in such a text.
+// A text with too many possible decodings is dropped.
 func TestTooManyReadings(t *testing.T) {
 	var v Values
 	v.Add("correct-horse")
@@ -231,8 +230,8 @@ func TestSecretsOfARequest(t *testing.T) {
 	assert.Equal(t, "client-one may not ask for patients/read on authorization_code", v.Line("client-one may not ask for patients/read on authorization_code", 300))
 }
 
-// FuzzSecret: no secret survives in any spelling, and what is left is a line
-// that any terminal and log can take.
+// FuzzSecret checks that no secret survives in any encoding, and that the result is
+// one printable line.
 func FuzzSecret(f *testing.F) {
 	for i, secret := range append(secrets, "", "a", "cat", "\ufffd") {
 		f.Add(secret, uint8(i), uint8(3*i), uint8(i))
@@ -254,8 +253,8 @@ func FuzzSecret(f *testing.F) {
 	})
 }
 
-// FuzzLine: a line that any terminal and log can take, in which nothing is as
-// long as a secret unless it is words, and which is not cut again.
+// FuzzLine checks that the result is one printable line without a token-like word,
+// and that redacting it again changes nothing.
 func FuzzLine(f *testing.F) {
 	for _, seed := range []string{"", " a  b ", "line\nbreak", strings.Repeat("A", 32), strings.Repeat("æ", 400), "\u202e\xff", "eyJhbGciOiJFUzI1NiJ9." + strings.Repeat("x", 90)} {
 		f.Add(seed)

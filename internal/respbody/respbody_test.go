@@ -19,7 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestHeadOfABodyThatDrips(t *testing.T) {
+func TestHeadOfASlowBody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		text := strings.Repeat("0123456789", 10)
 		start := time.Now()
@@ -37,7 +37,7 @@ func TestHeadOfABodyThatDrips(t *testing.T) {
 	})
 }
 
-func TestHeadOfABodyThatStops(t *testing.T) {
+func TestHeadOfAStalledBody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, rest, err := Head(slowtest.NewBody("x", time.Hour), 1000, time.Second)
 		require.ErrorIs(t, err, os.ErrDeadlineExceeded)
@@ -47,7 +47,7 @@ func TestHeadOfABodyThatStops(t *testing.T) {
 	})
 }
 
-func TestHeadOfABodyThatComesInTime(t *testing.T) {
+func TestHeadOfACompleteBody(t *testing.T) {
 	torn := errors.New("torn")
 	long := strings.Repeat("x", 100_000)
 	for name, c := range map[string]struct {
@@ -88,8 +88,8 @@ type readFunc func([]byte) (int, error)
 
 func (f readFunc) Read(p []byte) (int, error) { return f(p) }
 
-// TestHeadPanicsWhereItsCallerIs: a goroutine of its own would end the process.
-func TestHeadPanicsWhereItsCallerIs(t *testing.T) {
+// A panic in another goroutine would crash the process.
+func TestHeadPanicsInTheCaller(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		body := io.NopCloser(readFunc(func([]byte) (int, error) { panic("in Read") }))
 		assert.PanicsWithValue(t, "in Read", func() { Head(body, 10, time.Second) })
@@ -112,11 +112,11 @@ func TestDrain(t *testing.T) {
 		Drain(body, 1000)
 		assert.Equal(t, drainWait, time.Since(start))
 		<-body.Closed()
-		synctest.Wait() // the Read that was under way has ended: no goroutine is left
+		synctest.Wait() // the pending Read has returned: no goroutine is left
 	})
 }
 
-// TestHeadOfARealConnection is the same over net/http, in both versions.
+// TestHeadOfARealConnection repeats the tests over HTTP/1.1 and HTTP/2.
 func TestHeadOfARealConnection(t *testing.T) {
 	for _, http2 := range []bool{false, true} {
 		more := make(chan struct{})

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestEachRequestGoesToTheNextServerWithItsHost(t *testing.T) {
+func TestRequestsAlternateAndKeepTheirHost(t *testing.T) {
 	var servers []string
 	for name := range 2 {
 		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	strict "github.com/go-jose/go-jose/v4/json" // refuses a member twice
+	strict "github.com/go-jose/go-jose/v4/json" // refuses duplicate members
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -30,13 +30,13 @@ func TestObject(t *testing.T) {
 	assert.Empty(t, got)
 }
 
-func TestObjectStopsWhereFRefuses(t *testing.T) {
+func TestObjectStopsAtAnError(t *testing.T) {
 	n := 0
 	assert.False(t, Object([]byte(`{"a":1,"b":2,"c":`), func(name, _ []byte) bool { n++; return string(name) != "b" }))
 	assert.Equal(t, 2, n)
 }
 
-func TestRefused(t *testing.T) {
+func TestErrors(t *testing.T) {
 	for name, text := range map[string]string{
 		"nothing":                   "",
 		"space":                     "  ",
@@ -127,7 +127,8 @@ func TestText(t *testing.T) {
 	}
 }
 
-// FuzzObject: what is taken here is one object to others, and says the same.
+// FuzzObject checks that other parsers read the same members in every accepted
+// object.
 func FuzzObject(f *testing.F) {
 	for _, seed := range []string{`{}`, `{"a":1}`, `{"a":"\ud83d\ude00","b":[1,{"c":null}]}`, `{"a":1,"\u0061":2}`, `{"a":-0.5e+10,"b":true}`, `{"a":"\u0000"}`, "{\"a\":\"\xff\"}", `{"a":[[[]]]} `} {
 		f.Add(seed)

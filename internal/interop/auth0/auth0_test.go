@@ -1,5 +1,5 @@
-// Package auth0 lets a resource server on Auth0's middleware check our tokens
-// and proofs. It has a module of its own, since it brings others along.
+// Package auth0 tests our tokens and proofs against a resource server with Auth0's
+// middleware. It is a separate module because of its dependencies.
 package auth0
 
 import (
@@ -19,7 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestMiddlewareTakesOurRequests(t *testing.T) {
+func TestMiddlewareAcceptsOurRequests(t *testing.T) {
 	issuer := helseidtest.New()
 	defer issuer.Close()
 	key, err := keys.Generate(keys.ES256)
