@@ -17,7 +17,7 @@ func TestPrivateFileStaysPrivateWhenNamesAreSwapped(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	swaps := 0
-	for range 5 {
+	for range 10 {
 		private, public, swap := filepath.Join(dir, "mine_private.json"), filepath.Join(dir, "mine_public.json"), filepath.Join(dir, "swap")
 		wait := start(t, program(t, "generatejsonwebkey", "-n", "mine", "-d", dir, "-alg", "ES256"))
 		stop, stopped := make(chan struct{}), make(chan struct{})

@@ -93,7 +93,7 @@ func TestRotateResumesAfterSIGKILL(t *testing.T) {
 			require.Equal(t, 0, invoke(t, "", f.rotateArgs("helseid rotate", "-ep", f.path("old_private.json"))...).code)
 			f.RemoveKey(clientID, f.key.PublicKey()) // so that only the new key is left once it is registered
 
-			cmd := program(t, f.rotateArgs("helseid rotate", "--CallTimeout", "500ms")...) // the lease is four times that
+			cmd := program(t, f.rotateArgs("helseid rotate", "--CallTimeout", "1s")...) // the lease is four times that
 			wait := start(t, cmd)
 			f.Inject(func(_ int, r *http.Request) *helseidtest.Fault {
 				registering := r.Method == http.MethodPost && r.URL.Path == "/v1/client-secret"

@@ -19,6 +19,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/nokkel/nokkel/dpop"
@@ -145,15 +146,15 @@ func (c Call) send(ctx context.Context, token string, key *keys.Key) (*Answer, e
 	if base == nil {
 		base = http.DefaultTransport
 	}
-	sent := rest.Sent(req, token, c.Body)
+	sent := sync.OnceValue(func() redact.Values { return rest.Sent(req, token, c.Body) }) // needed for errors only
 	resp, err := base.RoundTrip(req) // follows no redirect
 	if err != nil {
-		return nil, noAnswer(sent.Error(err))
+		return nil, noAnswer(sent().Error(err))
 	}
 	defer resp.Body.Close()
 	limit := cmp.Or(c.MaxBody, maxBody)
 	body, err := io.ReadAll(io.LimitReader(resp.Body, int64(limit)+1))
-	a := &Answer{resp.StatusCode, resp.Header, keys.NewSecret(string(body[:min(len(body), limit)])), func() redact.Values { return sent }}
+	a := &Answer{resp.StatusCode, resp.Header, keys.NewSecret(string(body[:min(len(body), limit)])), sent}
 	switch {
 	case !a.OK(): // what came of the body will do
 	case err != nil:

@@ -24,10 +24,10 @@ func PostForm(ctx context.Context, base http.RoundTripper, auth assertion.Authen
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.Header.Set("Accept", "application/json")
-	var sent redact.Values
-	sent.AddForm(form) // the Transport redacts what it adds itself
 	resp, err := (&assertion.Transport{Auth: auth, Endpoint: endpoint, Base: base}).RoundTrip(req)
 	if err != nil {
+		var sent redact.Values
+		sent.AddForm(form) // the Transport redacts what it adds itself
 		return 0, nil, sent.Error(err)
 	}
 	defer resp.Body.Close()
