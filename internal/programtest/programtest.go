@@ -4,9 +4,12 @@ package programtest
 
 import (
 	"bytes"
+	"flag"
 	"os"
 	"os/exec"
 	"regexp"
+	"runtime"
+	"strconv"
 	"sync"
 	"syscall"
 	"testing"
@@ -19,12 +22,14 @@ import (
 const asProgram = "NOKKEL_TEST_AS_PROGRAM"
 
 // Main is for TestMain of a program. It lets [Self] run the program without another
-// build.
+// build, and twice as many tests at once as there are processors by default: they
+// mostly wait.
 func Main(m *testing.M, program func()) {
 	if os.Getenv(asProgram) == "1" {
 		program()
 		os.Exit(0)
 	}
+	flag.Set("test.parallel", strconv.Itoa(2*runtime.GOMAXPROCS(0))) // -parallel overrides it
 	os.Exit(m.Run())
 }
 
