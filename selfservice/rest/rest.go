@@ -147,7 +147,7 @@ func (c Call) send(ctx context.Context, token string, key *keys.Key) (*Answer, e
 		base = http.DefaultTransport
 	}
 	sent := sync.OnceValue(func() redact.Values { return rest.Sent(req, token, c.Body) }) // needed for errors only
-	resp, err := base.RoundTrip(req) // follows no redirect
+	resp, err := base.RoundTrip(req)                                                      // follows no redirect
 	if err != nil {
 		return nil, noAnswer(sent().Error(err))
 	}
