@@ -146,8 +146,9 @@ func (c Call) send(ctx context.Context, token string, key *keys.Key) (*Answer, e
 	if base == nil {
 		base = http.DefaultTransport
 	}
-	sent := sync.OnceValue(func() redact.Values { return rest.Sent(req, token, c.Body) }) // needed for errors only
-	resp, err := base.RoundTrip(req)                                                      // follows no redirect
+	// Only an error needs what was sent, and reading it is not cheap.
+	sent := sync.OnceValue(func() redact.Values { return rest.Sent(req, token, c.Body) })
+	resp, err := base.RoundTrip(req) // follows no redirect
 	if err != nil {
 		return nil, noAnswer(sent().Error(err))
 	}
