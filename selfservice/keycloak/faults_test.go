@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"net/http"
+	"sync"
 	"testing"
 	"time"
 
@@ -33,6 +34,7 @@ type faulty struct {
 	id      string
 	managed bool // by itself
 
+	mu        sync.Mutex
 	published keys.Set // of what the store held
 	at        string   // its version then
 }
@@ -69,6 +71,8 @@ func (f *faulty) administrator(base http.RoundTripper) *admin.API {
 func (f *faulty) publish(w http.ResponseWriter, r *http.Request) {
 	(&keys.Handler{Keys: func(ctx context.Context) (keys.Set, error) {
 		_, version, err := f.store.Load(ctx)
+		f.mu.Lock()
+		defer f.mu.Unlock()
 		if err == nil && version != f.at {
 			f.published, err = (&selfservice.Rotator{Store: f.store}).Published(ctx)
 			f.at = version
