@@ -134,7 +134,7 @@ func (i *Introspector) ask(ctx context.Context, of digest, token string) (*quest
 	asked := time.Now()
 	// A Base that hangs ignores ctx; nobody waits longer for it.
 	stop := context.AfterFunc(ctx, func() {
-		i.settle(of, q, asked, nil, unavailable("introspection", context.Cause(ctx)))
+		i.finish(of, q, asked, nil, unavailable("introspection", context.Cause(ctx)))
 	})
 	go func() {
 		err := unavailable("the Auth or the Base of an Introspector panicked", nil)
@@ -143,20 +143,27 @@ func (i *Introspector) ask(ctx context.Context, of digest, token string) (*quest
 			recover() // what it panicked with may hold anything
 			stop()
 			cancel()
-			i.settle(of, q, asked, t, err)
+			i.finish(of, q, asked, t, err)
 		}()
 		t, err = i.introspect(ctx, token, asked)
 	}()
 	return q, nil
 }
 
-// settle keeps the answer to a question that is still open, and wakes those who
-// wait for it.
-func (i *Introspector) settle(of digest, q *question, asked time.Time, t *dpop.Token, err error) {
+// finish ends a question, once. Those who wait for the answer wake after the
+// lock is free again, and find the Introspector at rest.
+func (i *Introspector) finish(of digest, q *question, asked time.Time, t *dpop.Token, err error) {
+	if i.settle(of, q, asked, t, err) {
+		close(q.answered)
+	}
+}
+
+// settle keeps the answer to a question that is still open.
+func (i *Introspector) settle(of digest, q *question, asked time.Time, t *dpop.Token, err error) bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if i.asking[of] != q {
-		return
+		return false
 	}
 	until := asked.Add(orDefault(i.MaxAge, defaultBelieved))
 	switch {
@@ -170,7 +177,7 @@ func (i *Introspector) settle(of digest, q *question, asked time.Time, t *dpop.T
 	}
 	delete(i.asking, of)
 	q.token, q.err = t, err
-	close(q.answered)
+	return true
 }
 
 // isToken is b64token (RFC 6750 §2.1) and what some servers use beside it.

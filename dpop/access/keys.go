@@ -157,9 +157,14 @@ func (v *Verifier) start(ctx context.Context, now time.Time) {
 	}()
 }
 
-// finish ends a fetch, once, and wakes those who wait for it.
+// finish ends a fetch, once. Those who wait for it wake after the lock is free
+// again, and find the Verifier at rest.
 func (v *Verifier) finish(f *fetch, p *published, err error) {
-	if v.settle(f, p, err) && err != nil && v.OnError != nil {
+	if !v.settle(f, p, err) {
+		return
+	}
+	close(f.done)
+	if err != nil && v.OnError != nil {
 		v.OnError(err)
 	}
 }
@@ -179,7 +184,6 @@ func (v *Verifier) settle(f *fetch, p *published, err error) bool {
 		k.retry = time.Now().Add(backoff(k.failures))
 		k.failures++
 	}
-	close(f.done)
 	return true
 }
 
