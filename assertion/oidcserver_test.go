@@ -7,10 +7,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -34,31 +30,10 @@ type oidcClient struct {
 	RedirectURIs  []string `json:"redirect_uris"`
 }
 
-// startOIDCProvider runs node's oidc-provider, an independent authorization
-// server, on loopback until the test ends. It returns its metadata.
+// startOIDCProvider runs node's oidc-provider and returns its metadata.
 func startOIDCProvider(t *testing.T, clients ...oidcClient) *assertion.Metadata {
 	t.Helper()
-	node, err := exec.LookPath("node")
-	if err != nil {
-		programtest.Missing(t, "node is not installed")
-	}
-	cache, err := os.UserCacheDir()
-	require.NoError(t, err)
-	modules := filepath.Join(cache, "nokkel", "oidc-provider")
-	if _, err := os.Stat(filepath.Join(modules, "node_modules")); err != nil {
-		programtest.Missing(t, "oidc-provider is not installed: see .ci/oidc-provider")
-	}
-	registered, err := json.Marshal(clients)
-	require.NoError(t, err)
-
-	cmd := exec.Command(node, filepath.Join("testdata", "oidcprovider", "provider.js"), modules)
-	stdin, err := cmd.StdinPipe()
-	require.NoError(t, err)
-	t.Cleanup(func() { stdin.Close() })
-	_, err = stdin.Write(append(registered, '\n'))
-	require.NoError(t, err)
-	address := programtest.Start(t, cmd, regexp.MustCompile(`(?m)^(http\S+)\n`)).Ready[1]
-	server, err := assertion.Discover(t.Context(), nil, address)
+	server, err := assertion.Discover(t.Context(), nil, programtest.OIDCProvider(t, clients))
 	require.NoError(t, err)
 	return server
 }

@@ -2,7 +2,6 @@ package interop_test
 
 import (
 	"net/http"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -111,16 +110,6 @@ func helseIDAuthority(t *testing.T) authority {
 // oidcAuthority runs node's oidc-provider. Its access tokens are opaque, so the API
 // introspects them, as a client of its own.
 func oidcAuthority(t *testing.T) authority {
-	node, err := exec.LookPath("node")
-	if err != nil {
-		missing(t, "node", err)
-	}
-	cache, err := os.UserCacheDir()
-	require.NoError(t, err)
-	modules := filepath.Join(cache, "nokkel", "oidc-provider")
-	if _, err := os.Stat(filepath.Join(modules, "node_modules")); err != nil {
-		missing(t, "oidc-provider", err)
-	}
 	key, _ := newKey(t)
 	own, private := newKey(t)
 	file := filepath.Join(t.TempDir(), "api.json")
@@ -132,9 +121,6 @@ func oidcAuthority(t *testing.T) authority {
 			"grant_types": []string{"client_credentials"}, "response_types": []string{}, "redirect_uris": []string{},
 		}
 	}
-	server := program{"oidc-provider", func(*testing.T) *exec.Cmd {
-		return exec.Command(node, filepath.Join("..", "..", "assertion", "testdata", "oidcprovider", "provider.js"), modules)
-	}}
-	issuer := server.start(t, []any{client("stranger", key, true), client("my-api", own, false)})
+	issuer := programtest.OIDCProvider(t, []any{client("stranger", key, true), client("my-api", own, false)})
 	return authority{issuer, "patients", "", key, []string{"-client", "my-api", "-key", file}}
 }

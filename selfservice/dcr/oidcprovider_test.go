@@ -5,10 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -163,28 +159,10 @@ func register(t *testing.T, issuer, metadata string) dcr.Registration {
 	return dcr.Registration{ClientID: answer.ClientID, URI: answer.URI, AccessToken: keys.NewSecret(answer.AccessToken)}
 }
 
-// startOIDCProvider runs node's oidc-provider on loopback until the test ends,
-// and returns its issuer. Package assertion has the program. With an initial
-// access token nobody registers without it.
+// startOIDCProvider runs node's oidc-provider and returns its issuer. It has no
+// clients but those that register.
 func startOIDCProvider(t *testing.T, initialAccessToken ...string) string {
 	t.Helper()
-	cache, err := os.UserCacheDir()
-	require.NoError(t, err)
-	modules := filepath.Join(cache, "nokkel", "oidc-provider")
-	node, err := exec.LookPath("node")
-	if err == nil {
-		_, err = os.Stat(filepath.Join(modules, "node_modules"))
-	}
-	if err != nil {
-		programtest.Missing(t, "oidc-provider is not installed, see .ci/oidc-provider: "+err.Error())
-	}
 	t.Parallel()
-	program := filepath.Join("..", "..", "assertion", "testdata", "oidcprovider", "provider.js")
-	cmd := exec.Command(node, append([]string{program, modules}, initialAccessToken...)...)
-	stdin, err := cmd.StdinPipe()
-	require.NoError(t, err)
-	t.Cleanup(func() { stdin.Close() })
-	_, err = stdin.Write([]byte("[]\n")) // it has no clients but those who register
-	require.NoError(t, err)
-	return programtest.Start(t, cmd, regexp.MustCompile(`(?m)^(http\S+)\n`)).Ready[1]
+	return programtest.OIDCProvider(t, []any{}, initialAccessToken...)
 }
