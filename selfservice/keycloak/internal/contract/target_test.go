@@ -108,10 +108,15 @@ func (tg *target) use(realm keycloak.Realm) {
 func (tg *target) old() bool { return strings.HasPrefix(tg.version, "26.0.") }
 
 // rest makes a call of the Admin REST API without the package under test, and
-// returns what JSON came.
+// returns what JSON came. It tries again after a 500: of 240 role mappings on
+// two nodes of 26.7.4 three failed with a NullPointerException of the server's
+// cache, and one node does it too. What failed was rolled back.
 func (tg *target) rest(method, path string, body any) (answer any) {
 	tg.t.Helper()
 	status, text := tg.raw(method, path, "application/json", body)
+	for tries := 1; status == http.StatusInternalServerError && tries < 4; tries++ {
+		status, text = tg.raw(method, path, "application/json", body)
+	}
 	require.Less(tg.t, status, 300, "%s %s: %s", method, path, text)
 	if len(text) > 0 {
 		require.NoError(tg.t, json.Unmarshal(text, &answer))
@@ -194,15 +199,7 @@ func (tg *target) grantLive(clientID, role string) {
 	management := tg.rest(http.MethodGet, tg.path("clients?clientId=realm-management"), nil).([]any)[0].(map[string]any)["id"].(string)
 	user := tg.rest(http.MethodGet, tg.path("clients", client["id"].(string), "service-account-user"), nil).(map[string]any)
 	wanted := tg.rest(http.MethodGet, tg.path("clients", management, "roles", role), nil)
-	mappings := tg.path("users", user["id"].(string), "role-mappings/clients", management)
-	// On a cluster one in a hundred fails with a NullPointerException of the
-	// server's cache, measured with 26.7.4. The call is idempotent.
-	for range 3 {
-		if status, _ := tg.raw(http.MethodPost, mappings, "application/json", []any{wanted}); status < 300 {
-			return
-		}
-	}
-	tg.rest(http.MethodPost, mappings, []any{wanted})
+	tg.rest(http.MethodPost, tg.path("users", user["id"].(string), "role-mappings/clients", management), []any{wanted})
 }
 
 func (tg *target) scopeLive(clientID, role string) {
