@@ -49,8 +49,8 @@ func client(t *testing.T, s *server) *dcr.Client {
 	return c
 }
 
-// TestEveryFaultAtEveryPoint rotates with a fault at each point, on one node
-// and on five, of which the last learns of a change 8 s after the first.
+// TestEveryFaultAtEveryPoint rotates with a fault at each point, on one node and
+// on five, the last of which sees a change 8 s after the first.
 func TestEveryFaultAtEveryPoint(t *testing.T) {
 	key := newKey(t)
 	run := func(name string, nodes int, start func(t *testing.T) (*server, *providertest.Target)) {
@@ -145,7 +145,7 @@ func (d *fullDisk) Save(ctx context.Context, blob []byte, version string) (strin
 }
 
 // TestAnAccessTokenIsKeptUntilTheStoreTakesIt checks that a failed save does not
-// lose the new token: the stored one is invalid by then.
+// lose the new token, as the stored one is already invalid.
 func TestAnAccessTokenIsKeptUntilTheStoreTakesIt(t *testing.T) {
 	key := newKey(t)
 	s := newServer(withKey(key.PublicKey()))
@@ -175,7 +175,7 @@ func TestAnAccessTokenIsKeptUntilTheStoreTakesIt(t *testing.T) {
 }
 
 // TestAnUpdateThatWasSentOutlivesItsCaller checks that a canceled update still
-// saves the new access token. Otherwise only an invalid one would be left.
+// saves the new access token. Otherwise only an invalid one would remain.
 func TestAnUpdateThatWasSentOutlivesItsCaller(t *testing.T) {
 	s := newServer(withKey(newKey(t).PublicKey()))
 	c := client(t, s)
@@ -187,7 +187,7 @@ func TestAnUpdateThatWasSentOutlivesItsCaller(t *testing.T) {
 		}
 		_, limited := r.Context().Deadline()
 		assert.True(t, limited, "it still has a deadline")
-		cancel() // once the server has acted, and before its answer is here
+		cancel() // after the server has acted, before its response arrives
 		return resp, r.Context().Err()
 	})
 	_, err := c.Update(ctx, func(dcr.Metadata) (bool, error) { return true, nil })
@@ -212,7 +212,7 @@ func (h *hungStore) Save(ctx context.Context, blob []byte, version string) (stri
 	return h.Mem.Save(ctx, blob, version)
 }
 
-// TestAStoreThatHangsIsGivenUp checks that a Save times out, although it outlives
+// TestAStoreThatHangsIsGivenUp checks that a Save times out although it outlives
 // the caller's context.
 func TestAStoreThatHangsIsGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -252,8 +252,8 @@ func TestSecretFollowsTheServersExpiry(t *testing.T) {
 	})
 }
 
-// TestAMaskIsNoSecret checks that a server that begins to mask secrets, after an
-// upgrade for example, does not seem to have made a new one.
+// TestAMaskIsNoSecret checks that a server that starts to mask secrets, for
+// example after an upgrade, does not appear to have made a new one.
 func TestAMaskIsNoSecret(t *testing.T) {
 	s := newServer(map[string]any{"client_name": "App"})
 	first := selfservice.Credential{Secret: keys.NewSecret(s.secret)}
@@ -274,7 +274,7 @@ type roundTripper func(*http.Request) (*http.Response, error)
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 // TestACallerWaitsForItsTurnNoLongerThanItSays checks that a call's deadline holds
-// while it waits for the call before, which may take 30 s.
+// while it waits for the previous call, which may take 30 s.
 func TestACallerWaitsForItsTurnNoLongerThanItSays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(map[string]any{})
@@ -311,7 +311,7 @@ func TestLastKeyIsNotRemoved(t *testing.T) {
 	assert.True(t, s.accepts(key.Thumbprint()))
 }
 
-// TestNoTypeShowsASecret has a server that repeats what is secret.
+// TestNoTypeShowsASecret uses a server that echoes secrets.
 func TestNoTypeShowsASecret(t *testing.T) {
 	const secret, access = "the client secret of the answer", "the registration access token"
 	status, body := http.StatusOK, `{"client_id":"app","client_secret":"`+secret+`","registration_access_token":"`+access+`"}`
@@ -354,7 +354,7 @@ func TestNoTypeShowsASecret(t *testing.T) {
 }
 
 // TestKeysAtAURLAreLeftAlone checks that no update replaces a JWKS URL by keys.
-// The server would drop the URL, and with it every key there.
+// The server would drop the URL and every key there.
 func TestKeysAtAURLAreLeftAlone(t *testing.T) {
 	key := newKey(t)
 	s := newServer(map[string]any{"client_name": "App", "jwks_uri": "https://app.example.no/jwks"})
@@ -372,7 +372,7 @@ func TestKeysAtAURLAreLeftAlone(t *testing.T) {
 	assert.Zero(t, s.puts)
 	assert.Equal(t, "https://app.example.no/jwks", s.metadata["jwks_uri"])
 
-	for _, nothing := range []any{nil, ""} { // some servers show all members that they know
+	for _, nothing := range []any{nil, ""} { // some servers show every member they know
 		s := newServer(withKey(key.PublicKey()))
 		s.metadata["jwks_uri"] = nothing
 		next := selfservice.Credential{Key: newKey(t)}
@@ -382,8 +382,8 @@ func TestKeysAtAURLAreLeftAlone(t *testing.T) {
 	}
 }
 
-// TestTheAccessTokenStaysAtItsOrigin: an answer names another place for the
-// registration. Another path is followed, another origin is not.
+// TestTheAccessTokenStaysAtItsOrigin has a response name another URL for the
+// registration. A new path is followed, a new origin is not.
 func TestTheAccessTokenStaysAtItsOrigin(t *testing.T) {
 	for uri, follows := range map[string]bool{
 		"http://127.0.0.1/elsewhere":           true,
@@ -408,7 +408,7 @@ func TestTheAccessTokenStaysAtItsOrigin(t *testing.T) {
 		_, err := c.Read(t.Context())
 		require.NoError(t, err)
 		c.Update(t.Context(), func(dcr.Metadata) (bool, error) { return true, nil })
-		require.Len(t, sent, map[bool]int{true: 2, false: 3}[follows], "%s: %s", uri, sent) // the fake has nothing elsewhere
+		require.Len(t, sent, map[bool]int{true: 2, false: 3}[follows], "%s: %s", uri, sent) // the fake serves nothing elsewhere
 		for i, to := range sent {
 			if i == 0 || !follows {
 				assert.Equal(t, issuer+"/register/app", to, uri)
@@ -416,7 +416,7 @@ func TestTheAccessTokenStaysAtItsOrigin(t *testing.T) {
 		}
 	}
 
-	// And from https no answer leads to http.
+	// Nor does a response lead from https to http.
 	var schemes []string
 	c := &dcr.Client{Store: &selfservice.Mem{}, Base: roundTripper(func(r *http.Request) (*http.Response, error) {
 		schemes = append(schemes, r.URL.Scheme)

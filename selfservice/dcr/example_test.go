@@ -15,8 +15,7 @@ import (
 	"github.com/nokkel/nokkel/selfservice/providertest"
 )
 
-// How does a client rotate its key with no more than its registration access
-// token?
+// How does a client rotate its key with only its registration access token?
 func ExampleClient() {
 	ctx := context.Background()
 	key, err := keys.Generate(keys.ES256) // keys.ReadFile("client_private.json"): its public part is in the registration
@@ -24,7 +23,7 @@ func ExampleClient() {
 		log.Fatal(err)
 	}
 	server := newServer(withKey(key.PublicKey())) // in place of https://as.example.no
-	registered := server.registration()           // the ClientID, URI and AccessToken that it answered, once
+	registered := server.registration()           // the ClientID, URI and AccessToken of its response
 
 	client := &dcr.Client{Store: &selfservice.Mem{}, Issuer: issuer, Base: providertest.Handler(server)} // filestore.Dir("/var/lib/app/registration")
 	if err := client.Adopt(ctx, registered); err != nil {
@@ -56,7 +55,7 @@ func ExampleClient_Register() {
 			"client_name": []byte(`"App"`),
 			"grant_types": []byte(`["client_credentials"]`),
 		},
-		Rotator:            rotator, // has the key from before the server hears of it
+		Rotator:            rotator, // stores the key before the server sees it
 		InitialAccessToken: keys.NewSecret(os.Getenv("INITIAL_ACCESS_TOKEN")),
 	})
 	if err != nil {
@@ -66,7 +65,7 @@ func ExampleClient_Register() {
 	go rotator.Run(ctx)
 }
 
-// How is the key of a client verified that gets no token without a person?
+// How is a key verified if the client gets no token without a user?
 func ExamplePushedRequest() {
 	client := &dcr.Client{
 		Store: filestore.Dir("/var/lib/app/registration"), Issuer: "https://as.example.no",

@@ -17,9 +17,9 @@ import (
 // public is a key of RFC 8037 appendix A.2.
 const public = `{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}`
 
-// FuzzAnswer: the metadata of an answer holds no secret, a key that is put
-// into its set and taken out again leaves it as it was, and an update can be
-// made of it.
+// FuzzAnswer checks that the metadata of a response holds no secret, that adding
+// and removing a key leaves the set as it was, and that an update can be built
+// from it.
 func FuzzAnswer(f *testing.F) {
 	for _, seed := range []string{
 		`{}`, `null`, `[]`, `<html>`, `{"client_secret":"s","registration_access_token":"t","client_secret_expires_at":1}`,
@@ -60,7 +60,7 @@ func FuzzAnswer(f *testing.F) {
 	})
 }
 
-// FuzzRefusal: an error tells a code and nothing else of the body.
+// FuzzRefusal checks that an error shows the code and nothing else of the body.
 func FuzzRefusal(f *testing.F) {
 	f.Add(400, "", []byte(`{"error":"invalid_client_metadata","error_description":"x"}`))
 	f.Add(401, "120", []byte(`{"error":"a Secret"}`))
@@ -75,7 +75,7 @@ func FuzzRefusal(f *testing.F) {
 	})
 }
 
-// FuzzStored: a registration that is read can be saved and read again.
+// FuzzStored checks that a registration that was read can be saved and read again.
 func FuzzStored(f *testing.F) {
 	f.Add([]byte(`{"client_id":"app","registration_client_uri":"https://as.example.no/r","registration_access_token":"t"}`))
 	f.Add([]byte(`{"registration_client_uri":7}`))

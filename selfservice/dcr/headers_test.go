@@ -14,8 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestClientCredentialsLimitsHeaders: without a Base of the caller's, a Prover
-// takes at most 256 KiB of response headers.
+// TestClientCredentialsLimitsHeaders checks that without a Base a Prover accepts
+// at most 256 KiB of response headers.
 func TestClientCredentialsLimitsHeaders(t *testing.T) {
 	size := 0
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

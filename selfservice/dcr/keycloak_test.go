@@ -24,16 +24,16 @@ import (
 	"github.com/nokkel/nokkel/selfservice/dcr"
 )
 
-// keycloakRealm makes a realm of a live Keycloak (.ci/keycloak) for the test,
+// keycloakRealm creates a realm on a live Keycloak (.ci/keycloak) for the test,
 // and returns its issuer and a source of initial access tokens.
 func keycloakRealm(t *testing.T) (issuer string, initial func() keys.Secret) {
 	t.Helper()
 	server := os.Getenv("KEYCLOAK_URL")
 	if server == "" && os.Getenv("NOKKEL_LIVE") == "1" {
-		t.Fatal("NOKKEL_LIVE=1, but KEYCLOAK_URL names no server")
+		t.Fatal("NOKKEL_LIVE=1, but KEYCLOAK_URL is not set")
 	}
 	if server == "" {
-		t.Skip("KEYCLOAK_URL names no server")
+		t.Skip("KEYCLOAK_URL is not set")
 	}
 	t.Parallel()
 	admin := (&clientcredentials.Config{
@@ -69,8 +69,8 @@ func keycloakRealm(t *testing.T) (issuer string, initial func() keys.Secret) {
 
 var oneRealm sync.Mutex
 
-// TestKeycloakRegisters: its policy lets nobody register who is not a trusted
-// host, and once with an initial access token for one client.
+// TestKeycloakRegisters checks the default policy: no client can register except
+// from a trusted host, or once with an initial access token for one client.
 func TestKeycloakRegisters(t *testing.T) {
 	issuer, initial := keycloakRealm(t)
 	refused := func(token keys.Secret, rule error, status int) {
@@ -91,7 +91,7 @@ func TestKeycloakRegisters(t *testing.T) {
 	c, r := live(t, issuer, token, machine())
 	rotates(t, c, r)
 	assert.Equal(t, "App", read(t, c)["client_name"])
-	refused(token, dcr.ErrInitialToken, http.StatusUnauthorized) // it was for one
+	refused(token, dcr.ErrInitialToken, http.StatusUnauthorized) // it was good for one
 }
 
 func TestKeycloakRegistersASecret(t *testing.T) {

@@ -18,8 +18,8 @@ import (
 	"github.com/nokkel/nokkel/selfservice/dcr"
 )
 
-// A real server, whose every PUT ends the registration access token: rotations
-// one after the other, and nothing of the client changes but its own key.
+// This server revokes the registration access token with every PUT. The test
+// rotates several times, and nothing but the client's own key changes.
 func TestOIDCProviderRotatesKeys(t *testing.T) {
 	issuer := startOIDCProvider(t)
 	key := newKey(t)
@@ -62,9 +62,9 @@ func TestOIDCProviderRotatesKeys(t *testing.T) {
 	require.ErrorIs(t, err, dcr.ErrAccessToken, "the first registration access token has ended")
 }
 
-// The reply to a PUT is lost, and with it the only registration access token:
-// this server has nobody who could make another one. The client goes on with
-// its old key, and the new one works too.
+// The response to a PUT is lost, and with it the only registration access token:
+// nobody can issue another one on this server. The client keeps using its old
+// key, and the new one works too.
 func TestOIDCProviderLostReply(t *testing.T) {
 	issuer := startOIDCProvider(t)
 	key := newKey(t)
@@ -88,7 +88,7 @@ func TestOIDCProviderLostReply(t *testing.T) {
 
 var errLost = errors.New("the reply was lost")
 
-// loses is a network that loses the replies to requests of a method.
+// loses is a network that loses the responses to requests with a method.
 type loses struct{ method string }
 
 func (l loses) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -100,7 +100,7 @@ func (l loses) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// metadata is that of a client with these keys.
+// metadata returns the metadata of a client with these keys.
 func metadata(key *keys.Key, others ...string) string {
 	set := strings.Join(append(others, string(key.PublicKey().JWK())), ", ")
 	return `{
@@ -117,7 +117,7 @@ func current(t *testing.T, r *selfservice.Rotator) selfservice.Credential {
 	return selfservice.Credential{Key: key}
 }
 
-// retire goes on until the old key is gone.
+// retire steps until the old key is gone.
 func retire(t *testing.T, r *selfservice.Rotator) {
 	t.Helper()
 	for {
@@ -142,7 +142,7 @@ func read(t *testing.T, c *dcr.Client) (m map[string]any) {
 	return m
 }
 
-// register is what whoever set the client up did (RFC 7591 §3.1).
+// register does what the person did who set up the client (RFC 7591 §3.1).
 func register(t *testing.T, issuer, metadata string) dcr.Registration {
 	t.Helper()
 	resp, err := http.Post(issuer+"/reg", "application/json", strings.NewReader(metadata))
@@ -159,8 +159,8 @@ func register(t *testing.T, issuer, metadata string) dcr.Registration {
 	return dcr.Registration{ClientID: answer.ClientID, URI: answer.URI, AccessToken: keys.NewSecret(answer.AccessToken)}
 }
 
-// startOIDCProvider runs node's oidc-provider and returns its issuer. It has no
-// clients but those that register.
+// startOIDCProvider runs node's oidc-provider and returns its issuer. Its only
+// clients are those that register.
 func startOIDCProvider(t *testing.T, initialAccessToken ...string) string {
 	t.Helper()
 	t.Parallel()

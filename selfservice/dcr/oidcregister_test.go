@@ -17,14 +17,14 @@ import (
 
 const redirect = "https://app.example.no/cb"
 
-// machine is the metadata of a client that works on its own.
+// machine is the metadata of a client without users.
 func machine() dcr.Metadata {
 	return dcr.Metadata{
 		"client_name": []byte(`"App"`), "grant_types": []byte(`["client_credentials"]`), "response_types": []byte(`[]`), "redirect_uris": []byte(`[]`),
 	}
 }
 
-// live returns a client of a live server that has registered itself.
+// live returns a client that has registered itself at a live server.
 func live(t *testing.T, issuer string, token keys.Secret, m dcr.Metadata) (*dcr.Client, *selfservice.Rotator) {
 	t.Helper()
 	c := &dcr.Client{Store: &selfservice.Mem{}, Issuer: issuer}
@@ -37,8 +37,8 @@ func live(t *testing.T, issuer string, token keys.Secret, m dcr.Metadata) (*dcr.
 	return c, r
 }
 
-// rotates has the server refuse another key than the client's, and then
-// rotates that.
+// rotates checks that the server refuses a key other than the client's, and then
+// rotates the client's key.
 func rotates(t *testing.T, c *dcr.Client, r *selfservice.Rotator) {
 	t.Helper()
 	old := current(t, r)
@@ -89,7 +89,7 @@ func TestOIDCProviderWantsAnInitialAccessToken(t *testing.T) {
 	rotates(t, c, r)
 }
 
-// TestOIDCProviderBoundTokens: the client gets no token without a DPoP proof.
+// TestOIDCProviderBoundTokens has a client that gets tokens only with DPoP proofs.
 func TestOIDCProviderBoundTokens(t *testing.T) {
 	m := machine()
 	m["dpop_bound_access_tokens"] = []byte(`true`)
@@ -103,7 +103,7 @@ func TestOIDCProviderBoundTokens(t *testing.T) {
 	rotates(t, bound, r)
 }
 
-// TestOIDCProviderCodeOnly: the client gets no token without a person.
+// TestOIDCProviderCodeOnly has a client that gets tokens only for users.
 func TestOIDCProviderCodeOnly(t *testing.T) {
 	m := machine()
 	m["grant_types"], m["response_types"], m["redirect_uris"] = []byte(`["authorization_code"]`), []byte(`["code"]`), []byte(`["`+redirect+`"]`)

@@ -19,8 +19,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// replica is a process: its own Client and Rotator over stores that others may
-// share.
+// replica is a process, with its own Client and Rotator over stores that others
+// may share.
 type replica struct {
 	*dcr.Client
 	rotator *selfservice.Rotator
@@ -34,7 +34,7 @@ func newReplica(s http.Handler, registration, key selfservice.Store) *replica {
 	return r
 }
 
-// bySecret makes the replica one of a client with a secret.
+// bySecret makes the replica use a secret.
 func (r *replica) bySecret() {
 	r.rotator.Provider = r.Secret(post)
 	r.app.Metadata["token_endpoint_auth_method"] = json.RawMessage(`"client_secret_basic"`)
@@ -45,8 +45,8 @@ func (r *replica) register(t *testing.T) (dcr.Registration, error) {
 	return r.Register(t.Context(), r.app)
 }
 
-// TestRegister with and without an initial access token and a software
-// statement, once, however often it is called.
+// TestRegister registers with and without an initial access token and a software
+// statement: once, however often it is called.
 func TestRegister(t *testing.T) {
 	for _, token := range []string{"", "the initial access token"} {
 		s := &registrar{initial: token}
@@ -78,7 +78,7 @@ func TestRegister(t *testing.T) {
 }
 
 // TestRegisterStoresTheKeyFirst checks that the key is stored before it is sent,
-// so that a process that dies then still has it.
+// so that it survives a crash in between.
 func TestRegisterStoresTheKeyFirst(t *testing.T) {
 	registration, key := &selfservice.Mem{}, &selfservice.Mem{}
 	var sent []any
@@ -98,7 +98,7 @@ func TestRegisterStoresTheKeyFirst(t *testing.T) {
 	require.Len(t, sent, 1)
 }
 
-// TestRegisterWithTheCallersKey, beside one of another purpose.
+// TestRegisterWithTheCallersKey has a second key with another use.
 func TestRegisterWithTheCallersKey(t *testing.T) {
 	s := &registrar{}
 	r := newReplica(s, &selfservice.Mem{}, &selfservice.Mem{})
@@ -125,8 +125,8 @@ func TestRegisterMakesTheKeyThatIsAskedFor(t *testing.T) {
 	require.Error(t, err)
 }
 
-// TestRegisterRefusals are those of RFC 7591 §3.2.2, and what else a server may
-// answer. The next call does not wait.
+// TestRegisterRefusals covers the errors of RFC 7591 §3.2.2, and other responses
+// of servers. The next call does not wait.
 func TestRegisterRefusals(t *testing.T) {
 	for _, c := range []struct {
 		status int
@@ -182,7 +182,7 @@ func TestRegisterConfiguration(t *testing.T) {
 	require.ErrorIs(t, err, dcr.ErrNoEndpoint)
 }
 
-// TestRegisterASecret, also where the process dies before the Rotator has it.
+// TestRegisterASecret includes a process that dies before the Rotator has it.
 func TestRegisterASecret(t *testing.T) {
 	for _, dies := range []bool{false, true} {
 		s := &registrar{}
@@ -210,9 +210,9 @@ func TestRegisterASecret(t *testing.T) {
 	}
 }
 
-// TestRegisterNeedsAStoreThatTakesIt: without one there is no client that
-// nobody could manage; when it fails after all, the next call has it take what
-// memory holds.
+// TestRegisterNeedsAStoreThatTakesIt checks that without a working store no client
+// is registered, as nobody could manage it. If the store fails afterwards, the
+// next call saves what memory holds.
 func TestRegisterNeedsAStoreThatTakesIt(t *testing.T) {
 	s, disk := &registrar{}, &fullDisk{refuse: 1}
 	r := newReplica(s, disk, &selfservice.Mem{})
@@ -231,8 +231,8 @@ func TestRegisterNeedsAStoreThatTakesIt(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// TestRegisterElsewhere: a client that cannot be managed, and one whose
-// registration is at another origin, are returned and not adopted.
+// TestRegisterElsewhere checks that a client that cannot be managed, or whose
+// registration is at another origin, is returned but not adopted.
 func TestRegisterElsewhere(t *testing.T) {
 	for uri, rule := range map[string]error{
 		"":                        dcr.ErrNotManaged,
@@ -260,8 +260,9 @@ func TestRegisterElsewhere(t *testing.T) {
 	}
 }
 
-// TestRegisterLostReply leaves a client that nobody knows, and the error says so.
-// The next call registers another with the same key, without waiting.
+// TestRegisterLostReply leaves a client that nobody knows, and checks that the
+// error says so. The next call registers another one with the same key, without
+// waiting.
 func TestRegisterLostReply(t *testing.T) {
 	s := &registrar{}
 	r := newReplica(s, &selfservice.Mem{}, &selfservice.Mem{})
@@ -288,7 +289,7 @@ func TestRegisterLostReply(t *testing.T) {
 	assert.True(t, listed[0].Matches(key))
 }
 
-// TestRegisterOnceForAllReplicas starts several at the same moment.
+// TestRegisterOnceForAllReplicas starts several at the same time.
 func TestRegisterOnceForAllReplicas(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &registrar{before: func(map[string]any) { time.Sleep(20 * time.Second) }}
@@ -308,8 +309,8 @@ func TestRegisterOnceForAllReplicas(t *testing.T) {
 	})
 }
 
-// TestRegisterAfterAReplicaDied waits until that one cannot be alive, and no
-// longer than its caller.
+// TestRegisterAfterAReplicaDied waits until the other one cannot be alive, but no
+// longer than its caller does.
 func TestRegisterAfterAReplicaDied(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, registration, key := &registrar{}, &selfservice.Mem{}, &selfservice.Mem{}
@@ -317,7 +318,7 @@ func TestRegisterAfterAReplicaDied(t *testing.T) {
 		stop := make(chan struct{})
 		dying.Base = roundTripper(func(*http.Request) (*http.Response, error) { <-stop; return nil, errLost })
 		ended := make(chan error)
-		go func() { _, err := dying.register(t); ended <- err }() // it will not have ended
+		go func() { _, err := dying.register(t); ended <- err }() // it never finishes
 		synctest.Wait()
 
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
@@ -337,8 +338,8 @@ func TestRegisterAfterAReplicaDied(t *testing.T) {
 	})
 }
 
-// TestRegisterLate: a replica that was suspended comes back with a client when
-// another one has registered. It deletes its own and takes the other's.
+// TestRegisterLate has a suspended replica come back with a client after another
+// one has registered. It deletes its own client and takes the other's.
 func TestRegisterLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, registration, key := &registrar{}, &selfservice.Mem{}, &selfservice.Mem{}

@@ -15,15 +15,15 @@ import (
 
 var errFault = errors.New("a fault of this test")
 
-// world counts the input and output of one process and makes a fault of one of
-// them: before it is carried out, or after, when its reply is lost. When the
-// process has died of it, nothing that comes later is carried out.
+// world counts the I/O operations of one process and makes one of them fail:
+// before it is carried out, or afterwards, so that its response is lost. If the
+// process dies of it, nothing later is carried out.
 type world struct {
 	at          int
 	after, dies bool
 
 	points int
-	name   string // of the point of the fault
+	name   string // of the operation that failed
 }
 
 func (w *world) do(name string, call func()) error {
@@ -67,11 +67,11 @@ func (s faultyStore) Save(ctx context.Context, blob []byte, version string) (nex
 	return next, err
 }
 
-// TestRegisterWithEveryFaultAtEveryPoint: the same process goes on after an
-// error, and another one after a death. In the end the store has a
-// registration that works, of a client with the Rotator's key or secret. More
-// than one client is there only where the reply to the request was lost, or
-// the process died before it had stored what it said.
+// TestRegisterWithEveryFaultAtEveryPoint continues in the same process after an
+// error, and in another one after a crash. In the end the store has a working
+// registration of a client with the Rotator's key or secret. There is more than
+// one client only if the response was lost, or if the process died before it had
+// stored the response.
 func TestRegisterWithEveryFaultAtEveryPoint(t *testing.T) {
 	for _, method := range []string{"private_key_jwt", "client_secret_basic"} {
 		for _, after := range []bool{false, true} {

@@ -12,9 +12,9 @@ import (
 // and delete themselves (RFC 7592).
 type registrar struct {
 	initial string                 // the initial access token; empty: anyone may register
-	before  func(m map[string]any) // looks at a request
-	answer  func(m map[string]any) // changes an answer
-	refuse  func() (int, string)   // nil: takes what it is sent
+	before  func(m map[string]any) // inspects a request
+	answer  func(m map[string]any) // changes a response
+	refuse  func() (int, string)   // nil accepts everything
 
 	mu       sync.Mutex
 	clients  map[string]map[string]any

@@ -20,19 +20,19 @@ import (
 const issuer = "http://127.0.0.1"
 
 // server is an authorization server with RFC 7592 as in Keycloak: each PUT
-// replaces the registration access token, and the old one is refused. It
-// reads keys and assertions with go-jose.
+// replaces the registration access token and invalidates the old one. It reads
+// keys and assertions with go-jose.
 type server struct {
 	rotatesSecret time.Duration // a PUT within this before the secret's expiry makes a new one
-	overlap       bool          // the old secret lives on
+	overlap       bool          // the old secret stays valid
 	masks         bool          // a GET shows no secret
-	audience      string        // the only "aud" that it takes; empty: any
+	audience      string        // the only "aud" that it accepts; empty: any
 	scope         string        // of every token
-	codeOnly      bool          // the client may use the authorization-code grant alone
-	grantFirst    bool          // it looks at the code before it looks at the client
+	codeOnly      bool          // the client may use only the authorization code grant
+	grantFirst    bool          // it checks the code before it authenticates the client
 	uri           string        // "registration_client_uri" of its answers; empty: its own
 	nodes         int           // of the endpoints that authenticate the client; zero: one
-	lag           time.Duration // how much later each node learns of a change than the one before
+	lag           time.Duration // delay from each node to the next in seeing a change
 
 	balancer fake.Balancer
 	history  fake.History[credentials]
@@ -45,11 +45,11 @@ type server struct {
 	expires  time.Time
 	made     int
 	seen     map[string]bool
-	refused  int // log-ins
+	refused  int // failed authentications
 	puts     int
 }
 
-// credentials are those that the client may authenticate with.
+// credentials are what the client may authenticate with.
 type credentials struct {
 	jwks   string
 	set    jose.JSONWebKeySet
@@ -67,7 +67,7 @@ func (s *server) registration() dcr.Registration {
 	return dcr.Registration{ClientID: "app", URI: issuer + "/register/app", AccessToken: keys.NewSecret(s.access)}
 }
 
-// recover is the administrator.
+// recover does what an administrator would.
 func (s *server) recover(context.Context) (keys.Secret, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -135,7 +135,7 @@ func (s *server) manage(w http.ResponseWriter, r *http.Request) {
 	json.NewEncoder(w).Encode(answer)
 }
 
-// takes is RFC 7592 §2.2: what must and what must not be in an update.
+// takes checks what RFC 7592 §2.2 requires and forbids in an update.
 func (s *server) takes(m map[string]any) bool {
 	for _, name := range []string{"registration_access_token", "registration_client_uri", "client_secret_expires_at", "client_id_issued_at"} {
 		if _, there := m[name]; there {
@@ -158,7 +158,7 @@ func (s *server) changed() {
 	s.history.Add(time.Now(), now, time.Duration(s.nodes)*s.lag)
 }
 
-// known returns what a node knows.
+// known returns the state that a node sees.
 func (s *server) known(node int) credentials {
 	return s.history.At(time.Now().Add(-time.Duration(node) * s.lag))
 }
@@ -173,7 +173,7 @@ func (s *server) token(w http.ResponseWriter, r *http.Request) {
 		s.refused++
 		fails(w, http.StatusUnauthorized, "invalid_client")
 	case code:
-		fails(w, http.StatusBadRequest, "invalid_grant") // it has given out none
+		fails(w, http.StatusBadRequest, "invalid_grant") // it has issued none
 	case s.codeOnly:
 		fails(w, http.StatusBadRequest, "unauthorized_client")
 	case r.PostForm.Get("scope") != s.scope:
@@ -188,7 +188,7 @@ func (s *server) push(w http.ResponseWriter, r *http.Request) {
 	r.ParseForm()
 	switch f := r.PostForm; {
 	case !s.authenticates(r):
-		fails(w, http.StatusUnauthorized, "invalid_request") // in Keycloak's words
+		fails(w, http.StatusUnauthorized, "invalid_request") // as in Keycloak
 	case f.Get("response_type") != "code" || f.Get("redirect_uri") == "" || f.Get("code_challenge_method") != "S256" || len(f.Get("code_challenge")) != 43:
 		fails(w, http.StatusBadRequest, "invalid_request")
 	default:
@@ -225,7 +225,7 @@ func (s *server) acceptsSecret(known credentials, secret string) bool {
 	return secret == known.secret || s.overlap && slices.Contains(known.older, secret)
 }
 
-// accepts reports whether every node accepts the credential of that
+// accepts reports whether every node accepts the credential with the given
 // fingerprint.
 func (s *server) accepts(fingerprint string) bool {
 	for node := range max(s.nodes, 1) {

@@ -28,7 +28,7 @@ func registered(t *testing.T) (s *server, c *dcr.Client, known, unknown selfserv
 	return s, client(t, s), known, unknown
 }
 
-// TestAudience: a server that takes its token endpoint alone.
+// TestAudience uses a server that accepts only its token endpoint.
 func TestAudience(t *testing.T) {
 	s, c, known, unknown := registered(t)
 	s.audience = issuer + "/token"
@@ -49,7 +49,7 @@ func TestVerifyWithAScope(t *testing.T) {
 	require.ErrorIs(t, c.Keys().Verify(t.Context(), unknown), selfservice.ErrInvalidClient)
 }
 
-// TestVerifyByAPushedRequest also rotates: the hook is what the engine asks.
+// TestVerifyByAPushedRequest also rotates, as the engine calls the hook.
 func TestVerifyByAPushedRequest(t *testing.T) {
 	s, c, known, unknown := registered(t)
 	s.codeOnly = true
@@ -101,8 +101,8 @@ func TestVerifyByAnUnknownCode(t *testing.T) {
 	require.ErrorIs(t, c.Verify(t.Context(), dcr.Attempt{}), dcr.ErrConfig)
 }
 
-// TestAnUnknownCodeProvesNothingEverywhere: a server that looks at the code
-// first says the same whoever asks, and one that fails says nothing.
+// TestAnUnknownCodeProvesNothingEverywhere covers a server that checks the code
+// first and so answers the same to everyone, and one that fails.
 func TestAnUnknownCodeProvesNothingEverywhere(t *testing.T) {
 	s, c, known, unknown := registered(t)
 	c.Verify = dcr.UnknownCode{}.Verify
@@ -134,7 +134,7 @@ func TestAnUnknownCodeProvesNothingEverywhere(t *testing.T) {
 	}
 }
 
-// TestVerifyIsTheCallers: what it is given, and what its answers mean.
+// TestVerifyIsTheCallers checks what the hook is given, and what its errors mean.
 func TestVerifyIsTheCallers(t *testing.T) {
 	_, c, known, _ := registered(t)
 	c.Audience = "https://elsewhere.example.no"
@@ -152,8 +152,8 @@ func TestVerifyIsTheCallers(t *testing.T) {
 	}
 }
 
-// TestARefusalIsWhatItIsForATokenToo: some servers refuse a credential in words
-// of their own.
+// TestARefusalIsWhatItIsForATokenToo covers servers that refuse a credential with
+// codes of their own.
 func TestARefusalIsWhatItIsForATokenToo(t *testing.T) {
 	secret := selfservice.Credential{Secret: keys.NewSecret("a secret that is long enough for HS256")}
 	byHMAC := func(c *dcr.Client) selfservice.Provider {

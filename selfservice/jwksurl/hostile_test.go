@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// page answers every request with a body.
+// page answers every request with the same body.
 type page struct{ io.Reader }
 
 func (p page) RoundTrip(*http.Request) (*http.Response, error) {
@@ -38,8 +38,8 @@ func published(t *testing.T, body io.Reader) (keys.Set, error) {
 	return p.Published(t.Context())
 }
 
-// TestSetThatIsHostile: the set is taken as a whole or not at all, but for keys
-// of kinds that this module does not know.
+// TestSetThatIsHostile checks that a set is read as a whole or not at all, except
+// for keys of kinds that this module does not know.
 func TestSetThatIsHostile(t *testing.T) {
 	key, other := keystest.Key(t, keys.ES256), keystest.Key(t, keys.ES256)
 	public := string(key.PublicKey().JWK())
@@ -79,7 +79,7 @@ type broken struct{}
 
 func (broken) Read([]byte) (int, error) { return 0, errBroken }
 
-// FuzzPublished: a key counts as published only if the set has it.
+// FuzzPublished checks that a key counts as published only if the set has it.
 func FuzzPublished(f *testing.F) {
 	// The key of RFC 8037 appendix A.1: the same one in every process.
 	key, err := keys.Parse([]byte(`{"kty":"OKP","crv":"Ed25519","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}`), keys.Options{})

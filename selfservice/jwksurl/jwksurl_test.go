@@ -22,9 +22,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// server is an authorization server that fetches the client's JWKS, keeps it
-// for as long as Cache-Control says, and reads it with go-jose. Each of its
-// nodes has a copy of its own, and they answer in turn.
+// server is an authorization server that fetches the client's JWKS, caches it as
+// Cache-Control says, and reads it with go-jose. Each of its nodes has its own
+// copy, and they answer in turn.
 type server struct {
 	fetch http.RoundTripper
 	nodes int // zero: one
@@ -86,8 +86,8 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Write([]byte(`{"error":"invalid_client"}`))
 }
 
-// accepts reports whether an assertion by that key would be accepted now,
-// whichever node it meets.
+// accepts reports whether every node would now accept an assertion signed with
+// that key.
 func (s *server) accepts(thumbprint string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -114,7 +114,7 @@ func token(rt http.RoundTripper) func(context.Context, keys.Source) error {
 // site publishes what a store holds, through a replica that never rotates.
 func site(store selfservice.Store) http.RoundTripper {
 	return providertest.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		replica := &selfservice.Rotator{Store: store} // a new one: it has just read the store
+		replica := &selfservice.Rotator{Store: store} // a new one, so that it has just read the store
 		(&keys.Handler{Keys: replica.Published}).ServeHTTP(w, r)
 	}))
 }
@@ -173,7 +173,7 @@ func TestKeyIsUsedOnlyWhenEveryCopyIsRenewed(t *testing.T) {
 		set, err = r.Published(t.Context())
 		require.NoError(t, err)
 		assert.Len(t, set.Keys, 1)
-		time.Sleep(5 * time.Minute) // the server's copy is from the proof before
+		time.Sleep(5 * time.Minute) // the server still has the copy from the previous proof
 		assert.False(t, s.accepts(key.Thumbprint()))
 	})
 }

@@ -28,7 +28,7 @@ func Example() {
 		Provider: keycloak.JWKS{Client: client},
 		Store:    filestore.Dir("/var/lib/app/key"),
 	}
-	key, err := keys.ReadFile("client_private.json") // registered by hand, once
+	key, err := keys.ReadFile("client_private.json") // registered once, by hand
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -95,9 +95,9 @@ func ExampleJWKS() {
 
 // How do I rotate the key of a certificate without cutting off requests?
 //
-// Keycloak stores one certificate, so that a new one ends the old. Move the key
-// to a JWKS, under the kid by which Keycloak knows it: nothing changes for the
-// programs that sign with it, and from then on old and new lie side by side.
+// Keycloak stores one certificate, so a new one ends the old one. Move the key to
+// a JWKS, under the kid by which Keycloak knows it. Nothing changes for programs
+// that sign with it, and from then on the old and the new key exist side by side.
 func ExampleJWKS_certificate() {
 	ctx := context.Background()
 	_, api, _, stop := start()
@@ -173,9 +173,9 @@ func ExampleSecret() {
 
 // What must an administrator grant before a client can rotate its own secret?
 //
-// Its service account needs the role manage-clients of realm-management, and
-// for the old secret to live on a rotation policy must apply to the client.
-// Rotator.Check tells before the first rotation.
+// Its service account needs the role manage-clients of realm-management, and a
+// rotation policy must apply to the client so that the old secret lives on.
+// Rotator.Check reports both before the first rotation.
 func ExampleClient() {
 	ctx := context.Background()
 	server, api, secret, stop := start()

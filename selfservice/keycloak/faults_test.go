@@ -24,19 +24,19 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// faulty is a fake with one client, and what a process needs to rotate it
-// through a network with faults.
+// faulty is a fake with one client, and what a process needs to rotate that
+// client over a faulty network.
 type faulty struct {
 	t       *testing.T
 	server  *keycloaktest.Server
 	store   *selfservice.Mem
 	admin   *admin.API // without faults
 	id      string
-	managed bool // by itself
+	managed bool // by the client itself
 
 	mu        sync.Mutex
-	published keys.Set // of what the store held
-	at        string   // its version then
+	published keys.Set // by what the store held
+	at        string   // the store's version then
 }
 
 const fakeURL = "http://127.0.0.1"
@@ -81,7 +81,7 @@ func (f *faulty) publish(w http.ResponseWriter, r *http.Request) {
 	}}).ServeHTTP(w, r)
 }
 
-// client is the client of a newly started process.
+// client returns the client of a newly started process.
 func (f *faulty) client(io *providertest.IO) *keycloak.Client {
 	mux := http.NewServeMux()
 	mux.Handle("/", f.server)
@@ -99,7 +99,7 @@ func (f *faulty) target(first selfservice.Credential, provider func(*keycloak.Cl
 		First: first, Store: f.store, Nodes: f.server.Nodes,
 		Provider: func(io *providertest.IO) selfservice.Provider { return provider(f.client(io)) },
 		Accepts:  func(fingerprint string) bool { return f.server.Accepts("test", "app", fingerprint) },
-		Knows: func(fingerprint string) bool { // one node has it at once
+		Knows: func(fingerprint string) bool { // a single node has it at once
 			for node := range f.server.Nodes {
 				if f.server.AcceptsAt(node, "test", "app", fingerprint) {
 					return true
@@ -127,8 +127,8 @@ func firstSecret() keys.Secret { return keys.NewSecret("the-secret-that-was-regi
 
 func newKey(t testing.TB) *keys.Key { return keystest.Key(t, keys.ES256) }
 
-// certified returns a key with a certificate, under the kid that Keycloak finds
-// it by.
+// certified returns a key with a certificate, under the kid by which Keycloak
+// finds it.
 func certified(t *testing.T) *keys.Key {
 	t.Helper()
 	key := newKey(t)
@@ -141,7 +141,7 @@ func certified(t *testing.T) *keys.Key {
 
 var full = flag.Bool("full", false, "rotate in every combination, and make every fault at each point")
 
-// A setting is what a rotation under test may meet.
+// setting is a combination of conditions for a rotation.
 type setting struct {
 	managed bool // by the client itself
 	nodes   int
@@ -189,7 +189,7 @@ func everyFault(t *testing.T, ways map[string]func(*faulty) *providertest.Target
 	}
 }
 
-// ways are those that are open to an administrator and to the client itself.
+// ways are open both to an administrator and to the client itself.
 func ways(t *testing.T) map[string]func(*faulty) *providertest.Target {
 	key, certifiedKey := newKey(t), certified(t)
 	return map[string]func(*faulty) *providertest.Target{
@@ -223,7 +223,7 @@ func ways(t *testing.T) map[string]func(*faulty) *providertest.Target {
 	}
 }
 
-// waysUnderAPolicy are open to both, too.
+// waysUnderAPolicy are open to both, too, and need a policy.
 func waysUnderAPolicy() map[string]func(*faulty) *providertest.Target {
 	return map[string]func(*faulty) *providertest.Target{
 		"a secret of the server's under a policy": func(f *faulty) *providertest.Target {
@@ -253,7 +253,7 @@ func waysOfAnAdministrator(t *testing.T) map[string]func(*faulty) *providertest.
 			return target
 		},
 		"a secret under a policy, by a registration access token": func(f *faulty) *providertest.Target {
-			f.policy(7 * day) // so that it is due
+			f.policy(7 * day) // so that a rotation is due
 			return f.registered(selfservice.Credential{Secret: firstSecret()}, func(c *dcr.Client) selfservice.Provider {
 				return c.Secret(func(clientID string, c selfservice.Credential) assertion.Authenticator {
 					return &assertion.Post{ClientID: clientID, Secret: c}

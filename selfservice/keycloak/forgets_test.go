@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestAServerThatForgetsIsStillRotated has a server lose the last change that it
+// TestAServerThatForgetsIsStillRotated makes a server lose the last change it
 // confirmed, as a killed one may, at several points of a rotation.
 func TestAServerThatForgetsIsStillRotated(t *testing.T) {
 	key := newKey(t)

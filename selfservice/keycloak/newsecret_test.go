@@ -27,7 +27,7 @@ func (f far) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // TestANewSecretIsNoticedAtOnce checks that a Rotator reads a new secret without
-// delay. Without a policy the old one ends when anybody makes a new one.
+// delay. Without a policy the old one ends when anyone creates a new one.
 func TestANewSecretIsNoticedAtOnce(t *testing.T) {
 	type cut func(context.Context, *faulty, *selfservice.Rotator) error
 	for how, replace := range map[string]cut{
@@ -53,7 +53,7 @@ func TestANewSecretIsNoticedAtOnce(t *testing.T) {
 					go served.Run(ctx)
 					go replica.Run(ctx)
 
-					var since, longest atomic.Int64 // in which no request succeeds
+					var since, longest atomic.Int64 // time in which no request succeeds
 					var callers sync.WaitGroup
 					since.Store(time.Now().UnixNano())
 					for range 4 {
@@ -75,7 +75,7 @@ func TestANewSecretIsNoticedAtOnce(t *testing.T) {
 					time.Sleep(10 * time.Second)
 					stop()
 					callers.Wait()
-					time.Sleep(time.Second) // for the requests that the callers did not wait for
+					time.Sleep(time.Second) // for requests that their callers gave up
 					assert.Less(t, time.Duration(longest.Load()), 2*time.Second)
 					t.Logf("at most %v without a successful request", time.Duration(longest.Load()))
 				})

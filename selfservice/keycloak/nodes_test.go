@@ -15,8 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestTwoNodesAreRotatedWithoutARefusal is the same on the fake, where a caller
-// asks both nodes at every moment.
+// TestTwoNodesAreRotatedWithoutARefusal runs on the fake, where a caller asks both
+// nodes all the time. Package contract does the same live.
 func TestTwoNodesAreRotatedWithoutARefusal(t *testing.T) {
 	stored := func(c *keycloak.Client, f *faulty) *keycloak.Client {
 		c.Realm, c.ClientID = f.realm(providertest.Handler(f.server)), "app"
@@ -65,7 +65,7 @@ func TestTwoNodesAreRotatedWithoutARefusal(t *testing.T) {
 						}
 					}
 				}
-				var last *keys.Key // that was removed
+				var last *keys.Key // the last one that was removed
 				for range 5 {
 					var err error
 					last, err = r.SigningKey(ctx)
@@ -96,8 +96,7 @@ func TestTwoNodesAreRotatedWithoutARefusal(t *testing.T) {
 	}
 }
 
-// alone signs with what the rotator names, and asks it nothing when that is
-// refused.
+// alone signs with the rotator's key, but does not report refusals to it.
 type alone struct{ r *selfservice.Rotator }
 
 func (a alone) SigningKey(ctx context.Context) (*keys.Key, error) { return a.r.SigningKey(ctx) }

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestNoTypeShowsASecret: the clients have used their credentials and hold
+// TestNoTypeShowsASecret uses clients that have used their credentials and hold
 // tokens.
 func TestNoTypeShowsASecret(t *testing.T) {
 	server := keycloaktest.Start(t)

@@ -14,9 +14,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestVerifyKnowsNothingOfABusyServer checks that Verify does not guess: to a client
-// without a service account the token endpoint gives the same answer for a right
-// secret and a wrong one.
+// TestVerifyKnowsNothingOfABusyServer checks that Verify does not guess. A client
+// without a service account gets the same answer from the token endpoint for a
+// right secret and for a wrong one.
 func TestVerifyKnowsNothingOfABusyServer(t *testing.T) {
 	refusal := `{"error":"unauthorized_client","error_description":"Invalid client or Invalid client credentials"}`
 	for status, want := range map[int]error{
@@ -37,7 +37,7 @@ func TestVerifyKnowsNothingOfABusyServer(t *testing.T) {
 	}
 }
 
-// TestVerifyLimitsResponseHeaders to 256 KiB if the caller gives no Base.
+// TestVerifyLimitsResponseHeaders checks the limit of 256 KiB without a Base.
 func TestVerifyLimitsResponseHeaders(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("X-Long", strings.Repeat("x", 300<<10))

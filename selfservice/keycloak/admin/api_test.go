@@ -16,12 +16,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// fixed is a bearer token that is not renewed.
+// fixed is a bearer token that is never refreshed.
 type fixed string
 
 func (f fixed) BoundToken(context.Context) (string, *keys.Key, error) { return string(f), nil, nil }
 
-// TestShapesOfErrors is about answers that no server here gives on demand.
+// TestShapesOfErrors covers answers that no live server gives on demand.
 func TestShapesOfErrors(t *testing.T) {
 	const secret = "tZ3kq9vRr2mWc8yLh5pXn7bJd4gFs6aE"
 	for name, test := range map[string]struct {
@@ -80,8 +80,9 @@ func TestTokensDoNotLeaveInClear(t *testing.T) {
 	require.ErrorIs(t, err, admin.ErrConfig)
 }
 
-// TestATokenThatIsRefusedIsReplacedOnce: a server that was restarted knows none
-// of its tokens any more, and an old one looks for roles in the token.
+// TestATokenThatIsRefusedIsReplacedOnce has a server that no longer knows its
+// tokens, as after a restart, or that looks for roles in the token, as before
+// 26.1.
 func TestATokenThatIsRefusedIsReplacedOnce(t *testing.T) {
 	for refusal, want := range map[int]error{http.StatusUnauthorized: admin.ErrUnauthorized, http.StatusForbidden: admin.ErrForbidden} {
 		given, calls, accepted := 0, 0, "Bearer t2"
@@ -115,7 +116,7 @@ func TestATokenThatIsRefusedIsReplacedOnce(t *testing.T) {
 	}
 }
 
-// unasked is an administrator who is not to get as far as asking the server.
+// unasked returns an administrator that fails the test if it asks the server.
 func unasked(t *testing.T) *admin.API {
 	return &admin.API{Tokens: fixed("token"), Realm: admin.Realm{Server: "http://127.0.0.1", Name: "test", Base: roundTripper(func(r *http.Request) (*http.Response, error) {
 		t.Errorf("%s %s was sent", r.Method, r.URL.Path)

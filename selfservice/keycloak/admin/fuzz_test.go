@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// FuzzAnswers reads any body as the answer to every call that reads one. No
-// error may quote what looks like a secret.
+// FuzzAnswers gives any body to every call that reads one. No error may quote what
+// looks like a secret.
 func FuzzAnswers(f *testing.F) {
 	const secret = "tZ3kq9vRr2mWc8yLh5pXn7bJd4gFs6aE"
 	f.Add(200, []byte(`[{"id":"1","clientId":"app","attributes":{"use.jwks.string":"true","jwks.string":"{\"keys\":[]}"}}]`))
@@ -55,7 +55,7 @@ func (a always) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: a.status, Header: http.Header{}, Body: io.NopCloser(bytes.NewReader(a.body)), Request: r}, nil
 }
 
-// FuzzUpload checks files that somebody has before they are sent.
+// FuzzUpload covers the checks of a file before it is sent.
 func FuzzUpload(f *testing.F) {
 	f.Add("Certificate PEM", []byte("-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n"))
 	f.Add("Public Key PEM", []byte(`{"kty":"EC"}`))

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestAJWKSURLIsOneThatCanBeFetched: the server stores anything.
+// TestAJWKSURLIsOneThatCanBeFetched checks the URL here, as the server stores any.
 func TestAJWKSURLIsOneThatCanBeFetched(t *testing.T) {
 	for _, address := range []string{
 		"", "::::", "javascript:alert(1)", "ftp://example.no/jwks.json", "http://example.no/jwks.json", "jwks.json", "/jwks.json",

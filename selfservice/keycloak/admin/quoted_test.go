@@ -15,8 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestErrorsDoNotQuoteWhatWasSent has a server, or a gateway before it, repeat
-// the secret that a call sent, escaped as PHP and .NET do.
+// TestErrorsDoNotQuoteWhatWasSent makes a server, or a gateway in front of it,
+// echo the secret that a call sent, escaped the way PHP and .NET do.
 func TestErrorsDoNotQuoteWhatWasSent(t *testing.T) {
 	const token, secret = "the+admin's/opaque=token", "store/pass+word/of-32-characters-or-more"
 	base := providertest.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestNoTypeShowsASecret: the API has used its token. The content of a KeyFile
+// TestNoTypeShowsASecret uses an API that holds a token. The content of a KeyFile
 // with a private key is encrypted.
 func TestNoTypeShowsASecret(t *testing.T) {
 	const password = "a-password-that-nobody-may-see"

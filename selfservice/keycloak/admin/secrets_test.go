@@ -34,7 +34,8 @@ func TestCarryOverRefusesWhatTheServerWouldTake(t *testing.T) {
 	}
 }
 
-// TestASecretOfAnUpdateIsAsStrongAsOfCarryOver: the server takes any.
+// TestASecretOfAnUpdateIsAsStrongAsOfCarryOver checks the strength here, as the
+// server accepts any secret.
 func TestASecretOfAnUpdateIsAsStrongAsOfCarryOver(t *testing.T) {
 	for _, weak := range []string{"x", "0123456789012345678901234567890"} {
 		require.ErrorIs(t, unasked(t).UpdateClient(t.Context(), "id", admin.Change{Secret: keys.NewSecret(weak)}), admin.ErrConfig)

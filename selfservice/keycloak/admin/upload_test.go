@@ -30,7 +30,7 @@ func TestUploadRefusesWhatIsNotWhatItSays(t *testing.T) {
 		})
 	}
 	require.Error(t, unasked(t).Upload(t.Context(), "id", admin.KeyFile{Format: admin.FormatJWKS, Content: []byte("garbage")}))
-	for _, unknown := range []admin.Format{"", "PEM", "jks"} { // at which the server fails with 500
+	for _, unknown := range []admin.Format{"", "PEM", "jks"} { // the server answers these with 500
 		err := unasked(t).Upload(t.Context(), "id", admin.KeyFile{Format: unknown, Content: certs.PEM(key.Certificates())})
 		require.ErrorIs(t, err, admin.ErrConfig)
 	}

@@ -19,7 +19,7 @@ type issuer struct {
 	key jose.JSONWebKey // private
 }
 
-// signing returns the realm's issuer, which is made when it is first needed.
+// signing returns the realm's issuer, creating it on first use.
 func (r *realm) signing() *issuer {
 	if r.issuer == nil {
 		private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -34,14 +34,14 @@ func (r *realm) signing() *issuer {
 	return r.issuer
 }
 
-// certs answers with the realm's public keys.
+// certs serves the realm's public keys.
 func (s *Server) certs(realm *realm, w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Cache-Control", "no-cache")
 	answer(w, http.StatusOK, jose.JSONWebKeySet{Keys: []jose.JSONWebKey{realm.signing().key.Public()}})
 }
 
-// accessToken makes the JWT of a token. Its typ is that of RFC 9068 when the
-// client asks for it in the attribute that Keycloak has for that.
+// accessToken returns a token as a JWT. Its typ is that of RFC 9068 if the
+// client's attribute for it is set.
 func (s *Server) accessToken(t *token) string {
 	typ, kind := "JWT", "Bearer"
 	if t.client.attributes["access.token.header.type.rfc9068"] == "true" {
@@ -61,22 +61,22 @@ func (s *Server) accessToken(t *token) string {
 	o := (&jose.SignerOptions{}).WithType(jose.ContentType(typ))
 	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: t.realm.signing().key}, o)
 	if err != nil {
-		panic(err) // the key is one of ours
+		panic(err) // the key was generated here
 	}
 	payload, _ := json.Marshal(claims) // strings and numbers always marshal
 	jws, err := signer.Sign(payload)
 	if err != nil {
 		panic(err)
 	}
-	compact, _ := jws.CompactSerialize() // of one signature
+	compact, _ := jws.CompactSerialize() // it has one signature
 	return compact
 }
 
 // user is the id of a client's service account.
 func (c *client) user() string { return "user-" + c.id }
 
-// grantScopes returns the scopes that a request gets, or those that there are
-// not.
+// grantScopes returns the scopes that a request gets, or those that do not
+// exist.
 func grantScopes(r *http.Request) (granted, unknown string) {
 	if !r.PostForm.Has("scope") {
 		return "email profile", ""

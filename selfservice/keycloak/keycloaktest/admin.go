@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// right is what a caller of the admin API needs: one of these roles.
+// right lists roles, of which a caller of the Admin API needs one.
 type right []string
 
 var (
@@ -17,8 +17,8 @@ var (
 	manageRealm = right{"manage-realm"}
 )
 
-// bearer returns the token that a request carries, or nil. One that is bound
-// to a key is good with a proof only, and only as DPoP.
+// bearer returns the token that a request carries, or nil. A token bound to a key
+// is accepted only with a proof and under the scheme DPoP.
 func (s *Server) bearer(r *http.Request) *token {
 	scheme, text, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	t := s.tokens[hashOf(text)]
@@ -155,7 +155,7 @@ func (s *Server) postClient(realm *realm, w http.ResponseWriter, r *http.Request
 func (s *Server) made(realm *realm, c *client) {
 	if c.secret == "" && !c.public {
 		c.secret = generateSecret()
-		c.setTime(secretCreated, s.now()) // not of one that was sent
+		c.setTime(secretCreated, s.now()) // not for a secret that was sent
 	}
 	s.updated(realm, c)
 }
@@ -171,7 +171,7 @@ func (s *Server) putClient(realm *realm, c *client, w http.ResponseWriter, r *ht
 		return
 	}
 	if _, clock := c.time(secretExpires); body.Attributes == nil && s.rotation(realm, c) != nil && (!clock || s.mainExpired(c)) {
-		crash(w) // the executor writes times into attributes that are not there
+		crash(w) // the executor writes into a missing map of attributes
 		return
 	}
 	if body.ClientID != nil && *body.ClientID != c.clientID && realm.byClientID(*body.ClientID) != nil {

@@ -23,7 +23,7 @@ type claims struct {
 	Before   *int64          `json:"nbf"`
 }
 
-// byAssertion authenticates with private_key_jwt or client_secret_jwt.
+// byAssertion authenticates by private_key_jwt or client_secret_jwt.
 func (s *Server) byAssertion(realm *realm, form url.Values) (*client, *refusal) {
 	bad := func(description string) (*client, *refusal) {
 		return nil, &refusal{http.StatusBadRequest, "invalid_client", description}
@@ -79,7 +79,7 @@ func (s *Server) byAssertion(realm *realm, form url.Values) (*client, *refusal) 
 	return c, nil
 }
 
-// checkClaims returns what is wrong, in the server's words.
+// checkClaims returns what is wrong, as the server words it.
 func (s *Server) checkClaims(realm *realm, c *client, got claims) string {
 	var audience []string
 	if json.Unmarshal(got.Audience, &audience) != nil {

@@ -26,8 +26,8 @@ func (s *Server) getCertificate(_ *realm, c *client, w http.ResponseWriter, _ *h
 	answer(w, http.StatusOK, c.certificate())
 }
 
-// certificate is what the server shows of the client's key: the first one of a
-// stored JWKS, or the certificate or public key.
+// certificate returns what the server shows of the client's key: the first key of
+// a stored JWKS, or the certificate or public key.
 func (c *client) certificate() map[string]string {
 	body := map[string]string{}
 	if c.attributes["use.jwks.string"] == "true" {
@@ -47,8 +47,8 @@ func (c *client) certificate() map[string]string {
 	return body
 }
 
-// postCertificate carries one operation out. None of them drops the cache of
-// the client's keys.
+// postCertificate carries out one operation. None of them clears the cache of the
+// client's keys.
 func (s *Server) postCertificate(_ *realm, c *client, w http.ResponseWriter, r *http.Request) {
 	switch r.PathValue("operation") {
 	case "generate":
@@ -95,7 +95,7 @@ func generate(c *client, bits int) (*keys.Key, error) {
 	return certs.SelfSign(context.Background(), key, certs.Template{Subject: pkix.Name{CommonName: c.clientID}, Months: 36})
 }
 
-// store keeps the certificate of a key in place of what there was.
+// store replaces what was there by the certificate of a key.
 func (c *client) store(key *keys.Key) {
 	c.replaceKey()
 	c.attributes[certificateAttribute] = base64.StdEncoding.EncodeToString(key.Certificates()[0].Raw)
@@ -132,7 +132,7 @@ func (s *Server) keystore(c *client, w http.ResponseWriter, r *http.Request, get
 		return
 	}
 	write := map[string]func(*keys.Key, string, string) ([]byte, error){
-		"PKCS12": keystore.MarshalLegacyPKCS12, "JKS": keystore.MarshalJKS, // old-style, as the server's own
+		"PKCS12": keystore.MarshalLegacyPKCS12, "JKS": keystore.MarshalJKS, // the old style, which the server uses too
 	}[config.Format]
 	switch {
 	case config.Format == "":

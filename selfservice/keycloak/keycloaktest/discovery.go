@@ -2,7 +2,7 @@ package keycloaktest
 
 import "net/http"
 
-// discovery has the members that the server lives up to, and those that OpenID
+// discovery has the members that the server implements, and those that OpenID
 // Connect Discovery 1.0 §3 requires.
 func (s *Server) discovery(realm *realm, w http.ResponseWriter, _ *http.Request) {
 	issuer := s.issuer(realm)
@@ -31,7 +31,7 @@ func proofAlgorithms() []string {
 }
 
 // authorizeUser is the authorization endpoint, which discovery must name. No
-// client has a redirect_uri here, so the answer is for the person.
+// client has a redirect_uri here, so the error is shown to the user.
 func (s *Server) authorizeUser(_ *realm, w http.ResponseWriter, _ *http.Request) {
 	http.Error(w, "keycloaktest: no client may send a person here", http.StatusBadRequest)
 }

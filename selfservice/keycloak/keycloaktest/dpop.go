@@ -13,7 +13,7 @@ import (
 )
 
 // proof checks the DPoP proof of a request (RFC 9449 §4.3) and returns the
-// thumbprint of its key, or what is wrong in the server's words.
+// thumbprint of its key, or what is wrong, as the server words it.
 func (s *Server) proof(r *http.Request, accessToken string) (jkt, problem string) {
 	headers := r.Header.Values("DPoP")
 	if len(headers) != 1 {
@@ -60,7 +60,7 @@ func (s *Server) proof(r *http.Request, accessToken string) (jkt, problem string
 		return "", "DPoP verification failure"
 	}
 	jkt = base64.RawURLEncoding.EncodeToString(thumbprint)
-	if !s.spend("proof "+jkt+" "+claims.ID, now.Add(10*time.Second+2*skew)) { // whatever way htu is spelled
+	if !s.spend("proof "+jkt+" "+claims.ID, now.Add(10*time.Second+2*skew)) { // however htu is spelled
 		return "", "DPoP proof has already been used"
 	}
 	return jkt, ""

@@ -15,8 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestAProofIsSpentHoweverItIsSpelled: "htu" is compared normalised, and
-// another spelling of it does not make another proof of a jti; another key does.
+// TestAProofIsSpentHoweverItIsSpelled checks that "htu" is compared in normal
+// form, and that a jti is spent for every spelling of it, but not for another key.
 func TestAProofIsSpentHoweverItIsSpelled(t *testing.T) {
 	s := Start(t)
 	const path = "/realms/test/protocol/openid-connect/token"

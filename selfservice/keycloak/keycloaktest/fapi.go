@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// globalProfiles are those of FAPI that come with the server, with the
-// executors that act on what is played here.
+// globalProfiles are the FAPI profiles that come with the server, with the
+// executors that matter here.
 func globalProfiles() []profile {
 	common := []string{"secure-client-authenticator", "secure-signature-algorithm", "secure-signature-algorithm-signed-jwt", "consent-required", "full-scope-disabled"}
 	profiles := []profile{
@@ -53,14 +53,14 @@ func (s *Server) executes(r *realm, c *client, name string) bool {
 
 const signingAlgorithm = "token.endpoint.auth.signing.alg"
 
-// allowedByFAPI are the signature algorithms of the executor.
+// allowedByFAPI are the signature algorithms that the executor accepts.
 func allowedByFAPI(algorithm string) bool {
 	return slices.Contains([]string{"PS256", "PS384", "PS512", "ES256", "ES384", "ES512"}, algorithm)
 }
 
-// configure is what policies make of an update before it is carried out: they
-// refuse what they do not allow and set what it does not name, whatever the
-// client has.
+// configure applies policies to an update before it is carried out. They refuse
+// what they do not allow and set what the update leaves out, whatever the client
+// had.
 func (s *Server) configure(realm *realm, c *client, r *representation) *refusal {
 	acts := func(name string) bool { return s.executes(realm, c, name) }
 	set := func(attribute, value string) {
@@ -113,7 +113,7 @@ func algorithmRefused() *refusal {
 	return &refusal{http.StatusBadRequest, "invalid_request", "not allowed signature algorithm."}
 }
 
-// assertionAlgorithm returns what a form's assertion is signed with.
+// assertionAlgorithm returns the algorithm of a form's assertion.
 func assertionAlgorithm(form url.Values) string {
 	header, _, _ := strings.Cut(form.Get("client_assertion"), ".")
 	text, _ := base64.RawURLEncoding.DecodeString(header)
@@ -122,9 +122,9 @@ func assertionAlgorithm(form url.Values) string {
 	return named.Alg
 }
 
-// onTokenRequest is what policies ask of a client that has proved itself; the
-// algorithm is that of its assertion, if it sent one. There is no mutual TLS
-// here.
+// onTokenRequest checks what policies require of a client that has authenticated.
+// The algorithm is that of its assertion, if it sent one. Mutual TLS is not
+// implemented.
 func (s *Server) onTokenRequest(realm *realm, c *client, algorithm string) *refusal {
 	switch {
 	case algorithm != "" && s.executes(realm, c, "secure-signature-algorithm-signed-jwt") && !allowedByFAPI(algorithm):

@@ -26,7 +26,7 @@ func (s *Server) Forget(n int) {
 
 const maxChanges = 32
 
-// remembered notes what h changes of a client, so that it can be taken back.
+// remembered records what h changes in a client, so that it can be undone.
 func remembered(h clientHandler) clientHandler {
 	return func(s *Server, realm *realm, c *client, w http.ResponseWriter, r *http.Request) {
 		before := c.clone()

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// FuzzTokenEndpoint sends anything to the fake's token endpoint.
+// FuzzTokenEndpoint sends any form to the fake's token endpoint.
 func FuzzTokenEndpoint(f *testing.F) {
 	f.Add("grant_type=client_credentials&client_id=boot&client_secret=wrong", "", "")
 	f.Add("client_assertion_type=urn:ietf:params:oauth:client-assertion-type:jwt-bearer&client_assertion=eyJhbGciOiJIUzI1NiJ9.e30.AA", "", "x")

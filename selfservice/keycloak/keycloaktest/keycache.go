@@ -14,12 +14,12 @@ import (
 )
 
 const (
-	reload  = 10 // seconds between two loads for an unknown kid, at least
+	reload  = 10 // minimum seconds between two loads for unknown kids
 	maxIdle = time.Hour
 )
 
-// cached are a client's keys as they were when they were loaded. Nothing but
-// an update of the client, time, or an unknown kid makes the server load again.
+// cached holds a client's keys as of the last load. Only an update of the client,
+// time, or an unknown kid makes the server load them again.
 type cached struct {
 	keys         []loadedKey
 	loaded, used time.Time
@@ -40,7 +40,7 @@ func withThumbprints(list ...jose.JSONWebKey) []loadedKey {
 	return loaded
 }
 
-// publicKey finds the key of an assertion; nil when there is none.
+// publicKey returns the key that verifies an assertion, or nil.
 func (s *Server) publicKey(realm *realm, c *client, kid, alg string) any {
 	now := s.now()
 	e := realm.cache[place{s.node, c.id}]
@@ -73,8 +73,8 @@ func (e *cached) find(kid, alg string) any {
 	return nil
 }
 
-// loadKeys asks the URL, the JWKS or the certificate, in this order; a URL
-// that does not answer leaves the client without keys.
+// loadKeys reads the URL, the JWKS or the certificate, in this order. A URL that
+// does not answer leaves the client without keys.
 func (s *Server) loadKeys(c *client) []loadedKey {
 	a := c.attributes
 	switch {
@@ -103,10 +103,10 @@ func (s *Server) loadKeys(c *client) []loadedKey {
 // document is a JWKS that a client has stored or publishes.
 type document struct {
 	text    string
-	needUse bool // its keys are to have a use
+	needUse bool // its keys must have a use
 }
 
-// parsed parses a document once: tests ask for the same one after every call.
+// parsed caches the last document, as tests read the same one after every call.
 func (s *Server) parsed(d document) []loadedKey {
 	list, ok := s.documents[d]
 	if !ok {
@@ -133,8 +133,8 @@ func storedKeyID(c *client, public any) string {
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
-// usable leaves out what the server cannot use; a set that is no JSON is as
-// good as none.
+// usable drops what the server cannot use. A set that is not JSON counts as
+// empty.
 func usable(text []byte, needUse bool) []jose.JSONWebKey {
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`
@@ -145,7 +145,7 @@ func usable(text []byte, needUse bool) []jose.JSONWebKey {
 	var list []jose.JSONWebKey
 	for _, raw := range set.Keys {
 		var k jose.JSONWebKey
-		// Of RFC 9864 the server knows nothing.
+		// The server does not know RFC 9864.
 		if k.UnmarshalJSON(raw) == nil && k.IsPublic() && k.Algorithm != "Ed25519" && (k.Use == "sig" || k.Use == "" && !needUse) {
 			list = append(list, k)
 		}

@@ -5,17 +5,17 @@ import (
 	"net/http"
 )
 
-// Node returns a handler for one of the server's [Server.Nodes], past the load
-// balancer. The first is 0.
+// Node returns a handler for one of the server's [Server.Nodes], bypassing the
+// load balancer. The first is 0.
 func (s *Server) Node(n int) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), nodeKey{}, n)))
 	})
 }
 
-type nodeKey struct{} // of a context: the node that a request is for
+type nodeKey struct{} // context key of the node that a request is for
 
-// place is where a node keeps the keys of a client that it has loaded.
+// place identifies the keys of a client in the cache of a node.
 type place struct {
 	node   int
 	client string // its id
@@ -23,7 +23,7 @@ type place struct {
 
 func (s *Server) nodes() int { return max(s.Nodes, 1) }
 
-// arrive has the right node answer a request.
+// arrive selects the node that answers a request.
 func (s *Server) arrive(r *http.Request) {
 	if n, chosen := r.Context().Value(nodeKey{}).(int); chosen {
 		s.node = n
@@ -32,8 +32,8 @@ func (s *Server) arrive(r *http.Request) {
 	s.node = s.balancer.Node(r, s.Nodes, s.ByConnection)
 }
 
-// told calls drop for the node that answers and for those that it reaches: a
-// node heeds the others only after its keys cache has been cleared once.
+// told calls drop for the node that answers and for those that it reaches. A node
+// heeds the others only after its keys cache has been cleared once.
 func (s *Server) told(drop func(node int)) {
 	for n := range s.nodes() {
 		if n == s.node || s.heeds[n] {

@@ -15,7 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestNodesByConnection: a program that keeps its connection knows one node.
+// TestNodesByConnection has a program that keeps its connection, and so sees only
+// one node.
 func TestNodesByConnection(t *testing.T) {
 	server := keycloaktest.Start(t)
 	server.Nodes, server.ByConnection = 3, true

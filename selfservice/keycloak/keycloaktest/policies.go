@@ -120,7 +120,7 @@ func (s *Server) getPolicies(realm *realm, w http.ResponseWriter, r *http.Reques
 	answer(w, http.StatusOK, map[string]any{kind: own, globalName: global})
 }
 
-// putPolicies replaces a whole document.
+// putPolicies replaces the whole document.
 func (s *Server) putPolicies(realm *realm, w http.ResponseWriter, r *http.Request) {
 	var body struct {
 		Profiles []json.RawMessage `json:"profiles"`
@@ -135,7 +135,7 @@ func (s *Server) putPolicies(realm *realm, w http.ResponseWriter, r *http.Reques
 	case "profiles":
 		var missing bool
 		if problem, missing = checkProfiles(body.Profiles); missing {
-			crash(w) // a period that is not there
+			crash(w) // a period is missing
 			return
 		}
 		if problem == "" {

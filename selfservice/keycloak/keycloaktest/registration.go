@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// methodOf takes the OAuth name of a way to authenticate.
+// methodOf translates the OAuth name of an authentication method.
 func methodOf(name string) string {
 	switch name {
 	case "client_secret_jwt":
@@ -40,8 +40,8 @@ func (s *Server) postRegistrationToken(_ *realm, c *client, w http.ResponseWrite
 	answer(w, http.StatusOK, body)
 }
 
-// registration answers GET and PUT of a client by its registration access
-// token (RFC 7592 §2).
+// registration answers GET and PUT requests of a client with its registration
+// access token (RFC 7592 §2).
 func (s *Server) registration(realm *realm, w http.ResponseWriter, r *http.Request) {
 	c := realm.byClientID(r.PathValue("client"))
 	token := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
@@ -83,8 +83,8 @@ func (s *Server) metadata(realm *realm, c *client) map[string]any {
 	return m
 }
 
-// register replaces the metadata. What the body says of a secret does not
-// count; within the policy's last period the server makes a new one.
+// register replaces the metadata. A secret in the body is ignored. Within the
+// policy's last period the server makes a new one.
 func (s *Server) register(realm *realm, c *client, w http.ResponseWriter, r *http.Request) bool {
 	var body struct {
 		ClientID string          `json:"client_id"`

@@ -45,7 +45,7 @@ func (s *Server) deleteRotated(_ *realm, c *client, w http.ResponseWriter, _ *ht
 	answer(w, http.StatusNoContent, nil)
 }
 
-// rotate makes a new main secret and keeps the one before as the policy says.
+// rotate makes a new main secret and keeps the previous one as the policy says.
 func (s *Server) rotate(c *client, p *periods) {
 	now := s.now()
 	c.dropRotated()
@@ -59,8 +59,7 @@ func (s *Server) rotate(c *client, p *periods) {
 	c.setTime(secretExpires, now.Add(p.Expiration.duration()))
 }
 
-// updated is what the server does after every update of a client, and its
-// making.
+// updated does what the server does after it has created or updated a client.
 func (s *Server) updated(realm *realm, c *client) {
 	p := s.rotation(realm, c)
 	if p == nil {

@@ -47,16 +47,15 @@ const (
 type Server struct {
 	URL string // its own address, in audiences and proofs
 
-	// Nodes is how many nodes the server has; zero: one. All nodes know of a
-	// change at once, but each caches keys, and updates on other nodes do not
-	// reach its cache. It loads a client's keys when it meets an unknown one, if
-	// the last time is more than 10 s ago. Requests go to the nodes in turn, or
-	// with ByConnection each connection goes to the next node. [Server.Node]
-	// leads to a certain one.
+	// Nodes is the number of nodes; zero means one. All nodes see a change at
+	// once, but each caches keys, and updates on other nodes do not reach its
+	// cache. It reloads a client's keys for an unknown kid if the last load was
+	// more than 10 s ago. Requests go to the nodes in turn, or with ByConnection
+	// each connection goes to the next node. [Server.Node] reaches a specific one.
 	Nodes        int
 	ByConnection bool
 
-	// Fetch is how JWKS URLs are fetched; nil: http.DefaultTransport.
+	// Fetch fetches JWKS URLs; nil means http.DefaultTransport.
 	Fetch http.RoundTripper
 
 	mux    http.ServeMux
@@ -70,13 +69,13 @@ type Server struct {
 	documents map[document][]loadedKey
 
 	balancer fake.Balancer
-	node     int          // that answers now
+	node     int          // the one that answers now
 	heeds    map[int]bool // the nodes that heed the others' updates of keys
-	changes  []func()     // that take the last ones back
+	changes  []func()     // undo the last changes
 }
 
-// New returns a server at that address, with the realm master. Use AddRealm, or
-// its API, to make others.
+// New returns a server with the given address and the realm master. Use AddRealm
+// or its API to create others.
 func New(url string) *Server {
 	s := &Server{URL: url, realms: map[string]*realm{}, tokens: map[hash]*token{}, spent: map[string]time.Time{}, heeds: map[int]bool{}, documents: map[document][]loadedKey{}}
 	s.routes()
@@ -96,7 +95,7 @@ func Start(t testing.TB) *Server {
 	return s
 }
 
-// Admin returns a source of tokens for an administrator of all realms.
+// Admin returns a token source for an administrator of all realms.
 func (s *Server) Admin() *assertion.TokenSource {
 	return admin.Realm{Server: s.URL, Name: "master"}.Tokens(
 		&assertion.Basic{ClientID: AdminID, Secret: keys.NewSecret(AdminSecret)}, nil)
@@ -211,7 +210,7 @@ func answer(w http.ResponseWriter, status int, v any) {
 	json.NewEncoder(w).Encode(v)
 }
 
-// fail answers in the OAuth shape.
+// fail answers with an OAuth error.
 func fail(w http.ResponseWriter, status int, code, description string) {
 	body := map[string]string{"error": code}
 	if description != "" {
@@ -220,12 +219,12 @@ func fail(w http.ResponseWriter, status int, code, description string) {
 	answer(w, status, body)
 }
 
-// failAdmin answers in the shape of the admin API.
+// failAdmin answers with an error of the Admin API.
 func failAdmin(w http.ResponseWriter, status int, message string) {
 	answer(w, status, map[string]any{"errorMessage": message, "field": nil, "params": nil, "errors": nil})
 }
 
-// crash answers as for an exception that nobody caught.
+// crash answers as the server does after an uncaught exception.
 func crash(w http.ResponseWriter) {
 	fail(w, http.StatusInternalServerError, "unknown_error", "For more on this error consult the server log.")
 }
@@ -240,7 +239,7 @@ func (s *Server) spend(jti string, until time.Time) bool {
 	return true
 }
 
-// sweep forgets what has ended, now and then: a load test fills both maps.
+// sweep sometimes drops what has expired, as a load test fills both maps.
 func (s *Server) sweep() {
 	now := s.now()
 	if now.Sub(s.swept) < time.Second {

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestOfAUser begins with the lines of the package's documentation.
+// TestOfAUser begins with the lines in the package documentation.
 func TestOfAUser(t *testing.T) {
 	server := keycloaktest.Start(t)
 	server.AddRealm("test")

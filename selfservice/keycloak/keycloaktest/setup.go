@@ -2,14 +2,14 @@ package keycloaktest
 
 import "github.com/nokkel/nokkel/keys"
 
-// AddRealm makes an empty realm.
+// AddRealm creates an empty realm.
 func (s *Server) AddRealm(name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.realms[name] = &realm{name: name, clients: map[string]*client{}, cache: map[place]*cached{}}
 }
 
-// AddClient makes a confidential client with a service account in an existing
+// AddClient creates a confidential client with a service account in an existing
 // realm, and returns its secret. Use the API for everything else.
 func (s *Server) AddClient(realm, clientID string) keys.Secret {
 	s.mu.Lock()
@@ -32,7 +32,7 @@ func (s *Server) Grant(realm, clientID string, roles ...string) {
 }
 
 // Scope adds roles of realm-management to the tokens of a client without full
-// scope, which an update under a policy of FAPI takes away.
+// scope. An update under a FAPI policy takes full scope away.
 func (s *Server) Scope(realm, clientID string, roles ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -25,8 +25,8 @@ type client struct {
 	serviceAccount bool
 	authorization  bool
 	consent        bool
-	fullScope      bool            // every role of the service account is in its tokens
-	scope          map[string]bool // else those of these
+	fullScope      bool            // its tokens carry every role of the service account
+	scope          map[string]bool // otherwise only those of these
 	method         string
 	secret         string
 	attributes     map[string]string
@@ -35,7 +35,7 @@ type client struct {
 	access         string          // registration access token
 }
 
-// token is an access token that was given out.
+// token is an issued access token.
 type token struct {
 	realm   *realm
 	client  *client
@@ -69,8 +69,8 @@ func (r *realm) byClientID(clientID string) *client {
 	return nil
 }
 
-// representation is what the admin API reads and writes of a client. Pointers
-// tell what was not sent from what was.
+// representation is a client in the Admin API. A nil pointer stands for what was
+// not sent.
 type representation struct {
 	ID             string             `json:"id,omitempty"`
 	ClientID       *string            `json:"clientId,omitempty"`
@@ -105,7 +105,7 @@ func (c *client) representation() representation {
 	return r
 }
 
-// apply merges: what is not sent stays, but for the authorization services.
+// apply merges an update: what was not sent stays, except authorization services.
 func (c *client) apply(r representation) {
 	set := func(to, from *bool) {
 		if from != nil {

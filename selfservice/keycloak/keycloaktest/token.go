@@ -8,7 +8,7 @@ import (
 
 const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
-// refusal is an error answer of the token endpoint.
+// refusal is an error response of the token endpoint.
 type refusal struct {
 	status            int
 	code, description string
@@ -90,7 +90,7 @@ func (s *Server) introspect(realm *realm, w http.ResponseWriter, r *http.Request
 	answer(w, http.StatusOK, map[string]any{"active": t != nil && t.realm == realm && s.now().Before(t.expires)})
 }
 
-// authenticate finds the client that a form was sent by.
+// authenticate returns the client that sent a form.
 func (s *Server) authenticate(realm *realm, r *http.Request) (*client, *refusal) {
 	form := r.PostForm
 	if form.Has("client_assertion") {

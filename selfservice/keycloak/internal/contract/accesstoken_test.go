@@ -14,9 +14,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestOthersCanCheckTheTokens: a resource server that knows the issuer alone
-// finds the keys and verifies an access token by them, or asks the userinfo
-// endpoint.
+// TestOthersCanCheckTheTokens checks that a resource server that knows only the
+// issuer can find the keys and verify an access token with them, or ask the
+// userinfo endpoint.
 func TestOthersCanCheckTheTokens(t *testing.T) {
 	each(t, func(tg *target) {
 		_, secret := tg.client("app", map[string]any{"attributes": map[string]string{"access.token.header.type.rfc9068": "true"}})
@@ -43,7 +43,7 @@ func TestOthersCanCheckTheTokens(t *testing.T) {
 		require.NoError(tg.t, err)
 		payload, err := jws.Verify(set)
 		require.NoError(tg.t, err)
-		if !tg.old() { // which does not know the attribute
+		if !tg.old() { // 26.0 does not know the attribute
 			assert.Equal(tg.t, "at+jwt", jws.Signatures[0].Protected.ExtraHeaders[jose.HeaderType])
 		}
 		var claims struct {
@@ -113,8 +113,8 @@ func TestOthersCanCheckTheTokens(t *testing.T) {
 	})
 }
 
-// get makes a request without the package under test, decodes what JSON came
-// and returns the challenge.
+// get makes a request without the package under test, decodes any JSON in the
+// response and returns the challenge.
 func (tg *target) get(address, authorization string, status int, answer any) (challenge string) {
 	tg.t.Helper()
 	req, err := http.NewRequestWithContext(tg.t.Context(), http.MethodGet, address, nil)

@@ -16,8 +16,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestAnAdministratorWithItsOwnKeyAndDPoP is how many clients are managed: by
-// one that signs in with private_key_jwt and holds bound tokens only.
+// TestAnAdministratorWithItsOwnKeyAndDPoP manages clients the way many sites do:
+// through one that signs in with private_key_jwt and uses only bound tokens.
 func TestAnAdministratorWithItsOwnKeyAndDPoP(t *testing.T) {
 	each(t, func(tg *target) {
 		t, ctx := tg.t, tg.t.Context()
@@ -42,13 +42,13 @@ func TestAnAdministratorWithItsOwnKeyAndDPoP(t *testing.T) {
 		assert.True(t, tg.acceptsKey("app", appKey))
 		require.NoError(t, manager.PutRotationProfile(ctx, admin.RotationProfile{Name: "p", Expiration: day}))
 
-		if !tg.old() { // which ignores the binding
+		if !tg.old() { // 26.0 ignores the binding
 			stolen := &admin.API{Realm: tg.realm, Tokens: fixed(token.AccessToken.Reveal())}
 			_, err = stolen.Client(ctx, id)
 			require.ErrorIs(t, err, admin.ErrUnauthorized, "a bound token as a bearer token")
 		}
 
-		// It rotates its own key as it does those of others.
+		// It rotates its own key just as it does those of others.
 		own := keycloak.JWKS{Client: &keycloak.Client{Realm: tg.realm, ClientID: "manager", DPoP: true}}
 		next := newKey(t)
 		_, err = own.Register(ctx, selfservice.Credential{Key: key}, selfservice.Credential{Key: next})
@@ -117,14 +117,14 @@ func TestARoleThatIsGrantedActs(t *testing.T) {
 		require.ErrorIs(t, err, admin.ErrForbidden)
 		tg.grant("app", "manage-clients")
 		if tg.old() {
-			tg.wait(6 * time.Second) // until the token that lacks the role is old enough to be replaced
+			tg.wait(6 * time.Second) // until the token without the role is old enough to be replaced
 		}
 		_, err = provider.List(ctx, as)
 		require.NoError(t, err)
 	})
 }
 
-// fixed is a bearer token that is not renewed.
+// fixed is a bearer token that is never refreshed.
 type fixed string
 
 func (f fixed) BoundToken(context.Context) (string, *keys.Key, error) { return string(f), nil, nil }

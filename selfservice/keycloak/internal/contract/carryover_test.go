@@ -31,7 +31,7 @@ func TestCarryOver(t *testing.T) {
 		info, err := tg.admin.Client(ctx, id)
 		require.NoError(t, err)
 		assert.WithinDuration(t, time.Now().Add(day), info.SecretTimes().Expires, time.Minute)
-		assert.NotContains(t, info.Attributes, "client.secret.rotated", "it is the old secret in clear")
+		assert.NotContains(t, info.Attributes, "client.secret.rotated", "it would be the old secret in clear text")
 		require.NoError(t, tg.admin.CarryOver(ctx, id, first, second, day, 8*time.Second), "repeated")
 		require.NoError(t, tg.admin.UpdateClient(ctx, id, admin.Change{}), "another update keeps it")
 		assert.True(t, tg.acceptsSecret("app", first))
@@ -47,8 +47,8 @@ func TestCarryOver(t *testing.T) {
 	})
 }
 
-// TestWhatAnUpdateDoesWithASecret holds what CarryOver makes up for, and why
-// it looks afterwards.
+// TestWhatAnUpdateDoesWithASecret pins down what CarryOver works around, and why
+// it reads the client again afterwards.
 func TestWhatAnUpdateDoesWithASecret(t *testing.T) {
 	each(t, func(tg *target) {
 		t, ctx := tg.t, tg.t.Context()
@@ -72,7 +72,7 @@ func TestWhatAnUpdateDoesWithASecret(t *testing.T) {
 		assert.WithinDuration(t, time.Now().Add(7*day), info.SecretTimes().Expires, time.Minute, "a new client's clock runs")
 		assert.Zero(t, info.SecretTimes().Created, "nothing more is known of a secret that it was made with")
 
-		// Where the main secret has ended, the one that is sent is not the main one.
+		// Once the main secret has expired, the one sent is not the main one.
 		require.NoError(t, tg.admin.UpdateClient(ctx, id, admin.Change{Attributes: map[string]string{"client.secret.expiration.time": at(2 * time.Second)}}))
 		tg.wait(4 * time.Second)
 		require.NoError(t, tg.admin.UpdateClient(ctx, id, admin.Change{Secret: firstSecret()}))
@@ -85,8 +85,8 @@ func TestWhatAnUpdateDoesWithASecret(t *testing.T) {
 	})
 }
 
-// TestCarryOverNoticesAClockThatIsBehind: by such a clock the new secret would
-// have ended at the server before it began, and taken the old one with it.
+// TestCarryOverNoticesAClockThatIsBehind checks the case where the server would
+// see the new secret end before it began, and end the old one with it.
 func TestCarryOverNoticesAClockThatIsBehind(t *testing.T) {
 	each(t, func(tg *target) {
 		t, ctx := tg.t, tg.t.Context()

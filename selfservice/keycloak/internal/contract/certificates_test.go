@@ -21,8 +21,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// certified returns a new key with a certificate, under the kid that Keycloak
-// finds it by.
+// certified returns a new key with a certificate, under the kid by which
+// Keycloak finds it.
 func certified(t *testing.T, alg keys.Algorithm) *keys.Key {
 	t.Helper()
 	key, err := keys.Generate(alg)
@@ -92,7 +92,7 @@ func TestKeystoresThatTheServerMakes(t *testing.T) {
 	})
 }
 
-// keytool is the second witness that an archive holds the alias.
+// keytool confirms independently that an archive holds the alias.
 func keytool(t *testing.T, content []byte, alias, password string) {
 	t.Helper()
 	program, err := exec.LookPath("keytool")
@@ -100,7 +100,7 @@ func keytool(t *testing.T, content []byte, alias, password string) {
 		if os.Getenv("NOKKEL_LIVE") == "1" {
 			t.Fatal("NOKKEL_LIVE=1, but there is no keytool")
 		}
-		t.Log("no keytool: the archive was opened by package keystore alone")
+		t.Log("no keytool: only package keystore opened the archive")
 		return
 	}
 	name := filepath.Join(t.TempDir(), "keystore")
@@ -119,7 +119,7 @@ func TestACertificatesKeyServesFromTheFirstRequest(t *testing.T) {
 			id, _ := tg.client(how, nil)
 			k := admin.Keystore{Format: admin.FormatPKCS12, Alias: "mine", Password: keys.NewSecret("changeit-7")}
 			if !tg.old() {
-				k.Bits = 2048 // soon made
+				k.Bits = 2048 // quick to make
 			}
 			var content []byte
 			var err error
@@ -146,8 +146,8 @@ func TestACertificatesKeyServesFromTheFirstRequest(t *testing.T) {
 	})
 }
 
-// TestALostReplyLosesNoKey checks that the old key still works if the reply with
-// the server's new key is lost.
+// TestALostReplyLosesNoKey checks that the old key still works when the response
+// with the server's new key is lost.
 func TestALostReplyLosesNoKey(t *testing.T) {
 	each(t, func(tg *target) {
 		t, ctx := tg.t, tg.t.Context()
@@ -171,7 +171,7 @@ func TestALostReplyLosesNoKey(t *testing.T) {
 			}
 			_, err := lossy.GenerateKey(ctx, id)
 			require.ErrorIs(t, err, io.ErrUnexpectedEOF, name)
-			require.NoError(t, tg.admin.UpdateClient(ctx, id, admin.Change{})) // no cached one
+			require.NoError(t, tg.admin.UpdateClient(ctx, id, admin.Change{})) // so that no cached key is used
 			assert.True(t, tg.acceptsKey(name, key), name)
 		}
 	})

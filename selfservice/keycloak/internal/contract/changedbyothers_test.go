@@ -12,7 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestWhatAnAdministratorDidIsTold: the server gives the same answer to most.
+// TestWhatAnAdministratorDidIsTold checks that the error names what happened,
+// although the server gives the same answer in most cases.
 func TestWhatAnAdministratorDidIsTold(t *testing.T) {
 	t.Parallel()
 	off := map[string]any{"enabled": false, "attributes": map[string]string{}}
@@ -25,7 +26,7 @@ func TestWhatAnAdministratorDidIsTold(t *testing.T) {
 		update map[string]any // nil: the client is deleted
 		rule   error
 		words  string
-		goesOn bool // a rotation is not refused
+		goesOn bool // a rotation still succeeds
 	}{
 		"key, disabled":       {false, off, admin.ErrDisabled, "the client is disabled", false},
 		"key, deleted":        {false, nil, admin.ErrNotFound, "no client with that client_id", false},
@@ -94,7 +95,8 @@ func TestWhatAnAdministratorDidIsTold(t *testing.T) {
 	}
 }
 
-// TestClearedKeysAreReplaced whatever is left of them, by the Rotator alone.
+// TestClearedKeysAreReplaced checks that the Rotator replaces them by itself,
+// whatever is left of them.
 func TestClearedKeysAreReplaced(t *testing.T) {
 	each(t, func(tg *target) {
 		t, ctx := tg.t, tg.t.Context()
@@ -121,7 +123,7 @@ func TestClearedKeysAreReplaced(t *testing.T) {
 	})
 }
 
-// TestALockOutSaysWhatTheAdminSees, and what the server said.
+// TestALockOutSaysWhatTheAdminSees checks that the error also quotes the server.
 func TestALockOutSaysWhatTheAdminSees(t *testing.T) {
 	each(t, func(tg *target) {
 		t, ctx := tg.t, tg.t.Context()

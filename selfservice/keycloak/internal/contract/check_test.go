@@ -23,7 +23,7 @@ func TestCheckFindsOutBeforeTheFirstRotation(t *testing.T) {
 			return r.Check(ctx)
 		}
 		bySecret := selfservice.Credential{Secret: secret}
-		poor := &keycloak.Client{Realm: tg.realm, ClientID: "app"} // whose token says in 26.0 what it may do
+		poor := &keycloak.Client{Realm: tg.realm, ClientID: "app"} // in 26.0 the token says what it may do
 		require.ErrorIs(t, check(keycloak.OwnSecret{Client: poor, AllowGap: true}, bySecret), admin.ErrForbidden, "its service account has no role")
 		tg.grant("app", "manage-clients")
 		require.NoError(t, check(keycloak.OwnSecret{Client: client, AllowGap: true}, bySecret))

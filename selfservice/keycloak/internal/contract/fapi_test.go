@@ -20,8 +20,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// underFAPI runs a test under each of FAPI's profiles that the server has,
-// bound to confidential clients by bind.
+// underFAPI runs a test under each FAPI profile that the server has, applied to
+// confidential clients by bind.
 func underFAPI(t *testing.T, test func(tg *target, bind func())) {
 	t.Parallel()
 	for _, profile := range []string{"fapi-1-advanced", "fapi-2-security-profile", "fapi-2-dpop-security-profile"} {
@@ -41,8 +41,8 @@ func underFAPI(t *testing.T, test func(tg *target, bind func())) {
 	}
 }
 
-// proves reports whether the server takes what the key signs: it gives a token,
-// or then asks for the mutual TLS that most of FAPI's profiles are about.
+// proves reports whether the server accepts the key's signature: it issues a
+// token, or goes on to ask for mutual TLS, which most FAPI profiles require.
 func (tg *target) proves(clientID string, k *keys.Key) bool {
 	tg.t.Helper()
 	_, err := tg.realm.Tokens(tg.realm.Signer(clientID, k), &dpop.Prover{}).Token(tg.t.Context())
@@ -54,7 +54,7 @@ func (tg *target) proves(clientID string, k *keys.Key) bool {
 	return refused.Code == "invalid_request" && strings.Contains(refused.Description, "MTLS")
 }
 
-// byHand makes a client that somebody else has given a key.
+// byHand makes a client whose key was registered by somebody else.
 func (tg *target) byHand(clientID string, k *keys.Key) (id string) {
 	tg.t.Helper()
 	text, err := json.Marshal(set(k))
@@ -66,8 +66,8 @@ func (tg *target) byHand(clientID string, k *keys.Key) (id string) {
 	return id
 }
 
-// TestUpdatesUnderFAPILockNobodyOut: such a policy configures in every update
-// what that does not name, PS256 among it.
+// TestUpdatesUnderFAPILockNobodyOut checks updates under a policy that fills in
+// whatever an update leaves out, including PS256.
 func TestUpdatesUnderFAPILockNobodyOut(t *testing.T) {
 	underFAPI(t, func(tg *target, bind func()) {
 		t, ctx := tg.t, tg.t.Context()
@@ -112,8 +112,8 @@ func TestUpdatesUnderFAPILockNobodyOut(t *testing.T) {
 	})
 }
 
-// TestAnotherAlgorithm: such a policy lets a client have one signing algorithm,
-// so that old and new key do not work side by side.
+// TestAnotherAlgorithm checks a change of algorithm under a policy that allows a
+// client only one, so that the old and the new key cannot work side by side.
 func TestAnotherAlgorithm(t *testing.T) {
 	underFAPI(t, func(tg *target, bind func()) {
 		t, ctx := tg.t, tg.t.Context()
@@ -144,8 +144,8 @@ func TestAnotherAlgorithm(t *testing.T) {
 	})
 }
 
-// TestAnotherAlgorithmWithoutAPolicy: where the client's algorithm was set it
-// is unset while both keys work.
+// TestAnotherAlgorithmWithoutAPolicy checks that a client's algorithm, if it was
+// set, is unset while both keys work.
 func TestAnotherAlgorithmWithoutAPolicy(t *testing.T) {
 	each(t, func(tg *target) {
 		t, ctx := tg.t, tg.t.Context()
@@ -178,15 +178,15 @@ func TestAnotherAlgorithmWithoutAPolicy(t *testing.T) {
 	})
 }
 
-// toKey has a Rotator rotate to that key.
+// toKey makes a Rotator rotate to the given key.
 func toKey(k *keys.Key) func(context.Context, selfservice.Credential) (selfservice.Credential, error) {
 	return func(context.Context, selfservice.Credential) (selfservice.Credential, error) {
 		return selfservice.Credential{Key: k}, nil
 	}
 }
 
-// TestCertificatesUnderFAPI: also where another key is to act, and that of the
-// server's making is an RSA key, which may sign in several ways.
+// TestCertificatesUnderFAPI changes the algorithm, too. The keys that the server
+// makes are RSA keys, which can sign in several ways.
 func TestCertificatesUnderFAPI(t *testing.T) {
 	underFAPI(t, func(tg *target, bind func()) {
 		t, ctx := tg.t, tg.t.Context()
@@ -201,7 +201,7 @@ func TestCertificatesUnderFAPI(t *testing.T) {
 		require.NoError(t, err)
 		assert.True(t, tg.proves("app", generated), "as it is returned")
 		cut := keycloak.Certificate{Client: &keycloak.Client{Realm: tg.realm, ClientID: "app", Admin: tg.admin, DPoP: true}}
-		like, err := rsaKey().With(keys.Options{Algorithm: generated.Algorithm()}) // smaller than the server's
+		like, err := rsaKey().With(keys.Options{Algorithm: generated.Algorithm()}) // smaller than the server's keys
 		require.NoError(t, err)
 		made, err := cut.Make(ctx, selfservice.Credential{Key: like})
 		require.NoError(t, err)
@@ -222,8 +222,8 @@ func TestCertificatesUnderFAPI(t *testing.T) {
 	})
 }
 
-// TestKeysByARegistrationAccessTokenUnderFAPI: an update by RFC 7592 meets the
-// same policies.
+// TestKeysByARegistrationAccessTokenUnderFAPI checks that RFC 7592 updates pass
+// the same policies.
 func TestKeysByARegistrationAccessTokenUnderFAPI(t *testing.T) {
 	underFAPI(t, func(tg *target, bind func()) {
 		t, ctx := tg.t, tg.t.Context()
@@ -241,9 +241,9 @@ func TestKeysByARegistrationAccessTokenUnderFAPI(t *testing.T) {
 	})
 }
 
-// TestKeysRotateUnderFAPIBesideRequests rotates by an administrator, and by the
-// client itself. Under the policy the client's tokens have only the roles that
-// its scope names.
+// TestKeysRotateUnderFAPIBesideRequests rotates through an administrator, and
+// through the client itself. Under the policy the client's tokens carry only the
+// roles in its scope.
 func TestKeysRotateUnderFAPIBesideRequests(t *testing.T) {
 	each(t, func(tg *target) {
 		t, ctx := tg.t, tg.t.Context()

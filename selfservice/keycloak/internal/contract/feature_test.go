@@ -15,8 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// rotationFeature is the state of client-secret-rotation on the live server:
-// KEYCLOAK_FEATURES are the previews that it was started with.
+// rotationFeature is the state of client-secret-rotation on the live server.
+// KEYCLOAK_FEATURES lists the preview features it was started with.
 func rotationFeature() admin.State {
 	if previews, told := os.LookupEnv("KEYCLOAK_FEATURES"); told && !strings.Contains(previews, "client-secret-rotation") {
 		return admin.Off
@@ -24,7 +24,7 @@ func rotationFeature() admin.State {
 	return admin.On
 }
 
-// featureless answers as a server without the feature does; measured on 26.7.4.
+// featureless answers like a server without the feature, as measured on 26.7.4.
 type featureless struct{ http.RoundTripper }
 
 func (f featureless) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -69,7 +69,7 @@ func TestWithoutTheFeature(t *testing.T) {
 	})
 	t.Run("live", func(t *testing.T) {
 		if rotationFeature() == admin.On {
-			t.Skip("the server was started with the feature, or there is none")
+			t.Skip("the server was started with the feature, or there is no server")
 		}
 		check(live(t))
 	})

@@ -14,8 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestAFleetThroughOneAdministrator rotates many clients by one that signs in
-// with a key, and that key too, in between.
+// TestAFleetThroughOneAdministrator rotates many clients through one that signs
+// in with a key, and rotates that key in between.
 func TestAFleetThroughOneAdministrator(t *testing.T) {
 	each(t, func(tg *target) {
 		t, ctx := tg.t, tg.t.Context()
@@ -47,7 +47,7 @@ func TestAFleetThroughOneAdministrator(t *testing.T) {
 		fleet := &selfservice.Fleet{Concurrency: 4, Rotators: func(yield func(*selfservice.Rotator) bool) {
 			for i, r := range rotators {
 				if i == clients/2 {
-					assert.NoError(t, own.Rotate(ctx)) // the others go on with the token that lives
+					assert.NoError(t, own.Rotate(ctx)) // the others keep using the token that is still valid
 				}
 				if !yield(r) {
 					return

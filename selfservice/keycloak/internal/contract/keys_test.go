@@ -76,8 +76,8 @@ func TestStoredKeysOfOthersStay(t *testing.T) {
 	})
 }
 
-// TestKeysThatAnotherAdministratorStoresMeanwhileStay: he comes before each
-// time that the client is read, so also before the last one.
+// TestKeysThatAnotherAdministratorStoresMeanwhileStay has the other store a key
+// before every read of the client, including the last one.
 func TestKeysThatAnotherAdministratorStoresMeanwhileStay(t *testing.T) {
 	each(t, func(tg *target) {
 		t, ctx := tg.t, tg.t.Context()
@@ -105,7 +105,7 @@ func TestKeysThatAnotherAdministratorStoresMeanwhileStay(t *testing.T) {
 	})
 }
 
-// TestASetMadeByHandRotates has keys that share a kid, and one of them twice.
+// TestASetMadeByHandRotates has keys that share a kid, and one key twice.
 func TestASetMadeByHandRotates(t *testing.T) {
 	each(t, func(tg *target) {
 		t, ctx := tg.t, tg.t.Context()
@@ -200,8 +200,8 @@ func TestEveryAlgorithmAuthenticates(t *testing.T) {
 	})
 }
 
-// TestTheNameEd25519 is why keys sign with, and are published for, "EdDSA" when
-// nobody asks for the name of RFC 9864: as of 26.7 the server does not know it.
+// TestTheNameEd25519 is the reason why keys use "EdDSA" unless the caller asks
+// for the name of RFC 9864: as of 26.7 the server does not know that name.
 func TestTheNameEd25519(t *testing.T) {
 	each(t, func(tg *target) {
 		t, ctx := tg.t, tg.t.Context()

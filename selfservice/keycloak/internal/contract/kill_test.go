@@ -22,14 +22,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The kinds of credentials that a killed process rotates.
+// Kinds of credentials that a killed process rotates.
 const (
 	storedKeys = "stored keys"
 	keysAtURL  = "keys at a URL"
 	secrets    = "secrets under a policy"
 )
 
-// victim is what a process is told that rotates until it is killed.
+// victim configures a process that rotates until it is killed.
 type victim struct {
 	Server, Realm, Dir string
 	Kind               string
@@ -49,9 +49,9 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	flag.Parse()
-	flag.Set("test.parallel", "8") // they wait rather than compute
+	flag.Set("test.parallel", "8") // they mostly wait
 	if os.Getenv("KEYCLOAK_NODES") != "" {
-		flag.Set("test.parallel", "4") // but several servers on one machine do not
+		flag.Set("test.parallel", "4") // but several servers on one machine compute
 	}
 	code := m.Run()
 	if err := deleteRealms(os.Getenv("KEYCLOAK_URL")); err != nil {
@@ -92,8 +92,8 @@ func (v victim) timing() selfservice.Timing {
 	return selfservice.Timing{Overlap: 600 * time.Millisecond, Reread: 50 * time.Millisecond, Propagation: v.Propagation, CallTimeout: v.CallTimeout}
 }
 
-// TestAKilledRotatorIsResumed kills the process that rotates its own client,
-// while others go on with what is in the store.
+// TestAKilledRotatorIsResumed kills the process that rotates its own client
+// while others keep using what is in the store.
 func TestAKilledRotatorIsResumed(t *testing.T) {
 	after := func(kills int) time.Duration { return time.Second + time.Duration(kills)*137*time.Millisecond }
 	t.Parallel()
@@ -102,25 +102,25 @@ func TestAKilledRotatorIsResumed(t *testing.T) {
 			each(t, func(tg *target) { tg.kill(kind, after) })
 		})
 	}
-	t.Run(keysAtURL, func(t *testing.T) { // live only: a rotation takes 12 s
+	t.Run(keysAtURL, func(t *testing.T) { // live only, as a rotation takes 12 s
 		live(t).kill(keysAtURL, func(kills int) time.Duration { return 3*time.Second + time.Duration(kills)*2300*time.Millisecond })
 	})
 }
 
-// kill runs a victim after another, each for as long as after says.
+// kill runs one victim after another, each for the duration that after returns.
 func (tg *target) kill(kind string, after func(kills int) time.Duration) {
 	t, ctx := tg.t, tg.t.Context()
 	tg.policy(7*day, 2*day, day)
 	id, secret := tg.client("app", nil)
 	tg.grant("app", "manage-clients")
 	kills := tg.times(6)
-	if len(tg.realm.Nodes) > 1 { // a rotation of keys waits for them
+	if len(tg.realm.Nodes) > 1 { // a rotation of keys waits for the nodes
 		kills = 2 * kills
 		after = func(kills int) time.Duration { return 3*time.Second + time.Duration(kills)*2300*time.Millisecond }
 	}
 	v := victim{Server: tg.realm.Server, Realm: tg.realm.Name, Dir: filepath.Join(t.TempDir(), "store"), Kind: kind, CallTimeout: 500 * time.Millisecond, Propagation: tg.short().Propagation}
 	if tg.live {
-		v.CallTimeout = 5 * time.Second // and the lease of one that was killed is four times that
+		v.CallTimeout = 5 * time.Second // the lease of a killed process is four times that
 	}
 	text, err := json.Marshal(v)
 	require.NoError(t, err)
@@ -135,7 +135,7 @@ func (tg *target) kill(kind string, after func(kills int) time.Duration) {
 		require.NoError(t, tg.admin.SetKeys(ctx, id, set(adopted.Key)))
 	case keysAtURL:
 		published := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			replica := &selfservice.Rotator{Store: filestore.Dir(v.Dir)} // one that has just read the store
+			replica := &selfservice.Rotator{Store: filestore.Dir(v.Dir)} // it has just read the store
 			(&keys.Handler{Keys: replica.Published}).ServeHTTP(w, r)
 		}))
 		t.Cleanup(published.Close)
@@ -169,7 +169,7 @@ func (tg *target) kill(kind string, after func(kills int) time.Duration) {
 	}
 	before, err := follower.Status(ctx)
 	require.NoError(t, err)
-	last := start() // it waits for the lease of the one before, and goes on
+	last := start() // it waits for the previous lease, and resumes
 	require.Eventually(t, func() bool {
 		st, err := follower.Status(ctx)
 		return err == nil && st.Rotations > before.Rotations+1

@@ -21,12 +21,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// load starts requests that authenticate as auth says at that moment.
+// load starts requests that authenticate with what auth returns at that moment.
 func (tg *target) load(auth assertion.Authenticator) *load.Load {
 	return load.Start(4, tg.pause(), func() *assertion.TokenSource { return tg.realm.Tokens(auth, nil) })
 }
 
-// pause is how long a requester waits before each request.
+// pause is the wait before each request of a goroutine.
 func (tg *target) pause() time.Duration {
 	if tg.live {
 		return 20 * time.Millisecond
@@ -34,8 +34,8 @@ func (tg *target) pause() time.Duration {
 	return 2 * time.Millisecond
 }
 
-// times is n on a live server, and less where the same code is tested often or
-// a rotation has to wait for nodes.
+// times returns n on a live server, and less on the fake, which other tests use
+// enough, and on a cluster, where each rotation waits for the nodes.
 func (tg *target) times(n int) int {
 	switch {
 	case tg.live && os.Getenv("NOKKEL_LONG") == "1":
@@ -46,7 +46,7 @@ func (tg *target) times(n int) int {
 	return n / 3
 }
 
-// auth authenticates with what the rotator serves.
+// auth authenticates with the credential that the rotator serves.
 func (tg *target) auth(r *selfservice.Rotator, secret bool) assertion.Authenticator {
 	if secret {
 		return &assertion.Basic{ClientID: "app", Secret: r}
@@ -54,7 +54,7 @@ func (tg *target) auth(r *selfservice.Rotator, secret bool) assertion.Authentica
 	return tg.realm.Signer("app", r)
 }
 
-// rotate makes rotations, each to its end, under load.
+// rotate makes n complete rotations under load.
 func (tg *target) rotate(name string, rotations int, r *selfservice.Rotator, secret bool) {
 	t, ctx := tg.t, tg.t.Context()
 	l := tg.load(tg.auth(r, secret))
@@ -83,7 +83,7 @@ func (tg *target) short() selfservice.Timing {
 		t.Overlap, t.Reread = 100*time.Millisecond, 25*time.Millisecond
 	}
 	if len(tg.realm.Nodes) > 1 {
-		t.Propagation = 0 // as the provider says
+		t.Propagation = 0 // the provider sets it
 	}
 	return t
 }
@@ -127,9 +127,9 @@ func TestSecretsRotateUnderLoad(t *testing.T) {
 	}
 }
 
-// TestCutsRotateUnderLoad: Keycloak ends the old credential in the instant in
-// which it takes the new one. A program whose request is refused then asks the
-// Rotator again, which has saved the new one before.
+// TestCutsRotateUnderLoad rotates credentials that Keycloak ends the moment it
+// accepts the new one. A program whose request is refused then asks the Rotator
+// again, which has already saved the new one.
 func TestCutsRotateUnderLoad(t *testing.T) {
 	t.Parallel()
 	key := certified(t, keys.ES256)
@@ -138,7 +138,7 @@ func TestCutsRotateUnderLoad(t *testing.T) {
 			each(t, func(tg *target) {
 				t, ctx := tg.t, tg.t.Context()
 				if !secret && len(tg.realm.Nodes) > 1 {
-					t.Skip("each node cuts in its own time, up to 11 s apart: a program that is refused twice fails")
+					t.Skip("each node cuts at its own time, up to 11 s apart, and a program that is refused twice fails")
 				}
 				id, first := tg.client("app", nil)
 				client := &keycloak.Client{Realm: tg.balanced(), ClientID: "app", Admin: tg.byAdmin()}
@@ -156,7 +156,7 @@ func TestCutsRotateUnderLoad(t *testing.T) {
 	}
 }
 
-// method is how a program authenticates at the moment.
+// method is how a program currently authenticates.
 type method struct {
 	atomic.Pointer[assertion.Authenticator]
 }
@@ -165,8 +165,8 @@ func (m *method) Authenticate(ctx context.Context, header http.Header, form url.
 	return (*m.Load()).Authenticate(ctx, header, form)
 }
 
-// TestAProgramMovesFromASecretToAKey: the server knows one of the two at a time,
-// and the token that is there bridges the gap.
+// TestAProgramMovesFromASecretToAKey changes the method of a client. The server
+// accepts one of the two at a time; the token already issued bridges the gap.
 func TestAProgramMovesFromASecretToAKey(t *testing.T) {
 	each(t, func(tg *target) {
 		t, ctx := tg.t, tg.t.Context()
@@ -194,8 +194,8 @@ func TestAProgramMovesFromASecretToAKey(t *testing.T) {
 	})
 }
 
-// TestKeysAtAURLRotateUnderLoad takes 12 s for each rotation, so it is for live
-// servers; on the fake it is made in no time, with faults besides.
+// TestKeysAtAURLRotateUnderLoad takes 12 s for each rotation, so it runs on live
+// servers only. Package keycloak rotates the fake in virtual time, with faults.
 func TestKeysAtAURLRotateUnderLoad(t *testing.T) {
 	tg := live(t)
 	id, _ := tg.client("app", nil)

@@ -16,7 +16,7 @@ import (
 const mask = "**********"
 
 // TestAMaskIsNeverWritten checks that no masked secret is written back. The mask
-// would become the secret, and everybody knows it.
+// would become the secret, and everybody knows the mask.
 func TestAMaskIsNeverWritten(t *testing.T) {
 	each(t, func(tg *target) {
 		t, ctx := tg.t, tg.t.Context()
@@ -24,7 +24,7 @@ func TestAMaskIsNeverWritten(t *testing.T) {
 		id, first := tg.client("app", nil)
 		second, err := tg.admin.RegenerateSecret(ctx, id)
 		require.NoError(t, err)
-		if tg.live { // the fake exports nothing
+		if tg.live { // the fake has no export
 			secret, rotated := tg.exported("app")
 			assert.Equal(t, mask, secret)
 			assert.Equal(t, mask, rotated)
@@ -53,8 +53,7 @@ func TestAMaskIsNeverWritten(t *testing.T) {
 	})
 }
 
-// exported returns the secrets of a client as a partial export of the realm
-// shows them.
+// exported returns the secrets of a client from a partial export of the realm.
 func (tg *target) exported(clientID string) (secret, rotated any) {
 	export := tg.rest(http.MethodPost, tg.path("partial-export?exportClients=true"), nil).(map[string]any)
 	for _, c := range export["clients"].([]any) {

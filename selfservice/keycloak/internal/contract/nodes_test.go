@@ -18,8 +18,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// eachCluster runs a test on a fake of two nodes and, where KEYCLOAK_NODES
-// names them, on live ones.
+// eachCluster runs a test on a fake of two nodes and on the live ones that
+// KEYCLOAK_NODES lists.
 func eachCluster(t *testing.T, test func(*target)) {
 	t.Parallel()
 	t.Run("fake", func(t *testing.T) {
@@ -38,14 +38,14 @@ func eachCluster(t *testing.T, test func(*target)) {
 	})
 	t.Run("live", func(t *testing.T) {
 		if os.Getenv("KEYCLOAK_NODES") == "" {
-			t.Skip("KEYCLOAK_NODES names no nodes")
+			t.Skip("KEYCLOAK_NODES is not set")
 		}
 		test(live(t))
 	})
 }
 
-// split brings a client to where the first node refuses a key that the second
-// one accepts. The other key is accepted by both.
+// split brings a client into a state in which the first node refuses a key that
+// the second one accepts. Both accept the other key.
 func (tg *target) split(id string) (removed, kept *keys.Key, first, second *admin.API) {
 	tg.t.Helper()
 	ctx, ways := tg.t.Context(), tg.each()
@@ -63,7 +63,8 @@ func (tg *target) mindsOf(key *keys.Key) []bool {
 	return tg.minds("app", selfservice.Credential{Key: key})
 }
 
-// TestANodeKeepsTheKeysThatItHasLoaded checks what the providers rely on.
+// TestANodeKeepsTheKeysThatItHasLoaded checks the behavior that the providers
+// work around.
 func TestANodeKeepsTheKeysThatItHasLoaded(t *testing.T) {
 	eachCluster(t, func(tg *target) {
 		t, ctx := tg.t, tg.t.Context()
@@ -130,8 +131,8 @@ func TestKnownNodesTakeAnUpdateAtOnce(t *testing.T) {
 	})
 }
 
-// TestAClearedCacheHeedsTheOthers comes after the other tests of a live cluster,
-// which it changes until its nodes are started again.
+// TestAClearedCacheHeedsTheOthers runs after the other tests of a live cluster,
+// as it changes the nodes until they are restarted.
 func TestAClearedCacheHeedsTheOthers(t *testing.T) {
 	eachCluster(t, func(tg *target) {
 		t, ctx := tg.t, tg.t.Context()
@@ -155,13 +156,13 @@ func TestAClearedCacheHeedsTheOthers(t *testing.T) {
 	})
 }
 
-// alone signs with the Rotator's key, and does not tell the Rotator of refusals.
+// alone signs with the Rotator's key, but does not report refusals to it.
 type alone struct{ r *selfservice.Rotator }
 
 func (a alone) SigningKey(ctx context.Context) (*keys.Key, error) { return a.r.SigningKey(ctx) }
 
-// managers are the ways in which a client's stored keys are rotated: each
-// returns the provider for a client that has its first key.
+// managers are the ways to rotate a client's stored keys. Each returns the
+// provider for a client that has its first key.
 var managers = map[string]func(*target, string) selfservice.Provider{
 	"by an administrator": func(tg *target, _ string) selfservice.Provider {
 		return keycloak.JWKS{Client: &keycloak.Client{Realm: tg.balanced(), ClientID: "app", Admin: tg.byAdmin()}}
@@ -179,8 +180,8 @@ var managers = map[string]func(*target, string) selfservice.Provider{
 	},
 }
 
-// TestACallerWhoSignsAloneIsNotRefused rotates live, one rotation soon after
-// the other. A removed key is refused by every node in the end.
+// TestACallerWhoSignsAloneIsNotRefused rotates live, several times in quick
+// succession. In the end every node refuses a removed key.
 func TestACallerWhoSignsAloneIsNotRefused(t *testing.T) {
 	t.Parallel()
 	for name, provider := range managers {
@@ -203,7 +204,7 @@ func TestACallerWhoSignsAloneIsNotRefused(t *testing.T) {
 				rotations = 20
 			}
 			l := tg.load(tg.realm.Signer("app", alone{r}))
-			var last *keys.Key // that was removed
+			var last *keys.Key // the last one that was removed
 			for range rotations {
 				var err error
 				last, err = r.SigningKey(ctx)
@@ -217,7 +218,7 @@ func TestACallerWhoSignsAloneIsNotRefused(t *testing.T) {
 			}, 2*time.Minute, 100*time.Millisecond)
 			l.Stop(t, fmt.Sprintf("signing alone, %d nodes, %s, stored keys %s, %d rotations", max(1, len(tg.realm.Nodes)), tg.version, name, rotations))
 			// With the Timing of one node nothing is purged, and a request that
-			// loads the keys while one is removed may bring it back.
+			// loads the keys during a removal can bring the key back.
 			if len(tg.realm.Nodes) > 0 {
 				assert.False(t, tg.acceptsKey("app", last))
 			}

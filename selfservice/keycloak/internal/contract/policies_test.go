@@ -73,8 +73,8 @@ func TestPoliciesWrittenByTheConsole(t *testing.T) {
 	})
 }
 
-// TestConditionsThatPolicyCannotShowStay: without them the policy would act on
-// more clients than before.
+// TestConditionsThatPolicyCannotShowStay checks that a change keeps them. Without
+// them the policy would apply to more clients than before.
 func TestConditionsThatPolicyCannotShowStay(t *testing.T) {
 	each(t, func(tg *target) {
 		t, ctx := tg.t, tg.t.Context()
@@ -130,7 +130,7 @@ func TestPoliciesThatTheServerWouldRefuse(t *testing.T) {
 		require.ErrorIs(t, tg.admin.PutPolicy(ctx, admin.Policy{Name: "q", AccessTypes: []string{"public"}, Profiles: []string{"nobody"}}), admin.ErrNotFound)
 		require.NoError(t, tg.admin.PutPolicy(ctx, admin.Policy{Name: "q", AccessTypes: []string{"public"}, Profiles: []string{name}}), "a global profile may be named")
 
-		// The server gives the same answer to all of these, or none.
+		// What a live server answers, and the fake too.
 		for config, want := range map[string]int{
 			`{"expiration-period":10,"rotated-expiration-period":20,"remaining-rotation-period":1}`:  http.StatusBadRequest,
 			`{"expiration-period":10,"rotated-expiration-period":1,"remaining-rotation-period":20}`:  http.StatusBadRequest,
@@ -144,7 +144,7 @@ func TestPoliciesThatTheServerWouldRefuse(t *testing.T) {
 		}
 		for body, want := range map[string]int{
 			`{"profiles":[{"name":"p","executors":[{"executor":"nobodys","configuration":{}}]}]}`: http.StatusBadRequest,
-			`{"profiles":[]}`: http.StatusNoContent, // ends all
+			`{"profiles":[]}`: http.StatusNoContent, // removes them all
 		} {
 			status, _ := tg.raw(http.MethodPut, tg.path("client-policies/profiles"), "application/json", json.RawMessage(body))
 			assert.Equal(t, want, status, body)
@@ -159,8 +159,8 @@ func TestPoliciesThatTheServerWouldRefuse(t *testing.T) {
 	})
 }
 
-// TestAChangeThatAnotherAdministratorOverwroteIsLost: the document is written
-// whole, so the last one to write wins.
+// TestAChangeThatAnotherAdministratorOverwroteIsLost shows that the document is
+// written as a whole, so that the last write wins.
 func TestAChangeThatAnotherAdministratorOverwroteIsLost(t *testing.T) {
 	each(t, func(tg *target) {
 		t, ctx := tg.t, tg.t.Context()
@@ -190,8 +190,8 @@ func TestAChangeThatAnotherAdministratorOverwroteIsLost(t *testing.T) {
 	})
 }
 
-// TestAChangeIsSeenInWhateverFormTheServerStoresIt, also of entries that others
-// wrote as they please.
+// TestAChangeIsSeenInWhateverFormTheServerStoresIt includes entries that others
+// wrote in their own form.
 func TestAChangeIsSeenInWhateverFormTheServerStoresIt(t *testing.T) {
 	each(t, func(tg *target) {
 		t, ctx := tg.t, tg.t.Context()

@@ -15,8 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestARefusedAdministratorIsNotARefusedClient: the engine would look for
-// another credential, and tell of one that is refused.
+// TestARefusedAdministratorIsNotARefusedClient checks the error. If the engine
+// took it for the client's, it would try other credentials and report a lockout.
 func TestARefusedAdministratorIsNotARefusedClient(t *testing.T) {
 	each(t, func(tg *target) {
 		t, ctx := tg.t, tg.t.Context()
@@ -40,7 +40,7 @@ func TestARefusedAdministratorIsNotARefusedClient(t *testing.T) {
 	})
 }
 
-// TestAClientManagesItselfAsTheKeyThatItIsTold: one key may have two names.
+// TestAClientManagesItselfAsTheKeyThatItIsTold covers a key with two names.
 func TestAClientManagesItselfAsTheKeyThatItIsTold(t *testing.T) {
 	each(t, func(tg *target) {
 		t, ctx := tg.t, tg.t.Context()
@@ -96,15 +96,15 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// TestSecretsThatSomebodyEndedStayEnded: a rotation must not bring a secret
-// back that an administrator has replaced.
+// TestSecretsThatSomebodyEndedStayEnded checks that a rotation never restores a
+// secret that an administrator has replaced.
 func TestSecretsThatSomebodyEndedStayEnded(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]func(*target, string){
 		"by ending it": func(tg *target, id string) {
 			require.NoError(tg.t, tg.admin.InvalidateRotatedSecret(tg.t.Context(), id))
 		},
-		"by time": func(tg *target, id string) { // it is shown on
+		"by time": func(tg *target, id string) { // the server still shows it
 			require.NoError(tg.t, tg.admin.UpdateClient(tg.t.Context(), id, admin.Change{Attributes: map[string]string{
 				"client.secret.rotated.expiration.time": strconv.FormatInt(time.Now().Add(-time.Minute).Unix(), 10),
 			}}))
@@ -125,7 +125,7 @@ func TestSecretsThatSomebodyEndedStayEnded(t *testing.T) {
 				for _, r := range list {
 					require.Equal(t, r.Matches(selfservice.Credential{Secret: stolen}), r.Inactive)
 				}
-				for range 2 { // the second time after a reply that was lost
+				for range 2 { // the second time as if the response was lost
 					_, err = own.Register(ctx, selfservice.Credential{Secret: stolen}, selfservice.Credential{Secret: firstSecret()})
 					require.NoError(t, err)
 				}
@@ -137,7 +137,7 @@ func TestSecretsThatSomebodyEndedStayEnded(t *testing.T) {
 	}
 }
 
-// TestSecretsInAVaultStayThere: what the realm holds then is a reference.
+// TestSecretsInAVaultStayThere has a realm that holds only a reference.
 func TestSecretsInAVaultStayThere(t *testing.T) {
 	each(t, func(tg *target) {
 		t, ctx := tg.t, tg.t.Context()

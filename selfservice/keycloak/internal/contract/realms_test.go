@@ -16,15 +16,15 @@ import (
 	"github.com/nokkel/nokkel/selfservice/keycloak"
 )
 
-// spare are emptied realms that other tests can reuse. A live server
-// makes two RSA keys and a hundred roles for a new one, which takes longer than
-// most tests.
+// spare holds emptied realms that other tests can reuse. For a new realm a live
+// server makes two RSA keys and a hundred roles, which takes longer than most
+// tests.
 var spare struct {
 	sync.Mutex
 	names []string
 }
 
-// enter gives the test a realm of its own, and takes it back after the test.
+// enter gives the test a realm of its own until the test ends.
 func (tg *target) enter() {
 	spare.Lock()
 	defer spare.Unlock() // a small database locks whole tables for a new realm
@@ -37,8 +37,8 @@ func (tg *target) enter() {
 	tg.t.Cleanup(tg.leave)
 }
 
-// leave empties the realm. It is not reused if the test failed, nor on a cluster,
-// where the other nodes learn late that a client was removed.
+// leave empties the realm for reuse. It is deleted if the test failed, and on a
+// cluster, where the other nodes learn late that a client was removed.
 func (tg *target) leave() {
 	spoilt := tg.t.Failed() || len(tg.realm.Nodes) > 0
 	if !spoilt {
@@ -59,12 +59,12 @@ func (tg *target) leave() {
 	}
 }
 
-// itsOwnClients are those that every realm has.
+// itsOwnClients are the clients that every realm has.
 func itsOwnClients() []string {
 	return []string{"account", "account-console", "admin-cli", "broker", "realm-management", "security-admin-console"}
 }
 
-// administrator gets the tokens of the administrator of all realms.
+// administrator returns the tokens of the administrator of all realms.
 func administrator(server string) *assertion.TokenSource {
 	master := keycloak.Realm{Server: server, Name: "master"}
 	return master.Tokens(&assertion.Basic{
@@ -72,7 +72,7 @@ func administrator(server string) *assertion.TokenSource {
 	}, nil)
 }
 
-// deleteRealms deletes those that are spare, after all tests.
+// deleteRealms deletes the spare realms after all tests.
 func deleteRealms(server string) (err error) {
 	tokens := administrator(server)
 	for _, name := range spare.names {

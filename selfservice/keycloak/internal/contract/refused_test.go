@@ -14,7 +14,7 @@ import (
 	"golang.org/x/oauth2/clientcredentials"
 )
 
-// behind is a process that still has a secret which was regenerated elsewhere.
+// behind is a process that still holds a secret that was regenerated elsewhere.
 type behind struct {
 	old, next keys.Secret
 	told      int
@@ -27,9 +27,9 @@ func (b *behind) SecretRefused(context.Context, keys.Secret) (keys.Secret, error
 	return b.next, nil
 }
 
-// TestARegeneratedSecretIsAskedFor: without a policy the old one ends at once.
-// The server refuses it with 401, and an assertion by it with 400, each time
-// with unauthorized_client.
+// TestARegeneratedSecretIsAskedFor runs without a policy, so that the old secret
+// ends at once. The server then answers unauthorized_client: with 401 to the
+// secret itself, with 400 to an assertion signed with it.
 func TestARegeneratedSecretIsAskedFor(t *testing.T) {
 	each(t, func(tg *target) {
 		t := tg.t

@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// registered is a client that has only its registration access token.
+// registered makes a client that has only its registration access token.
 func (tg *target) registered(id string, recover bool) (*dcr.Client, dcr.Registration) {
 	tg.t.Helper()
 	ctx := tg.t.Context()
@@ -45,7 +45,7 @@ func TestKeysRotateByARegistrationAccessToken(t *testing.T) {
 		tg.rotate("stored keys, by a registration access token", tg.times(10), r, false)
 		assert.False(t, tg.acceptsKey("app", first))
 		after := read()
-		for _, scopes := range []string{"defaultClientScopes", "optionalClientScopes"} { // sets, in any order
+		for _, scopes := range []string{"defaultClientScopes", "optionalClientScopes"} { // sets, so the order may differ
 			assert.ElementsMatch(t, before[scopes], after[scopes], scopes)
 		}
 		assert.Equal(t, before["serviceAccountsEnabled"], after["serviceAccountsEnabled"])
@@ -60,7 +60,7 @@ func TestALostRegistrationAccessTokenIsReplaced(t *testing.T) {
 		require.NoError(t, tg.admin.SetKeys(ctx, id, set(key)))
 		for _, recover := range []bool{true, false} {
 			registered, _ := tg.registered(id, recover)
-			_, err := tg.admin.RegistrationToken(ctx, id) // ends the one that is stored
+			_, err := tg.admin.RegistrationToken(ctx, id) // revokes the stored one
 			require.NoError(t, err)
 			_, err = registered.Keys().(selfservice.Registrar).Register(ctx, selfservice.Credential{Key: key}, selfservice.Credential{Key: next})
 			if recover {
@@ -73,8 +73,9 @@ func TestALostRegistrationAccessTokenIsReplaced(t *testing.T) {
 	})
 }
 
-// TestAnUpdateByARegistrationAccessTokenLeavesTheMethod: sent back as it was
-// shown, it would shut out those who send the secret in the other way.
+// TestAnUpdateByARegistrationAccessTokenLeavesTheMethod checks that the method is
+// not sent back as shown. That would lock out callers who send the secret in the
+// other way.
 func TestAnUpdateByARegistrationAccessTokenLeavesTheMethod(t *testing.T) {
 	each(t, func(tg *target) {
 		t, ctx := tg.t, tg.t.Context()

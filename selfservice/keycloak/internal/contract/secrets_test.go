@@ -58,8 +58,8 @@ func TestSecretsOfClientsWithoutCredentials(t *testing.T) {
 	})
 }
 
-// TestDocumentedRotation is Keycloak's own example: a weekly policy with a
-// two-day rotated period and a window of one day.
+// TestDocumentedRotation is the example in Keycloak's documentation: a weekly
+// policy with a rotated period of two days and a window of one day.
 func TestDocumentedRotation(t *testing.T) {
 	each(t, func(tg *target) {
 		t, ctx := tg.t, tg.t.Context()
@@ -118,7 +118,7 @@ func TestExpiryOfSecrets(t *testing.T) {
 		tg.wait(16 * time.Second)
 		assert.False(t, tg.acceptsSecret("app", second), "the main one has ended")
 
-		// Any update has the server make a new one; what was main works again.
+		// Any update makes the server issue a new one; the former main one works again.
 		require.NoError(t, tg.admin.UpdateClient(ctx, id, admin.Change{}))
 		third, err := tg.admin.ClientSecret(ctx, id)
 		require.NoError(t, err)
@@ -165,7 +165,7 @@ func TestUpdateKeepsWhatItDoesNotName(t *testing.T) {
 		assert.True(t, tg.acceptsSecret("app", secret))
 		require.ErrorIs(t, tg.admin.UpdateClient(ctx, id, admin.Change{Secret: keys.NewSecret("**********")}), admin.ErrMasked)
 
-		// The trap itself: what our updates echo, a plain one switches off.
+		// The trap itself: a plain update turns off what our updates send back.
 		tg.rest(http.MethodPut, tg.path("clients", id), map[string]any{"attributes": map[string]string{}})
 		info, err = tg.admin.Client(ctx, id)
 		require.NoError(t, err)

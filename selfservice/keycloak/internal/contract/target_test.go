@@ -25,25 +25,25 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// target is a server that the contract is tested on: the fake or a live one,
-// with a fresh realm for each test.
+// target is the server that a test runs on: the fake or a live one, with a fresh
+// realm for each test.
 type target struct {
 	t         *testing.T
 	live      bool
 	version   string
-	realm     keycloak.Realm // with its Nodes, if it has more than one
+	realm     keycloak.Realm // with its Nodes, if there are several
 	admin     *admin.API
 	tokens    *assertion.TokenSource // of the administrator of all realms
 	wait      func(time.Duration)
 	grantRole func(clientID, role string)
-	scopeRole func(clientID, role string) // lets it into tokens that have not the full scope
+	scopeRole func(clientID, role string) // adds it to tokens without the full scope
 }
 
-// each runs a test on the fake and, where KEYCLOAK_URL names one, on a live
-// server: KEYCLOAK_ADMIN_CLIENT_ID and KEYCLOAK_ADMIN_CLIENT_SECRET are its
+// each runs a test on the fake and, if KEYCLOAK_URL is set, on that live server.
+// KEYCLOAK_ADMIN_CLIENT_ID and KEYCLOAK_ADMIN_CLIENT_SECRET are those of its
 // administrator, a service account in the realm master.
 func each(t *testing.T, test func(*target)) {
-	t.Parallel() // on a live server most of the time is waiting for expiries
+	t.Parallel() // live tests mostly wait for credentials to expire
 	t.Run("fake", func(t *testing.T) {
 		t.Parallel()
 		server := keycloaktest.Start(t)
@@ -63,7 +63,7 @@ func live(t *testing.T) *target {
 		t.Fatal("NOKKEL_LIVE=1, but KEYCLOAK_URL names no server")
 	}
 	if address == "" {
-		t.Skip("KEYCLOAK_URL names no server; the fake alone is tested")
+		t.Skip("KEYCLOAK_URL is not set; only the fake is tested")
 	}
 	t.Parallel()
 	tg := &target{t: t, live: true, wait: time.Sleep, tokens: administrator(address), realm: keycloak.Realm{Server: address}}
@@ -82,7 +82,7 @@ var version struct {
 	string
 }
 
-// liveVersion asks once: the server has much more to say there.
+// liveVersion asks only once, as the answer is long.
 func liveVersion(tg *target) string {
 	version.Do(func() {
 		info, err := tg.admin.ServerInfo(tg.t.Context())
@@ -107,10 +107,10 @@ func (tg *target) use(realm keycloak.Realm) {
 // old reports whether the server is from before 26.1.
 func (tg *target) old() bool { return strings.HasPrefix(tg.version, "26.0.") }
 
-// rest makes a call of the Admin REST API without the package under test, and
-// returns what JSON came. It tries again after a 500: of 240 role mappings on
-// two nodes of 26.7.4 three failed with a NullPointerException of the server's
-// cache, and one node does it too. What failed was rolled back.
+// rest calls the Admin REST API without the package under test, and returns the
+// decoded response. It tries again after a 500: of 240 role mappings on two nodes
+// of 26.7.4 three failed with a NullPointerException in the server's cache, and a
+// single node has failed too. The server rolls back a call that failed.
 func (tg *target) rest(method, path string, body any) (answer any) {
 	tg.t.Helper()
 	status, text := tg.raw(method, path, "application/json", body)
@@ -124,8 +124,8 @@ func (tg *target) rest(method, path string, body any) (answer any) {
 	return answer
 }
 
-// whole returns all that the server says of a client. Its lists come in any
-// order, here in one.
+// whole returns everything the server says about a client. Its lists come in any
+// order, and are sorted here.
 func (tg *target) whole(id string) map[string]any {
 	tg.t.Helper()
 	whole := tg.rest(http.MethodGet, tg.path("clients", id), nil).(map[string]any)
@@ -159,7 +159,7 @@ func (tg *target) raw(method, at, contentType string, body any) (int, []byte) {
 	answer, err := io.ReadAll(resp.Body)
 	require.NoError(tg.t, err)
 	if resp.StatusCode == http.StatusCreated {
-		answer, _ = json.Marshal(path.Base(resp.Header.Get("Location"))) // the id of what was made
+		answer, _ = json.Marshal(path.Base(resp.Header.Get("Location"))) // the id of the new resource
 	}
 	return resp.StatusCode, answer
 }
@@ -176,8 +176,8 @@ func (tg *target) client(clientID string, more map[string]any) (id string, secre
 	id, _ = tg.rest(http.MethodPost, tg.path("clients"), body).(string)
 	require.NotEmpty(tg.t, id)
 	if tg.live && body["serviceAccountsEnabled"] == true {
-		// The first token makes the user of the service account; several at
-		// once get in one another's way there.
+		// The first token creates the user of the service account. Several at
+		// once would collide.
 		require.True(tg.t, tg.acceptsSecret(clientID, secret))
 	}
 	return id, secret
@@ -209,18 +209,18 @@ func (tg *target) scopeLive(clientID, role string) {
 	tg.rest(http.MethodPost, tg.path("clients", client, "scope-mappings/clients", management), []any{wanted})
 }
 
-// accepts reports whether the server gives a token for the credential. All of
-// its nodes are to be of one mind.
+// accepts reports whether the server issues a token for the credential. All of
+// its nodes must agree.
 func (tg *target) accepts(clientID string, c selfservice.Credential) bool {
 	tg.t.Helper()
 	minds := tg.minds(clientID, c)
 	for _, accepted := range minds {
-		require.Equal(tg.t, minds[0], accepted, "the nodes accept it: %v", minds)
+		require.Equal(tg.t, minds[0], accepted, "accepted by node: %v", minds)
 	}
 	return minds[0]
 }
 
-// minds asks each node.
+// minds reports for each node whether it accepts the credential.
 func (tg *target) minds(clientID string, c selfservice.Credential) (accepted []bool) {
 	tg.t.Helper()
 	for _, way := range tg.each() {
@@ -233,7 +233,7 @@ func (tg *target) minds(clientID string, c selfservice.Credential) (accepted []b
 	return accepted
 }
 
-// each returns the ways to the nodes.
+// each returns the realm once for each node, reached directly.
 func (tg *target) each() (ways []keycloak.Realm) {
 	for _, node := range tg.realm.Nodes {
 		way := tg.balanced()
@@ -250,14 +250,14 @@ func (tg *target) each() (ways []keycloak.Realm) {
 	return ways
 }
 
-// balanced is the realm for those who know nothing of its nodes.
+// balanced returns the realm as seen by callers who know nothing of its nodes.
 func (tg *target) balanced() keycloak.Realm {
 	realm := tg.realm
 	realm.Nodes = nil
 	return realm
 }
 
-// byAdmin is the administrator of balanced.
+// byAdmin returns the administrator's view of balanced.
 func (tg *target) byAdmin() *admin.API {
 	return &admin.API{Realm: tg.balanced(), Tokens: tg.tokens}
 }
@@ -272,7 +272,7 @@ func (tg *target) acceptsKey(clientID string, k *keys.Key) bool {
 	return tg.accepts(clientID, selfservice.Credential{Key: k})
 }
 
-// policy makes a rotation policy for all confidential clients of the realm.
+// policy creates a rotation policy for all confidential clients of the realm.
 func (tg *target) policy(expiration, rotated, remaining time.Duration) {
 	tg.t.Helper()
 	require.NoError(tg.t, tg.admin.PutRotationProfile(tg.t.Context(), admin.RotationProfile{
@@ -290,7 +290,7 @@ func newKey(t testing.TB) *keys.Key {
 	return k
 }
 
-// rsaKeys are made once: they take long, and it is not they that are tested.
+// rsaKeys are made only once. They take long, and are not what is tested.
 var rsaKeys = sync.OnceValue(func() (list [2]*keys.Key) {
 	for i := range list {
 		k, err := keys.GenerateRSA(keys.RS256, 2048)

@@ -17,14 +17,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// refused is an answer of the token endpoint; all empty but the status for a
-// token.
+// refused is a response of the token endpoint. If it is a token, only the status
+// is set.
 type refused struct {
 	status            int
 	code, description string
 }
 
-// askToken makes a token request without the packages that make them.
+// askToken makes a token request without the package under test.
 func (tg *target) askToken(form url.Values, proof string) refused {
 	tg.t.Helper()
 	form.Set("grant_type", "client_credentials")
@@ -45,8 +45,8 @@ func (tg *target) askToken(form url.Values, proof string) refused {
 	return refused{resp.StatusCode, body.Error, body.Description}
 }
 
-// TestRulesOfAssertions is why assertion.Signer makes them as it does: one
-// audience, the issuer, as of 26.2 a must; "jti", "iat" and a near "exp".
+// TestRulesOfAssertions shows the rules behind assertion.Signer: the issuer as the
+// only audience, which 26.2 and later require, and "jti", "iat" and a near "exp".
 func TestRulesOfAssertions(t *testing.T) {
 	each(t, func(tg *target) {
 		t, ctx := tg.t, tg.t.Context()
@@ -112,8 +112,8 @@ func TestRulesOfAssertions(t *testing.T) {
 	})
 }
 
-// TestRulesOfProofs is what the proofs of package dpop are held to at the token
-// endpoint and by the Admin REST API.
+// TestRulesOfProofs checks the rules for DPoP proofs at the token endpoint and at
+// the Admin REST API.
 func TestRulesOfProofs(t *testing.T) {
 	each(t, func(tg *target) {
 		t, ctx := tg.t, tg.t.Context()
@@ -164,7 +164,7 @@ func TestRulesOfProofs(t *testing.T) {
 			return resp.StatusCode
 		}
 		assert.Equal(t, http.StatusOK, read(prove(dpop.Proof{URL: address, AccessToken: token.AccessToken})))
-		if !tg.old() { // which ignores the binding
+		if !tg.old() { // 26.0 ignores the binding
 			assert.Equal(t, http.StatusUnauthorized, read(prove(dpop.Proof{URL: address})), "a proof for no token")
 		}
 	})

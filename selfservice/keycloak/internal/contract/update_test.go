@@ -31,8 +31,8 @@ func TestAClientIsMadeConfidential(t *testing.T) {
 	})
 }
 
-// TestAPolicyByARole is how the documents of Keycloak bind a policy to some
-// clients: by a role that they define.
+// TestAPolicyByARole applies a policy to some clients as Keycloak's documentation
+// does it: by a role that they define.
 func TestAPolicyByARole(t *testing.T) {
 	each(t, func(tg *target) {
 		t, ctx := tg.t, tg.t.Context()
@@ -75,7 +75,7 @@ func TestAJWKSURLIsOneThatCanBeFetched(t *testing.T) {
 	})
 }
 
-// TestNoCallChangesMoreThanItSays of a client that has something of everything.
+// TestNoCallChangesMoreThanItSays uses a client in which everything is set.
 func TestNoCallChangesMoreThanItSays(t *testing.T) {
 	each(t, func(tg *target) {
 		t, ctx := tg.t, tg.t.Context()
@@ -98,7 +98,7 @@ func TestNoCallChangesMoreThanItSays(t *testing.T) {
 		for _, step := range []struct {
 			name       string
 			call       func() error
-			attributes []string // that it is about
+			attributes []string // the attributes it may change
 			method     admin.Method
 		}{
 			{"nothing", func() error { return tg.admin.UpdateClient(ctx, id, admin.Change{}) }, nil, admin.MethodSecret},

@@ -34,8 +34,8 @@ func publicKeyFile(k *keys.Key) admin.KeyFile {
 	return admin.KeyFile{Format: admin.FormatPublicKey, Content: pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})}
 }
 
-// TestAnUploadThatFailsLeavesTheKey, also where a public key is to take the
-// place of a certificate.
+// TestAnUploadThatFailsLeavesTheKey includes a public key that was to replace a
+// certificate.
 func TestAnUploadThatFailsLeavesTheKey(t *testing.T) {
 	each(t, func(tg *target) {
 		t, ctx := tg.t, tg.t.Context()
@@ -51,10 +51,10 @@ func TestAnUploadThatFailsLeavesTheKey(t *testing.T) {
 		})
 		api := &admin.API{Realm: realm, Tokens: tg.tokens}
 		require.ErrorIs(t, api.Upload(ctx, id, publicKeyFile(certified(t, keys.ES256))), admin.ErrRefused)
-		require.NoError(t, tg.admin.UpdateClient(ctx, id, admin.Change{})) // no cached one
+		require.NoError(t, tg.admin.UpdateClient(ctx, id, admin.Change{})) // so that no cached key is used
 		assert.True(t, tg.acceptsKey("app", key))
 
-		if tg.old() { // which takes no EC key in this form
+		if tg.old() { // 26.0 accepts no EC key in this form
 			require.ErrorIs(t, tg.admin.Upload(ctx, id, publicKeyFile(certified(t, keys.ES256))), admin.ErrRefused)
 			assert.True(t, tg.acceptsKey("app", key))
 		}
@@ -95,7 +95,7 @@ func TestUploadsActAtOnce(t *testing.T) {
 			assert.False(t, tg.acceptsKey("app", last), "the key before %s", name)
 			stored, err := tg.admin.StoredKey(ctx, id)
 			require.NoError(t, err, name)
-			if name != "JWKS" || !tg.old() { // which shows the certificate before, if there was one
+			if name != "JWKS" || !tg.old() { // 26.0 shows the previous certificate, if any
 				require.NotNil(t, stored.PublicKey, name)
 				assert.Equal(t, key.Thumbprint(), stored.PublicKey.Thumbprint(), name)
 			}
@@ -118,7 +118,7 @@ func archive(t *testing.T, format admin.Format, write func(*keys.Key, string, st
 	}
 }
 
-// TestAnUploadAloneIsNotSeen holds what Upload makes up for.
+// TestAnUploadAloneIsNotSeen pins down what Upload works around.
 func TestAnUploadAloneIsNotSeen(t *testing.T) {
 	each(t, func(tg *target) {
 		t, ctx := tg.t, tg.t.Context()
@@ -156,8 +156,8 @@ func TestNamesOfACertificatesKey(t *testing.T) {
 	})
 }
 
-// TestAnExpiredCertificateStillAuthenticates holds what CertificateCut says:
-// the date in the certificate is the owner's to keep.
+// TestAnExpiredCertificateStillAuthenticates pins down what CertificateCut says:
+// watching the certificate's expiry is up to its owner.
 func TestAnExpiredCertificateStillAuthenticates(t *testing.T) {
 	each(t, func(tg *target) {
 		t, ctx := tg.t, tg.t.Context()

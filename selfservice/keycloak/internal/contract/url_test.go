@@ -18,7 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// ended is a provider of a process that ends when it is to register.
+// ended is the provider of a process that ends just before it registers.
 type ended struct{ keycloak.JWKSURL }
 
 var errEnded = errors.New("the process has ended")
@@ -27,8 +27,8 @@ func (ended) Register(context.Context, selfservice.Credential, selfservice.Crede
 	return selfservice.Registration{}, errEnded
 }
 
-// TestAResumedRotationWaitsForEveryReplica: the key that a process saved before
-// it ended is at the URL, but not yet at the URL of every replica.
+// TestAResumedRotationWaitsForEveryReplica has a process save a key and end. The
+// key is at the URL, but not yet at that of every replica.
 func TestAResumedRotationWaitsForEveryReplica(t *testing.T) {
 	each(t, func(tg *target) {
 		t, ctx := tg.t, tg.t.Context()
@@ -48,7 +48,7 @@ func TestAResumedRotationWaitsForEveryReplica(t *testing.T) {
 		next, err := second.Step(ctx)
 		require.NoError(t, err)
 		for time.Until(next) < 10*time.Second {
-			time.Sleep(time.Until(next)) // for the lease of the first one
+			time.Sleep(time.Until(next)) // until the first one's lease has expired
 			next, err = second.Step(ctx)
 			require.NoError(t, err)
 		}
@@ -82,7 +82,7 @@ func (p *publisher) show(list ...*keys.Key) {
 	p.set = set(list...)
 }
 
-// TestTheServersCacheOfFetchedKeys holds what JWKSURL is built on.
+// TestTheServersCacheOfFetchedKeys pins down what JWKSURL is built on.
 func TestTheServersCacheOfFetchedKeys(t *testing.T) {
 	each(t, func(tg *target) {
 		t, ctx := tg.t, tg.t.Context()
@@ -108,8 +108,8 @@ func TestTheServersCacheOfFetchedKeys(t *testing.T) {
 	})
 }
 
-// TestTheLastPlaceOfKeysCounts: each switch is told, as a URL goes before a
-// stored set, and that before a certificate.
+// TestTheLastPlaceOfKeysCounts checks that each switch is told to the server, as
+// a URL takes precedence over a stored set, and that over a certificate.
 func TestTheLastPlaceOfKeysCounts(t *testing.T) {
 	each(t, func(tg *target) {
 		t, ctx := tg.t, tg.t.Context()

@@ -23,18 +23,17 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// authority is the CA that the live server asks client certificates of:
-// KEYCLOAK_TLS_URL is where it does, KEYCLOAK_CA and KEYCLOAK_CA_KEY are the
-// CA's files.
+// authority is the CA whose client certificates the live server accepts at
+// KEYCLOAK_TLS_URL. KEYCLOAK_CA and KEYCLOAK_CA_KEY name the CA's files.
 type authority struct {
 	server, certificate, key string
-	roots                    *x509.CertPool // of the server's own certificate
+	roots                    *x509.CertPool // that verify the server's certificate
 }
 
 func theAuthority(t *testing.T) authority {
 	a := authority{server: os.Getenv("KEYCLOAK_TLS_URL"), certificate: os.Getenv("KEYCLOAK_CA"), key: os.Getenv("KEYCLOAK_CA_KEY")}
 	if a.server == "" && (os.Getenv("NOKKEL_LIVE") != "1" || os.Getenv("KEYCLOAK_NODES") != "") {
-		t.Skip("KEYCLOAK_TLS_URL names no server that asks for certificates, as a cluster has none")
+		t.Skip("KEYCLOAK_TLS_URL is not set, as on a cluster")
 	}
 	text, err := os.ReadFile(a.certificate)
 	require.NoError(t, err)
@@ -43,7 +42,7 @@ func theAuthority(t *testing.T) authority {
 	return a
 }
 
-// certify has openssl answer a certificate request.
+// certify issues a certificate for a request with openssl.
 func (a authority) certify(t *testing.T, key *keys.Key, subject pkix.Name) *keys.Key {
 	t.Helper()
 	request, err := certs.Request(t.Context(), key, certs.Template{Subject: subject})
@@ -59,20 +58,20 @@ func (a authority) certify(t *testing.T, key *keys.Key, subject pkix.Name) *keys
 	return key
 }
 
-// tokens gets tokens over connections that show the key's certificate; nil:
-// none.
+// tokens gets tokens over connections that present the key's certificate, or none
+// if key is nil.
 func (a authority) tokens(t *testing.T, tg *target, key *keys.Key) *assertion.TokenSource {
 	t.Helper()
 	base := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: a.roots}}
 	t.Cleanup(base.CloseIdleConnections)
 	if key != nil {
-		base.TLSClientConfig.GetClientCertificate = certs.ClientCertificate(key) // also one that the server does not ask for
+		base.TLSClientConfig.GetClientCertificate = certs.ClientCertificate(key) // even one that the server does not ask for
 	}
 	realm := keycloak.Realm{Server: a.server, Name: tg.realm.Name, Base: base}
 	return realm.Tokens(&assertion.MutualTLS{ClientID: "app"}, nil)
 }
 
-// TestMutualTLS needs a server that speaks it, which the fake does not.
+// TestMutualTLS needs a live server, as the fake does not support mutual TLS.
 func TestMutualTLS(t *testing.T) {
 	tg, ca := live(t), theAuthority(t)
 	ctx := t.Context()
@@ -122,14 +121,14 @@ func confirmation(t *testing.T, token *assertion.Token) string {
 	return claims.Confirmation.Thumbprint
 }
 
-// TestMutualTLSOfEverySubject has subjects in the order and with the types that
-// authorities of organisations use, and characters that names are written with.
+// TestMutualTLSOfEverySubject uses the order and the types of attributes that
+// organisations' CAs use, and the characters that occur in names.
 func TestMutualTLSOfEverySubject(t *testing.T) {
 	tg, ca := live(t), theAuthority(t)
 	id, _ := tg.client("app", nil)
 	named := func(oid asn1.ObjectIdentifier, value any) pkix.Name {
 		return pkix.Name{CommonName: "app", ExtraNames: []pkix.AttributeTypeAndValue{
-			{Type: asn1.ObjectIdentifier{2, 5, 4, 3}, Value: "app"}, {Type: oid, Value: value}, // this order; Go's has C first
+			{Type: asn1.ObjectIdentifier{2, 5, 4, 3}, Value: "app"}, {Type: oid, Value: value}, // in this order, as Go would put C first
 		}}
 	}
 	utf8 := func(s string) any { return asn1.RawValue{Tag: asn1.TagUTF8String, Bytes: []byte(s)} }
