@@ -115,12 +115,12 @@ func TestPointsThatRepeatOthers(t *testing.T) {
 	assert.Empty(t, distinct(nil))
 }
 
-// TestFaultsInTurn: with a Turn or several Nodes a point gets one fault.
+// TestFaultsInTurn checks that with a Turn a point gets one fault.
 func TestFaultsInTurn(t *testing.T) {
 	all := []Fault{ErrorBefore, ErrorAfter, CrashBefore, CrashAfter}
 	assert.Equal(t, all, (&Target{}).faults(1))
 	for n := range 8 {
-		assert.Equal(t, []Fault{all[n%4]}, (&Target{Nodes: 5}).faults(n))
+		assert.Equal(t, []Fault{all[n%4]}, (&Target{Turn: ErrorBefore}).faults(n))
 		assert.Equal(t, []Fault{all[(n+3)%4]}, (&Target{Turn: CrashAfter}).faults(n))
 	}
 }

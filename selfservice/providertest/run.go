@@ -41,8 +41,7 @@ type Target struct {
 	Nodes int
 
 	// Turn gives each point one fault instead of all four: the first point this
-	// one, the second point the one declared after it, and so on in turn. Empty:
-	// all four, or at a server of several Nodes one in turn from [ErrorBefore].
+	// one, the second point the one declared after it, and so on in turn.
 	Turn Fault
 
 	// Knows reports whether the credential is registered, at a server that takes
@@ -117,10 +116,10 @@ func Run(t *testing.T, start func(t *testing.T) *Target) {
 // faults are those of the n-th point.
 func (t *Target) faults(n int) []Fault {
 	all := []Fault{ErrorBefore, ErrorAfter, CrashBefore, CrashAfter}
-	if t.Turn == "" && t.Nodes <= 1 {
+	first := slices.Index(all, t.Turn)
+	if first < 0 {
 		return all
 	}
-	first := max(0, slices.Index(all, t.Turn))
 	return all[(first+n)%len(all):][:1]
 }
 
