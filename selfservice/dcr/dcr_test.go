@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net/http"
@@ -49,8 +50,11 @@ func client(t *testing.T, s *server) *dcr.Client {
 	return c
 }
 
-// TestEveryFaultAtEveryPoint rotates with a fault at each point, on one node and
-// on five, the last of which sees a change 8 s after the first.
+var full = flag.Bool("full", false, "make every fault at each point on five nodes, too")
+
+// TestEveryFaultAtEveryPoint rotates with faults at each point, on one node and
+// on five, the last of which sees a change 8 s after the first. On five a point
+// gets one fault by default.
 func TestEveryFaultAtEveryPoint(t *testing.T) {
 	key := newKey(t)
 	run := func(name string, nodes int, start func(t *testing.T) (*server, *providertest.Target)) {
@@ -59,6 +63,9 @@ func TestEveryFaultAtEveryPoint(t *testing.T) {
 				s, target := start(t)
 				s.nodes, s.lag = nodes, 2*time.Second
 				target.Nodes, target.Accepts = nodes, s.accepts
+				if nodes > 1 && !*full {
+					target.Turn = providertest.ErrorBefore
+				}
 				target.Knows = func(fingerprint string) bool { return s.acceptsAt(0, fingerprint) }
 				return target
 			})
