@@ -115,6 +115,9 @@ func (r replica) run(ctx context.Context) error {
 	}
 	for name, api := range users {
 		go func() {
+			for _, err := rotator.SigningKey(ctx); err != nil; _, err = rotator.SigningKey(ctx) {
+				time.Sleep(pause) // not ready until the store has been read once, which a busy machine may delay
+			}
 			for {
 				if err := call(api(), r.URL); err != nil {
 					say(line{Failed: name, Error: err.Error()})
