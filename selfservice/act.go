@@ -298,5 +298,7 @@ func (r *Rotator) call(ctx context.Context, what string, f func(context.Context)
 	defer stuck.Stop()
 	ctx, cancel := context.WithTimeout(ctx, r.Timing.callTimeout())
 	defer cancel()
-	return f(ctx)
+	err = f(ctx)
+	_ = errors.Is(err, ErrConfig) // an Unwrap that panics does it here, under guard
+	return err
 }

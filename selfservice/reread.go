@@ -25,9 +25,13 @@ func (r *Rotator) reread(ctx context.Context) {
 		g.next = done
 		go r.readFor(context.WithoutCancel(ctx), done, time.Until(g.begun.Add(minReread)))
 	}
+	wait := time.Until(g.begun.Add(minReread))
 	g.mu.Unlock()
+	patience := time.NewTimer(max(wait, 0) + rereadTimeout) // a store may ignore its context
+	defer patience.Stop()
 	select {
 	case <-done:
+	case <-patience.C:
 	case <-ctx.Done():
 	}
 }
@@ -44,6 +48,8 @@ func (r *Rotator) readFor(ctx context.Context, done chan struct{}, wait time.Dur
 	defer close(done)
 	time.Sleep(wait)
 	g := &r.rereads
+	g.turn <- struct{}{} // one after the other
+	defer func() { <-g.turn }()
 	g.mu.Lock()
 	g.next, g.begun = nil, time.Now() // who comes from now on may not see what this one reads
 	g.mu.Unlock()

@@ -96,6 +96,7 @@ type record struct {
 type rereads struct {
 	mu    sync.Mutex
 	next  chan struct{} // closed at the end of the next one; nil: nobody waits for any
+	turn  chan struct{} // holds one value while the store is read
 	begun time.Time     // the last one
 }
 
@@ -110,6 +111,7 @@ func (r *Rotator) start() {
 		r.owner = cmp.Or(r.Owner, rand.Text())
 		r.turn = make(chan struct{}, 1)
 		r.wake = make(chan struct{}, 1)
+		r.rereads.turn = make(chan struct{}, 1)
 	})
 }
 

@@ -2,6 +2,7 @@ package selfservice
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"strings"
 	"time"
@@ -64,17 +65,22 @@ func (r *Rotator) read(ctx context.Context) (*state, error) {
 	if err != nil || s == before {
 		return s, err
 	}
-	back := before != nil && before.version != s.version && before.goneBack(s)
-	if back {
-		s = before.restore(s, time.Now().Round(0).Add(r.Timing.overlap()))
+	var damage string
+	if before != nil && before.version != s.version {
+		switch until := time.Now().Round(0).Add(r.Timing.overlap()); {
+		case before.goneBack(s):
+			s, damage = before.restore(s, until), "it is older than what this process has read or written, which is written back"
+		case before.forked(s):
+			s, damage = before.rejoin(s, until), "it was written without what this process has read or written, which is added"
+		}
 	}
 	if s.Active == nil {
 		return s, ErrNotAdopted
 	}
 	if r.current.CompareAndSwap(before, s) {
 		r.inspect()
-		if back {
-			r.tell(Event{Kind: EventDamaged, Err: fmt.Errorf("%w: it is older than what this process has read or written, which is written back", ErrCorrupt)})
+		if damage != "" {
+			r.tell(Event{Kind: EventDamaged, Err: fmt.Errorf("%w: %s", ErrCorrupt, damage)})
 		}
 	}
 	return s, nil
@@ -82,14 +88,16 @@ func (r *Rotator) read(ctx context.Context) (*state, error) {
 
 // fetch reads the store. What has not changed is not parsed again: checking a
 // private key costs more than a signature.
-func (r *Rotator) fetch(ctx context.Context) (s *state, err error) {
-	defer guard(&err, "Store.Load")
+func (r *Rotator) fetch(ctx context.Context) (*state, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, r.Timing.callTimeout())
-	defer cancel()
-	blob, version, err := r.Store.Load(ctx)
+	var blob []byte
+	var version string
+	err := r.call(ctx, "Store.Load", func(ctx context.Context) (err error) {
+		blob, version, err = r.Store.Load(ctx)
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("selfservice: reading the store: %w", err)
 	}
@@ -118,23 +126,24 @@ func (r *Rotator) inspect() {
 }
 
 // save writes the state and only then serves it.
-func (r *Rotator) save(ctx context.Context, s *state) (err error) {
-	defer guard(&err, "Store.Save")
+func (r *Rotator) save(ctx context.Context, s *state) error {
 	next := s.clone()
 	next.Serial++
-	next.restored = false
+	next.Saves, next.restored = joined(s.Saves, rand.Text()[:saveName]), false
 	blob, err := next.encode()
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, r.Timing.callTimeout())
-	defer cancel()
-	version, err := r.Store.Save(ctx, blob, s.version)
+	var version string
+	err = r.call(ctx, "Store.Save", func(ctx context.Context) (err error) {
+		version, err = r.Store.Save(ctx, blob, s.version)
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("selfservice: writing the store: %w", err)
 	}
 	next.version = version
-	s.Serial, s.version, s.restored = next.Serial, version, false
+	s.Serial, s.Saves, s.version, s.restored = next.Serial, next.Saves, version, false
 	r.current.Store(next)
 	return nil
 }

@@ -14,6 +14,7 @@ type state struct {
 	Rotations int      // switches so far
 	Serial    int      // counts the saves
 	Lineage   string   // of all that began with one Adopt
+	Saves     string   // names of the last saves, see savedAs
 	Lease     lease
 
 	version  string // of the store; "" before the first save

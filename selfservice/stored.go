@@ -95,12 +95,13 @@ type stateJSON struct {
 	Rotations int          `json:"rotations"`
 	Serial    int          `json:"serial,omitempty"`
 	Lineage   string       `json:"lineage,omitempty"`
+	Saves     string       `json:"saves,omitempty"`
 	Lease     lease        `json:"lease,omitzero"`
 }
 
 // encode returns the blob.
 func (s *state) encode() ([]byte, error) {
-	j := stateJSON{Format: stateFormat, Rotations: s.Rotations, Serial: s.Serial, Lineage: s.Lineage, Lease: s.Lease}
+	j := stateJSON{Format: stateFormat, Rotations: s.Rotations, Serial: s.Serial, Lineage: s.Lineage, Saves: s.Saves, Lease: s.Lease}
 	var err error
 	if j.Active, err = s.Active.stored(); err != nil {
 		return nil, err
@@ -134,7 +135,7 @@ func decode(blob []byte, version string) (*state, error) {
 	if j.Format != stateFormat || j.Active == nil {
 		return nil, fmt.Errorf("%w: format %d", ErrCorrupt, j.Format)
 	}
-	s := &state{Rotations: j.Rotations, Serial: j.Serial, Lineage: j.Lineage, Lease: j.Lease, version: version}
+	s := &state{Rotations: j.Rotations, Serial: j.Serial, Lineage: j.Lineage, Saves: j.Saves, Lease: j.Lease, version: version}
 	var err error
 	if s.Active, err = j.Active.entry(); err != nil {
 		return nil, err
