@@ -225,3 +225,17 @@ func TestFleetWithAProviderWhoseServerPanics(t *testing.T) {
 		assert.Equal(t, 3, report.Rotated)
 	})
 }
+
+// TestFleetGoesOnWithOtherServersHoweverManyWait for one that has closed.
+func TestFleetGoesOnWithOtherServersHoweverManyWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		all := members(t, 4200)
+		for _, m := range all[:4199] {
+			m.io = alwaysBusy(time.Hour)
+		}
+		f := at(all, func(i int) string { return map[bool]string{true: "closed", false: "open"}[i < 4199] })
+		times, report := delays(t, all, f)
+		assert.Equal(t, 1, report.Rotated)
+		assert.Less(t, times[4199], 10*time.Minute)
+	})
+}

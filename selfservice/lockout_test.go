@@ -2,6 +2,7 @@ package selfservice_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -163,4 +164,19 @@ func TestLockOutThatTheAdministratorCannotEnd(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestRefusalEndsABackoff has an administrator's list fail and the active
+// credential end. The backoff after the one does not put off what ends the other.
+func TestRefusalEndsABackoff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &model.Server{Administrator: true}
+		r, first := adopted(t, server, server.OnlyRemoves(fails(&spy{}, map[string]error{"list": errors.New("403")})))
+		go r.Run(t.Context())
+		time.Sleep(3*time.Hour + 7*time.Minute)
+		server.Expire(first.Fingerprint(), time.Now())
+		refuse(t, r, first.Secret)
+		time.Sleep(5 * time.Second)
+		assert.True(t, server.Accepts(fingerprint(clientSecret(t, r))))
+	})
 }

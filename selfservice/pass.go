@@ -37,6 +37,9 @@ func (p *pass) work(ctx context.Context, v *visit) *visit {
 		v.barred = res == barred
 		return v
 	}
+	if v.begun {
+		v.r.release(ctx) // one that is kept would hold up the next pass, or another process
+	}
 	p.source.done(ctx, v, err)
 	p.count(res, err)
 	return nil

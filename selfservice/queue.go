@@ -4,7 +4,6 @@ import (
 	"container/heap"
 	"context"
 	"math/rand/v2"
-	"slices"
 	"sync"
 	"time"
 )
@@ -114,10 +113,11 @@ func (p *pass) pick(now time.Time) (v *visit, wake time.Time) {
 			i = rand.IntN(len(s.waiting))
 		}
 		if v := s.waiting[i]; s.admits(v, now) {
-			if s.waiting = slices.Delete(s.waiting, i, i+1); len(s.waiting) == 0 {
+			s.waiting[i] = s.waiting[0]
+			if s.waiting = s.waiting[1:]; len(s.waiting) == 0 {
 				delete(p.holding, s)
 			}
-			p.held--
+			p.held -= v.weight()
 			return v, time.Time{}
 		}
 		sooner(s.wake(p.limit))
@@ -127,10 +127,10 @@ func (p *pass) pick(now time.Time) (v *visit, wake time.Time) {
 
 // giveUp leaves all who wait for a server to another pass.
 func (p *pass) giveUp(s *server) {
-	for range s.waiting {
+	for _, v := range s.waiting {
 		p.count(nothing, s.cause)
+		p.held -= v.weight()
 	}
-	p.held -= len(s.waiting)
 	s.waiting = nil
 	delete(p.holding, s)
 }
@@ -141,7 +141,7 @@ func (p *pass) hold(v *visit) {
 	defer p.gate.Unlock()
 	v.server.waiting = append(v.server.waiting, v)
 	p.holding[v.server] = true
-	p.held++
+	p.held += v.weight()
 }
 
 // server returns the one that a client is at.
@@ -168,6 +168,15 @@ func (p *pass) pace(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// maxWaiting is how many clients wait at a time: the rest begin later, so that
-// memory does not grow with the fleet.
+// maxWaiting is how many clients wait at a time whose state has been read: the
+// rest begin later, so that memory does not grow with the fleet.
 const maxWaiting = 4096
+
+// weight is what a visit counts for there. One that has not begun is small, and
+// must not keep those from their turn who are at other servers.
+func (v *visit) weight() int {
+	if v.begun {
+		return 1
+	}
+	return 0
+}

@@ -30,7 +30,7 @@ func (r *Rotator) Run(ctx context.Context) error {
 		case err != nil:
 			r.tell(Event{Kind: EventFailed, Err: err})
 			backoff = min(max(2*backoff, firstBackoff), maxBackoff)
-			r.pause(ctx, max(retryAfter(err), spread(backoff)))
+			r.pause(ctx, max(retryAfter(err), spread(backoff)), err)
 		default:
 			backoff = 0
 			r.rest(ctx, at)
@@ -39,13 +39,43 @@ func (r *Rotator) Run(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// pause waits for d, whatever happens. What other replicas do is served
-// meanwhile.
-func (r *Rotator) pause(ctx context.Context, d time.Duration) {
-	for start := time.Now(); ctx.Err() == nil && time.Since(start) < d; {
-		r.sleep(ctx, d-time.Since(start), nil)
-		r.read(ctx)
+// pause waits for d after a failure. What other replicas do is served meanwhile.
+// If the active credential is refused another one is looked for at once, unless
+// that is what has failed or the server asked for patience. If there is one the
+// pause is over.
+func (r *Rotator) pause(ctx context.Context, d time.Duration, failed error) {
+	for start := time.Now(); ctx.Err() == nil && time.Since(start) < d; r.read(ctx) {
+		wake := r.wake
+		if errors.Is(failed, ErrLockedOut) || retryAfter(failed) > 0 {
+			wake = nil
+		}
+		if r.sleep(ctx, d-time.Since(start), wake) {
+			continue
+		}
+		moved, err := r.cure(ctx)
+		if moved {
+			return
+		}
+		if errors.Is(err, ErrLockedOut) {
+			failed = err
+			r.note(err)
+			r.tell(Event{Kind: EventFailed, Err: err})
+		}
 	}
+}
+
+// cure looks for another credential if the active one has been refused. It
+// reports whether that has changed the state.
+func (r *Rotator) cure(ctx context.Context) (moved bool, err error) {
+	if err := r.lock(ctx); err != nil {
+		return false, err
+	}
+	defer r.unlock()
+	defer guard(&err, "a step")
+	if s := r.current.Load(); s == nil || r.Provider == nil || !r.reported(s.Active.Credential) {
+		return false, nil
+	}
+	return r.rescue(ctx)
 }
 
 // rest waits until at, or until there may be something to do earlier: another
@@ -85,9 +115,8 @@ func (r *Rotator) sleep(ctx context.Context, d time.Duration, wake <-chan struct
 
 // Rotate starts a rotation now, or joins the one that is under way, and
 // returns when its new credential is active and saved. The old one is retired
-// later, by Run or Step. After an error the rotation goes on with the next
-// Rotate, Step or Run, of this process or of another one: at once, unless ctx
-// ended in the middle of a call.
+// later, by Run or Step. After an error the rotation goes on at once with the
+// next Rotate, Step or Run, of this process or of another one.
 func (r *Rotator) Rotate(ctx context.Context) error {
 	if err := r.check(); err != nil {
 		return err
@@ -100,15 +129,9 @@ func (r *Rotator) Rotate(ctx context.Context) error {
 		return err
 	}
 	for {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
 		at, err := r.step(ctx, before.Rotations)
-		if err != nil && ctx.Err() == nil {
-			return errors.Join(err, r.release(ctx))
-		}
 		if err != nil {
-			return err
+			return errors.Join(err, r.release(ctx))
 		}
 		s := r.current.Load()
 		if s.Rotations > before.Rotations {

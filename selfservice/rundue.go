@@ -32,7 +32,7 @@ func (r *Rotator) RunDue(ctx context.Context) (next time.Time, err error) {
 			return at, r.release(ctx)
 		default:
 			if err := sleep(ctx, wait); err != nil {
-				return at, err
+				return at, errors.Join(err, r.release(ctx))
 			}
 		}
 	}

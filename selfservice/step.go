@@ -181,6 +181,7 @@ func (r *Rotator) rescue(ctx context.Context) (moved bool, err error) {
 	s = s.clone()
 	m, o := r.rules(), outcome{result: refused, began: time.Now().Round(0)}
 	held := s.Lease.heldByOther(r.owner, o.began, m.lease())
+	var unknown error
 	for _, e := range s.candidates(o.began, m, r.given, held) {
 		err := r.accepted(ctx, e)
 		if err == nil {
@@ -188,13 +189,20 @@ func (r *Rotator) rescue(ctx context.Context) (moved bool, err error) {
 			break
 		}
 		if !errors.Is(err, ErrInvalidClient) {
-			return false, err // the network, say: nothing is known, nothing is changed
+			unknown = err // it may be the network, or this credential alone
+			if retryAfter(err) > 0 || time.Since(o.began) >= m.callTimeout() {
+				break
+			}
+			continue
 		}
 		if o.err == nil || e == s.Active {
 			o.err = err
 		}
 	}
 	if o.result == refused {
+		if unknown != nil {
+			return false, unknown // nothing is known, nothing is changed
+		}
 		if held {
 			return false, nil
 		}
@@ -228,8 +236,14 @@ func (r *Rotator) note(err error) {
 	}
 }
 
-// release gives up the lease, so that the next process need not wait for it.
+// release gives up the lease, so that the next process need not wait for it. It
+// does so also after ctx has ended, if the store is quick.
 func (r *Rotator) release(ctx context.Context) error {
+	if ctx.Err() != nil {
+		late, cancel := context.WithTimeout(context.WithoutCancel(ctx), rereadTimeout)
+		defer cancel()
+		ctx = late
+	}
 	if err := r.lock(ctx); err != nil {
 		return err
 	}

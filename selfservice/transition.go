@@ -50,6 +50,7 @@ func (s *state) proved(c *change, o outcome, now time.Time, m rules) {
 		s.notYet(c, o, now, m)
 		return
 	case failed:
+		s.giveUp(c, now, m)
 		return
 	case alone: // a server that ends the old one at once leaves no time to wait
 		s.promote(c, now, m)
@@ -123,7 +124,7 @@ const giveUpAfter = 24 * time.Hour
 // may be the credential. In case the server takes it after all it is kept as
 // an old one. Only one at a time: while the server is down nothing piles up.
 func (s *state) giveUp(c *change, now time.Time, m rules) {
-	if errors.Is(c.err, ErrInvalidClient) || len(s.Retiring) > 0 || now.Sub(s.Pending.Made) < giveUpAfter {
+	if errors.Is(c.err, ErrInvalidClient) || s.earliest(false) != nil || now.Sub(s.Pending.Made) < giveUpAfter {
 		return
 	}
 	s.setAside(now, m)
