@@ -32,10 +32,14 @@ func own(name string) bool {
 }
 
 // Error returns err or, when its text has a value in it that is not short,
-// another one: net/http quotes what is no HTTP.
+// another one: net/http quotes what is no HTTP. A text that is too long to be
+// searched gives way, too.
 func (v Values) Error(err error) error {
 	text := err.Error()
-	if found, _ := v.find(text[:min(len(text), maxInput)], maxNested); len(found) > 0 {
+	if len(text) > maxInput {
+		return errors.New("the answer is not HTTP, and long")
+	}
+	if found, _ := v.find(text, maxNested); len(found) > 0 {
 		return errors.New("the answer is not HTTP and repeats what was sent")
 	}
 	return err

@@ -4,14 +4,17 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"html"
+	"io"
 	"maps"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -207,8 +210,10 @@ func TestSecretsOfARequest(t *testing.T) {
 	r.Header.Set("Proxy-Authorization", "Bearer the-proxy-token")
 	r.Header.Set("DPoP", "the-dpop-proof")
 	r.AddCookie(&http.Cookie{Name: "session", Value: "the-cookie-value"})
+	r.Header.Set("X-Api-Key", "the-api-key")
+	r.Header["x-own-scheme"] = []string{"Bearer the-token-of-its-own"}
 	form := url.Values{}
-	all := []string{"the basic/secret", "the-proxy-token", "the-dpop-proof", "the-cookie-value"}
+	all := []string{"the basic/secret", "the-proxy-token", "the-dpop-proof", "the-cookie-value", "the-api-key", "the-token-of-its-own"}
 	for _, name := range []string{
 		"client_secret", "client_assertion", "assertion", "refresh_token", "code", "subject_token", "actor_token", "device_code",
 		"password", "code_verifier", "token", "id_token_hint", "auth_req_id", "one_that_nobody_knows",
@@ -225,9 +230,52 @@ func TestSecretsOfARequest(t *testing.T) {
 	}
 	assert.Equal(t, Mark, v.Line("code 123456 is wrong", 300))
 
+	r.Header = http.Header{"Authorization": {"a-key-without-a-scheme"}, "X-Api-Version": {"2"}, "Accept": {"application/json"}, "User-Agent": {"the-program"}}
+	v = Values{}
+	v.AddRequest(r)
+	assert.Equal(t, "[redacted] of the-program may not ask for application/json 2", v.Line("a-key-without-a-scheme of the-program may not ask for application/json 2", 300))
+	r.Header = http.Header{"X-Api-Key": {"123456"}}
+	v.AddRequest(r)
+	assert.Equal(t, Mark, v.Line("key 123456 is wrong", 300))
+
 	v = Values{}
 	v.AddForm(url.Values{"grant_type": {"authorization_code"}, "client_id": {"client-one"}, "scope": {"patients/read"}, "switch": {"on"}})
 	assert.Equal(t, "client-one may not ask for patients/read on authorization_code", v.Line("client-one may not ask for patients/read on authorization_code", 300))
+}
+
+// TestErrorsOfABody checks that an error of reading quotes nothing that was sent,
+// however long it is, and that others and the end come through.
+func TestErrorsOfABody(t *testing.T) {
+	const secret = "correct-horse"
+	lost := errors.New("connection lost")
+	for text, want := range map[string]string{
+		"malformed MIME header line: " + secret:      "the answer is not HTTP and repeats what was sent",
+		strings.Repeat("x", maxInput) + " " + secret: "the answer is not HTTP, and long",
+		lost.Error(): lost.Error(),
+		"":           "",
+	} {
+		read := io.EOF
+		if text != "" {
+			read = errors.New(text)
+		}
+		if text == lost.Error() {
+			read = lost
+		}
+		body := Body(io.NopCloser(io.MultiReader(strings.NewReader("body"), iotest.ErrReader(read))), func() (v Values) {
+			v.Add(secret)
+			return v
+		})
+		all, err := io.ReadAll(body)
+		assert.Equal(t, "body", string(all))
+		if want == "" {
+			require.NoError(t, err)
+			continue
+		}
+		require.EqualError(t, err, want)
+		assert.Equal(t, read == lost, errors.Is(err, lost))
+	}
+	assert.Equal(t, http.NoBody, Body(http.NoBody, nil))
+	assert.Nil(t, Body(nil, nil))
 }
 
 // FuzzSecret checks that no secret survives in any encoding, and that the result is

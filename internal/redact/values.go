@@ -38,27 +38,66 @@ func (v *Values) Add(values ...string) {
 	}
 }
 
-// AddRequest adds what the headers of a request hold: tokens, the whole of
-// Basic and the password in it, proofs and cookies.
+// AddRequest adds what the headers of a request hold, but for those that are
+// known to be public: tokens, the whole of Basic and the password in it, proofs,
+// cookies, and the API keys that servers have headers of their own for. As in
+// [Values.AddForm] a short value is one only if its name says so.
 func (v *Values) AddRequest(r *http.Request) {
-	for _, name := range []string{"Authorization", "Proxy-Authorization"} {
-		for _, value := range r.Header.Values(name) {
-			scheme, credentials, _ := strings.Cut(value, " ")
-			credentials = strings.TrimSpace(credentials)
-			v.Add(credentials)
-			if !strings.EqualFold(scheme, "Basic") {
-				continue
+	for as, values := range r.Header {
+		name := http.CanonicalHeaderKey(as) // the caller may have written it as it pleased
+		for _, value := range values {
+			switch {
+			case as == "Cookie":
+			case name == "Authorization" || name == "Proxy-Authorization":
+				v.addCredentials(value)
+			case name == "Dpop":
+				v.Add(value)
+			case !publicHeader(name) && (len(value) >= shortest || secret(name)):
+				v.Add(value)
+				if _, last, _ := strings.Cut(value, " "); len(last) >= shortest {
+					v.Add(last) // after a scheme
+				}
 			}
-			pair, _ := base64.StdEncoding.DecodeString(credentials)
-			_, password, _ := strings.Cut(string(pair), ":")
-			plain, _ := url.QueryUnescape(password) // RFC 6749 §2.3.1
-			v.Add(password, plain)
 		}
 	}
-	v.Add(r.Header.Values("DPoP")...)
 	for _, cookie := range r.Cookies() {
 		v.Add(cookie.Value)
 	}
+}
+
+// addCredentials adds those of an Authorization header, with a scheme or
+// without one.
+func (v *Values) addCredentials(value string) {
+	scheme, credentials, ok := strings.Cut(value, " ")
+	if !ok {
+		v.Add(value)
+		return
+	}
+	credentials = strings.TrimSpace(credentials)
+	v.Add(credentials)
+	if strings.EqualFold(scheme, "Basic") {
+		pair, _ := base64.StdEncoding.DecodeString(credentials)
+		_, password, _ := strings.Cut(string(pair), ":")
+		plain, _ := url.QueryUnescape(password) // RFC 6749 §2.3.1
+		v.Add(password, plain)
+	}
+}
+
+// publicHeader knows the headers of requests without a secret in them (RFC
+// 9110, RFC 9111; Fetch; W3C Trace Context).
+func publicHeader(name string) bool {
+	for _, prefix := range []string{"Accept", "Content-", "If-", "Sec-", "X-Forwarded-", "Access-Control-"} {
+		if strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	switch name {
+	case "Cache-Control", "Connection", "Date", "Expect", "Forwarded", "From", "Host", "Max-Forwards", "Origin", "Pragma", "Prefer",
+		"Range", "Te", "Traceparent", "Tracestate", "Trailer", "Transfer-Encoding", "Upgrade", "User-Agent", "Via",
+		"X-Correlation-Id", "X-Request-Id", "X-Requested-With":
+		return true
+	}
+	return false
 }
 
 // AddForm adds the parameters of a form but for those that are known to be
