@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"html"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -16,6 +17,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/oauth2"
+	"golang.org/x/oauth2/clientcredentials"
 )
 
 // spelled lists the encodings in which servers quote a request.
@@ -160,6 +162,31 @@ func TestSecretsOfEveryGrantAreRedacted(t *testing.T) {
 		assert.Equal(t, "got [redacted]", e.Description, name)
 		require.Error(t, err)
 		assert.NotContains(t, err.Error(), form.Get(name))
+	}
+}
+
+// net/http quotes a line of a chunked answer's trailer that is not one. A server
+// repeats in it what was sent.
+func TestBrokenTrailerIsRedacted(t *testing.T) {
+	const secret = "correct-horse"
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		sent := r.PostFormValue("client_secret") + r.PostFormValue("client_assertion")
+		conn, _, err := w.(http.Hijacker).Hijack()
+		if assert.NoError(t, err) {
+			fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nyou sent %s\r\n\r\n", sent)
+			conn.Close()
+		}
+	}))
+	defer s.Close()
+	for _, auth := range []assertion.Authenticator{testSigner(t), &assertion.Post{ClientID: clientID, Secret: keys.NewSecret(secret)}} {
+		_, own := (&assertion.TokenSource{Endpoint: s.URL, Auth: auth}).Token(t.Context())
+		ctx := context.WithValue(t.Context(), oauth2.HTTPClient, &http.Client{Transport: &assertion.Transport{Auth: auth, Endpoint: s.URL}})
+		_, err := (&clientcredentials.Config{ClientID: clientID, TokenURL: s.URL, AuthStyle: oauth2.AuthStyleInParams}).Token(ctx)
+		for _, err := range []error{own, err} {
+			require.ErrorContains(t, err, "repeats what was sent")
+			assert.NotContains(t, err.Error(), secret)
+			assert.NotContains(t, err.Error(), "eyJ")
+		}
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/nokkel/nokkel/internal/origin"
+	"github.com/nokkel/nokkel/internal/redact"
 )
 
 const maxForm = 1 << 20 // bytes; a token exchange may carry large tokens
@@ -52,7 +53,9 @@ type Transport struct {
 //
 // An error answer has "error", "error_description" and "error_uri" only, in
 // JSON, or one line of text. Secrets that were sent are replaced by
-// "[redacted]" in it and in its header, however the server wrote them.
+// "[redacted]" in it and in its header, however the server wrote them; an error
+// of the network that quotes them, while the body is read too, gives way to
+// another.
 // RoundTrip waits 10 s for the body: an error answer is then cut, and any
 // other fails.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -126,8 +129,10 @@ func (t *Transport) attempt(req *http.Request, auth Authenticator, form url.Valu
 	if e != nil {
 		e.credential = e.aboutCredential(form) // by the server's own words
 		e.rewrite(resp, body, sent(r, form))
+		return resp, e, nil
 	}
-	return resp, e, nil
+	resp.Body = redact.Body(resp.Body, func() redact.Values { return sent(r, form) })
+	return resp, nil, nil
 }
 
 // accept checks where the request goes and takes its form, without the client

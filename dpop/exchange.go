@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/nokkel/nokkel/internal/origin"
+	"github.com/nokkel/nokkel/internal/redact"
 	"github.com/nokkel/nokkel/internal/respbody"
 	"github.com/nokkel/nokkel/keys"
 )
@@ -131,7 +132,8 @@ func (x *exchange) retryable(resp *http.Response, nonce string, sent time.Time, 
 	return false
 }
 
-// attempt sends the request once.
+// attempt sends the request once. Its errors, and those of reading the answer,
+// quote neither token nor proof.
 func (x *exchange) attempt(token string, key *keys.Key, m memory) (*http.Response, error) {
 	ctx := x.req.Context()
 	proof, err := sign(ctx, key, x.htu, x.prover.tokenHash(token), Proof{
@@ -151,7 +153,16 @@ func (x *exchange) attempt(token string, key *keys.Key, m memory) (*http.Respons
 	if r.Body, err = x.body.next(); err != nil {
 		return nil, err
 	}
-	return x.base.RoundTrip(r)
+	sent := func() (v redact.Values) {
+		v.AddRequest(r)
+		return v
+	}
+	resp, err := x.base.RoundTrip(r)
+	if err != nil {
+		return nil, sent().Error(err)
+	}
+	resp.Body = redact.Body(resp.Body, sent)
+	return resp, nil
 }
 
 // refused reports whether the status is one with which servers refuse a proof.

@@ -3,9 +3,11 @@ package dpop_test
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"sync"
 	"testing"
+	"testing/iotest"
 
 	"github.com/nokkel/nokkel/dpop"
 	"github.com/nokkel/nokkel/keys"
@@ -67,6 +69,36 @@ func TestNoTypeShowsASecret(t *testing.T) {
 		"Prover":    {prover},
 		"Transport": {&dpop.Transport{Tokens: tokenFunc(func() (string, *keys.Key) { return token, testKey() }), Prover: prover, Base: base}, prover.Bind(base, testKey())},
 	}, append(keystest.Secrets(t, testKey()), []byte(token), []byte(nonceSecret))...)
+}
+
+// net/http quotes what is no HTTP: the answer itself, or the trailer after its body.
+func TestErrorsOfTheNetworkQuoteNothingThatWasSent(t *testing.T) {
+	const token = "an-access-token-that-nobody-may-see"
+	broken := errors.New("connection lost")
+	for _, inBody := range []bool{false, true} {
+		for _, quotes := range []bool{false, true} {
+			var proof string
+			base := roundTripFunc(func(r *http.Request) (*http.Response, error) {
+				err := broken
+				if proof = r.Header.Get("DPoP"); quotes {
+					err = fmt.Errorf("malformed MIME header line: you sent %q and %q", token, proof)
+				}
+				if !inBody {
+					return nil, err
+				}
+				return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(iotest.ErrReader(err))}, nil
+			})
+			resp, err := (&http.Client{Transport: &dpop.Transport{Tokens: fixedToken(token), Base: base}}).Get("https://api.example.no/")
+			if inBody {
+				require.NoError(t, err)
+				_, err = io.ReadAll(resp.Body)
+			}
+			require.Error(t, err)
+			assert.Equal(t, !quotes, errors.Is(err, broken))
+			assert.NotContains(t, err.Error(), token)
+			assert.NotContains(t, err.Error(), proof)
+		}
+	}
 }
 
 // The client is logged while it learns nonces. If fmt iterated over a map in use,

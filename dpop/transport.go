@@ -47,6 +47,9 @@ type Discarder interface {
 // larger one goes out once, and the caller gets the server's refusal and has
 // the nonce or clock learned for the next request.
 //
+// An error of the network that quotes the token or the proof, as net/http does
+// with what is no HTTP, gives way to another.
+//
 // Where the header of a 400 or 401 does not give the reason, up to 64 KiB of
 // its body are read, for at most 10 s. The caller still gets the whole body.
 //

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/iotest"
 	"testing/synctest"
 	"time"
 
@@ -288,4 +289,18 @@ func TestIntrospectorConfig(t *testing.T) {
 	_, err := i.Token(t.Context(), "x")
 	require.ErrorIs(t, err, access.ErrUnavailable)
 	require.ErrorIs(t, err, assertion.ErrInsecure)
+}
+
+// net/http quotes the trailer of an answer when that is malformed.
+func TestIntrospectionErrorsQuoteNothingThatWasSent(t *testing.T) {
+	const token, secret = "a-token-nobody-may-see", "a-secret-nobody-may-see"
+	i := introspector(network(func(*http.Request) (*http.Response, error) {
+		torn := iotest.ErrReader(errors.New("malformed MIME header line: " + token + " " + secret))
+		return &http.Response{StatusCode: 200, Body: io.NopCloser(io.MultiReader(strings.NewReader("{}"), torn))}, nil
+	}))
+	i.Auth = &assertion.Post{ClientID: "api", Secret: keys.NewSecret(secret)}
+	_, err := i.Token(t.Context(), token)
+	require.ErrorContains(t, err, "repeats what was sent")
+	assert.NotContains(t, err.Error(), token)
+	assert.NotContains(t, err.Error(), secret)
 }
