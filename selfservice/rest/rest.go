@@ -159,7 +159,7 @@ func (c Call) send(ctx context.Context, token string, key *keys.Key) (*Answer, e
 	switch {
 	case !a.OK(): // what came of the body will do
 	case err != nil:
-		return nil, noAnswer(err)
+		return nil, noAnswer(sent().Error(err))
 	case len(body) > limit:
 		return nil, &Error{Rule: ErrTooLarge, Status: a.Status}
 	}

@@ -3,6 +3,7 @@ package rest_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -159,6 +160,42 @@ func TestErrorsQuoteNothingThatWasSent(t *testing.T) {
 	a, err := call.Do(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, "refused [redacted] with [redacted]", a.Text("refused\n"+token+" with "+secret))
+}
+
+// TestABrokenTrailerQuotesNothingThatWasSent has net/http quote a line of the
+// trailer that is not one, in which a server repeats a token.
+func TestABrokenTrailerQuotesNothingThatWasSent(t *testing.T) {
+	const token = "a-token-nobody-may-see"
+	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		conn, _, err := w.(http.Hijacker).Hijack()
+		if assert.NoError(t, err) {
+			fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nyou sent %s\r\n\r\n", r.Header.Get("Authorization"))
+			conn.Close()
+		}
+	})
+	err := rest.Call{Method: http.MethodGet, URL: url, Header: http.Header{"Authorization": {"Bearer " + token}}}.JSON(t.Context(), nil)
+	require.ErrorIs(t, err, rest.ErrNoAnswer)
+	assert.NotContains(t, err.Error(), token)
+}
+
+// TestTextQuotesNothingThatWasSent in a header of the API's own, or in the body.
+func TestTextQuotesNothingThatWasSent(t *testing.T) {
+	const key = "tuesday-purple-elephant"
+	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		http.Error(w, "not for "+r.Header.Get("X-Api-Key")+string(body), http.StatusBadRequest)
+	})
+	for _, call := range []rest.Call{
+		{Header: http.Header{"X-Api-Key": {key}}},
+		{Header: http.Header{"x-api-key": {key}}},
+		{Body: []byte(`{"registrationToken":"` + key + `"}`)},
+	} {
+		call.Method, call.URL = http.MethodPost, url
+		a, err := call.Do(t.Context())
+		require.NoError(t, err)
+		assert.NotContains(t, a.Text(a.Body.Reveal()), key)
+		assert.Contains(t, a.Text(a.Body.Reveal()), "not for ")
+	}
 }
 
 type roundTripper func(*http.Request) (*http.Response, error)

@@ -2,6 +2,7 @@ package rest
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"mime/multipart"
 	"net"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/iotest"
 
 	"github.com/nokkel/nokkel/assertion"
 	"github.com/nokkel/nokkel/dpop"
@@ -74,9 +76,13 @@ func TestSent(t *testing.T) {
 	part.Write([]byte("the content of a file"))
 	require.NoError(t, w.Close())
 	for body, contentType := range map[string]string{
-		`{"clientId":"the-client","secret":"pass/word of a store","redirectUris":["https://app.example.no"]}`: "application/json",
-		`{"attributes":{"client.secret.rotated":"pass/word of a store","name":"the-client"}}`:                 "application/json",
-		`[{"keyPassword":["pass/word of a store"],"storePassword":7,"keyAlias":"the-alias-of-a-key"}]`:        "application/json",
+		`{"clientId":"the-client","secret":"pass/word of a store","redirectUris":["https://app.example.no"]}`:   "application/json",
+		`{"attributes":{"client.secret.rotated":"pass/word of a store","name":"the-client"}}`:                   "application/json",
+		`[{"keyPassword":["pass/word of a store"],"storePassword":7,"keyAlias":"the-alias-of-a-key"}]`:          "application/json",
+		`{"registrationToken":"pass/word of a store","tokenType":"the-client","keyAlias":"the-alias-of-a-key"}`: "application/json",
+		`{"api_keys":["pass/word of a store"],"publicKey":"the-client","use_refresh_token":"key"}`:              "application/json",
+		`{"software_statement":"pass/word of a store"}`:                                                         "application/json",
+		"client_secret=pass%2Fword+of+a+store&client_id=the-client":                                             "application/x-www-form-urlencoded",
 		form.String(): w.FormDataContentType(),
 		"":            "",
 		"{":           "application/json",
@@ -96,3 +102,18 @@ func TestSent(t *testing.T) {
 		assert.Equal(t, want, v.Line(`the-alias-of-a-key the-client the-token-of-an-org a-token-of-dpop pass\/word%20of a store`, 300), body)
 	}
 }
+
+// TestPostFormQuotesNothingThatWasSent when the body cannot be read to its end.
+func TestPostFormQuotesNothingThatWasSent(t *testing.T) {
+	const secret = "a-secret-nobody-may-see"
+	torn := roundTripper(func(*http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(iotest.ErrReader(errors.New("malformed: " + secret)))}, nil
+	})
+	_, _, err := PostForm(t.Context(), torn, &assertion.Post{ClientID: "c", Secret: keys.NewSecret(secret)}, "https://as.example.no/par", nil)
+	require.ErrorContains(t, err, "repeats what was sent")
+	assert.NotContains(t, err.Error(), secret)
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
