@@ -64,7 +64,7 @@ func (s *state) include(other *state, until time.Time) {
 // forked reports whether stored, which has been saved more often than s, was made
 // without knowledge of s.
 func (s *state) forked(stored *state) bool {
-	if stored.Active == nil || stored.Lineage != s.Lineage || s.Saves == "" || stored.Serial-s.Serial >= savesKept {
+	if stored.Active == nil || stored.Lineage != s.Lineage || s.Saves == "" || stored.Saves == "" || stored.Serial-s.Serial >= savesKept {
 		return false
 	}
 	for saves := stored.Saves; len(saves) >= saveName; saves = saves[saveName:] {

@@ -189,11 +189,11 @@ func (r *Rotator) rescue(ctx context.Context) (moved bool, err error) {
 			break
 		}
 		if !errors.Is(err, ErrInvalidClient) {
-			unknown = err // it may be the network, or this credential alone
-			if retryAfter(err) > 0 || time.Since(o.began) >= m.callTimeout() {
-				break
+			unknown = err
+			if e == s.Active || retryAfter(err) > 0 || time.Since(o.began) >= m.callTimeout() {
+				break // the network, say
 			}
-			continue
+			continue // it may be this credential alone
 		}
 		if o.err == nil || e == s.Active {
 			o.err = err
