@@ -13,14 +13,18 @@ import (
 var errMine = errors.New("the caller has to register")
 
 const (
-	leaseTime = 2*callTimeout + 5*time.Second // a call, the save after it, and a margin
+	// leaseTime is for the reply of the store that has taken the lease, the
+	// request, the save after it, and a margin.
+	leaseTime = 3*callTimeout + 5*time.Second
 	leasePoll = time.Second
 )
 
 // acquire returns the registration, or errMine and the version of the caller's
 // lease. It waits while another replica's lease stands, by this process's own
-// clock, and takes over one that is unchanged for leaseTime.
-func (c *Client) acquire(ctx context.Context) (Registration, string, error) {
+// clock, and takes over one that is unchanged for leaseTime. Before it takes
+// one, it calls prepare, once: for whatever that needs there is no limit.
+func (c *Client) acquire(ctx context.Context, prepare func() error) (Registration, string, error) {
+	prepared := false
 	for seen, since := "", time.Now(); ; {
 		s, version, err := c.load(ctx)
 		if err != nil {
@@ -36,22 +40,35 @@ func (c *Client) acquire(ctx context.Context) (Registration, string, error) {
 		if version != seen {
 			seen, since = version, time.Now()
 		}
-		if s.Instead != beingMade || time.Since(since) >= leaseTime {
-			mine, err := c.write(ctx, storedRegistration{Instead: beingMade}, version)
+		switch {
+		case s.Instead == beingMade && time.Since(since) < leaseTime:
+			select {
+			case <-time.After(leasePoll):
+			case <-ctx.Done():
+				return Registration{}, "", ctx.Err()
+			}
+		case !prepared:
+			if err := prepare(); err != nil {
+				return Registration{}, "", err
+			}
+			prepared = true // and the store is read again
+		default:
+			mine, err := c.take(ctx, version)
 			if err == nil {
 				return Registration{}, mine, errMine
 			}
 			if !errors.Is(err, selfservice.ErrConflict) {
 				return Registration{}, "", err
 			}
-			continue
-		}
-		select {
-		case <-time.After(leasePoll):
-		case <-ctx.Done():
-			return Registration{}, "", ctx.Err()
 		}
 	}
+}
+
+// take stores the caller's lease.
+func (c *Client) take(ctx context.Context, version string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	return c.write(ctx, storedRegistration{Instead: beingMade}, version)
 }
 
 // release lets another call register at once. A lease that cannot be released

@@ -39,7 +39,7 @@ type Application struct {
 // Register registers a client and adopts it. If the store has a registration
 // already it makes no request, so a program may call it at every start. Of
 // several replicas that do, one registers and the others wait for it, for up to
-// 65 s if it has died.
+// 95 s if it has died.
 //
 // Before the request is sent, a new private key is in the Rotator's store, and
 // Store has been written to. The registration access token is stored before
@@ -65,10 +65,14 @@ func (c *Client) Register(ctx context.Context, a Application) (Registration, err
 		return Registration{}, err
 	}
 	defer c.unlock()
-	r, version, err := c.acquire(ctx)
+	var send request
+	r, version, err := c.acquire(ctx, func() (err error) {
+		send, err = c.prepare(ctx, a, m, secret)
+		return err
+	})
 	var made answer
 	if errors.Is(err, errMine) {
-		made, r, version, err = c.apply(ctx, a, m, secret, version)
+		made, r, version, err = c.apply(ctx, send, version)
 	}
 	if err == nil && secret {
 		err = c.adoptSecret(ctx, a.Rotator, made, r, version)
@@ -99,51 +103,64 @@ func (a Application) metadata() (m Metadata, secret bool, err error) {
 	return m, secret, err
 }
 
-// apply registers the client. The store holds the caller's lease, at version.
-func (c *Client) apply(ctx context.Context, a Application, m Metadata, secret bool, version string) (made answer, r Registration, next string, err error) {
-	defer func() {
-		if err != nil && r.ClientID == "" {
-			c.release(ctx, version)
-		}
-	}()
+// request is one for the registration of a client.
+type request struct {
+	endpoint string
+	initial  keys.Secret // the initial access token
+	body     []byte
+}
+
+// prepare makes the request. A new key is in the Rotator's store then.
+func (c *Client) prepare(ctx context.Context, a Application, m Metadata, secret bool) (request, error) {
 	if a.Rotator != nil && !secret {
 		key, err := keyOf(ctx, a.Rotator, m)
 		if err != nil {
-			return made, r, "", err
+			return request{}, err
 		}
 		if _, err := m.add(key.PublicKey()); err != nil {
-			return made, r, "", err
+			return request{}, err
 		}
 	}
 	server, err := c.discover(ctx)
 	if err != nil {
-		return made, r, "", err
+		return request{}, err
 	}
 	if server.RegistrationEndpoint == "" {
-		return made, r, "", refuse(ErrNoEndpoint, "registration")
+		return request{}, refuse(ErrNoEndpoint, "registration")
 	}
 	body, err := json.Marshal(m)
 	if err != nil {
-		return made, r, "", refuse(ErrConfig, "the metadata is not JSON")
+		return request{}, refuse(ErrConfig, "the metadata is not JSON")
 	}
+	return request{server.RegistrationEndpoint, a.InitialAccessToken, body}, nil
+}
+
+// apply registers the client. The store holds the caller's lease, at version.
+// The answer is empty where the registration is another replica's.
+func (c *Client) apply(ctx context.Context, send request, version string) (made answer, r Registration, next string, err error) {
 	// Even if the caller is canceled: nobody could find the client again.
-	if made, err = c.post(context.WithoutCancel(ctx), server.RegistrationEndpoint, a.InitialAccessToken, body); err != nil {
-		return made, r, "", err
+	if made, err = c.post(context.WithoutCancel(ctx), send); err == nil && made.text("client_id") == "" {
+		err = refuse(ErrMalformed, "no client_id")
 	}
-	r = Registration{made.text("client_id"), made.text("registration_client_uri"), made.token}
+	if err != nil {
+		c.release(ctx, version)
+		return answer{}, r, "", err
+	}
+	mine := Registration{made.text("client_id"), made.text("registration_client_uri"), made.token}
 	switch {
-	case r.ClientID == "":
-		return made, r, "", refuse(ErrMalformed, "no client_id")
-	case r.URI == "" || r.AccessToken.IsZero():
+	case mine.URI == "" || mine.AccessToken.IsZero():
 		err = refuse(ErrNotManaged, "")
-	case !sameOrigin(r.URI, server.RegistrationEndpoint):
+	case !sameOrigin(mine.URI, send.endpoint):
 		err = refuse(ErrOrigin, "")
 	}
 	if err != nil {
 		c.release(ctx, version)
-		return made, r, "", err
+		return made, mine, "", err
 	}
-	r, next, err = c.settle(ctx, r, version)
+	r, next, err = c.settle(ctx, mine, version)
+	if r.ClientID != mine.ClientID {
+		made = answer{} // of a client that is deleted
+	}
 	return made, r, next, err
 }
 
@@ -167,8 +184,8 @@ func keyOf(ctx context.Context, r *selfservice.Rotator, m Metadata) (*keys.Key, 
 }
 
 // post sends the request (RFC 7591 §3.1).
-func (c *Client) post(ctx context.Context, endpoint string, initial keys.Secret, body []byte) (answer, error) {
-	got, err := c.call(ctx, http.MethodPost, endpoint, initial, body)
+func (c *Client) post(ctx context.Context, send request) (answer, error) {
+	got, err := c.call(ctx, http.MethodPost, send.endpoint, send.initial, send.body)
 	if err != nil {
 		return answer{}, err
 	}

@@ -1,14 +1,11 @@
 package dcr_test
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
-	"sync"
 	"syscall"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/nokkel/nokkel/keys"
@@ -287,91 +284,4 @@ func TestRegisterLostReply(t *testing.T) {
 	listed, err := next.Keys().List(t.Context(), key)
 	require.NoError(t, err)
 	assert.True(t, listed[0].Matches(key))
-}
-
-// TestRegisterOnceForAllReplicas starts several at the same time.
-func TestRegisterOnceForAllReplicas(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := &registrar{before: func(map[string]any) { time.Sleep(20 * time.Second) }}
-		registration, key := &selfservice.Mem{}, &selfservice.Mem{}
-		var all sync.WaitGroup
-		var ids sync.Map
-		for range 8 {
-			all.Go(func() {
-				made, err := newReplica(s, registration, key).register(t)
-				assert.NoError(t, err)
-				ids.Store(made.ClientID, true)
-			})
-		}
-		all.Wait()
-		assert.Equal(t, 1, s.requests)
-		ids.Range(func(id, _ any) bool { return assert.Equal(t, s.only()["client_id"], id) })
-	})
-}
-
-// TestRegisterAfterAReplicaDied waits until the other one cannot be alive, but no
-// longer than its caller does.
-func TestRegisterAfterAReplicaDied(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s, registration, key := &registrar{}, &selfservice.Mem{}, &selfservice.Mem{}
-		dying := newReplica(s, registration, key)
-		stop := make(chan struct{})
-		dying.Base = roundTripper(func(*http.Request) (*http.Response, error) { <-stop; return nil, errLost })
-		ended := make(chan error)
-		go func() { _, err := dying.register(t); ended <- err }() // it never finishes
-		synctest.Wait()
-
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-		defer cancel()
-		r := newReplica(s, registration, key)
-		_, err := r.Register(ctx, r.app)
-		require.ErrorIs(t, err, context.DeadlineExceeded)
-		start := time.Now()
-		made, err := r.register(t)
-		require.NoError(t, err)
-		assert.Equal(t, 65*time.Second, time.Since(start))
-		close(stop)
-		require.Error(t, <-ended)
-		again, err := newReplica(s, registration, key).register(t)
-		require.NoError(t, err)
-		sameRegistration(t, made, again)
-	})
-}
-
-// TestRegisterLate has a suspended replica come back with a client after another
-// one has registered. It deletes its own client and takes the other's.
-func TestRegisterLate(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s, registration, key := &registrar{}, &selfservice.Mem{}, &selfservice.Mem{}
-		late := newReplica(s, registration, key)
-		net := late.Base
-		late.Base = roundTripper(func(req *http.Request) (*http.Response, error) {
-			resp, err := net.RoundTrip(req)
-			if req.Method == http.MethodPost {
-				time.Sleep(time.Hour)
-			}
-			return resp, err
-		})
-		got := make(chan dcr.Registration)
-		go func() {
-			made, err := late.register(t)
-			assert.NoError(t, err)
-			got <- made
-		}()
-		synctest.Wait()
-		made, err := newReplica(s, registration, key).register(t)
-		require.NoError(t, err)
-		assert.Equal(t, 2, s.count())
-		sameRegistration(t, made, <-got)
-		assert.Equal(t, made.ClientID, s.only()["client_id"])
-		_, err = late.Read(t.Context())
-		require.NoError(t, err)
-	})
-}
-
-func sameRegistration(t *testing.T, want, got dcr.Registration) {
-	t.Helper()
-	assert.Equal(t, want.ClientID, got.ClientID)
-	assert.Equal(t, want.URI, got.URI)
-	assert.True(t, want.AccessToken.Equal(got.AccessToken))
 }
