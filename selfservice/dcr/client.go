@@ -94,6 +94,15 @@ func (c *Client) lock(ctx context.Context) error {
 
 func (c *Client) unlock() { <-c.turn }
 
+// serverMetadata is discover for a caller without the lock.
+func (c *Client) serverMetadata(ctx context.Context) (*assertion.Metadata, error) {
+	if err := c.lock(ctx); err != nil {
+		return nil, err
+	}
+	defer c.unlock()
+	return c.discover(ctx)
+}
+
 // discover reads the server's metadata once. The caller holds the lock.
 func (c *Client) discover(ctx context.Context) (*assertion.Metadata, error) {
 	if c.discovered != nil {

@@ -31,11 +31,7 @@ func (c *Client) verify(ctx context.Context, cred selfservice.Credential, auth f
 	if err != nil {
 		return err
 	}
-	if err := c.lock(ctx); err != nil {
-		return err
-	}
-	m, err := c.discover(ctx)
-	c.unlock()
+	m, err := c.serverMetadata(ctx)
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/nokkel/nokkel/assertion"
 	"github.com/nokkel/nokkel/keys"
@@ -194,4 +195,22 @@ func TestARefusalIsWhatItIsForATokenToo(t *testing.T) {
 			assert.Equal(t, c.refused, errors.Is(err, selfservice.ErrInvalidClient), "%s, %s: %v", name, hook, err)
 		}
 	}
+}
+
+// TestAPanicDoesNotLockTheClient in the caller's transport, that is.
+func TestAPanicDoesNotLockTheClient(t *testing.T) {
+	_, c, known, _ := registered(t)
+	net := c.Base
+	c.Base = roundTripper(func(*http.Request) (*http.Response, error) { panic("a bug of the caller's") })
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	for _, call := range []func(ctx context.Context) error{
+		func(ctx context.Context) error { return c.Keys().Verify(ctx, known) },
+		func(ctx context.Context) error { _, err := c.Read(ctx); return err },
+		func(ctx context.Context) error { _, err := c.Update(ctx, nil); return err },
+	} {
+		assert.Panics(t, func() { call(ctx) })
+	}
+	c.Base = net
+	require.NoError(t, c.Keys().Verify(ctx, known))
 }
