@@ -18,6 +18,7 @@
 package dcr
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -63,11 +64,16 @@ type Client struct {
 	// metadata which they do not accept; may be nil.
 	Change func(Metadata)
 
-	// Purge is called, Propagation after a key was removed, to make all nodes
-	// of the server refuse it; nil: they do. Propagation is how long a node may
-	// take to learn of a change. See selfservice.Purger and Propagator.
-	Purge       func(ctx context.Context, as selfservice.Credential) error
+	// Propagation is how long a node of the server may take to learn of a
+	// change: a new credential becomes active after that, see
+	// selfservice.Propagator. Zero: 10 seconds, as for a Rotator; negative: the
+	// server has one node, and Purge is not called. The Timing.Propagation of a
+	// Rotator overrides it.
 	Propagation time.Duration
+
+	// Purge is called, Propagation after a key was removed, to make all nodes
+	// of the server refuse it; nil: they do. See selfservice.Purger.
+	Purge func(ctx context.Context, as selfservice.Credential) error
 
 	Base http.RoundTripper // nil: http.DefaultTransport
 
@@ -93,6 +99,13 @@ func (c *Client) lock(ctx context.Context) error {
 }
 
 func (c *Client) unlock() { <-c.turn }
+
+const defaultPropagation = 10 * time.Second // as that of a selfservice.Timing
+
+// propagation is what a Rotator is told.
+func (c *Client) propagation() time.Duration {
+	return max(cmp.Or(c.Propagation, defaultPropagation), 0)
+}
 
 // serverMetadata is discover for a caller without the lock.
 func (c *Client) serverMetadata(ctx context.Context) (*assertion.Metadata, error) {

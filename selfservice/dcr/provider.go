@@ -76,10 +76,11 @@ func (p keyProvider) Server() string { return p.c.Issuer }
 // Independent: the registration access token is all that is needed.
 func (p keyProvider) Independent() bool { return true }
 
+// Propagation is the Client's.
+func (p keyProvider) Propagation() time.Duration { return p.c.propagation() }
+
 // purgedKeys are keys at a server whose nodes keep accepting what was removed.
 type purgedKeys struct{ keyProvider }
-
-func (p purgedKeys) Propagation() time.Duration { return p.c.Propagation }
 
 func (p purgedKeys) Purge(ctx context.Context, as selfservice.Credential, _ selfservice.Registration) error {
 	return p.c.Purge(ctx, as)
@@ -130,5 +131,6 @@ func (p secretProvider) Issue(ctx context.Context, _ selfservice.Credential, bef
 	return cred, reg, nil
 }
 
-// Independent is as in keyProvider.
-func (p secretProvider) Independent() bool { return true }
+// Independent and Propagation are as in keyProvider.
+func (p secretProvider) Independent() bool          { return true }
+func (p secretProvider) Propagation() time.Duration { return p.c.propagation() }
