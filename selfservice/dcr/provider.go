@@ -24,6 +24,11 @@ func (c *Client) Keys() selfservice.Provider {
 // (client_secret_basic, say). Only the server can make one, when it considers
 // it due: the Rotator follows "client_secret_expires_at". Whether the old
 // secret remains valid is up to the server.
+//
+// Where that is 0 the secret never expires, and as a rule the server never makes
+// another. Set the Rotator's Timing.MaxAge to -1 then: by default it asks for a new
+// one after 90 days, again and again, and Rotator.Ready fails with
+// selfservice.ErrOverdue. The error says so, [ErrNotRotated].
 func (c *Client) Secret(method func(clientID string, secret selfservice.Credential) assertion.Authenticator) selfservice.Provider {
 	return secretProvider{c, method}
 }
@@ -121,8 +126,12 @@ func (p secretProvider) Issue(ctx context.Context, _ selfservice.Credential, bef
 	// Sending the metadata back unchanged makes a server check whether a new
 	// secret is due.
 	a, err := p.c.update(ctx, func(a answer) (bool, error) { return !isNew(a), nil })
-	if err == nil && !isNew(a) {
-		err = refuse(ErrNotRotated, "it may not be due yet")
+	if _, reg := a.credential(); err == nil && !isNew(a) {
+		detail := "it may not be due yet"
+		if a.has("client_secret_expires_at") && reg.Expires.IsZero() {
+			detail = "the old one never expires; Timing.MaxAge -1 keeps it"
+		}
+		err = refuse(ErrNotRotated, detail)
 	}
 	if err != nil {
 		return selfservice.Credential{}, selfservice.Registration{}, err

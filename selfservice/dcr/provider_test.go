@@ -48,3 +48,23 @@ func TestPropagation(t *testing.T) {
 		}
 	}
 }
+
+// TestASecretThatNeverExpires is kept with MaxAge -1. By default the error says so
+// once a rotation is due.
+func TestASecretThatNeverExpires(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(map[string]any{"client_name": "App"})
+		r := &selfservice.Rotator{Provider: client(t, s).Secret(post), Store: &selfservice.Mem{}}
+		r.Timing = selfservice.Timing{MaxAge: -1, Overlap: 48 * time.Hour, Reread: 24 * time.Hour}
+		require.NoError(t, r.Adopt(t.Context(), s.credential()))
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		go r.Run(ctx)
+		time.Sleep(100 * 24 * time.Hour)
+		require.NoError(t, r.Ready(ctx))
+		assert.Zero(t, s.puts)
+		err := r.Rotate(ctx)
+		require.ErrorIs(t, err, dcr.ErrNotRotated)
+		require.ErrorContains(t, err, "MaxAge -1")
+	})
+}
