@@ -18,7 +18,7 @@ const maxAccessToken = 16 << 10
 // without its Authorization.
 type Call struct {
 	Method      string            // as received, with its case
-	URL         string            // as clients see it from outside, absolute; query and fragment do not count
+	URL         string            // as clients see it from outside, absolute; the query does not count
 	Proofs      []string          // all values of the DPoP header field
 	Certificate *x509.Certificate // the client's, of the TLS connection; may be nil
 	Scopes      []string          // required of the token

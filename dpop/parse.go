@@ -126,6 +126,9 @@ func otherSpelling(name []byte, known ...string) bool {
 
 // readKey reads the "jwk" of a proof for use with alg.
 func readKey(jwk []byte, alg keys.Algorithm) (*keys.PublicKey, error) {
+	if isSet(jwk) {
+		return nil, refuseProof(ErrProofKey, "it is a JWK Set")
+	}
 	key, err := keys.ParsePublic(jwk, keys.Options{})
 	if err != nil {
 		return nil, &ProofError{Rule: ErrProofKey, Detail: strings.TrimPrefix(err.Error(), "keys: "), cause: err}
@@ -138,6 +141,19 @@ func readKey(jwk []byte, alg keys.Algorithm) (*keys.PublicKey, error) {
 		return nil, refuseProof(ErrProofKey, "RSA over 4096 bits")
 	}
 	return key, nil
+}
+
+// isSet reports whether a JWK has the member that makes package keys read it as
+// a set. What is not strict JSON is refused there.
+func isSet(jwk []byte) (set bool) {
+	if !bytes.Contains(jwk, []byte(`"keys"`)) && bytes.IndexByte(jwk, '\\') < 0 {
+		return false
+	}
+	strictjson.Object(jwk, func(name, _ []byte) bool {
+		set = set || string(name) == "keys"
+		return true
+	})
+	return set
 }
 
 // named reports whether an RSA key leaves open what it is for, or is for alg. A

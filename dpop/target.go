@@ -37,7 +37,8 @@ func (m *Middleware) requestURL(r *http.Request) (string, error) {
 // makes of it nor what the application has left of it.
 func requestPath(r *http.Request) string {
 	path, _, _ := strings.Cut(r.RequestURI, "?")
-	if r.RequestURI == "" { // a request that no server has read
+	path = strings.ReplaceAll(path, "#", "%23") // no fragment: net/http takes it for part of the path
+	if r.RequestURI == "" {                     // a request that no server has read
 		path = r.URL.EscapedPath()
 	} else if !strings.HasPrefix(path, "/") { // absolute-form (RFC 9112 §3.2.2)
 		u, err := url.Parse(path)

@@ -35,7 +35,7 @@ type Verifier struct {
 // Request is a request as received, its proofs unverified.
 type Request struct {
 	Method string   // as received, with its case
-	URL    string   // as clients see it from outside, absolute; query and fragment do not count
+	URL    string   // as clients see it from outside, absolute; the query does not count
 	Proofs []string // all values of the DPoP header field
 
 	Token  keys.Secret // the access token; empty: none, as at a token endpoint

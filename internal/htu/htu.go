@@ -3,6 +3,7 @@
 package htu
 
 import (
+	"bytes"
 	"net/url"
 	"strings"
 
@@ -14,21 +15,23 @@ import (
 // §6.2.3): lower-case scheme and host, no default port, no escapes that need
 // not be, no dot segments, "/" for an empty path. What a path may mean to the
 // server (its case, "//", "%2F") counts.
+//
+// The path of a request has no fragment: a "#" in it is part of the name for
+// net/http, and no URL here. A path over 8 KiB is more than a proof can name.
 func Matches(claim, request string) bool {
-	if claim == beforeQuery(request) && plain(claim) { // as honest clients write it, which costs a tenth
+	request, _, _ = strings.Cut(request, "?")
+	if claim == request && plain(claim) { // as honest clients write it, which costs a tenth
 		return true
+	}
+	if len(request) > maxURL || strings.Contains(request, "#") {
+		return false
 	}
 	c, ok := normalise(claim)
 	r, requestOK := normalise(request)
 	return ok && requestOK && c == r
 }
 
-func beforeQuery(raw string) string {
-	if end := strings.IndexAny(raw, "?#"); end >= 0 {
-		return raw[:end]
-	}
-	return raw
-}
+const maxURL = 8 << 10 // bytes, of a request
 
 // plain reports whether raw is surely a URL that normalise takes: one of letters,
 // digits and a few signs, with a name for its host and an escape nowhere.
@@ -99,7 +102,7 @@ func removeDotSegments(path string) string {
 		case !dots:
 			b = append(append(b, '/'), segment...)
 		case segment == "..":
-			b = b[:max(0, strings.LastIndexByte(string(b), '/'))]
+			b = b[:max(0, bytes.LastIndexByte(b, '/'))]
 		}
 	}
 	if dots { // "/a/.." names the directory "/"
