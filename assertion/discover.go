@@ -33,6 +33,16 @@ type Metadata struct {
 	AuthMethods                 []string `json:"token_endpoint_auth_methods_supported"`
 	AuthAlgorithms              []string `json:"token_endpoint_auth_signing_alg_values_supported"`
 	DPoPAlgorithms              []string `json:"dpop_signing_alg_values_supported"` // RFC 9449 §5.1
+
+	// MTLS has the endpoints for clients with a certificate, where they are
+	// others (RFC 8705 §5).
+	MTLS struct {
+		TokenEndpoint               string `json:"token_endpoint"`
+		PAREndpoint                 string `json:"pushed_authorization_request_endpoint"`
+		DeviceAuthorizationEndpoint string `json:"device_authorization_endpoint"`
+		IntrospectionEndpoint       string `json:"introspection_endpoint"`
+		RevocationEndpoint          string `json:"revocation_endpoint"`
+	} `json:"mtls_endpoint_aliases"`
 }
 
 // Endpoint returns the endpoints in the form of golang.org/x/oauth2, for a
@@ -146,6 +156,7 @@ func (m *Metadata) check(issuer *url.URL, name string) error {
 	for _, endpoint := range []string{
 		m.AuthorizationEndpoint, m.TokenEndpoint, m.JWKSURI, m.PAREndpoint, m.DeviceAuthorizationEndpoint,
 		m.IntrospectionEndpoint, m.RevocationEndpoint, m.RegistrationEndpoint, m.UserinfoEndpoint,
+		m.MTLS.TokenEndpoint, m.MTLS.PAREndpoint, m.MTLS.DeviceAuthorizationEndpoint, m.MTLS.IntrospectionEndpoint, m.MTLS.RevocationEndpoint,
 	} {
 		if endpoint == "" {
 			continue

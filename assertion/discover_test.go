@@ -133,28 +133,29 @@ func TestDiscoverErrors(t *testing.T) {
 		body   string
 		rule   error
 	}{
-		"an issuer over http":           {"http://as.example.com", 200, "", assertion.ErrInsecure},
-		"an issuer with a query":        {issuer + "?x", 200, "", assertion.ErrMalformed},
-		"an issuer with a fragment":     {issuer + "#x", 200, "", assertion.ErrMalformed},
-		"an issuer with a user":         {"https://a:b@as.example.com", 200, "", assertion.ErrMalformed},
-		"an empty issuer":               {"", 200, "", assertion.ErrConfig},
-		"another issuer":                {issuer, 200, metadata("https://evil.example.com", nil), assertion.ErrIssuer},
-		"the issuer with a slash more":  {issuer, 200, metadata(issuer+"/", nil), assertion.ErrIssuer},
-		"the issuer in another case":    {issuer, 200, metadata("https://AS.example.com", nil), assertion.ErrIssuer},
-		"no issuer":                     {issuer, 200, `{"token_endpoint":"https://as.example.com/t"}`, assertion.ErrIssuer},
-		"issuer twice":                  {issuer, 200, `{"issuer":"` + issuer + `","issuer":"https://b","token_endpoint":"https://as.example.com/t"}`, assertion.ErrMalformed},
-		"no token endpoint":             {issuer, 200, `{"issuer":"` + issuer + `"}`, assertion.ErrMalformed},
-		"a token endpoint over http":    {issuer, 200, metadata(issuer, map[string]any{"token_endpoint": "http://as.example.com/t"}), assertion.ErrInsecure},
-		"a token endpoint on this host": {issuer, 200, metadata(issuer, map[string]any{"token_endpoint": "http://127.0.0.1:8080/t"}), assertion.ErrInsecure},
-		"a relative token endpoint":     {issuer, 200, metadata(issuer, map[string]any{"token_endpoint": "/token"}), assertion.ErrMalformed},
-		"a PAR endpoint over http":      {issuer, 200, metadata(issuer, map[string]any{"pushed_authorization_request_endpoint": "http://as.example.com/t"}), assertion.ErrInsecure},
-		"a jwks_uri of javascript":      {issuer, 200, metadata(issuer, map[string]any{"jwks_uri": "javascript:alert(1)"}), assertion.ErrMalformed},
-		"a number for an endpoint":      {issuer, 200, metadata(issuer, map[string]any{"token_endpoint": 1}), assertion.ErrMalformed},
-		"HTML":                          {issuer, 200, "<html>", assertion.ErrMalformed},
-		"an array":                      {issuer, 200, "[]", assertion.ErrMalformed},
-		"over 256 KiB":                  {issuer, 200, `{"x":"` + strings.Repeat("x", 256<<10) + `"}`, assertion.ErrTooLarge},
-		"nowhere":                       {issuer, 404, "", assertion.ErrRefused},
-		"down":                          {issuer, 503, "", assertion.ErrRefused},
+		"an issuer over http":                       {"http://as.example.com", 200, "", assertion.ErrInsecure},
+		"an issuer with a query":                    {issuer + "?x", 200, "", assertion.ErrMalformed},
+		"an issuer with a fragment":                 {issuer + "#x", 200, "", assertion.ErrMalformed},
+		"an issuer with a user":                     {"https://a:b@as.example.com", 200, "", assertion.ErrMalformed},
+		"an empty issuer":                           {"", 200, "", assertion.ErrConfig},
+		"another issuer":                            {issuer, 200, metadata("https://evil.example.com", nil), assertion.ErrIssuer},
+		"the issuer with a slash more":              {issuer, 200, metadata(issuer+"/", nil), assertion.ErrIssuer},
+		"the issuer in another case":                {issuer, 200, metadata("https://AS.example.com", nil), assertion.ErrIssuer},
+		"no issuer":                                 {issuer, 200, `{"token_endpoint":"https://as.example.com/t"}`, assertion.ErrIssuer},
+		"issuer twice":                              {issuer, 200, `{"issuer":"` + issuer + `","issuer":"https://b","token_endpoint":"https://as.example.com/t"}`, assertion.ErrMalformed},
+		"no token endpoint":                         {issuer, 200, `{"issuer":"` + issuer + `"}`, assertion.ErrMalformed},
+		"a token endpoint over http":                {issuer, 200, metadata(issuer, map[string]any{"token_endpoint": "http://as.example.com/t"}), assertion.ErrInsecure},
+		"a token endpoint on this host":             {issuer, 200, metadata(issuer, map[string]any{"token_endpoint": "http://127.0.0.1:8080/t"}), assertion.ErrInsecure},
+		"a relative token endpoint":                 {issuer, 200, metadata(issuer, map[string]any{"token_endpoint": "/token"}), assertion.ErrMalformed},
+		"a PAR endpoint over http":                  {issuer, 200, metadata(issuer, map[string]any{"pushed_authorization_request_endpoint": "http://as.example.com/t"}), assertion.ErrInsecure},
+		"a PAR endpoint for certificates over http": {issuer, 200, metadata(issuer, map[string]any{"mtls_endpoint_aliases": map[string]any{"pushed_authorization_request_endpoint": "http://as.example.com/t"}}), assertion.ErrInsecure},
+		"a jwks_uri of javascript":                  {issuer, 200, metadata(issuer, map[string]any{"jwks_uri": "javascript:alert(1)"}), assertion.ErrMalformed},
+		"a number for an endpoint":                  {issuer, 200, metadata(issuer, map[string]any{"token_endpoint": 1}), assertion.ErrMalformed},
+		"HTML":                                      {issuer, 200, "<html>", assertion.ErrMalformed},
+		"an array":                                  {issuer, 200, "[]", assertion.ErrMalformed},
+		"over 256 KiB":                              {issuer, 200, `{"x":"` + strings.Repeat("x", 256<<10) + `"}`, assertion.ErrTooLarge},
+		"nowhere":                                   {issuer, 404, "", assertion.ErrRefused},
+		"down":                                      {issuer, 503, "", assertion.ErrRefused},
 	}
 	for _, name := range []string{
 		"authorization_endpoint", "jwks_uri", "device_authorization_endpoint", "introspection_endpoint",
@@ -235,4 +236,30 @@ func TestTokenSourceDiscoversItsEndpoint(t *testing.T) {
 	token, err := source.Token(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, "token-for-client_credentials", token.AccessToken.Reveal())
+}
+
+// TestTokenSourceAsksWithACertificateElsewhere, where the server says so (RFC 8705
+// §5).
+func TestTokenSourceAsksWithACertificateElsewhere(t *testing.T) {
+	s := newAuthServer(t)
+	for _, aliases := range []map[string]any{{"token_endpoint": s.URL + "/mtls"}, {"revocation_endpoint": s.URL + "/revoke"}} {
+		asked := ""
+		source := &assertion.TokenSource{
+			Discover: func(ctx context.Context) (*assertion.Metadata, error) {
+				return assertion.Discover(ctx, answering(200, metadata(s.URL, map[string]any{"mtls_endpoint_aliases": aliases})), s.URL)
+			},
+			Auth: &assertion.MutualTLS{ClientID: clientID},
+			Base: network(func(r *http.Request) (*http.Response, error) {
+				asked = r.URL.String()
+				return answer(200, `{"access_token":"x","token_type":"Bearer","expires_in":60}`), nil
+			}),
+		}
+		_, err := source.Token(t.Context())
+		require.NoError(t, err)
+		if alias, ok := aliases["token_endpoint"]; ok {
+			assert.Equal(t, alias, asked)
+		} else {
+			assert.NotContains(t, asked, "/revoke")
+		}
+	}
 }

@@ -1,6 +1,7 @@
 package assertion
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"net/url"
@@ -82,6 +83,9 @@ func (s *TokenSource) endpoint(ctx context.Context) (string, error) {
 	m, err := s.Discover(ctx)
 	if err != nil {
 		return "", err
+	}
+	if _, mutual := s.Auth.(*MutualTLS); mutual {
+		return cmp.Or(m.MTLS.TokenEndpoint, m.TokenEndpoint), nil
 	}
 	return m.TokenEndpoint, nil
 }

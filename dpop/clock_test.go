@@ -78,6 +78,26 @@ func TestClockIsLearnedFromADate(t *testing.T) {
 	}
 }
 
+// TestClockIsLearnedWithoutARetry sends a body that cannot be sent twice: the next
+// request uses the clock.
+func TestClockIsLearnedWithoutARetry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &strict{off: 90 * time.Second, status: 401, error: "invalid_dpop_proof"}
+		reads := roundTripFunc(func(r *http.Request) (*http.Response, error) {
+			io.Copy(io.Discard, r.Body)
+			return s.RoundTrip(r)
+		})
+		client := &http.Client{Transport: &dpop.Transport{Tokens: fixedToken("t"), Base: reads}}
+		for _, want := range []int{401, 200, 200} {
+			resp, err := client.Post("https://a.example/", "text/plain", io.MultiReader(strings.NewReader(strings.Repeat("x", 2<<20))))
+			require.NoError(t, err)
+			resp.Body.Close()
+			assert.Equal(t, want, resp.StatusCode)
+		}
+		assert.Equal(t, []time.Duration{0, s.off, s.off}, s.iats)
+	})
+}
+
 func TestClockIsNotLearned(t *testing.T) {
 	for name, s := range map[string]*strict{
 		"without verified TLS":   {off: 90 * time.Second, status: 400, error: "invalid_dpop_proof", clear: true},

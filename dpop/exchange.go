@@ -99,7 +99,7 @@ func (x *exchange) send(token string, key *keys.Key) (*http.Response, error) {
 			// Only now is it known that the Date was that of the clock which judges proofs.
 			x.prover.learn(at, func(m *memory) { m.skew = trial.skew })
 		}
-		if !x.retryable(resp, nonce, sent, &trial.skew) {
+		if !x.retryable(resp, nonce, sent, &trial.skew, token != "") {
 			resp.Request = x.req // not the one that carries token and proof
 			return resp, nil
 		}
@@ -109,10 +109,11 @@ func (x *exchange) send(token string, key *keys.Key) (*http.Response, error) {
 
 // retryable reports whether another attempt can do better than this answer, and
 // corrects skew when it was the clock.
-func (x *exchange) retryable(resp *http.Response, nonce string, sent time.Time, skew *time.Duration) bool {
-	if !refused(resp) || !x.body.replayable() {
+func (x *exchange) retryable(resp *http.Response, nonce string, sent time.Time, skew *time.Duration, proven bool) bool {
+	if !refused(resp) {
 		return false
 	}
+	replayable := x.body.replayable()
 	drift := clockDrift(resp, sent.Add(*skew), time.Now().Add(*skew))
 	mayNonce := !x.nonceTried && nonce != ""
 	mayClock := !x.clockTried && drift != 0
@@ -123,11 +124,14 @@ func (x *exchange) retryable(resp *http.Response, nonce string, sent time.Time, 
 	switch {
 	case mayNonce && slices.Contains(codes, errorUseNonce):
 		x.nonceTried = true
-		return true
+		return replayable
 	case mayClock && (slices.Contains(codes, errorInvalidProof) || slices.Contains(codes, errorInvalidRequest)):
 		x.clockTried = true
 		*skew += drift
-		return true
+		if !replayable { // the next request is the one to find out
+			x.prover.learn(place{x.origin, proven}, func(m *memory) { m.skew = *skew })
+		}
+		return replayable
 	}
 	return false
 }

@@ -100,7 +100,7 @@ func (n *Nonces) check(nonce string, now time.Time) error {
 // from an instance whose clock is ahead.
 func (n *Nonces) at(now time.Time) *nonceStep {
 	length := n.Step
-	if length <= 0 {
+	if length < time.Second { // see validate
 		length = defaultStep
 	}
 	step, ring := now.Unix()/int64(length/time.Second), n.secrets()

@@ -3,6 +3,7 @@ package keys
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 )
 
 // maxSetKeys bounds a JWKS; more is no honest set.
@@ -16,7 +17,7 @@ type Set struct {
 // ParseSet reads a JWKS of at most 64 KiB. As RFC 7517 §5 asks, keys that this
 // package cannot use (other types, other purposes, out of range, unparsable)
 // are left out; private or symmetric members refuse the whole set
-// ([ErrPrivateKey]), and so do two keys of one kid ([ErrAmbiguous]).
+// ([ErrPrivateKey]), and so do two keys of one kty and kid ([ErrAmbiguous]).
 func ParseSet(data []byte) (Set, error) {
 	data, form, err := unwrap(data)
 	if err != nil {
@@ -43,10 +44,11 @@ func parseSet(data []byte, o Options) (Set, error) {
 		if err != nil {
 			continue
 		}
-		if seen[k.KeyID()] {
-			return Set{}, refuse(ErrAmbiguous, "two keys of one kid in the JWKS")
+		name := fmt.Sprintf("%T %s", k.Public(), k.KeyID())
+		if seen[name] {
+			return Set{}, refuse(ErrAmbiguous, "two keys of one kty and kid in the JWKS")
 		}
-		seen[k.KeyID()] = true
+		seen[name] = true
 		set.Keys = append(set.Keys, k)
 	}
 	return set, nil

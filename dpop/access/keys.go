@@ -28,7 +28,8 @@ type issuerKeys struct {
 	started  time.Time // the last fetch
 	retry    time.Time // no fetch before this
 	failures int
-	lastErr  error // of the last fetch
+	failing  atomic.Bool // the last fetch failed
+	lastErr  error       // of the last fetch
 }
 
 // published is the result of one fetch.
@@ -36,6 +37,7 @@ type published struct {
 	set         keys.Set
 	thumbprints map[string]bool
 	refresh     time.Time // from here on it is fetched again
+	stale       time.Time // from here on it is used only if that has failed
 	end         time.Time // from here on it is not used
 }
 
@@ -45,15 +47,16 @@ type fetch struct {
 	err  error
 }
 
-// live returns the last result, and whether it may still be used. When it is
-// due, a fetch starts in the background.
+// live returns the last result, and whether it may be used without waiting for
+// another one. When that is due, a fetch starts in the background.
 func (v *Verifier) live(ctx context.Context, now time.Time) (p *published, ok bool) {
 	p = v.known.current.Load()
 	if p == nil || reached(p.end, now) {
 		return p, false
 	}
 	if reached(p.refresh, now) {
-		v.renew(ctx, now, p, 0)
+		f, _ := v.renew(ctx, now, p, 0)
+		return p, f == nil || !reached(p.stale, now) || v.known.failing.Load()
 	}
 	return p, true
 }
@@ -98,12 +101,17 @@ func (v *Verifier) find(ctx context.Context, h header) (*keys.PublicKey, error) 
 
 // find returns the key that a header names, nil when it is not there.
 func (p *published) find(h header) (found *keys.PublicKey, err error) {
-	if h.keyID != "" {
-		key := p.set.Key(h.keyID)
-		if key != nil && !suits(key, h.algorithm) {
-			return nil, refuse(ErrAlgorithm, "")
+	if h.keyID != "" { // keys of several types may share it (RFC 7517 §4.5)
+		for _, key := range p.set.Keys {
+			if key.KeyID() != h.keyID {
+				continue
+			}
+			if suits(key, h.algorithm) {
+				return key, nil
+			}
+			err = refuse(ErrAlgorithm, "")
 		}
-		return key, nil
+		return nil, err
 	}
 	for _, key := range p.set.Keys {
 		if !suits(key, h.algorithm) {
@@ -179,10 +187,12 @@ func (v *Verifier) settle(f *fetch, p *published, err error) bool {
 	k.fetch, k.lastErr, f.err = nil, err, err
 	if err == nil {
 		k.failures, k.retry = 0, time.Time{}
+		k.failing.Store(false)
 		k.current.Store(p)
 	} else {
 		k.retry = time.Now().Add(backoff(k.failures))
 		k.failures++
+		k.failing.Store(true)
 	}
 	return true
 }

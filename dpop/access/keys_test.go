@@ -182,6 +182,47 @@ func TestRemovedKey(t *testing.T) {
 	})
 }
 
+// After a quiet time a removed key is not accepted either: the first token waits
+// for the keys, unless they cannot be read.
+func TestRemovedKeyAfterAQuietTime(t *testing.T) {
+	for _, down := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			key, leaked := testKey(t, keys.ES256, 1), testKey(t, keys.ES256, 2)
+			s := newServer(key, leaked)
+			v := s.verifier()
+			late := map[string]any{"exp": time.Now().Unix() + 7200}
+			old, other := sign(t, leaked, nil, good(late)), sign(t, key, nil, good(late))
+			require.NoError(t, check(t.Context(), v, old))
+			s.publish(key)
+			if down {
+				s.say(func() (*http.Response, error) { time.Sleep(time.Second); return nil, io.ErrUnexpectedEOF })
+			}
+			time.Sleep(50 * time.Minute)
+			require.NoError(t, check(t.Context(), v, other))
+			if down {
+				require.NoError(t, check(t.Context(), v, old), "within MaxStale")
+			} else {
+				require.ErrorIs(t, check(t.Context(), v, old), access.ErrKey)
+			}
+		})
+	}
+}
+
+// Keys of several types may share a kid (RFC 7517 §4.5).
+func TestOneKIDForTwoTypes(t *testing.T) {
+	rsa, err := testKey(t, keys.RS256, 1).With(keys.Options{KeyID: "1"})
+	require.NoError(t, err)
+	ec, err := testKey(t, keys.ES256, 1).With(keys.Options{KeyID: "1"})
+	require.NoError(t, err)
+	v := newServer(rsa, ec).verifier()
+	for _, key := range []*keys.Key{rsa, ec} {
+		require.NoError(t, check(t.Context(), v, sign(t, key, nil, good(nil))))
+	}
+	other, err := testKey(t, keys.ES384, 1).With(keys.Options{KeyID: "1"})
+	require.NoError(t, err)
+	require.ErrorIs(t, check(t.Context(), v, sign(t, other, nil, good(nil))), access.ErrAlgorithm)
+}
+
 // Concurrent callers share one request. A caller's context ends only its own wait,
 // and a hanging server times out.
 func TestConcurrentCallersShareARequest(t *testing.T) {

@@ -52,6 +52,7 @@ func (v *Verifier) plan(set keys.Set, asked time.Time) *published {
 		set:         set,
 		thumbprints: make(map[string]bool, len(set.Keys)),
 		refresh:     asked.Add(age - early),
+		stale:       asked.Add(age),
 		end:         asked.Add(max(age, orDefault(v.MaxStale, defaultMaxStale))),
 	}
 	for _, key := range set.Keys {

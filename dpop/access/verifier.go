@@ -35,8 +35,9 @@ const (
 // The keys are fetched from the jwks_uri of the issuer's metadata when the
 // first token arrives, and again when a token names an unknown one, once in
 // 10 s at most. They are refreshed after MaxAge, a little early and while the
-// old ones serve, so that a removed key is gone by then. If they cannot be
-// fetched, or none is left, the old ones serve until they are MaxStale old.
+// old ones serve, so that a removed key is gone by then; after a quiet time the
+// first token waits for that. If they cannot be fetched, or none is left, the
+// old ones serve until they are MaxStale old.
 // The next attempt waits 250 ms, then twice as long each time, up to 30 s.
 // Bodies may have 64 KiB; requests use https only (http on loopback), end
 // within Timeout and follow no redirect.

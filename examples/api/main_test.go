@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"os/exec"
@@ -149,6 +150,30 @@ func (c caller) send(t *testing.T, url, proof string) (status int, header http.H
 	require.NoError(t, err)
 	resp.Body.Close()
 	return resp.StatusCode, resp.Header
+}
+
+// TestIntrospectionHeedsTheAudience has the issuer say that a token is for
+// another API.
+func TestIntrospectionHeedsTheAudience(t *testing.T) {
+	t.Parallel()
+	mux := http.NewServeMux()
+	issuer := httptest.NewServer(mux)
+	defer issuer.Close()
+	mux.HandleFunc("GET /.well-known/openid-configuration", func(w http.ResponseWriter, _ *http.Request) {
+		json.NewEncoder(w).Encode(map[string]string{"issuer": issuer.URL, "token_endpoint": issuer.URL + "/token", "introspection_endpoint": issuer.URL + "/introspect"})
+	})
+	mux.HandleFunc("POST /introspect", func(w http.ResponseWriter, r *http.Request) {
+		json.NewEncoder(w).Encode(map[string]any{"active": true, "iss": issuer.URL, "aud": r.PostFormValue("token"), "sub": "kari", "client_id": "c"})
+	})
+	file := filepath.Join(t.TempDir(), "key")
+	_, err := keys.GenerateFile(file, keys.ES256)
+	require.NoError(t, err)
+	tokens, err := config{issuer: issuer.URL, audience: "nhn:patients", client: "api", key: file}.tokens(t.Context())
+	require.NoError(t, err)
+	_, err = tokens.Token(t.Context(), "nhn:patients")
+	require.NoError(t, err)
+	_, err = tokens.Token(t.Context(), "nhn:others")
+	require.ErrorIs(t, err, dpop.ErrInvalidToken)
 }
 
 // Processes with the same secret accept each other's nonces, also after a restart and

@@ -28,5 +28,9 @@ func (c config) tokens(ctx context.Context) (dpop.Tokens, error) {
 		return nil, err
 	}
 	auth := &assertion.Signer{ClientID: c.client, Audience: c.issuer, Key: key}
-	return &access.Introspector{Endpoint: server.IntrospectionEndpoint, Auth: auth, Issuer: c.issuer}, nil
+	i := &access.Introspector{Endpoint: server.IntrospectionEndpoint, Auth: auth, Issuer: c.issuer}
+	if c.audience != "" {
+		i.Audiences = []string{c.audience}
+	}
+	return i, nil
 }

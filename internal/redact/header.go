@@ -11,6 +11,10 @@ import (
 func (v Values) Header(h http.Header) {
 	for name, fields := range h {
 		for i, field := range fields {
+			if len(field) > maxInput { // more than is searched
+				fields[i] = Mark
+				continue
+			}
 			found, whole := v.find(field, maxNested)
 			switch {
 			case !whole:

@@ -203,6 +203,15 @@ func TestTooManyReadings(t *testing.T) {
 	assert.Equal(t, Mark, v.Line("x "+text, 300))
 }
 
+// TestLongHeader checks that a field over what is searched goes as a whole.
+func TestLongHeader(t *testing.T) {
+	h := http.Header{"X-Echo": {strings.Repeat("x", maxInput+1), "short"}}
+	var v Values
+	v.Add("correct-horse")
+	v.Header(h)
+	assert.Equal(t, []string{Mark, "short"}, h["X-Echo"])
+}
+
 func TestSecretsOfARequest(t *testing.T) {
 	r, err := http.NewRequest(http.MethodPost, "https://as.example.no/token", nil)
 	require.NoError(t, err)
