@@ -102,7 +102,7 @@ func keycloakIntrospected(t *testing.T) authority {
 	stranger := liveClient(t, "stranger", key, map[string]string{"dpop.bound.access.tokens": "true"})
 	stranger["protocolMappers"] = []any{audienceMapper("included.client.audience", "my-api")}
 	path := liveRealm(t, stranger, liveClient(t, "my-api", own, nil))
-	return authority{os.Getenv("KEYCLOAK_URL") + path, "openid", patientsAPI, key, []string{"-client", "my-api", "-key", file}}
+	return authority{os.Getenv("KEYCLOAK_URL") + path, "openid", "my-api", key, []string{"-client", "my-api", "-key", file}}
 }
 
 // A token bound to a certificate is accepted only over a connection with that
