@@ -99,7 +99,7 @@ func (x *exchange) send(token string, key *keys.Key) (*http.Response, error) {
 			// Only now is it known that the Date was that of the clock which judges proofs.
 			x.prover.learn(at, func(m *memory) { m.skew = trial.skew })
 		}
-		if !x.retryable(resp, nonce, sent, &trial.skew, token != "") {
+		if !x.retryable(resp, nonce, sent, &trial.skew, at) {
 			resp.Request = x.req // not the one that carries token and proof
 			return resp, nil
 		}
@@ -108,8 +108,9 @@ func (x *exchange) send(token string, key *keys.Key) (*http.Response, error) {
 }
 
 // retryable reports whether another attempt can do better than this answer, and
-// corrects skew when it was the clock.
-func (x *exchange) retryable(resp *http.Response, nonce string, sent time.Time, skew *time.Duration, proven bool) bool {
+// corrects skew when it was the clock. If the body cannot be sent twice, the next
+// request to the same place uses that clock.
+func (x *exchange) retryable(resp *http.Response, nonce string, sent time.Time, skew *time.Duration, at place) bool {
 	if !refused(resp) {
 		return false
 	}
@@ -129,7 +130,7 @@ func (x *exchange) retryable(resp *http.Response, nonce string, sent time.Time, 
 		x.clockTried = true
 		*skew += drift
 		if !replayable { // the next request is the one to find out
-			x.prover.learn(place{x.origin, proven}, func(m *memory) { m.skew = *skew })
+			x.prover.learn(at, func(m *memory) { m.skew = *skew })
 		}
 		return replayable
 	}

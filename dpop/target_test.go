@@ -74,6 +74,7 @@ func TestBaseURL(t *testing.T) {
 		"empty segments":               {"https://api.example.no", "//a//b", unwrapped, "https://api.example.no//a//b", 200},
 		"the host that Host names":     {"https://api.example.no", "/patients", unwrapped, "https://evil.example/patients", 401},
 		"a fragment is a part of it":   {"https://api.example.no", "/files/#/../secret", unwrapped, "https://api.example.no/files/", 401},
+		"named as it is":               {"https://api.example.no", "/files/#/x", unwrapped, "https://api.example.no/files/%23/x", 200},
 		"of an absolute-form, too":     {"https://api.example.no", "http://inside:8080/files/#/../secret", unwrapped, "https://api.example.no/files/", 401},
 		"over 8 KiB":                   {"https://api.example.no", "/" + strings.Repeat("x/%2e%2e/", 1<<10), unwrapped, "https://api.example.no/", 401},
 		"the asterisk":                 {"https://api.example.no", "*", unwrapped, "https://api.example.no/", 401},

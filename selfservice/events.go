@@ -18,7 +18,7 @@ const (
 	EventRetired    EventKind = "retired"     // the old credential is gone
 	EventRolledBack EventKind = "rolled back" // the active credential stopped working; an older one serves again
 	EventFailed     EventKind = "failed"      // a step failed and will be tried again
-	EventDamaged    EventKind = "damaged"     // the store had to go back to an older version; what the newer one held may be lost
+	EventDamaged    EventKind = "damaged"     // the store went back, or lost commits: what this process holds is put back, the rest may be lost
 )
 
 // Event is one step of a rotation. It holds no secret.

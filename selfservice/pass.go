@@ -25,7 +25,7 @@ type pass struct {
 	// Of run alone.
 	queue   visits           // of those who wait for a time
 	holding map[*server]bool // for which some wait
-	held    int              // wait for a server
+	held    int              // wait for a server and have begun
 	busy    int
 	clear   time.Time // nobody begins before this
 }

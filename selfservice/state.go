@@ -14,11 +14,11 @@ type state struct {
 	Rotations int      // switches so far
 	Serial    int      // counts the saves
 	Lineage   string   // of all that began with one Adopt
-	Saves     string   // names of the last saves, see savedAs
+	Saves     string   // names of the last saves, see forked
 	Lease     lease
 
 	version  string // of the store; "" before the first save
-	restored bool   // from memory, see goneBack
+	restored bool   // in part from memory, see restore and rejoin
 }
 
 // entry is one credential on its way through a rotation.

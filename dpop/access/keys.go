@@ -28,8 +28,7 @@ type issuerKeys struct {
 	started  time.Time // the last fetch
 	retry    time.Time // no fetch before this
 	failures int
-	failing  atomic.Bool // the last fetch failed
-	lastErr  error       // of the last fetch
+	lastErr  error // of the last fetch
 }
 
 // published is the result of one fetch.
@@ -55,8 +54,8 @@ func (v *Verifier) live(ctx context.Context, now time.Time) (p *published, ok bo
 		return p, false
 	}
 	if reached(p.refresh, now) {
-		f, _ := v.renew(ctx, now, p, 0)
-		return p, f == nil || !reached(p.stale, now) || v.known.failing.Load()
+		f, failed := v.renew(ctx, now, p, 0)
+		return p, f == nil || failed != nil || !reached(p.stale, now)
 	}
 	return p, true
 }
@@ -187,12 +186,10 @@ func (v *Verifier) settle(f *fetch, p *published, err error) bool {
 	k.fetch, k.lastErr, f.err = nil, err, err
 	if err == nil {
 		k.failures, k.retry = 0, time.Time{}
-		k.failing.Store(false)
 		k.current.Store(p)
 	} else {
 		k.retry = time.Now().Add(backoff(k.failures))
 		k.failures++
-		k.failing.Store(true)
 	}
 	return true
 }
