@@ -87,8 +87,8 @@ func (p Certificate) List(ctx context.Context, as selfservice.Credential) ([]sel
 	if err != nil {
 		return nil, p.verdict(err)
 	}
-	if info.StoresJWKS() || info.JWKSURL() != "" {
-		return nil, refuse(admin.ErrMode, "its keys are in a JWKS")
+	if err := inJWKS(info); err != nil {
+		return nil, err
 	}
 	stored, err := a.StoredKey(ctx, info.ID)
 	if err != nil || stored.Certificate == nil {
@@ -108,6 +108,9 @@ func (p Certificate) Register(ctx context.Context, as, c selfservice.Credential)
 		return selfservice.Registration{}, err
 	}
 	a, info, err := p.manage(ctx, as, admin.MethodSignedJWT)
+	if err == nil {
+		err = inJWKS(info)
+	}
 	if err == nil && len(key.Certificates()) == 0 {
 		key, err = p.certify(ctx, a, info, key)
 	}
@@ -118,6 +121,15 @@ func (p Certificate) Register(ctx context.Context, as, c selfservice.Credential)
 	return selfservice.Registration{
 		KeyID: key.KeyID(), Fingerprint: key.Thumbprint(), Created: certificate.NotBefore, Expires: certificate.NotAfter,
 	}, p.verdict(a.SetCertificate(ctx, info.ID, key.PublicKey()))
+}
+
+// inJWKS returns an error for a client whose keys are in a JWKS, which may hold
+// other programs' too. A certificate would replace them all.
+func inJWKS(info *admin.Client) error {
+	if info.StoresJWKS() || info.JWKSURL() != "" {
+		return refuse(admin.ErrMode, "its keys are in a JWKS")
+	}
+	return nil
 }
 
 func (p Certificate) certify(ctx context.Context, a *admin.API, info *admin.Client, key *keys.Key) (*keys.Key, error) {

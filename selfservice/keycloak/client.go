@@ -3,18 +3,13 @@ package keycloak
 import (
 	"context"
 	"errors"
-	"io"
 	"net/http"
-	"net/url"
 	"slices"
-	"strings"
 	"sync"
-	"time"
 
 	"github.com/nokkel/nokkel/assertion"
 	"github.com/nokkel/nokkel/dpop"
 	"github.com/nokkel/nokkel/internal/redact"
-	"github.com/nokkel/nokkel/internal/retryafter"
 	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/internal/rest"
 	"github.com/nokkel/nokkel/selfservice/keycloak/admin"
@@ -59,11 +54,6 @@ type ownAdmin struct {
 	fingerprint, kid string
 	api              *admin.API
 }
-
-const (
-	introspectTimeout = 30 * time.Second
-	maxIntrospection  = 64 << 10
-)
 
 // maxOwn is room for the tokens of a pending, an active and a retiring
 // credential, and one more.
@@ -184,31 +174,19 @@ func (c *Client) verify(ctx context.Context, realm Realm, cred selfservice.Crede
 }
 
 // introspect returns nil if the client may introspect tokens with cred, and the
-// refusal of the token endpoint if it may not. While the server is busy or
-// unreachable, neither is known and the error says so.
+// refusal of the token endpoint if it may not. Any other answer, such as that of
+// a proxy, says nothing about the credential.
 func (c *Client) introspect(ctx context.Context, realm Realm, cred selfservice.Credential, refusedToken error) error {
-	ctx, cancel := context.WithTimeout(ctx, introspectTimeout)
-	defer cancel()
-	form := strings.NewReader(url.Values{"token": {"none"}}.Encode())
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, realm.Endpoint("token/introspect"), form)
-	if err != nil {
-		return err
-	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	transport := &assertion.Transport{Auth: c.authenticator(cred), Endpoint: realm.Endpoint("token"), Base: realm.Base}
-	resp, err := transport.RoundTrip(req)
-	if err != nil {
-		return rest.Wrap("keycloak", err)
-	}
-	defer resp.Body.Close()
-	io.Copy(io.Discard, io.LimitReader(resp.Body, maxIntrospection)) // so that the connection can be reused
+	err := rest.Introspect(ctx, realm.Base, c.authenticator(cred), realm.Endpoint("token/introspect"))
+	var answer *assertion.Error
+	isPublic := errors.As(err, &answer) && answer.Status == http.StatusForbidden && answer.Code == "invalid_request"
 	switch {
-	case resp.StatusCode == http.StatusOK:
+	case err == nil:
 		return nil
-	case resp.StatusCode >= 500 || resp.StatusCode == http.StatusTooManyRequests:
-		return &admin.Error{Rule: admin.ErrRefused, Status: resp.StatusCode, Wait: retryafter.Of(resp.Header)}
+	case isPublic || errors.Is(err, assertion.ErrInvalidClient):
+		return rest.Verdict(refusedToken)
 	}
-	return rest.Verdict(refusedToken)
+	return rest.Wrap("keycloak", err)
 }
 
 // verdict tells the engine what a failed call of the client's manager means. If an

@@ -119,7 +119,12 @@ func (f *faulty) policy(remaining time.Duration) {
 	require.NoError(f.t, f.admin.PutPolicy(ctx, admin.Policy{Name: "rotate", AccessTypes: []string{"confidential"}, Profiles: []string{"rotation"}}))
 }
 
-func set(key *keys.Key) keys.Set { return keys.Set{Keys: []*keys.PublicKey{key.PublicKey()}} }
+func set(list ...*keys.Key) (s keys.Set) {
+	for _, key := range list {
+		s.Keys = append(s.Keys, key.PublicKey())
+	}
+	return s
+}
 
 const day = 24 * time.Hour
 

@@ -23,6 +23,9 @@ type JWKS struct {
 	AllowGap bool
 }
 
+// rollbackTimeout bounds the check of an update, and the way back.
+const rollbackTimeout = time.Minute
+
 var (
 	_ selfservice.Registrar = JWKS{}
 	_ selfservice.Remover   = JWKS{}
@@ -91,7 +94,9 @@ func (p JWKS) add(ctx context.Context, a *admin.API, info *admin.Client, as self
 		return err // there is no old key to harm
 	}
 	// A node may not know the new key yet. But if the old one is refused as well,
-	// the update is the cause.
+	// the update is the cause. That is found out even if ctx ends now.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackTimeout)
+	defer cancel()
 	if err = p.Verify(ctx, selfservice.Credential{Key: key}); errors.Is(err, selfservice.ErrInvalidClient) {
 		if err = p.Verify(ctx, as); errors.Is(err, selfservice.ErrInvalidClient) {
 			return errors.Join(refuse(admin.ErrLost, "the server refuses all of the client's keys since one was added; rolled back"), err, a.RemoveKey(ctx, info.ID, key.Thumbprint()))

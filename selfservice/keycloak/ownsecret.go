@@ -53,8 +53,8 @@ func (p OwnSecret) overlap() time.Duration {
 
 // Check returns an error if the client, or its Admin, may not update the client,
 // or if no rotation policy applies ([admin.ErrNoOverlap]) and AllowGap is not
-// set. Under a policy it starts the clock of a secret without an expiry, as every
-// update does.
+// set. Under a policy it starts the clock of a secret without an expiry, and
+// renews one that has expired, as every update does.
 func (p OwnSecret) Check(ctx context.Context, as selfservice.Credential) error {
 	info, err := p.check(ctx, as, secretMethods()...)
 	if err == nil && !p.AllowGap && info.SecretTimes().Expires.IsZero() {

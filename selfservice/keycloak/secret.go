@@ -83,7 +83,8 @@ func (p Secret) Check(ctx context.Context, as selfservice.Credential) error {
 }
 
 // Issue has the server make a new secret, or finds the one that was made before a
-// reply was lost.
+// reply was lost. Where the old secret must outlive that, and somebody else has
+// made a newer one already, it returns the newer one: a third would end the old.
 func (p Secret) Issue(ctx context.Context, as selfservice.Credential, before []selfservice.Registration) (selfservice.Credential, selfservice.Registration, error) {
 	secret, info, err := p.issue(ctx, as, before)
 	if err != nil {
@@ -104,14 +105,11 @@ func (p Secret) issue(ctx context.Context, as selfservice.Credential, before []s
 	if err != nil {
 		return keys.Secret{}, nil, err
 	}
-	known := func(r selfservice.Registration) bool {
-		return r.Fingerprint == selfservice.Credential{Secret: main}.Fingerprint()
-	}
-	if !main.IsZero() && !slices.ContainsFunc(before, known) {
-		return main, info, nil
-	}
 	if err := notInVault(main); err != nil {
 		return keys.Secret{}, nil, err
+	}
+	if isNew(main, before) {
+		return main, info, nil
 	}
 	if p.overlaps() {
 		switch overlap, err := a.Overlap(ctx, info.ID); {
@@ -120,13 +118,27 @@ func (p Secret) issue(ctx context.Context, as selfservice.Credential, before []s
 		case !overlap:
 			return keys.Secret{}, nil, refuse(admin.ErrNoOverlap, "no rotation policy applies")
 		}
+		// Any update renews a main secret that has expired, as Overlap's does.
+		if main, err = a.ClientSecret(ctx, info.ID); err != nil {
+			return keys.Secret{}, nil, err
+		}
 	}
-	next, err := a.RegenerateSecret(ctx, info.ID)
-	if err != nil {
-		return keys.Secret{}, nil, err
+	// Only the last main secret outlives the making of a new one. If that is not
+	// the one in use, the main one is the newer of the two, and does.
+	superseded := p.overlaps() && !main.IsZero() && !main.Equal(as.Secret)
+	if !superseded && !isNew(main, before) {
+		if main, err = a.RegenerateSecret(ctx, info.ID); err != nil {
+			return keys.Secret{}, nil, err
+		}
 	}
 	info, err = a.Client(ctx, info.ID)
-	return next, info, err
+	return main, info, err
+}
+
+// isNew reports whether a main secret was made since before.
+func isNew(main keys.Secret, before []selfservice.Registration) bool {
+	fingerprint := selfservice.Credential{Secret: main}.Fingerprint()
+	return !main.IsZero() && !slices.ContainsFunc(before, func(r selfservice.Registration) bool { return r.Fingerprint == fingerprint })
 }
 
 // notInVault returns an error for a reference to a vault, which must not be

@@ -2,6 +2,7 @@ package rest
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 	"net/http"
 	"net/url"
@@ -42,4 +43,21 @@ func PostForm(ctx context.Context, base http.RoundTripper, auth assertion.Authen
 		return resp.StatusCode, nil, &assertion.Error{Rule: assertion.ErrTooLarge, Status: resp.StatusCode}
 	}
 	return resp.StatusCode, body, nil
+}
+
+// Introspect returns nil if the client may introspect tokens (RFC 7662 §2). It
+// asks about a token that does not exist, which servers answer only to a client
+// that has authenticated. Errors are as of [PostForm].
+func Introspect(ctx context.Context, base http.RoundTripper, auth assertion.Authenticator, endpoint string) error {
+	status, body, err := PostForm(ctx, base, auth, endpoint, url.Values{"token": {"none"}, "token_type_hint": {"access_token"}})
+	if err != nil {
+		return err
+	}
+	var answer struct {
+		Active *bool `json:"active"`
+	}
+	if json.Unmarshal(body, &answer) != nil || answer.Active == nil {
+		return &assertion.Error{Rule: assertion.ErrMalformed, Status: status}
+	}
+	return nil
 }

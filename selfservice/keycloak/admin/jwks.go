@@ -3,13 +3,10 @@ package admin
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"maps"
 	"net/http"
 	"slices"
 	"strings"
-
-	strict "github.com/go-jose/go-jose/v4/json" // case-sensitive, no duplicate members
 
 	"github.com/nokkel/nokkel/internal/redact"
 	"github.com/nokkel/nokkel/keys"
@@ -97,6 +94,7 @@ func (a *API) addKey(ctx context.Context, id string, key *keys.PublicKey, change
 	return a.editKeys(ctx, id, func(document *jwks) (bool, error) {
 		stored := document.find(key.Thumbprint())
 		if len(stored) == 0 {
+			document.remove(key.Thumbprint()) // where it is stored in a way that the server does not use
 			return true, document.add(key)
 		}
 		if !slices.ContainsFunc(stored, func(k *keys.PublicKey) bool { return k.KeyID() == key.KeyID() }) {
@@ -107,18 +105,14 @@ func (a *API) addKey(ctx context.Context, id string, key *keys.PublicKey, change
 }
 
 // RemoveKey removes the stored key with the given RFC 7638 thumbprint, unless it
-// is the last one ([ErrLastKey]). It is idempotent.
+// is the last one that the server uses ([ErrLastKey]). It is idempotent.
 func (a *API) RemoveKey(ctx context.Context, id, thumbprint string) error {
 	return a.editKeys(ctx, id, func(document *jwks) (bool, error) {
-		before := len(document.Keys)
-		document.Keys = slices.DeleteFunc(document.Keys, func(raw json.RawMessage) bool {
-			key, err := keys.ParsePublic(raw, keys.Options{})
-			return err == nil && key.Thumbprint() == thumbprint
-		})
-		if len(document.Keys) == before {
+		used := len(document.used())
+		if !document.remove(thumbprint) {
 			return false, nil
 		}
-		if len(document.public()) == 0 {
+		if used > 0 && len(document.used()) == 0 {
 			return false, refuse(ErrLastKey, "")
 		}
 		return true, nil
@@ -205,68 +199,4 @@ func (a *API) ClearKeysCache(ctx context.Context) error {
 	return a.atEach(func(node *API) error {
 		return node.exchange(ctx, http.MethodPost, node.realm("clear-keys-cache"), nil, nil)
 	})
-}
-
-// jwks is a stored JWKS, with every key as it was written. The server stores
-// any text, and finds no key in a malformed one, so that everything written
-// goes through this type.
-type jwks struct {
-	Keys []json.RawMessage `json:"keys"`
-}
-
-// jwks returns the stored JWKS. It is empty if somebody cleared the keys of a
-// client that signs, so that new ones can be added.
-func (c *Client) jwks() (jwks, error) {
-	switch {
-	case c.Attributes[useJWKSURL] == "true":
-		return jwks{}, refuse(ErrMode, "its keys are at a URL")
-	case c.Attributes[useJWKSString] != "true" && (c.Attributes[storedCertificate] != "" || c.Attributes[storedPublicKey] != ""):
-		return jwks{}, refuse(ErrMode, "it has a certificate or a public key, and no JWKS")
-	case c.Attributes[useJWKSString] != "true" && c.Method != MethodSignedJWT:
-		return jwks{}, refuse(ErrMode, "it has no JWKS stored")
-	case c.Attributes[useJWKSString] != "true" || c.Attributes[jwksString] == "":
-		return jwks{}, nil
-	}
-	var document struct{ Keys *[]json.RawMessage }
-	text := []byte(c.Attributes[jwksString])
-	if len(text) > maxJWKS || strict.Unmarshal(text, &map[string]any{}) != nil || json.Unmarshal(text, &document) != nil || document.Keys == nil {
-		return jwks{}, refuse(ErrMalformed, "the stored JWKS")
-	}
-	for _, raw := range *document.Keys {
-		if _, err := keys.ParsePublic(raw, keys.Options{}); errors.Is(err, keys.ErrPrivateKey) {
-			return jwks{}, refuse(ErrMalformed, "a private key in the stored JWKS")
-		}
-	}
-	return jwks{*document.Keys}, nil
-}
-
-// add appends a key. The server looks keys up by kid, so that one of two keys
-// with the same kid is never found.
-func (j *jwks) add(key *keys.PublicKey) error {
-	for _, raw := range j.Keys {
-		var other struct {
-			Kid string `json:"kid"`
-		}
-		if json.Unmarshal(raw, &other) == nil && other.Kid == key.KeyID() {
-			return refuse(ErrConfig, "two keys with one kid")
-		}
-	}
-	j.Keys = append(j.Keys, key.JWK())
-	return nil
-}
-
-// public returns the keys that this module supports. In a set made by hand two
-// of them may share a kid, or be equal.
-func (j jwks) public() (list []*keys.PublicKey) {
-	for _, raw := range j.Keys {
-		if key, err := keys.ParsePublic(raw, keys.Options{}); err == nil {
-			list = append(list, key)
-		}
-	}
-	return list
-}
-
-// find returns the keys with that thumbprint.
-func (j jwks) find(thumbprint string) []*keys.PublicKey {
-	return slices.DeleteFunc(j.public(), func(k *keys.PublicKey) bool { return k.Thumbprint() != thumbprint })
 }

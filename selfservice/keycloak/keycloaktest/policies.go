@@ -135,7 +135,7 @@ func (s *Server) putPolicies(realm *realm, w http.ResponseWriter, r *http.Reques
 	case "profiles":
 		var missing bool
 		if problem, missing = checkProfiles(body.Profiles); missing {
-			crash(w) // a period is missing
+			crash(w) // a configuration or a period of one is missing
 			return
 		}
 		if problem == "" {
@@ -168,6 +168,9 @@ func checkProfiles(list []json.RawMessage) (problem string, missing bool) {
 			blurred := "Profile " + p.Name + " contains executor " + e.Executor + " which does not have valid provider, or has invalid configuration"
 			if e.Executor != rotationExecutor && e.Executor != "consent-required" {
 				return blurred, false
+			}
+			if e.Configuration == nil {
+				return "", true
 			}
 			if e.Executor != rotationExecutor {
 				continue

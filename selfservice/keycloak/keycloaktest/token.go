@@ -82,8 +82,16 @@ func (s *Server) introspect(realm *realm, w http.ResponseWriter, r *http.Request
 		fail(w, http.StatusBadRequest, "invalid_request", "")
 		return
 	}
-	if _, refused := s.authenticate(realm, r); refused != nil {
+	c, refused := s.authenticate(realm, r)
+	switch {
+	case refused != nil && refused.code == wrongSecret().code:
 		fail(w, http.StatusUnauthorized, "invalid_client", "Client authentication failed.")
+		return
+	case refused != nil:
+		fail(w, refused.status, refused.code, refused.description)
+		return
+	case c.public:
+		fail(w, http.StatusForbidden, "invalid_request", "Client not allowed.")
 		return
 	}
 	t := s.tokens[hashOf(r.PostForm.Get("token"))]

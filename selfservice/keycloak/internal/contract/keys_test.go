@@ -51,6 +51,33 @@ func TestStoredKeysActAtOnce(t *testing.T) {
 	})
 }
 
+// TestKeysWithoutAUseDoNotCount checks that a key which the server does not look
+// at is neither taken for a registered one nor for the last one.
+func TestKeysWithoutAUseDoNotCount(t *testing.T) {
+	each(t, func(tg *target) {
+		t, ctx := tg.t, tg.t.Context()
+		id, _ := tg.client("app", nil)
+		mine, byHand := newKey(t), newKey(t)
+		require.NoError(t, tg.admin.SetKeys(ctx, id, set(mine)))
+		unused := strings.Replace(string(byHand.PublicKey().JWK()), `,"use":"sig"`, "", 1)
+		more := `"owner":"a team",`
+		if tg.old() {
+			more = "" // 26.0 finds no key in a JWKS with another member
+		}
+		document := `{` + more + `"keys":[` + string(mine.PublicKey().JWK()) + `,` + unused + `]}`
+		require.NoError(t, tg.admin.UpdateClient(ctx, id, admin.Change{Attributes: map[string]string{"jwks.string": document}}))
+		require.True(t, tg.acceptsKey("app", mine))
+		require.False(t, tg.acceptsKey("app", byHand))
+		require.ErrorIs(t, tg.admin.RemoveKey(ctx, id, mine.Thumbprint()), admin.ErrLastKey)
+		require.NoError(t, tg.admin.AddKey(ctx, id, byHand.PublicKey()))
+		require.True(t, tg.acceptsKey("app", byHand))
+		require.NoError(t, tg.admin.RemoveKey(ctx, id, mine.Thumbprint()))
+		info, err := tg.admin.Client(ctx, id)
+		require.NoError(t, err)
+		require.JSONEq(t, `{`+more+`"keys":[`+string(byHand.PublicKey().JWK())+`]}`, info.Attributes["jwks.string"])
+	})
+}
+
 func TestStoredKeysOfOthersStay(t *testing.T) {
 	each(t, func(tg *target) {
 		t, ctx := tg.t, tg.t.Context()

@@ -53,6 +53,16 @@ func TestPoliciesOfOthersStay(t *testing.T) {
 	})
 }
 
+func TestExecutorsNeedAConfiguration(t *testing.T) {
+	each(t, func(tg *target) {
+		for configuration, want := range map[string]int{``: http.StatusInternalServerError, `,"configuration":{}`: http.StatusNoContent} {
+			document := `{"profiles":[{"name":"p","executors":[{"executor":"consent-required"` + configuration + `}]}]}`
+			status, _ := tg.raw(http.MethodPut, tg.path("client-policies/profiles"), "application/json", []byte(document))
+			assert.Equal(tg.t, want, status, configuration)
+		}
+	})
+}
+
 func TestPoliciesWrittenByTheConsole(t *testing.T) {
 	each(t, func(tg *target) {
 		t, ctx := tg.t, tg.t.Context()

@@ -28,7 +28,13 @@ type refused struct {
 func (tg *target) askToken(form url.Values, proof string) refused {
 	tg.t.Helper()
 	form.Set("grant_type", "client_credentials")
-	req, err := http.NewRequest(http.MethodPost, tg.realm.Server+"/realms/"+tg.realm.Name+"/protocol/openid-connect/token", strings.NewReader(form.Encode()))
+	return tg.post("token", form, proof)
+}
+
+// post sends a form to an OpenID Connect endpoint.
+func (tg *target) post(endpoint string, form url.Values, proof string) refused {
+	tg.t.Helper()
+	req, err := http.NewRequest(http.MethodPost, tg.realm.Server+"/realms/"+tg.realm.Name+"/protocol/openid-connect/"+endpoint, strings.NewReader(form.Encode()))
 	require.NoError(tg.t, err)
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	if proof != "" {
@@ -43,6 +49,43 @@ func (tg *target) askToken(form url.Values, proof string) refused {
 	}
 	require.NoError(tg.t, json.NewDecoder(resp.Body).Decode(&body))
 	return refused{resp.StatusCode, body.Error, body.Description}
+}
+
+// TestWhoMayIntrospect shows the answers that Client.Verify tells apart for a
+// client without a service account.
+func TestWhoMayIntrospect(t *testing.T) {
+	each(t, func(tg *target) {
+		t := tg.t
+		plain := func(more map[string]any) map[string]any {
+			more["serviceAccountsEnabled"] = false
+			return more
+		}
+		_, secret := tg.client("web", plain(map[string]any{}))
+		_, off := tg.client("off", plain(map[string]any{"enabled": false}))
+		_, signs := tg.client("signs", plain(map[string]any{"clientAuthenticatorType": "client-jwt"}))
+		tg.client("public", plain(map[string]any{"publicClient": true}))
+		ask := func(id, secret string) refused {
+			form := url.Values{"token": {"none"}, "client_id": {id}}
+			if secret != "" {
+				form.Set("client_secret", secret)
+			}
+			got := tg.post("token/introspect", form, "")
+			got.description = ""
+			return got
+		}
+		wrong, method := refused{status: 401, code: "invalid_client"}, refused{status: 400, code: "invalid_client"}
+		if tg.old() {
+			wrong = refused{status: 401, code: "invalid_request"}
+			method = wrong
+		}
+		assert.Equal(t, refused{status: 200}, ask("web", secret.Reveal()))
+		assert.Equal(t, wrong, ask("web", "wrong"))
+		assert.Equal(t, wrong, ask("web", ""))
+		assert.Equal(t, wrong, ask("nobody", "wrong"))
+		assert.Equal(t, wrong, ask("off", off.Reveal()))
+		assert.Equal(t, method, ask("signs", signs.Reveal()))
+		assert.Equal(t, refused{status: 403, code: "invalid_request"}, ask("public", ""))
+	})
 }
 
 // TestRulesOfAssertions shows the rules behind assertion.Signer: the issuer as the

@@ -58,8 +58,8 @@ func Algorithms(jwks []byte) (list []string) {
 		return nil
 	}
 	for _, raw := range document.Keys {
-		var key struct{ Kty, Crv, Alg, Use string }
-		if json.Unmarshal(raw, &key) != nil || key.Use != "sig" {
+		var key struct{ Kty, Crv, Alg string }
+		if json.Unmarshal(raw, &key) != nil || !Used(raw) {
 			continue
 		}
 		curves := map[string]string{"P-256": "ES256", "P-384": "ES384", "P-521": "ES512", "Ed25519": "EdDSA"}
@@ -73,6 +73,14 @@ func Algorithms(jwks []byte) (list []string) {
 		}
 	}
 	return list
+}
+
+// Used reports whether the server looks at a key of a stored JWKS.
+func Used(jwk []byte) bool {
+	var key struct {
+		Use string `json:"use"`
+	}
+	return json.Unmarshal(jwk, &key) == nil && key.Use == "sig"
 }
 
 // Of returns what a public key signs with, empty if that is unknown.
