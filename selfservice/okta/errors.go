@@ -91,6 +91,11 @@ func (e *Error) because(rule error, detail string) *Error {
 	return &found
 }
 
+// unexplained is the refusal where the read that was to explain it failed. The
+// read's error comes first: errors.As finds how long that asks to wait, which
+// the refusal does not say.
+func unexplained(refused, read error) error { return errors.Join(read, refused) }
+
 // refusal reads both shapes of a refusal: a body of Okta's own, and an empty
 // one with WWW-Authenticate, which is about the token.
 func refusal(got *rest.Answer) *Error {

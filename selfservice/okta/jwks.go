@@ -217,7 +217,7 @@ func preflight(list []Key, key *keys.PublicKey) (*Key, error) {
 func (a *Admin) noKey(ctx context.Context, appID string, key *keys.PublicKey, refused *Error) (*Key, error) {
 	list, err := a.Keys(ctx, appID)
 	if err != nil {
-		return nil, errors.Join(refused, err)
+		return nil, unexplained(refused, err)
 	}
 	if found, err := preflight(list, key); found != nil || err != nil {
 		return found, err
@@ -227,7 +227,7 @@ func (a *Admin) noKey(ctx context.Context, appID string, key *keys.PublicKey, re
 	}
 	app, err := a.App(ctx, appID)
 	if err != nil {
-		return nil, errors.Join(refused, err)
+		return nil, unexplained(refused, err)
 	}
 	if app.KeysURL != "" {
 		return nil, refused.because(ErrMethod, "its keys are fetched from a URL")

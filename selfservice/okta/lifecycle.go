@@ -85,7 +85,7 @@ func (a *Admin) change(ctx context.Context, appID string, of family, id, action 
 	}
 	list, listErr := a.entries(ctx, appID, of)
 	if listErr != nil {
-		return errors.Join(err, listErr)
+		return unexplained(err, listErr)
 	}
 	return refused.settle(list, id, action)
 }

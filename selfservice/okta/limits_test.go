@@ -13,6 +13,7 @@ import (
 
 	"github.com/nokkel/nokkel/assertion"
 	"github.com/nokkel/nokkel/dpop"
+	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/okta"
 	"github.com/nokkel/nokkel/selfservice/okta/oktatest"
@@ -124,6 +125,59 @@ func TestARateLimitAtTheTokenEndpoint(t *testing.T) {
 		require.ErrorAs(t, err, &limited)
 		assert.Greater(t, limited.RetryAfter(), 45*time.Second)
 		assert.LessOrEqual(t, limited.RetryAfter(), 62*time.Second)
+	}
+}
+
+// TestTheReadAfterARefusalAsksToWait: the refusal that it was to explain does
+// not hide for how long.
+func TestTheReadAfterARefusalAsksToWait(t *testing.T) {
+	another := keys.NewSecret("another-secret-of-the-app-123456")
+	server := oktatest.New(fakeURL)
+	web := server.AddApp(oktatest.App{Secret: firstSecret().Secret})
+	service := server.AddApp(oktatest.App{Keys: publicKeys(newKey(t))})
+	addSecret := func(ctx context.Context, a *okta.Admin) error { _, err := a.AddSecret(ctx, web, another); return err }
+	addKey := func(ctx context.Context, a *okta.Admin) error {
+		_, err := a.AddKey(ctx, service, newKey(t).PublicKey())
+		return err
+	}
+	for name, c := range map[string]struct {
+		reads int // that are answered after the refusal
+		call  func(context.Context, *okta.Admin) error
+	}{
+		"a secret, its list":       {0, addSecret},
+		"a secret, its other list": {1, addSecret},
+		"a secret, its app":        {2, addSecret},
+		"a key, its list":          {0, addKey},
+		"a key, its app":           {1, addKey},
+		"a lifecycle call":         {0, func(ctx context.Context, a *okta.Admin) error { return a.DeactivateSecret(ctx, web, "ocs1") }},
+		"a provider": {0, func(ctx context.Context, a *okta.Admin) error {
+			p := okta.Secrets{Client: &okta.Client{Org: a.Org, AppID: web, Admin: a}}
+			_, err := p.Register(ctx, firstSecret(), selfservice.Credential{Secret: another})
+			return err
+		}},
+	} {
+		refused, reads := false, c.reads
+		err := c.call(t.Context(), adminOver(providertest.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			switch {
+			case r.Method != http.MethodGet:
+				refused = true
+				w.WriteHeader(http.StatusBadRequest)
+				io.WriteString(w, `{"errorCode":"E0000001"}`)
+			case refused && reads == 0:
+				w.Header().Set("Retry-After", "50")
+				w.WriteHeader(http.StatusTooManyRequests)
+			default:
+				if refused {
+					reads--
+				}
+				server.ServeHTTP(w, r)
+			}
+		}))))
+		require.ErrorIs(t, err, okta.ErrBusy, name)
+		require.ErrorIs(t, err, okta.ErrRefused, name)
+		var limited interface{ RetryAfter() time.Duration }
+		require.ErrorAs(t, err, &limited, name)
+		assert.Equal(t, 50*time.Second, limited.RetryAfter(), name)
 	}
 }
 

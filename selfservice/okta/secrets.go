@@ -156,7 +156,7 @@ func (a *Admin) addSecret(ctx context.Context, appID string, list []Secret, valu
 		return s, err
 	}
 	if list, err = a.Secrets(ctx, appID); err != nil {
-		return nil, errors.Join(refused, err)
+		return nil, unexplained(refused, err)
 	}
 	if found, err := registered(list, value); found != nil || err != nil {
 		return found, err
@@ -219,7 +219,7 @@ func (a *Admin) postSecret(ctx context.Context, appID string, body any) (*Secret
 func (a *Admin) noSecret(ctx context.Context, appID, value string, refused *Error) error {
 	list, err := a.Secrets(ctx, appID)
 	if err != nil {
-		return errors.Join(refused, err)
+		return unexplained(refused, err)
 	}
 	if len(list) >= MaxSecrets {
 		return refused.because(ErrFull, "delete one of the two that nobody uses")
@@ -227,7 +227,7 @@ func (a *Admin) noSecret(ctx context.Context, appID, value string, refused *Erro
 	app, err := a.App(ctx, appID)
 	switch {
 	case err != nil:
-		return errors.Join(refused, err)
+		return unexplained(refused, err)
 	case !app.Method.usesSecret():
 		return refused.because(ErrMethod, "by "+string(app.Method))
 	case app.Method == MethodSecretJWT && value != "" && len(value) < minJWTSecret:
