@@ -108,13 +108,12 @@ func refusal(got *rest.Answer) *Error {
 			Summary string `json:"errorSummary"`
 		} `json:"errorCauses"`
 	}
-	if json.Unmarshal([]byte(got.Body.Reveal()), &answer) == nil {
-		words := []string{answer.Summary}
-		for _, c := range answer.Causes {
-			words = append(words, c.Summary)
-		}
-		e.Code, e.Description = got.Text(answer.Code), got.Text(strings.Join(words, " "))
+	json.Unmarshal([]byte(got.Body.Reveal()), &answer) // a member of another type is skipped, and hides no other
+	words := []string{answer.Summary}
+	for _, c := range answer.Causes {
+		words = append(words, c.Summary)
 	}
+	e.Code, e.Description = got.Text(answer.Code), got.Text(strings.Join(words, " "))
 	scope := ""
 	if answer.Code == "" {
 		challenge := strings.Join(got.Header.Values("WWW-Authenticate"), ", ")

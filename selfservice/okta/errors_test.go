@@ -12,6 +12,7 @@ import (
 
 	"github.com/nokkel/nokkel/internal/retryafter"
 	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/keys/keystest"
 	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/rest"
 	"github.com/stretchr/testify/assert"
@@ -42,6 +43,7 @@ func TestRefusals(t *testing.T) {
 		"a proxy's page": {502, "", "<html>Bad gateway</html>", ErrRefused, "the server refused the request: 502"},
 		"nothing at all": {403, "", "", ErrForbidden, "an administrator role is missing"},
 		"other types":    {400, "", `{"errorCode":5,"errorSummary":["x"],"errorCauses":{}}`, ErrRefused, "refused the request: 400"},
+		"other causes":   {401, "", `{"errorCode":"E0000015","errorSummary":"off","errorCauses":{}}`, ErrFeature, "off in this org: 401 E0000015: off"},
 		"a hostile page": {400, "", body("E0000001", "token eyJhbGciOiJFUzI1NiIsImtpZCI6ImtleTEifQ.eyJhbGciOiJFUzI1NiJ9eyJhbGciOiJFUzI1NiJ9", ""), ErrRefused, "[redacted]"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -156,6 +158,21 @@ func TestOrgURL(t *testing.T) {
 		address, err := Org{URL: url}.address("/api/v1/apps/0oa1")
 		require.NoError(t, err)
 		assert.Equal(t, strings.TrimSuffix(url, "/")+"/api/v1/apps/0oa1", address)
+	}
+}
+
+// TestEmptyMembersOfAKeyAreAbsent, like those that are null.
+func TestEmptyMembersOfAKeyAreAbsent(t *testing.T) {
+	key := keystest.Key(t, keys.ES256)
+	for _, empty := range []string{`""`, "null"} {
+		jwk := string(key.PublicKey().JWK())
+		for name, value := range map[string]string{"use": "sig", "alg": "ES256", "kid": key.KeyID()} {
+			jwk = strings.Replace(jwk, `"`+name+`":"`+value+`"`, `"`+name+`":`+empty, 1)
+		}
+		var k Key
+		require.NoError(t, json.Unmarshal([]byte(jwk), &k))
+		assert.Equal(t, key.Thumbprint(), k.Thumbprint(), jwk)
+		assert.Empty(t, k.KeyID)
 	}
 }
 

@@ -37,8 +37,8 @@ func (k *Key) Thumbprint() string {
 	return k.PublicKey.Thumbprint()
 }
 
-// UnmarshalJSON reads Okta's form of a key: a JWK, in which members may be
-// null, with members of Okta's own.
+// UnmarshalJSON reads Okta's form of a key: a JWK, in which members may be null
+// or empty, with members of Okta's own.
 func (k *Key) UnmarshalJSON(data []byte) error {
 	var in struct {
 		entry
@@ -55,7 +55,7 @@ func (k *Key) UnmarshalJSON(data []byte) error {
 		k.Status = Active // the default, which keys inside an app may leave out
 	}
 	for name, value := range members {
-		if !isJWKMember(name) || bytes.Equal(value, []byte("null")) {
+		if !isJWKMember(name) || string(value) == "null" || string(value) == `""` { // absent
 			delete(members, name)
 		}
 	}
