@@ -10,29 +10,30 @@ import (
 	"github.com/nokkel/nokkel/selfservice/okta"
 )
 
-func getApp(s *Server, a *app, w http.ResponseWriter, _ *http.Request) {
-	answer(w, http.StatusOK, s.showApp(a, false))
+func getApp(s *Server, a *app, w http.ResponseWriter, r *http.Request) {
+	answer(w, http.StatusOK, s.showApp(a, s.read(a, r), false))
 }
 
 // showApp returns an app as JSON. Only the answer to a write shows a secret, the
 // newest one.
-func (s *Server) showApp(a *app, written bool) map[string]any {
-	out := clone(a.document)
+func (s *Server) showApp(a *app, v view, written bool) map[string]any {
+	out := clone(v.document)
 	out["id"] = a.id
 	credentials, settings := oauthOf(out, "credentials"), oauthOf(out, "settings")
-	if written && usesSecret(a.method()) && len(a.secrets) > 0 {
-		credentials["client_secret"] = a.secrets[len(a.secrets)-1].value
-		s.log(EventReadSecret, a, a.secrets[len(a.secrets)-1].id, "")
+	if written && usesSecret(v.method) && len(v.secrets) > 0 {
+		newest := v.secrets[len(v.secrets)-1]
+		credentials["client_secret"] = newest.value
+		s.log(EventReadSecret, a, newest.id, "")
 	}
-	if len(a.keys) > 0 {
+	if len(v.keys) > 0 {
 		list := []map[string]any{}
-		for _, k := range a.keys {
+		for _, k := range v.keys {
 			list = append(list, s.show(a, k, false))
 		}
 		settings["jwks"] = map[string]any{"keys": list}
 	}
 	name := "secrets"
-	if a.method() == okta.MethodPrivateKey && a.url() == "" {
+	if v.method == okta.MethodPrivateKey && v.url == "" {
 		name = "jwks"
 	}
 	path := s.URL + "/api/v1/apps/" + a.id
@@ -99,7 +100,7 @@ func putApp(s *Server, a *app, w http.ResponseWriter, r *http.Request) {
 	s.putSecrets(a, before, secret)
 	s.changed(a)
 	s.log(EventUpdate, a, "", "")
-	answer(w, http.StatusOK, s.showApp(a, true))
+	answer(w, http.StatusOK, s.showApp(a, a.view(), true))
 }
 
 // putKeys returns the stored keys after a PUT. Keys that were sent get new IDs.

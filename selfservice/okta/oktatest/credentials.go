@@ -31,7 +31,8 @@ func named(a *app, w http.ResponseWriter, r *http.Request) (list *[]credential, 
 }
 
 func getCredential(s *Server, a *app, w http.ResponseWriter, r *http.Request) {
-	if list, i, _ := named(a, w, r); i >= 0 {
+	known := s.read(a, r)
+	if list, i, _ := named(&app{secrets: known.secrets, keys: known.keys}, w, r); i >= 0 {
 		answer(w, http.StatusOK, s.show(a, (*list)[i], true))
 	}
 }

@@ -152,6 +152,29 @@ func TestNodesLearnOneAfterTheOther(t *testing.T) {
 	})
 }
 
+// TestEveryReadMayBeStale: that of a list, of an app, and of one credential.
+func TestEveryReadMayBeStale(t *testing.T) {
+	server := oktatest.New("http://127.0.0.1")
+	server.Nodes, server.Lag, server.Doubts.StaleReads = 2, time.Hour, true
+	admin := &okta.Admin{Org: okta.Org{URL: "http://127.0.0.1", Base: providertest.Handler(server)}, APIToken: keys.NewSecret(oktatest.APIToken)}
+	id := server.AddApp(serviceApp(newKey(t)))
+	added, err := admin.AddKey(t.Context(), id, newKey(t).PublicKey())
+	require.NoError(t, err)
+	var lists, apps, one int
+	for range 4 {
+		list, err := admin.Keys(t.Context(), id)
+		require.NoError(t, err)
+		lists += len(list) - 1
+		app, err := admin.App(t.Context(), id)
+		require.NoError(t, err)
+		apps += len(app.Keys) - 1
+		if _, err = admin.Key(t.Context(), id, added.ID); err == nil {
+			one++
+		}
+	}
+	assert.Equal(t, []int{2, 2, 2}, []int{lists, apps, one}, "each is read at both nodes in turn")
+}
+
 type authenticator func(form url.Values) error
 
 func (f authenticator) Authenticate(_ context.Context, _ http.Header, form url.Values) error {

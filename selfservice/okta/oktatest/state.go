@@ -69,19 +69,20 @@ type credential struct {
 	created, updated time.Time
 }
 
-// view is what a node verifies against.
+// view is what a node knows of an app.
 type view struct {
-	method  okta.Method
-	secrets []credential
-	keys    []credential
-	url     string
+	method   okta.Method
+	secrets  []credential
+	keys     []credential
+	url      string
+	document map[string]any // a PUT replaces it
 }
 
-func (a *app) oauth(part string) map[string]any {
-	outer, _ := a.document[part].(map[string]any)
-	inner, _ := outer["oauthClient"].(map[string]any)
-	return inner
+func (a *app) view() view {
+	return view{a.method(), slices.Clone(a.secrets), slices.Clone(a.keys), a.url(), a.document}
 }
+
+func (a *app) oauth(part string) map[string]any { return oauthOf(a.document, part) }
 
 func text(m map[string]any, name string) string {
 	s, _ := m[name].(string)
@@ -105,7 +106,7 @@ func usesSecret(m okta.Method) bool {
 
 // changed records the state of an app, of which the nodes learn in turn.
 func (s *Server) changed(a *app) {
-	a.history.Add(time.Now(), view{a.method(), slices.Clone(a.secrets), slices.Clone(a.keys), a.url()}, time.Duration(s.Nodes)*s.Lag)
+	a.history.Add(time.Now(), a.view(), time.Duration(s.Nodes)*s.Lag)
 }
 
 // known returns an app as a node knows it.
