@@ -116,8 +116,9 @@ func parseApp(raw []byte) (*App, error) {
 
 // replace writes the app as it was read, with another authentication. Members
 // that this package does not know are sent back unchanged. A client_secret is
-// never sent: one from before a rotation would undo that.
-func (a *Admin) replace(ctx context.Context, app *App, to Authentication) error {
+// never sent: one from before a rotation would undo that. Keys have the status
+// that they have among the stored ones.
+func (a *Admin) replace(ctx context.Context, app *App, stored []Key, to Authentication) error {
 	document := maps.Clone(app.document)
 	for _, name := range []string{"id", "status", "created", "lastUpdated", "_links", "_embedded"} { // the server's own
 		delete(document, name)
@@ -139,7 +140,7 @@ func (a *Admin) replace(ctx context.Context, app *App, to Authentication) error 
 		return err
 	}
 	delete(client, "client_secret")
-	if err := to.write(client, oauth); err != nil {
+	if err := to.write(client, oauth, stored); err != nil {
 		return err
 	}
 	err = errors.Join(
@@ -161,7 +162,7 @@ func (a *Admin) replace(ctx context.Context, app *App, to Authentication) error 
 }
 
 // write puts the authentication into the two places where an app has it.
-func (to Authentication) write(client, oauth object) error {
+func (to Authentication) write(client, oauth object, stored []Key) error {
 	if err := client.set("token_endpoint_auth_method", to.Method); err != nil {
 		return err
 	}
@@ -183,7 +184,7 @@ func (to Authentication) write(client, oauth object) error {
 		return json.Unmarshal(raw, &k) != nil || k.Use != encryption
 	})
 	for _, k := range to.Keys.Keys {
-		body, err := jwk(k)
+		body, err := jwk(k, statusOf(k, stored))
 		if err != nil {
 			return err
 		}

@@ -37,6 +37,16 @@ func (k *Key) Thumbprint() string {
 	return k.PublicKey.Thumbprint()
 }
 
+// under returns the key of that thumbprint that is registered under that kid;
+// nil: none is. The same key may be there under other kids too.
+func under(list []Key, thumbprint, kid string) *Key {
+	i := slices.IndexFunc(list, func(k Key) bool { return k.Thumbprint() == thumbprint && k.KeyID == kid })
+	if i < 0 {
+		return nil
+	}
+	return &list[i]
+}
+
 // UnmarshalJSON reads Okta's form of a key: a JWK, in which members may be null
 // or empty, with members of Okta's own.
 func (k *Key) UnmarshalJSON(data []byte) error {
@@ -132,7 +142,7 @@ func (a *Admin) Key(ctx context.Context, appID, keyID string) (*Key, error) {
 // a second one is added, the first must have a kid ([ErrKeyID]), and every
 // program must send it, as this module does; that Okta cannot check.
 func (a *Admin) AddKey(ctx context.Context, appID string, key *keys.PublicKey) (*Key, error) {
-	if _, err := jwk(key); err != nil {
+	if _, err := jwk(key, Active); err != nil {
 		return nil, err
 	}
 	list, err := a.Keys(ctx, appID)
@@ -144,7 +154,7 @@ func (a *Admin) AddKey(ctx context.Context, appID string, key *keys.PublicKey) (
 
 // addKey adds a key to those that have been listed.
 func (a *Admin) addKey(ctx context.Context, appID string, list []Key, key *keys.PublicKey) (*Key, error) {
-	body, err := jwk(key)
+	body, err := jwk(key, Active)
 	if err != nil {
 		return nil, err
 	}
@@ -169,7 +179,7 @@ func (a *Admin) addKey(ctx context.Context, appID string, list []Key, key *keys.
 
 // jwk returns the public JWK as Okta accepts it: with the members that it would
 // otherwise store as null, and without certificates.
-func jwk(key *keys.PublicKey) (json.RawMessage, error) {
+func jwk(key *keys.PublicKey, status Status) (json.RawMessage, error) {
 	if key == nil {
 		return nil, refuse(ErrConfig, "no key")
 	}
@@ -187,7 +197,9 @@ func jwk(key *keys.PublicKey) (json.RawMessage, error) {
 			delete(members, name)
 		}
 	}
-	members["status"] = json.RawMessage(`"ACTIVE"`)
+	if err := object(members).set("status", status); err != nil {
+		return nil, err
+	}
 	return json.Marshal(members)
 }
 

@@ -6,11 +6,14 @@ import (
 	"io"
 	"net/http"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/okta"
 	"github.com/nokkel/nokkel/selfservice/okta/oktatest"
+	"github.com/nokkel/nokkel/selfservice/providertest"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -190,19 +193,84 @@ func TestInvalidAuthenticationIsNotSent(t *testing.T) {
 	}
 }
 
+// TestAnInactiveKeyStaysInactive: an administrator had a reason to deactivate it.
+func TestAnInactiveKeyStaysInactive(t *testing.T) {
+	server, a := inMemory()
+	ctx, good, leaked := t.Context(), newKey(t), newKey(t)
+	id := server.AddApp(oktatest.App{Keys: publicKeys(good, leaked)})
+	require.NoError(t, a.DeactivateKey(ctx, id, byKid(t, a, id)[leaked.KeyID()].ID))
+	renamed, err := leaked.With(keys.Options{KeyID: "renamed"})
+	require.NoError(t, err)
+	for _, inactive := range []*keys.Key{leaked, renamed} {
+		to := okta.Authentication{Method: okta.MethodPrivateKey, Keys: keys.Set{Keys: publicKeys(good, inactive)}}
+		require.NoError(t, a.SetAuthentication(ctx, id, to, ids(t, a, id, to)))
+		assert.Equal(t, okta.Inactive, byKid(t, a, id)[inactive.KeyID()].Status)
+		assert.True(t, server.Accepts(id, good.Thumbprint()))
+		assert.False(t, server.Accepts(id, leaked.Thumbprint()))
+
+		to.Keys.Keys = publicKeys(inactive)
+		require.ErrorIs(t, a.SetAuthentication(ctx, id, to, ids(t, a, id, to)), okta.ErrInactive, "nobody could authenticate")
+	}
+}
+
+// byKid returns an app's keys by their kid.
+func byKid(t *testing.T, a *okta.Admin, id string) map[string]okta.Key {
+	all, err := a.Keys(t.Context(), id)
+	require.NoError(t, err)
+	found := map[string]okta.Key{}
+	for _, k := range all {
+		found[k.KeyID] = k
+	}
+	return found
+}
+
+// TestAnotherKidIsALoss: programs that send the one before are refused.
+func TestAnotherKidIsALoss(t *testing.T) {
+	server, a := inMemory()
+	key := newKey(t)
+	id := server.AddApp(oktatest.App{Keys: publicKeys(key)})
+	renamed, err := key.With(keys.Options{KeyID: "another"})
+	require.NoError(t, err)
+	to := okta.Authentication{Method: okta.MethodPrivateKey, Keys: keys.Set{Keys: publicKeys(renamed)}}
+	require.ErrorIs(t, a.SetAuthentication(t.Context(), id, to, nil), okta.ErrUnconfirmed)
+	to.Keys.Keys = publicKeys(renamed, key)
+	require.NoError(t, a.SetAuthentication(t.Context(), id, to, nil))
+}
+
 // TestAnotherWriterAtTheSameTime is an error.
 func TestAnotherWriterAtTheSameTime(t *testing.T) {
-	server := oktatest.Start(t)
-	ctx, other := t.Context(), server.Admin()
-	id := server.AddApp(oktatest.App{Keys: publicKeys(newKey(t))})
-	back := okta.Authentication{Method: okta.MethodPrivateKey, Keys: keys.Set{Keys: publicKeys(newKey(t))}}
-	a := &okta.Admin{APIToken: keys.NewSecret(oktatest.APIToken), Org: okta.Org{URL: server.URL, Base: roundTripper(func(r *http.Request) (*http.Response, error) {
-		resp, err := http.DefaultTransport.RoundTrip(r)
-		if r.Method == http.MethodPut {
-			require.NoError(t, other.SetAuthentication(ctx, id, back, ids(t, other, id, back)))
-		}
-		return resp, err
-	})}}
-	to := okta.Authentication{Method: okta.MethodPrivateKey, Keys: keys.Set{Keys: publicKeys(newKey(t))}}
-	require.ErrorIs(t, a.SetAuthentication(ctx, id, to, ids(t, a, id, to)), okta.ErrLost)
+	synctest.Test(t, func(t *testing.T) {
+		server, other := inMemory()
+		id := server.AddApp(oktatest.App{Keys: publicKeys(newKey(t))})
+		back := okta.Authentication{Method: okta.MethodPrivateKey, Keys: keys.Set{Keys: publicKeys(newKey(t))}}
+		base := providertest.Handler(server)
+		a := adminOver(roundTripper(func(r *http.Request) (*http.Response, error) {
+			resp, err := base.RoundTrip(r)
+			if r.Method == http.MethodPut {
+				require.NoError(t, other.SetAuthentication(r.Context(), id, back, ids(t, other, id, back)))
+			}
+			return resp, err
+		}))
+		to := okta.Authentication{Method: okta.MethodPrivateKey, Keys: keys.Set{Keys: publicKeys(newKey(t))}}
+		require.ErrorIs(t, a.SetAuthentication(t.Context(), id, to, ids(t, a, id, to)), okta.ErrLost)
+	})
+}
+
+// TestAStaleReadIsNoOtherWriter: the server that is read after the change may not
+// have learned of it yet.
+func TestAStaleReadIsNoOtherWriter(t *testing.T) {
+	for ahead := range 2 { // requests, so that one of the two reads at the other node
+		synctest.Test(t, func(t *testing.T) {
+			server, a := inMemory()
+			server.Nodes, server.Lag, server.Doubts.StaleReads = 2, 5*time.Second, true
+			id := server.AddApp(oktatest.App{Keys: publicKeys(newKey(t))})
+			time.Sleep(time.Minute)
+			to := okta.Authentication{Method: okta.MethodPrivateKey, Keys: keys.Set{Keys: publicKeys(newKey(t))}}
+			confirmed := ids(t, a, id, to)
+			for range ahead {
+				byKid(t, a, id)
+			}
+			require.NoError(t, a.SetAuthentication(t.Context(), id, to, confirmed))
+		})
+	}
 }

@@ -50,7 +50,7 @@ func (p JWKSURL) Register(ctx context.Context, as, c selfservice.Credential) (se
 	if err != nil {
 		return selfservice.Registration{}, err
 	}
-	if _, err := jwk(key.PublicKey()); err != nil {
+	if _, err := jwk(key.PublicKey(), Active); err != nil {
 		return selfservice.Registration{}, err
 	}
 	url, err := p.url(ctx, as)
