@@ -117,7 +117,7 @@ func (p Secrets) makeRoom(ctx context.Context, a *Admin, as selfservice.Credenti
 			others = append(others, s.describe())
 			continue
 		}
-		return p.drop(ctx, a, as, s)
+		return p.drop(ctx, a, as, s, slices.ContainsFunc(all, func(o Secret) bool { return o.Is(as.Fingerprint()) }))
 	}
 	return noRoom(others)
 }
@@ -143,20 +143,33 @@ func told(all []Secret, s *Secret, c selfservice.Credential) (bool, error) {
 }
 
 // drop deletes a secret, after checking that the active one works without it
-// while that can still be undone.
-func (p Secrets) drop(ctx context.Context, a *Admin, as selfservice.Credential, s Secret) error {
+// while that can still be undone. That goes for an inactive secret too, which an
+// attempt that got no further may have left. But if the active one is not
+// registered, it cannot work, and the next one needs the room.
+func (p Secrets) drop(ctx context.Context, a *Admin, as selfservice.Credential, s Secret, registered bool) error {
+	if err := p.Verify(ctx, as); err != nil && (registered || s.Status == Active) {
+		return s.stays(err, "does not work now")
+	}
 	if s.Status == Active {
-		if err := p.Verify(ctx, as); err != nil {
-			return errors.Join(refuse(ErrFull, "secret "+s.ID+" stays, since the active one does not work now"), err)
+		err := a.DeactivateSecret(ctx, p.AppID, s.ID)
+		if err == nil {
+			err = s.stays(p.Verify(ctx, as), "does not work without it")
 		}
-		if err := a.DeactivateSecret(ctx, p.AppID, s.ID); err != nil {
-			return err
-		}
-		if err := p.Verify(ctx, as); err != nil {
-			return errors.Join(refuse(ErrFull, "secret "+s.ID+" stays, since the active one does not work without it"), err, a.ActivateSecret(ctx, p.AppID, s.ID))
+		if err != nil { // also of the first call, which may have been carried out
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout)
+			defer cancel()
+			return errors.Join(a.ActivateSecret(ctx, p.AppID, s.ID), err)
 		}
 	}
 	return a.DeleteSecret(ctx, p.AppID, s.ID)
+}
+
+// stays says why a secret is not deleted. It keeps how long err asks to wait.
+func (s *Secret) stays(err error, active string) error {
+	if err == nil {
+		return nil
+	}
+	return errors.Join(err, refuse(ErrFull, "secret "+s.ID+" stays, since the active one "+active))
 }
 
 // Activate makes an old secret accepted again.
