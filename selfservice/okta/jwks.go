@@ -207,15 +207,16 @@ func jwk(key *keys.PublicKey, status Status) (json.RawMessage, error) {
 // says what would make the registration fail, or break the programs that use
 // the registered keys.
 func preflight(list []Key, key *keys.PublicKey) (*Key, error) {
-	for i := range list {
-		k := &list[i]
-		switch same := k.Thumbprint() == key.Thumbprint(); {
-		case same && k.KeyID != key.KeyID():
-			return nil, refuse(ErrKeyID, "the key is registered as "+k.ID+" under another kid or none")
-		case same && k.Status != Active:
+	if k := under(list, key.Thumbprint(), key.KeyID()); k != nil {
+		if k.Status != Active {
 			return nil, refuse(ErrInactive, k.ID)
-		case same:
-			return k, nil
+		}
+		return k, nil
+	}
+	for _, k := range list {
+		switch {
+		case k.Thumbprint() == key.Thumbprint():
+			return nil, refuse(ErrKeyID, "the key is registered as "+k.ID+" under another kid or none")
 		case k.KeyID == "":
 			return nil, refuse(ErrKeyID, "key "+k.ID+" has none: replace it by the same key with a kid (SetAuthentication) before a second one is added")
 		case k.KeyID == key.KeyID():

@@ -2,7 +2,6 @@ package okta
 
 import (
 	"context"
-	"slices"
 
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
@@ -64,24 +63,25 @@ func (p JWKS) register(ctx context.Context, a *Admin, as selfservice.Credential,
 	if err != nil {
 		return nil, err
 	}
-	for i := range all {
-		switch k := &all[i]; {
-		case as.Key != nil && k.Thumbprint() == as.Fingerprint() && k.KeyID != as.KeyID():
+	for _, k := range all {
+		if as.Key != nil && k.Thumbprint() == as.Fingerprint() && under(all, as.Fingerprint(), as.KeyID()) == nil {
 			return nil, refuse(ErrKeyID, "the active key is registered as "+k.ID+" under another kid or none, and would be refused beside a second one")
-		case k.Thumbprint() == key.Thumbprint() && k.KeyID == key.KeyID() && k.Status != Active:
-			k.Status = Active
-			return k, a.ActivateKey(ctx, p.AppID, k.ID)
 		}
+	}
+	if k := under(all, key.Thumbprint(), key.KeyID()); k != nil && k.Status != Active {
+		k.Status = Active
+		return k, a.ActivateKey(ctx, p.AppID, k.ID)
 	}
 	return a.addKey(ctx, p.AppID, all, key)
 }
 
-// Activate makes an old key accepted again.
+// Activate makes an old key accepted again, under every kid.
 func (p JWKS) Activate(ctx context.Context, as selfservice.Credential, r selfservice.Registration) error {
 	return p.old().activate(ctx, as, r)
 }
 
-// Deactivate makes Okta refuse a key, until it is activated again.
+// Deactivate makes Okta refuse a key, until it is activated again. Like Remove,
+// it does so under every kid under which somebody has added the key.
 func (p JWKS) Deactivate(ctx context.Context, as selfservice.Credential, r selfservice.Registration) error {
 	return p.old().deactivate(ctx, as, r)
 }
@@ -95,12 +95,15 @@ func (p JWKS) Remove(ctx context.Context, as selfservice.Credential, r selfservi
 func (p JWKS) old() old { return old{p.Client, jwks, p.find} }
 
 // find goes by the thumbprint: an adopted key has no ID yet, and an update of
-// the app gives all keys new IDs.
-func (p JWKS) find(ctx context.Context, a *Admin, _ selfservice.Credential, r selfservice.Registration) (*entry, error) {
+// the app gives all keys new IDs. If r is the active key under another kid, the
+// active one is left out.
+func (p JWKS) find(ctx context.Context, a *Admin, as selfservice.Credential, r selfservice.Registration) (found []entry, err error) {
+	another := r.Fingerprint == as.Fingerprint() && r.KeyID != "" && r.KeyID != as.KeyID()
 	all, err := a.Keys(ctx, p.AppID)
-	i := slices.IndexFunc(all, func(k Key) bool { return k.PublicKey != nil && k.Thumbprint() == r.Fingerprint })
-	if err != nil || i < 0 {
-		return nil, err
+	for _, k := range all {
+		if k.PublicKey != nil && k.Thumbprint() == r.Fingerprint && !(another && k.KeyID == as.KeyID()) {
+			found = append(found, entry{k.ID, k.Status})
+		}
 	}
-	return &entry{all[i].ID, all[i].Status}, nil
+	return found, err
 }

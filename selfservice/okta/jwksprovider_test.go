@@ -1,9 +1,13 @@
 package okta_test
 
 import (
+	"maps"
+	"slices"
 	"testing"
 	"testing/synctest"
 
+	"github.com/nokkel/nokkel/keys"
+	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/okta"
 	"github.com/nokkel/nokkel/selfservice/okta/oktatest"
 	"github.com/stretchr/testify/assert"
@@ -32,4 +36,37 @@ func TestAServiceAppRotatesItsOwnKey(t *testing.T) {
 		}
 		assert.Equal(t, []string{oktatest.EventCreate, oktatest.EventDeactivate, oktatest.EventDelete}, steps)
 	})
+}
+
+// TestAKeyUnderTwoKids, as when somebody has pasted it a second time, neither
+// stops a rotation nor outlives it.
+func TestAKeyUnderTwoKids(t *testing.T) {
+	server, admin := inMemory()
+	ctx, key := t.Context(), newKey(t)
+	pasted, err := key.With(keys.Options{KeyID: "pasted"})
+	require.NoError(t, err)
+	for _, list := range [][]*keys.Key{{pasted, key}, {key, pasted}} {
+		id, next := server.AddApp(oktatest.App{Keys: publicKeys(list...)}), newKey(t)
+		p := okta.JWKS{Client: &okta.Client{Org: admin.Org, AppID: id, Admin: admin}}
+		require.NoError(t, p.Check(ctx, credential(key)))
+		again, err := p.Register(ctx, credential(key), credential(key))
+		require.NoError(t, err)
+		_, err = p.Register(ctx, credential(key), credential(next))
+		require.NoError(t, err)
+
+		old := selfservice.Registration{ID: again.ID, KeyID: key.KeyID(), Fingerprint: key.Thumbprint()}
+		require.NoError(t, p.Deactivate(ctx, credential(next), old))
+		assert.False(t, server.Accepts(id, key.Thumbprint()))
+		require.NoError(t, p.Activate(ctx, credential(next), old))
+		require.NoError(t, p.Verify(ctx, credential(key)))
+		require.NoError(t, p.Remove(ctx, credential(next), old))
+		assert.Equal(t, []string{next.KeyID()}, slices.Collect(maps.Keys(byKid(t, admin, id))))
+	}
+
+	// The entry that is in use stays.
+	id := server.AddApp(oktatest.App{Keys: publicKeys(pasted, key)})
+	p := okta.JWKS{Client: &okta.Client{Org: admin.Org, AppID: id, Admin: admin}}
+	require.NoError(t, p.Remove(ctx, credential(key), selfservice.Registration{KeyID: "pasted", Fingerprint: key.Thumbprint()}))
+	require.NoError(t, p.Verify(ctx, credential(key)))
+	assert.Len(t, byKid(t, admin, id), 1)
 }

@@ -12,21 +12,21 @@ import (
 type old struct {
 	*Client
 	of   family
-	find func(ctx context.Context, a *Admin, as selfservice.Credential, r selfservice.Registration) (*entry, error) // nil: it is gone
+	find func(ctx context.Context, a *Admin, as selfservice.Credential, r selfservice.Registration) ([]entry, error) // none: it is gone
 }
 
 func (o old) activate(ctx context.Context, as selfservice.Credential, r selfservice.Registration) error {
 	a := o.admin(as)
 	found, err := o.find(ctx, a, as, r)
-	switch {
-	case err != nil:
-		return o.verdict(err)
-	case found == nil:
-		return o.verdict(refuse(ErrNotFound, "the old credential has been deleted"))
-	case found.Status == Active:
-		return nil
+	if err == nil && len(found) == 0 {
+		err = refuse(ErrNotFound, "the old credential has been deleted")
 	}
-	return o.verdict(a.change(ctx, o.AppID, o.of, found.ID, activate))
+	for _, e := range found {
+		if err == nil && e.Status != Active {
+			err = a.change(ctx, o.AppID, o.of, e.ID, activate)
+		}
+	}
+	return o.verdict(err)
 }
 
 func (o old) deactivate(ctx context.Context, as selfservice.Credential, r selfservice.Registration) error {
@@ -36,18 +36,22 @@ func (o old) deactivate(ctx context.Context, as selfservice.Credential, r selfse
 
 func (o old) remove(ctx context.Context, as selfservice.Credential, r selfservice.Registration) error {
 	found, err := o.off(ctx, as, r)
-	if err == nil && found != nil {
-		err = o.admin(as).change(ctx, o.AppID, o.of, found.ID, deletion)
+	for _, e := range found {
+		if err == nil {
+			err = o.admin(as).change(ctx, o.AppID, o.of, e.ID, deletion)
+		}
 	}
 	return o.verdict(err)
 }
 
 // off makes the credential inactive.
-func (o old) off(ctx context.Context, as selfservice.Credential, r selfservice.Registration) (*entry, error) {
+func (o old) off(ctx context.Context, as selfservice.Credential, r selfservice.Registration) ([]entry, error) {
 	a := o.admin(as)
 	found, err := o.find(ctx, a, as, r)
-	if err == nil && found != nil && found.Status == Active {
-		err = a.change(ctx, o.AppID, o.of, found.ID, deactivate)
+	for _, e := range found {
+		if err == nil && e.Status == Active {
+			err = a.change(ctx, o.AppID, o.of, e.ID, deactivate)
+		}
 	}
 	return found, err
 }

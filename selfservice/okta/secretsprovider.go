@@ -192,20 +192,25 @@ func (p Secrets) old() old { return old{p.Client, secrets, p.find} }
 
 // find goes by the value, or by its hash where the value is hidden. The ID is
 // the last resort: its value may have changed.
-func (p Secrets) find(ctx context.Context, a *Admin, as selfservice.Credential, r selfservice.Registration) (*entry, error) {
+func (p Secrets) find(ctx context.Context, a *Admin, as selfservice.Credential, r selfservice.Registration) ([]entry, error) {
 	all, err := a.Secrets(ctx, p.AppID)
 	if err != nil {
 		return nil, err
 	}
-	i := slices.IndexFunc(all, func(s Secret) bool { return s.Is(r.Fingerprint) })
-	if i >= 0 {
-		return &entry{all[i].ID, all[i].Status}, nil
+	var found []entry
+	for _, s := range all {
+		if s.Is(r.Fingerprint) {
+			found = append(found, entry{s.ID, s.Status})
+		}
+	}
+	if len(found) > 0 {
+		return found, nil
 	}
 	var untold error
 	for _, s := range all {
 		_, err := told(all, &s, as)
 		if err != nil && s.ID == r.ID {
-			return &entry{s.ID, s.Status}, nil
+			return []entry{{s.ID, s.Status}}, nil
 		}
 		untold = errors.Join(untold, err)
 	}
