@@ -12,6 +12,13 @@ import (
 // in years, but a program may run for as long.
 const metadataLifetime = 24 * time.Hour
 
+// Metadata that is too old serves on, for a minute at a time, and one caller each
+// asks for new metadata. It does not wait for that as long as without any.
+const (
+	metadataRetry   = time.Minute
+	metadataTimeout = 3 * time.Second
+)
+
 type metadata struct {
 	known atomic.Pointer[knownMetadata]
 }
@@ -29,9 +36,14 @@ func (c *Client) discover(ctx context.Context) (*assertion.Metadata, error) {
 		return nil, err
 	}
 	m := &c.learned().metadata
-	known := m.known.Load()
-	if known != nil && time.Now().Before(known.until) {
-		return known.Metadata, nil
+	known, now := m.known.Load(), time.Now()
+	if known != nil {
+		if now.Before(known.until) || !m.known.CompareAndSwap(known, &knownMetadata{known.Metadata, now.Add(metadataRetry)}) {
+			return known.Metadata, nil
+		}
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, metadataTimeout)
+		defer cancel()
 	}
 	fresh, err := assertion.Discover(ctx, c.Base, c.Environment.Authority)
 	if err != nil && known != nil {

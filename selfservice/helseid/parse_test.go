@@ -77,6 +77,48 @@ func TestMetadataIsReadOnceADayAndSurvivesAnOutage(t *testing.T) {
 	})
 }
 
+// TestMetadataThatHangsDelaysOneCallAMinute, and that a little, while there is
+// older metadata.
+func TestMetadataThatHangsDelaysOneCallAMinute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		calls, hangs := 0, false
+		c := &Client{Environment: Test, Base: roundTripper(func(r *http.Request) (*http.Response, error) {
+			if calls++; hangs {
+				<-r.Context().Done()
+				return nil, r.Context().Err()
+			}
+			body := `{"issuer":"` + Test.Authority + `","token_endpoint":"` + Test.Authority + `/connect/token"}`
+			return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body))}, nil
+		})}
+		ask := func() time.Duration {
+			began := time.Now()
+			_, err := c.discover(t.Context())
+			assert.NoError(t, err)
+			return time.Since(began)
+		}
+		ask()
+		time.Sleep(25 * time.Hour)
+		hangs = true
+		for n := range 3 {
+			go ask()
+			synctest.Wait()
+			assert.Zero(t, ask(), "it waits for another caller's request")
+			time.Sleep(metadataTimeout)
+			assert.Zero(t, ask())
+			assert.Equal(t, n+2, calls)
+			time.Sleep(metadataRetry)
+		}
+		assert.Equal(t, metadataTimeout, ask())
+		hangs = false
+		time.Sleep(metadataRetry)
+		assert.Zero(t, ask())
+		assert.Equal(t, 6, calls)
+		hangs = true
+		time.Sleep(23 * time.Hour)
+		assert.Zero(t, ask())
+	})
+}
+
 type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
