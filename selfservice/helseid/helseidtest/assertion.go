@@ -10,6 +10,7 @@ import (
 
 const (
 	maxAhead = 60 * time.Second // of an assertion's exp
+	maxAge   = maxAhead         // of its iat, in addition to the leeway (derived: HelseID checks it tightly, and does not say how)
 	leeway   = 5 * time.Second  // for clock skew
 )
 
@@ -68,7 +69,7 @@ func (s *Server) authenticate(form url.Values, node int) (claims, Refusal) {
 		return claims{}, AssertionIssuer
 	case c.Aud != s.URL():
 		return claims{}, AssertionAudience
-	case *c.Exp <= now.Unix() || *c.Exp > now.Add(maxAhead).Unix() || *c.Nbf > slack || *c.Iat > slack:
+	case *c.Exp <= now.Unix() || *c.Exp > now.Add(maxAhead).Unix() || *c.Nbf > slack || *c.Iat > slack || *c.Iat < now.Add(-maxAge-leeway).Unix():
 		return claims{}, AssertionTime
 	}
 	who, ok := parseDetails(c.Details)

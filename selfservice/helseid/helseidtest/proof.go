@@ -15,7 +15,9 @@ const proofValidity = time.Second
 
 // proof checks the DPoP proof of a request (RFC 9449 §4.3) and returns the
 // thumbprint of its key. At an API the proof must be for the token, and by the key
-// that it is bound to. At the token endpoint both are empty.
+// that it is bound to. At the token endpoint both are empty, and the URL may be
+// spelled in any way (RFC 9449 §4.3); the APIs of the sector take its htu only as
+// the request has it.
 func (s *Server) proof(r *http.Request, token, bound string, nonce bool) (jkt string, refusal Refusal) {
 	if len(r.Header.Values("DPoP")) != 1 {
 		return "", ProofMissing
@@ -48,11 +50,11 @@ func (s *Server) proof(r *http.Request, token, bound string, nonce bool) (jkt st
 	if json.Unmarshal(t.payload, &c) != nil || c.Jti == "" || c.Iat == nil {
 		return "", ProofClaims
 	}
-	now := s.now()
+	now, url := s.now(), s.URL()+r.URL.EscapedPath()
 	switch {
 	case c.Htm != r.Method:
 		return "", ProofMethod
-	case !htu.Matches(c.Htu, s.URL()+r.URL.EscapedPath()):
+	case !htu.Matches(c.Htu, url), token != "" && c.Htu != url:
 		return "", ProofURL
 	case *c.Iat > now.Add(leeway).Unix() || *c.Iat < now.Add(-proofValidity-leeway).Unix():
 		return "", ProofTime

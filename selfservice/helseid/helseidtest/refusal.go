@@ -27,7 +27,7 @@ const (
 	AssertionClaims    Refusal = "client_assertion: a claim is missing or of the wrong type"
 	AssertionIssuer    Refusal = "client_assertion: iss or sub is not the client"
 	AssertionAudience  Refusal = "client_assertion: aud is not the issuer as one string"
-	AssertionTime      Refusal = "client_assertion: exp is past or over 60 s ahead, or nbf or iat is ahead"
+	AssertionTime      Refusal = "client_assertion: exp is past or over 60 s ahead, nbf or iat is ahead, or iat is over 60 s old"
 	AssertionReplayed  Refusal = "client_assertion: jti was used before"
 
 	ProofMissing   Refusal = "there is not exactly one DPoP header"

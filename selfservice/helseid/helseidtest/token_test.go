@@ -92,6 +92,7 @@ func TestTokenEndpointRefusesAssertions(t *testing.T) {
 		"exp past":                {s.assertion(nil, object{"exp": now - 1}), helseidtest.AssertionTime},
 		"nbf ahead":               {s.assertion(nil, object{"nbf": now + 20}), helseidtest.AssertionTime},
 		"iat ahead":               {s.assertion(nil, object{"iat": now + 20}), helseidtest.AssertionTime},
+		"iat over 60 s old":       {s.assertion(nil, object{"iat": now - 70, "nbf": now - 70}), helseidtest.AssertionTime},
 		"details of wrong shape":  {s.assertion(nil, object{"assertion_details": "x"}), helseidtest.RequestDetails},
 		"list of one detail":      {s.assertion(nil, object{"assertion_details": []any{multiTenant("123456789", "")}}), helseidtest.RequestDetails},
 		"journal without an id":   {s.assertion(nil, object{"assertion_details": object{"type": "nhn:sfm:journal-id"}}), helseidtest.RequestDetails},
@@ -193,18 +194,25 @@ func TestTokenEndpointRefusesProofs(t *testing.T) {
 	assert.Equal(t, 1, s.server.Counts().Tokens)
 }
 
-// TestOtherSpellingsOfTheURL compares "htu" as RFC 9449 §4.3 requires.
+// TestOtherSpellingsOfTheURL compares "htu" as RFC 9449 §4.3 has a verifier do.
+// An API of the sector takes it only as the request has it.
 func TestOtherSpellingsOfTheURL(t *testing.T) {
 	s := newStranger(t, nil)
 	s.meet()
-	for name, htu := range map[string]string{
-		"query and fragment": s.server.URL() + tokenPath + "?x#y",
-		"scheme":             strings.Replace(s.server.URL(), "http", "HTTP", 1) + tokenPath,
-		"dot segments":       s.server.URL() + "/x/.." + tokenPath,
-		"escaped":            s.server.URL() + strings.Replace(tokenPath, "token", "%74oken", 1),
+	const api = "/api/token"
+	token := s.token(nil)
+	for name, spell := range map[string]func(path string) string{
+		"query and fragment": func(path string) string { return s.server.URL() + path + "?x#y" },
+		"scheme":             func(path string) string { return strings.Replace(s.server.URL(), "http", "HTTP", 1) + path },
+		"dot segments":       func(path string) string { return s.server.URL() + "/x/.." + path },
+		"escaped":            func(path string) string { return s.server.URL() + strings.Replace(path, "token", "%74oken", 1) },
 	} {
-		proof := s.proofFor("POST", tokenPath, "", nil, object{"htu": htu})
+		proof := s.proofFor("POST", tokenPath, "", nil, object{"htu": spell(tokenPath)})
 		assert.Equal(t, 200, s.ask(s.form(s.assertion(nil, nil)), proof).status, name)
+		before := s.server.Counts()
+		proof = s.proofFor("GET", api, token, nil, object{"htu": spell(api)})
+		assert.Equal(t, 401, s.callWith("GET", api, "DPoP "+token, "", proof).status, name)
+		s.refusedOnce(t, before, helseidtest.ProofURL)
 	}
 }
 
