@@ -25,8 +25,8 @@ import (
 // PushedRequest pushes an authorization request (RFC 9126) that nobody ever
 // follows. Its endpoint authenticates the client by the rules of the token
 // endpoint before it looks at the request (RFC 9126 §2, §2.1), so that success
-// means what a token would, and so does a refusal with invalid_client or with
-// status 401. Use it where the server has that endpoint.
+// means what a token would, and so does an OAuth error with invalid_client or
+// with status 401. Use it where the server has that endpoint.
 type PushedRequest struct {
 	// Params are those of the client's own authorization requests: its
 	// "redirect_uri" and, as a rule, "scope". Without others, "response_type"
@@ -52,8 +52,8 @@ func (v PushedRequest) Verify(ctx context.Context, a Attempt) error {
 	}
 	var refused *assertion.Error
 	switch {
-	case errors.As(err, &refused) && refused.Status == http.StatusUnauthorized:
-		refused.Rule = assertion.ErrInvalidClient // whatever the code
+	case errors.As(err, &refused) && refused.Status == http.StatusUnauthorized && refused.Code != "":
+		refused.Rule = assertion.ErrInvalidClient // whatever the code; without one it may be a proxy's
 		return refused
 	case err != nil:
 		return err
@@ -92,8 +92,8 @@ func (v UnknownCode) Verify(ctx context.Context, a Attempt) error {
 	switch err = v.ask(ctx, a, other); {
 	case err == nil:
 		return refuse(ErrInconclusive, "invalid_grant")
-	case errors.As(err, &refused) && refused.Status < 500 && refused.Status != http.StatusTooManyRequests:
-		a.selective.Store(true)
+	case errors.As(err, &refused) && refused.Code != "" && (refused.Status == http.StatusBadRequest || refused.Status == http.StatusUnauthorized):
+		a.selective.Store(true) // an OAuth error, not a proxy's
 		return nil
 	}
 	return err

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -82,6 +83,16 @@ func TestVerifyByAPushedRequest(t *testing.T) {
 	assert.Equal(t, "invalid_request", e.Code)
 	err = dcr.PushedRequest{}.Verify(t.Context(), dcr.Attempt{Server: &assertion.Metadata{}})
 	require.ErrorIs(t, err, dcr.ErrNoEndpoint)
+
+	for body, refused := range map[string]bool{`{"error":"access_denied"}`: true, `<html>`: false, ``: false} {
+		err = dcr.PushedRequest{}.Verify(t.Context(), dcr.Attempt{
+			Server: &assertion.Metadata{PAREndpoint: issuer + "/par"}, Auth: &assertion.Post{ClientID: "app", Secret: keys.NewSecret("a-secret")},
+			Base: roundTripper(func(r *http.Request) (*http.Response, error) {
+				return &http.Response{StatusCode: http.StatusUnauthorized, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body))}, nil
+			}),
+		})
+		require.Equal(t, refused, errors.Is(err, assertion.ErrInvalidClient), "401 with %q", body)
+	}
 }
 
 func TestVerifyByAnUnknownCode(t *testing.T) {
@@ -114,7 +125,7 @@ func TestAnUnknownCodeProvesNothingEverywhere(t *testing.T) {
 		require.NotErrorIs(t, err, selfservice.ErrInvalidClient)
 	}
 	s.grantFirst = false
-	for _, status := range []int{http.StatusTooManyRequests, http.StatusServiceUnavailable} {
+	for _, status := range []int{429, 503, 400, 401, 403, 404} { // those of a proxy too
 		tokens := 0
 		c := client(t, s)
 		c.Verify = dcr.UnknownCode{}.Verify
