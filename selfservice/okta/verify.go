@@ -2,9 +2,7 @@ package okta
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"net/url"
 	"strings"
 
 	"github.com/nokkel/nokkel/assertion"
@@ -49,16 +47,8 @@ func (c *Client) introspect(ctx context.Context, endpoint string, cred selfservi
 	if _, ok := internal.SafeURL(endpoint); !ok {
 		return refuse(ErrConfig, "the org's URL")
 	}
-	form := url.Values{"token": {"none"}, "token_type_hint": {"access_token"}}
-	status, body, err := internal.PostForm(ctx, internal.Apart(c.Org.transport()), c.authenticator(endpoint, cred), endpoint, form)
-	if err != nil {
+	if err := internal.Introspect(ctx, internal.Apart(c.Org.transport()), c.authenticator(endpoint, cred), endpoint); err != nil {
 		return internal.Wrap("okta", err)
-	}
-	var answer struct {
-		Active *bool `json:"active"` // RFC 7662 §2.2
-	}
-	if json.Unmarshal(body, &answer) != nil || answer.Active == nil {
-		return &assertion.Error{Rule: assertion.ErrMalformed, Status: status}
 	}
 	return nil
 }
