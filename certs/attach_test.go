@@ -43,7 +43,7 @@ func longChain(t testing.TB, n int) (leaf *keys.Key, chain []*x509.Certificate) 
 
 // Duplicates of certificates are ignored.
 func TestAttachLongChain(t *testing.T) {
-	leaf, chain := longChain(t, 500)
+	leaf, chain := longChain(t, 100)
 	var twice []*x509.Certificate
 	for _, c := range slices.Backward(chain) {
 		again, err := x509.ParseCertificate(c.Raw)

@@ -8,6 +8,7 @@ import (
 	"crypto/rsa"
 	"math/big"
 	"strconv"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 )
@@ -20,6 +21,10 @@ const (
 	maxRSAExponent = 1<<31 - 1
 	maxKeyID       = 1024
 )
+
+// maxChain bounds the certificates of a key, in bytes of DER: with them in
+// base64 its private JWK stays below maxInput, so that it can be read again.
+const maxChain = 32 << 10
 
 // checkPrivate refuses key material that does not belong together. A foreign
 // signer (HSM, KMS) is opaque.
@@ -48,6 +53,11 @@ func checkPrivateRSA(k *rsa.PrivateKey) error {
 	}
 	if len(k.Primes) != 2 {
 		return refuse(ErrUnsupported, "RSA private key without exactly two primes")
+	}
+	for _, number := range []*big.Int{k.D, k.Primes[0], k.Primes[1]} {
+		if number == nil || number.Sign() <= 0 { // Validate takes some of them
+			return refuse(ErrInconsistent, "a number of an RSA private key is missing or negative")
+		}
 	}
 	if k.Validate() != nil {
 		return refuse(ErrInconsistent, "RSA private and public part do not match")
@@ -120,6 +130,9 @@ func checkKeyID(kid string) error {
 	}
 	if !utf8.ValidString(kid) {
 		return refuse(ErrMalformed, "kid is not UTF-8")
+	}
+	if strings.ContainsRune(kid, utf8.RuneError) { // no JSON of that is read again
+		return refuse(ErrMalformed, "kid holds U+FFFD, which stands for a broken character")
 	}
 	for _, r := range kid { // it is shown to people: nothing that moves, hides or turns around what they read
 		if unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) {

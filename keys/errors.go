@@ -6,7 +6,7 @@ import "errors"
 // wraps one of them: errors.Is(err, keys.ErrWeak) reports which.
 var (
 	ErrMalformed    = errors.New("malformed")                               // not the JSON, base64, PEM or DER that it should be
-	ErrTooLarge     = errors.New("too large")                               // input over 64 KiB, RSA over 8192 bits
+	ErrTooLarge     = errors.New("too large")                               // input over 64 KiB, certificates over 32 KiB, RSA over 8192 bits
 	ErrMissing      = errors.New("missing member")                          // a member that a JWK of this type must have
 	ErrUnsupported  = errors.New("unsupported")                             // a key type, curve or algorithm this package does not sign with
 	ErrWeak         = errors.New("weak key")                                // RSA under 2048 bits, of known factors, or with a bad exponent
@@ -17,6 +17,7 @@ var (
 	ErrPrivateKey   = errors.New("private or secret key among public ones") // private or symmetric members where only public ones may be
 	ErrAmbiguous    = errors.New("more than one key")                       // a set where one key is needed
 	ErrExists       = errors.New("file exists")                             // writing would replace a file
+	ErrFileMode     = errors.New("file open to others")                     // the file system keeps no modes, as some mounted shares
 	ErrSigner       = errors.New("signer failed")                           // an HSM's or KMS's signer gave an error or no signature of its key
 )
 

@@ -150,6 +150,8 @@ func TestPurposeContradictsSigning(t *testing.T) {
 	// Options replace members of the input but resolve no contradiction.
 	_, err := keys.Parse([]byte(o.with("alg", `"RS256"`)), keys.Options{Algorithm: keys.ES256})
 	assert.ErrorIs(t, err, keys.ErrInconsistent)
+	_, err = keys.Parse([]byte(o.with("", "")), keys.Options{KeyID: "n\ufffdkkel"}) // which no JSON here may hold
+	assert.ErrorIs(t, err, keys.ErrMalformed)
 
 	_, err = keys.Parse([]byte(o.with("key_ops", `["verify"]`)), keys.Options{})
 	assert.ErrorIs(t, err, keys.ErrNotSigning, "private key with key_ops verify")

@@ -34,8 +34,9 @@ type Source interface {
 
 // New returns the key of any signer with an RSA, EC or Ed25519 public key: an
 // *rsa.PrivateKey, *ecdsa.PrivateKey or ed25519.PrivateKey, or an HSM's or
-// KMS's handle. It does not try the signer; see [ContextSigner] for what
-// handles can do and what happens to their errors.
+// KMS's handle. It keeps the signer, which must not change any more. It does not
+// try it; see [ContextSigner] for what handles can do and what happens to their
+// errors.
 func New(signer crypto.Signer, o Options) (*Key, error) {
 	if v := reflect.ValueOf(signer); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
 		return nil, refuse(ErrNoPrivateKey, "no signer")

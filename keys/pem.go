@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"crypto/x509"
 	"encoding/pem"
+	"slices"
 	"strings"
 )
 
@@ -51,7 +52,8 @@ func parsePEM(text []byte, o Options) (*Key, error) {
 		return nil, refuse(ErrNoPrivateKey, "the PEM text holds none")
 	}
 	if o.Certificates == nil {
-		o.Certificates = certs
+		mine := func(c *x509.Certificate) bool { return samePublic(c.PublicKey, signer.Public()) }
+		o.Certificates = chainFrom(slices.IndexFunc(certs, mine), certs)
 	}
 	return New(signer, o)
 }
@@ -101,16 +103,50 @@ func parsePublicPEM(text []byte, o Options) (*PublicKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	if public == nil && len(certs) > 0 {
-		public = certs[0].PublicKey
+	isLeaf := func(c *x509.Certificate) bool { return !issuedAny(c, certs) }
+	if public != nil {
+		isLeaf = func(c *x509.Certificate) bool { return samePublic(c.PublicKey, public) }
 	}
-	if public == nil {
+	leaf := slices.IndexFunc(certs, isLeaf)
+	switch {
+	case public != nil:
+	case len(certs) == 0:
 		return nil, refuse(ErrMalformed, "no public key in the PEM text")
+	case leaf < 0, leaf > 0 && slices.ContainsFunc(certs[leaf+1:], isLeaf): // the first is the leaf by custom
+		return nil, refuse(ErrAmbiguous, "certificates of several keys")
+	default:
+		public = certs[leaf].PublicKey
 	}
 	if o.Certificates == nil {
-		o.Certificates = certs
+		o.Certificates = chainFrom(leaf, certs)
 	}
 	return NewPublicKey(public, o)
+}
+
+// chainFrom returns the certificates as they are if the leaf comes first. A PEM
+// text may have them in any order: then it returns the leaf, its issuer, and so
+// on (RFC 7517 §4.7).
+func chainFrom(leaf int, certs []*x509.Certificate) []*x509.Certificate {
+	if leaf <= 0 {
+		return certs
+	}
+	var chain []*x509.Certificate
+	for i := leaf; i >= 0 && !slices.Contains(chain, certs[i]); {
+		chain = append(chain, certs[i])
+		i = slices.IndexFunc(certs, func(up *x509.Certificate) bool { return issued(up, chain[len(chain)-1]) })
+	}
+	return chain
+}
+
+func issuedAny(c *x509.Certificate, certs []*x509.Certificate) bool {
+	return slices.ContainsFunc(certs, func(other *x509.Certificate) bool { return issued(c, other) })
+}
+
+// issued reports whether up issued c, by their names and key identifiers. No
+// certificate issued itself.
+func issued(up, c *x509.Certificate) bool {
+	return !up.Equal(c) && bytes.Equal(up.RawSubject, c.RawIssuer) &&
+		(len(up.SubjectKeyId) == 0 || len(c.AuthorityKeyId) == 0 || bytes.Equal(up.SubjectKeyId, c.AuthorityKeyId))
 }
 
 func appendPEMCertificate(certs []*x509.Certificate, block *pem.Block) ([]*x509.Certificate, error) {

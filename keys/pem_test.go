@@ -2,12 +2,16 @@ package keys_test
 
 import (
 	"bytes"
+	"crypto/rand"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/base64"
 	"encoding/pem"
+	"math/big"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/nokkel/nokkel/keys"
 	"github.com/stretchr/testify/assert"
@@ -136,6 +140,70 @@ func TestCertificatesStayWithTheKey(t *testing.T) {
 	private, err := key.PrivateJWK()
 	require.NoError(t, err)
 	assert.Equal(t, certificates(t, "rsa"), mustParse(t, private).Certificates())
+}
+
+// certified returns the certificate of a key, issued by another.
+func certified(t *testing.T, name string, key *keys.Key, by *keys.Key, parent *x509.Certificate) *x509.Certificate {
+	t.Helper()
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, NotAfter: time.Now().Add(time.Hour),
+		IsCA: true, BasicConstraintsValid: true,
+	}
+	if parent == nil {
+		parent = template
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, parent, key.Signer().Public(), by.Signer())
+	require.NoError(t, err)
+	c, err := x509.ParseCertificate(der)
+	require.NoError(t, err)
+	return c
+}
+
+// A PEM text has certificates in any order; a key has the leaf first.
+func TestCertificatesInAnyOrder(t *testing.T) {
+	rootKey, authorityKey, key := testKey(t, keys.RS256), testKey(t, keys.ES384), testKey(t, keys.ES256)
+	root := certified(t, "root", rootKey, rootKey, nil)
+	authority := certified(t, "authority", authorityKey, rootKey, root)
+	leaf := certified(t, "leaf", key, authorityKey, authority)
+	text := func(list ...*x509.Certificate) (text []byte) {
+		for _, c := range list {
+			text = append(text, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw})...)
+		}
+		return text
+	}
+	private, err := key.PrivatePEM()
+	require.NoError(t, err)
+	want := []*x509.Certificate{leaf, authority, root}
+	for _, order := range [][]*x509.Certificate{{leaf, authority, root}, {root, authority, leaf}, {authority, root, leaf}, {root, leaf, authority}} {
+		public, err := keys.ParsePublic(text(order...), keys.Options{})
+		require.NoError(t, err)
+		assert.Equal(t, key.Thumbprint(), public.Thumbprint())
+		assert.Equal(t, want, public.Certificates())
+		public, err = keys.ParsePublic(concat(key.PublicKey().PEM(), text(order...)), keys.Options{})
+		require.NoError(t, err)
+		assert.Equal(t, want, public.Certificates())
+		assert.Equal(t, want, mustParse(t, concat(private, text(order...))).Certificates())
+	}
+	circle := certified(t, "authority", authorityKey, key, leaf)
+	other := certified(t, "other", testKey(t, keys.EdDSA), authorityKey, authority)
+	for _, list := range [][]*x509.Certificate{{circle, leaf}, {authority, leaf, other}} {
+		_, err = keys.ParsePublic(text(list...), keys.Options{})
+		assert.ErrorIs(t, err, keys.ErrAmbiguous)
+	}
+}
+
+func TestCertificatesAreBounded(t *testing.T) {
+	key := testKey(t, keys.ES256)
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), DNSNames: make([]string, 2000)}
+	for i := range template.DNSNames {
+		template.DNSNames[i] = "host.of.a.long.name.example.no"
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Signer().Public(), key.Signer())
+	require.NoError(t, err)
+	c, err := x509.ParseCertificate(der)
+	require.NoError(t, err)
+	_, err = key.With(keys.Options{Certificates: []*x509.Certificate{c}})
+	assert.ErrorIs(t, err, keys.ErrTooLarge)
 }
 
 func TestCertificatesAreCopied(t *testing.T) {

@@ -48,6 +48,13 @@ func NewPublicKey(pub crypto.PublicKey, o Options) (*PublicKey, error) {
 	if slices.Contains(o.Certificates, nil) {
 		return nil, refuse(ErrMalformed, "a certificate is nil")
 	}
+	chain := 0
+	for _, c := range o.Certificates {
+		chain += len(c.Raw)
+	}
+	if chain > maxChain {
+		return nil, refuse(ErrTooLarge, "certificates over 32 KiB")
+	}
 	if len(o.Certificates) > 0 && !samePublic(o.Certificates[0].PublicKey, pub) {
 		return nil, refuse(ErrInconsistent, "the certificate is for another key")
 	}

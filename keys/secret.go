@@ -42,7 +42,8 @@ func (s Secret) Reveal() string {
 // IsZero reports whether there is no secret.
 func (s Secret) IsZero() bool { return s.value == nil }
 
-// Equal reports, in constant time, whether both hold the same secret.
+// Equal reports, in constant time, whether both hold the same secret. Two absent
+// ones are equal: where a request is authenticated, refuse those first.
 func (s Secret) Equal(other Secret) bool {
 	return subtle.ConstantTimeCompare([]byte(s.Reveal()), []byte(other.Reveal())) == 1
 }

@@ -200,8 +200,14 @@ func TestNewErrors(t *testing.T) {
 		"RSA with p twice":        {rsaWith(func(k *rsa.PrivateKey) { k.Primes[1] = k.Primes[0] }), keys.ErrInconsistent},
 		"RSA with another d":      {rsaWith(func(k *rsa.PrivateKey) { k.D = new(big.Int).Add(k.D, big.NewInt(2)) }), keys.ErrInconsistent},
 		"RSA without d":           {rsaWith(func(k *rsa.PrivateKey) { k.D = nil }), keys.ErrInconsistent},
-		"RSA with e=1":            {rsaWith(func(k *rsa.PrivateKey) { k.E = 1 }), keys.ErrWeak},
-		"RSA, negative modulus":   {rsaWith(func(k *rsa.PrivateKey) { k.N = new(big.Int).Neg(k.N) }), keys.ErrWeak},
+		"RSA with a negative d":   {rsaWith(func(k *rsa.PrivateKey) { k.D = new(big.Int).Neg(k.D) }), keys.ErrInconsistent},
+		"RSA, negative primes": {rsaWith(func(k *rsa.PrivateKey) {
+			for i, p := range k.Primes {
+				k.Primes[i] = new(big.Int).Neg(p)
+			}
+		}), keys.ErrInconsistent},
+		"RSA with e=1":          {rsaWith(func(k *rsa.PrivateKey) { k.E = 1 }), keys.ErrWeak},
+		"RSA, negative modulus": {rsaWith(func(k *rsa.PrivateKey) { k.N = new(big.Int).Neg(k.N) }), keys.ErrWeak},
 	} {
 		key, err := keys.New(c.signer, keys.Options{})
 		assert.ErrorIs(t, err, c.rule, name)

@@ -11,7 +11,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 )
+
+// ErrMode is the error where the file system keeps no modes and others could read
+// a file that only its owner may: a mounted share, as a rule. Windows has access
+// lists instead; there it never is.
+var ErrMode = errors.New("the file system opens a private file to others")
 
 // Write writes a file with this mode, whatever the umask or the old file's
 // mode. It leaves an existing file alone and returns an error that is
@@ -34,8 +40,11 @@ func write(name string, data []byte, mode fs.FileMode, overwrite bool, link func
 	return nil
 }
 
+const prefix = ".nokkel-" // of temporary files
+
 func writeIn(dir *os.Root, base string, data []byte, mode fs.FileMode, overwrite bool, link func(r *os.Root, old, new string) error) error {
-	tmp, err := Temp(dir, ".nokkel-", data, mode)
+	defer sweep(dir)
+	tmp, err := Temp(dir, prefix, data, mode)
 	if err != nil {
 		return err
 	}
@@ -69,6 +78,9 @@ func Temp(dir *os.Root, prefix string, data []byte, mode fs.FileMode) (_ string,
 	if err := f.Chmod(mode); err != nil { // the umask may have taken some of it
 		return "", err
 	}
+	if err := kept(f, mode); err != nil { // before it has content
+		return "", err
+	}
 	if _, err := f.Write(data); err != nil {
 		return "", err
 	}
@@ -76,6 +88,18 @@ func Temp(dir *os.Root, prefix string, data []byte, mode fs.FileMode) (_ string,
 		return "", err
 	}
 	return name, f.Close()
+}
+
+// kept checks that a private file is private.
+func kept(f interface{ Stat() (fs.FileInfo, error) }, mode fs.FileMode) error {
+	if mode&0o077 != 0 || runtime.GOOS == "windows" {
+		return nil
+	}
+	info, err := f.Stat()
+	if err == nil && info.Mode()&0o077 != 0 {
+		err = ErrMode
+	}
+	return err
 }
 
 // place gives tmp its name if no file has that name. A hard link does so in

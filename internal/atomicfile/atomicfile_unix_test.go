@@ -109,6 +109,46 @@ func TestMkdirAll(t *testing.T) {
 	assert.ErrorIs(t, atomicfile.MkdirAll("file/below"), syscall.ENOTDIR)
 }
 
+// The parent of a directory that exists may be one that can be entered but not
+// read.
+func TestMkdirAllBelowADirectoryThatCannotBeRead(t *testing.T) {
+	parent := t.TempDir()
+	dir := filepath.Join(parent, "keys")
+	require.NoError(t, os.Mkdir(dir, 0o700))
+	require.NoError(t, os.Chmod(parent, 0o311))
+	defer os.Chmod(parent, 0o700)
+	if f, err := os.Open(parent); err == nil { // root reads everything
+		f.Close()
+		t.Skip("this user reads every directory")
+	}
+	assert.NoError(t, atomicfile.MkdirAll(dir))
+	require.NoError(t, os.Chmod(parent, 0o100))
+	assert.ErrorIs(t, atomicfile.MkdirAll(filepath.Join(parent, "other")), fs.ErrPermission)
+}
+
+// What a killed process has left goes, and nothing else.
+func TestWriteRemovesAbandonedFiles(t *testing.T) {
+	dir := t.TempDir()
+	old := time.Now().Add(-2 * time.Hour)
+	for _, name := range []string{".nokkel-ABANDONED", ".nokkel-INUSE", "nokkel-other", ".nokkel-directory/x"} {
+		path := filepath.Join(dir, name)
+		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o700))
+		require.NoError(t, os.WriteFile(path, nil, 0o600))
+		if name != ".nokkel-INUSE" {
+			require.NoError(t, os.Chtimes(path, old, old))
+			require.NoError(t, os.Chtimes(filepath.Dir(path), old, old))
+		}
+	}
+	require.NoError(t, atomicfile.Write(filepath.Join(dir, "key"), nil, 0o600, false))
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	assert.Equal(t, []string{".nokkel-INUSE", ".nokkel-directory", "key", "nokkel-other"}, names)
+}
+
 // A name must not be a directory or lead out of its own.
 func TestWriteNeedsAFileName(t *testing.T) {
 	t.Chdir(t.TempDir())

@@ -37,7 +37,8 @@ func SyncDir(dir *os.Root) error {
 }
 
 // MkdirAll makes a directory of mode 0700, and its parents, and sees that the
-// names survive a crash. One that exists is left as it is.
+// names survive a crash. One that exists is left as it is, and may lie below one
+// that can be entered but not read.
 func MkdirAll(path string) error {
 	path = filepath.Clean(path)
 	err := os.Mkdir(path, 0o700)
@@ -48,13 +49,17 @@ func MkdirAll(path string) error {
 		}
 		err = os.Mkdir(path, 0o700)
 	}
-	if err != nil && !errors.Is(err, fs.ErrExist) {
+	existed := errors.Is(err, fs.ErrExist)
+	if err != nil && !existed {
 		return err
 	}
 	dir, err := OpenDir(parent)
-	if err != nil {
-		return err
+	if err == nil {
+		defer dir.Close()
+		err = SyncDir(dir) // also of what exists: whoever made it may have crashed
 	}
-	defer dir.Close()
-	return SyncDir(dir)
+	if existed && errors.Is(err, fs.ErrPermission) {
+		return nil
+	}
+	return err
 }

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -26,4 +27,28 @@ func TestWriteWithoutHardLinks(t *testing.T) {
 	entries, err := os.ReadDir(filepath.Dir(name))
 	require.NoError(t, err)
 	assert.Len(t, entries, 1)
+}
+
+// info is a file of this mode, whatever was asked for.
+type info struct {
+	fs.FileInfo
+	mode fs.FileMode
+}
+
+func (i info) Stat() (fs.FileInfo, error) { return i, nil }
+func (i info) Mode() fs.FileMode          { return i.mode }
+
+// Some mounted shares keep no modes, and say nothing.
+func TestPrivateFilesNeedModes(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows has access lists, not modes")
+	}
+	for mode, private := range map[fs.FileMode]bool{0o600: true, 0o400: true, 0o777: false, 0o640: false, 0o604: false} {
+		err := kept(info{mode: mode}, 0o600)
+		assert.Equal(t, private, err == nil, "%03o", mode)
+		assert.NoError(t, kept(info{mode: mode}, 0o644), "a public file")
+		if !private {
+			assert.ErrorIs(t, err, ErrMode)
+		}
+	}
 }

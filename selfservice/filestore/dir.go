@@ -80,8 +80,9 @@ func (d Dir) Load(ctx context.Context) (blob []byte, version string, err error) 
 	}
 	// Another process may have linked the file and not yet synced it. Our
 	// caller acts on what it reads (registers the key, say), so it has to
-	// survive a crash of the machine from here on.
-	if err := f.sync(); err != nil {
+	// survive a crash of the machine from here on. Nobody links to a disk that
+	// has turned read-only after an error, and it must not cost the key.
+	if err := f.sync(); err != nil && !errors.Is(err, syscall.EROFS) {
 		return nil, "", err
 	}
 	return blob, version, nil
@@ -131,6 +132,9 @@ func (d Dir) Save(ctx context.Context, blob []byte, version string) (newVersion 
 	n, err := f.expect(ctx, version)
 	if err != nil {
 		return "", err
+	}
+	if next, _ := parseName(stateName(n + 1)); next == 0 {
+		return "", &Error{Path: f.file(n), Rule: ErrNumber}
 	}
 	raw := encodeState(blob)
 	if len(raw) > maxStateFile {

@@ -150,7 +150,7 @@ func TestCrashLeftovers(t *testing.T) {
 
 func TestKeepsForeignFiles(t *testing.T) {
 	d, version := saves(t, "one")
-	foreign := []string{"README", "state-", "state-0", "state-01", "state-+1", "state-1x", "state-x.tmp-1", "state-99999999999999999999"}
+	foreign := []string{"README", "state-", "state-0", "state-01", "state-+1", "state-1x", "state-x.tmp-1", "state-9223372036854775807", "state-99999999999999999999"}
 	for _, name := range foreign {
 		require.NoError(t, os.WriteFile(filepath.Join(string(d), name), nil, 0o600))
 	}
@@ -159,6 +159,21 @@ func TestKeepsForeignFiles(t *testing.T) {
 	}
 	assert.Subset(t, names(t, d), foreign)
 	assert.Len(t, names(t, d), len(foreign)+8)
+}
+
+// TestHighestNumber: what Save writes, Load must find.
+func TestHighestNumber(t *testing.T) {
+	d, _ := saves(t, "one")
+	stray := filepath.Join(string(d), "state-4611686018427387903")
+	require.NoError(t, os.WriteFile(stray, nil, 0o600))
+	blob, version := must.Load(t, d)
+	assert.Equal(t, "one", blob)
+	_, err := d.Save(t.Context(), []byte("two"), version)
+	require.ErrorIs(t, err, filestore.ErrNumber)
+	require.NoError(t, os.Remove(stray))
+	blob, version = must.Load(t, d)
+	assert.Equal(t, "one", blob)
+	must.Save(t, d, "two", version)
 }
 
 func TestModes(t *testing.T) {

@@ -15,6 +15,9 @@ var (
 	ErrMode  = errors.New("is open to group or others: the directory must have mode 0700, a file 0600")
 	ErrType  = errors.New("is not a regular file")
 	ErrSize  = errors.New("has more than 4 MiB")
+
+	// ErrNumber: a stray file, since no Dir is saved so often.
+	ErrNumber = errors.New("has the highest number that a file can have: remove it")
 )
 
 // Error is the refusal of a directory or a file by [Dir]. It is [selfservice.ErrConfig]

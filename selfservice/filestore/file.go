@@ -45,7 +45,7 @@ func parseName(name string) (number uint64, temp bool) {
 		return 0, false
 	}
 	digits, _, temp = strings.Cut(digits, ".tmp-")
-	n, err := strconv.ParseUint(digits, 10, 63)
+	n, err := strconv.ParseUint(digits, 10, 62)
 	if err != nil || strconv.FormatUint(n, 10) != digits {
 		return 0, false
 	}

@@ -91,6 +91,7 @@ func TestFailingSyscalls(t *testing.T) {
 		{"no room for another name", "linkat", "error=ENOSPC", "config=false conflict=false", "old"},
 		{"the file cannot be synced", "fsync", "error=EIO:when=2", "config=false conflict=false", "old"},
 		{"the directory cannot be synced", "fsync", "error=EIO:when=3", "config=false conflict=false", "new"},
+		{"the disk has turned read-only", "fsync", "error=EROFS", "config=false conflict=false", "old"},
 		{"directories cannot be synced", "fsync", "error=EINVAL:when=3", "config=false conflict=false <nil>", "new"},
 	} {
 		t.Run(c.rule, func(t *testing.T) {
