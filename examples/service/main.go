@@ -13,7 +13,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -23,7 +22,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/filestore"
 	"github.com/nokkel/nokkel/selfservice/helseid"
@@ -77,17 +75,8 @@ func run(ctx context.Context, log *slog.Logger, c config) error {
 		Scopes:      strings.Fields(c.scopes),
 	}
 	rotator := &selfservice.Rotator{Provider: client, Store: filestore.Dir(c.state), Timing: c.timing, Logger: log}
-	if c.key != "" {
-		key, err := keys.ReadFile(c.key)
-		if e := (*fs.PathError)(nil); errors.As(err, &e) {
-			err = e.Err // without the path: it may be the key itself
-		}
-		if err != nil {
-			return fmt.Errorf("the file of -key: %w", err)
-		}
-		if err := rotator.Adopt(ctx, selfservice.Credential{Key: key}); err != nil { // no-op after the first start
-			return err
-		}
+	if err := adopt(ctx, rotator, c.key); err != nil {
+		return err
 	}
 	listener, err := net.Listen("tcp", c.listen)
 	if err != nil {

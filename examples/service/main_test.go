@@ -144,6 +144,21 @@ func TestExitsWithoutAKey(t *testing.T) {
 		"no credential has been adopted: the first start takes -key")
 }
 
+func TestKeyFileIsNeededForTheFirstStartOnly(t *testing.T) {
+	t.Parallel()
+	server := helseidtest.New()
+	defer server.Close()
+	key := keystest.Key(t, keys.ES256)
+	server.AddClient("my-service", key.PublicKey())
+	dir := t.TempDir()
+	file, state := filepath.Join(dir, "client_private.json"), filepath.Join(dir, "state")
+	assert.Contains(t, fails(t, "-client", "x", "-scope", "x", "-api", "https://x", "-state", state, "-key", file), "the file of -key: ")
+	require.NoError(t, key.WriteFile(file))
+	start(t, server, "-state", state, "-key", file).Stop(t)
+	require.NoError(t, os.Remove(file))
+	start(t, server, "-state", state, "-key", file).Stop(t)
+}
+
 func TestExitsWithoutOptions(t *testing.T) {
 	t.Parallel()
 	complete := []string{"-client", "x", "-scope", "x", "-api", "https://x", "-state", filepath.Join(t.TempDir(), "state")}
