@@ -6,8 +6,9 @@
 //	    -url https://api.example.no -proxy 127.0.0.1/32
 //
 // It answers with 200 and X-Client-Id, X-Subject and X-Scope for the proxy to pass
-// on, or with the status and the challenges for the client; testdata has an
-// nginx.conf and a Caddyfile. Only the proxy says which request it is about.
+// on in place of what its client says of itself, or with the status and the
+// challenges for the client; testdata has an nginx.conf and a Caddyfile. Only the
+// proxy says which request it is about.
 package main
 
 import (

@@ -60,13 +60,15 @@ type proxy struct {
 	args      func(config, dir string) []string
 }
 
+var proxies = []proxy{
+	{"nginx", "/usr/sbin/nginx", "nginx.conf", false, func(config, dir string) []string { return []string{"-c", config, "-p", dir, "-e", "stderr"} }},
+	{"Caddy", "caddy", "Caddyfile", true, func(config, _ string) []string { return []string{"run", "--config", config, "--adapter", "caddyfile"} }},
+}
+
 // TestBehindRealProxies: this module's client reaches an API that knows nothing
 // of tokens through nginx and Caddy, and others do not.
 func TestBehindRealProxies(t *testing.T) {
-	for _, p := range []proxy{
-		{"nginx", "/usr/sbin/nginx", "nginx.conf", false, func(config, dir string) []string { return []string{"-c", config, "-p", dir, "-e", "stderr"} }},
-		{"Caddy", "caddy", "Caddyfile", true, func(config, _ string) []string { return []string{"run", "--config", config, "--adapter", "caddyfile"} }},
-	} {
+	for _, p := range proxies {
 		t.Run(p.name, func(t *testing.T) {
 			w := newWorld(t, p.forwarded)
 			api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -112,6 +114,39 @@ func TestBehindRealProxies(t *testing.T) {
 			require.NoError(t, err)
 			assert.Equal(t, "DELETE /patients my-client", string(body), "the proof names DELETE /patients")
 		})
+	}
+}
+
+// TestClientDoesNotSpeakForItself: the API sees what the gate says, even if that
+// is empty, and never what the client says of itself.
+func TestClientDoesNotSpeakForItself(t *testing.T) {
+	names := []string{"X-Client-Id", "X-Subject", "X-Scope"}
+	for _, p := range proxies {
+		for _, value := range []string{"", "said by the gate"} {
+			t.Run(p.name+" "+value, func(t *testing.T) {
+				gate := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					for _, name := range names {
+						w.Header().Set(name, value)
+					}
+				}))
+				defer gate.Close()
+				api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					for _, name := range names {
+						assert.Equal(t, value, strings.Join(r.Header[name], ","), name)
+					}
+				}))
+				defer api.Close()
+				req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.start(t, gate.URL, api.URL), nil)
+				require.NoError(t, err)
+				for _, name := range names {
+					req.Header[name] = []string{"admin", "admin"}
+				}
+				resp, err := http.DefaultClient.Do(req)
+				require.NoError(t, err)
+				resp.Body.Close()
+				assert.Equal(t, http.StatusOK, resp.StatusCode)
+			})
+		}
 	}
 }
 
