@@ -11,8 +11,6 @@ import (
 	"strings"
 
 	"github.com/nokkel/nokkel/internal/atomicfile"
-	"github.com/nokkel/nokkel/internal/redact"
-	"github.com/nokkel/nokkel/keys"
 )
 
 const (
@@ -82,63 +80,4 @@ func (in *input) file(option string) ([]byte, error) {
 		return nil, fmt.Errorf("the file of --%s: %w", option, err)
 	}
 	return data, nil
-}
-
-// reserve makes the new file that an option names, if it does, for what a
-// server will make: nothing is lost for want of a place.
-func (in *input) reserve(option string) error {
-	if in.text(option) == "" {
-		return nil
-	}
-	err := atomicfile.Write(in.text(option), nil, ownerOnly, false)
-	if errors.Is(err, fs.ErrExist) {
-		return errors.New("the file of --" + option + " exists; it is not replaced")
-	}
-	return err
-}
-
-// save fills a reserved file; nothing leaves no file behind.
-func (in *input) save(option string, content []byte) error {
-	switch path := in.text(option); {
-	case path == "":
-		return nil
-	case len(content) == 0:
-		return os.Remove(path)
-	default:
-		return atomicfile.Write(path, content, ownerOnly, true)
-	}
-}
-
-// handoverOptions say where a secret goes.
-func handoverOptions() []option {
-	return []option{
-		path("SecretPath", "p", "file to write the secret to, which must not exist; only its owner can read it"),
-		toggle("Show", "show", "print the secret to standard output"),
-	}
-}
-
-// somewhere fails where a new secret would go nowhere.
-func (in *input) somewhere() error {
-	if in.text("SecretPath") == "" && !in.on("Show") {
-		return errors.New("missing --SecretPath or --Show: the new secret must go somewhere")
-	}
-	return nil
-}
-
-func (in *input) saveSecret(s keys.Secret) error { return in.save("SecretPath", []byte(s.Reveal())) }
-
-// showSecret prints the secret or its place. Nothing is printed before it is
-// saved: output into a pipe that nobody reads ends the process.
-func (in *input) showSecret(s keys.Secret) error {
-	if path := in.text("SecretPath"); path != "" {
-		in.result("SecretPath: %s", path)
-	}
-	if !in.on("Show") {
-		return nil
-	}
-	if redact.Printable(s.Reveal()) != s.Reveal() {
-		return errors.New("the secret holds characters that a terminal does not print; --SecretPath takes them")
-	}
-	in.result("Secret: %s", s.Reveal())
-	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -16,7 +17,8 @@ import (
 // console. An option that the command does not have is empty.
 type input struct {
 	*console
-	options []option
+	options  []option
+	reserved *os.File // for what a server will make
 }
 
 func (in *input) has(long string) bool { return in.find("--"+long) != nil }

@@ -50,7 +50,8 @@ func regenerate(ctx context.Context, in *input, api *admin.API, info *admin.Clie
 		return errors.Join(err, in.saveSecret(keys.Secret{}))
 	}
 	if err := in.saveSecret(made.Secret); err != nil {
-		return fmt.Errorf("a new secret was made but not saved, so make another one: %w", err)
+		err = fmt.Errorf("a new secret was made but not saved, so make another one unless it is shown: %w", err)
+		return errors.Join(err, in.reveal(made.Secret))
 	}
 	in.result("ClientId: %s\nExpiration: %s", info.ClientID, date(registered.Expires))
 	return in.showSecret(made.Secret)

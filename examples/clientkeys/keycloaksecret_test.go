@@ -94,12 +94,14 @@ func TestKeycloakSecretRegenerateFailureLeavesNoFile(t *testing.T) {
 	})
 }
 
+// regenerate returns a process that saves a new secret as "new".
+func (k *keycloakRealm) regenerate(more ...string) *exec.Cmd {
+	return program(k.t, append([]string{"keycloak", "secret", "regenerate", "-u", k.realm.Server, "-r", k.realm.Name, "-ac", readPrivate(k.t, k.path("adminid")),
+		"-ar", "master", "-asp", k.path("admin"), "-c", clientID, "-p", k.path("new"), "-y"}, more...)...)
+}
+
 func TestKeycloakSecretRegenerateSurvivesSignals(t *testing.T) {
 	t.Parallel()
-	regenerate := func(t *testing.T, k *keycloakRealm) *exec.Cmd {
-		return program(t, "keycloak", "secret", "regenerate", "-u", k.realm.Server, "-r", k.realm.Name, "-ac", readPrivate(t, k.path("adminid")), "-ar", "master",
-			"-asp", k.path("admin"), "-c", clientID, "-p", k.path("new"), "-y")
-	}
 	t.Run("interrupt during the request", func(t *testing.T) {
 		started := make(chan *os.Process, 1)
 		k := newProxiedRealm(t, func(server http.Handler, w http.ResponseWriter, r *http.Request) {
@@ -109,7 +111,7 @@ func TestKeycloakSecretRegenerateSurvivesSignals(t *testing.T) {
 			}
 			server.ServeHTTP(w, r)
 		})
-		cmd := regenerate(t, k)
+		cmd := k.regenerate()
 		wait := start(t, cmd)
 		started <- cmd.Process
 		r := wait()
@@ -121,7 +123,7 @@ func TestKeycloakSecretRegenerateSurvivesSignals(t *testing.T) {
 		reader, writer, err := os.Pipe()
 		require.NoError(t, err)
 		reader.Close()
-		cmd := regenerate(t, k)
+		cmd := k.regenerate()
 		cmd.Stdout = writer
 		assert.Error(t, cmd.Run(), "by SIGPIPE")
 		writer.Close()
