@@ -147,18 +147,28 @@ func TestOktaSecretLifecycle(t *testing.T) {
 	assert.True(t, a.accepts(selfservice.Credential{Secret: keys.NewSecret(shown[1])}))
 }
 
-func TestOktaSecretAddKeepsTheFileOfALostReply(t *testing.T) {
+func TestOktaSecretAddKeepsTheSecretOfALostReply(t *testing.T) {
 	t.Parallel()
-	a := newOktaOrg(t, true)
-	a.Inject(func(_ int, r *http.Request) *oktatest.Fault {
+	lost := func(_ int, r *http.Request) *oktatest.Fault {
 		if r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/secrets") {
 			return &oktatest.Fault{Execute: true, Cut: true}
 		}
 		return nil
-	})
+	}
+	a := newOktaOrg(t, true)
+	a.Inject(lost)
 	r := a.do("okta secret add", "-p", a.path("next"))
-	assertFails(t, r, "it may have been added all the same, so the file is kept")
-	assert.True(t, a.accepts(selfservice.Credential{Secret: keys.NewSecret(readPrivate(t, a.path("next")))}))
+	assertFails(t, r, "it may have been added all the same, so keep the secret")
+	next := selfservice.Credential{Secret: keys.NewSecret(readPrivate(t, a.path("next")))}
+	assert.True(t, a.accepts(next))
+
+	a = newOktaOrg(t, true)
+	a.Inject(lost)
+	r = a.do("okta secret add", "-show")
+	assert.Equal(t, 1, r.code)
+	assert.Contains(t, r.stderr, "so keep the secret")
+	next.Secret = keys.NewSecret(strings.TrimSpace(strings.TrimPrefix(r.stdout, "Secret: ")))
+	assert.True(t, a.accepts(next), "it is in no file: %q", r.stdout)
 }
 
 func TestOktaRotate(t *testing.T) {

@@ -97,7 +97,8 @@ func oktaSecretAdd(ctx context.Context, in *input) error {
 		case errors.As(err, &refused) && refused.Status >= 400 && refused.Status < 500:
 			return errors.Join(err, in.saveSecret(keys.Secret{}))
 		case err != nil:
-			return fmt.Errorf("%w; it may have been added all the same, so the file is kept: \"okta secret list\" shows", err)
+			err = fmt.Errorf("%w; it may have been added all the same, so keep the secret: \"okta secret list\" shows", err)
+			return errors.Join(err, in.reveal(secret))
 		}
 		in.result("SecretId: %s", added.ID)
 		return in.showSecret(secret)
