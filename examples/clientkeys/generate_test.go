@@ -174,24 +174,37 @@ func TestGenerateCertificateWritesThreeFiles(t *testing.T) {
 
 func TestPasswordFromFileOrArgument(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	file := filepath.Join(dir, "password")
-	require.NoError(t, os.WriteFile(file, []byte("from a file\r\n"), 0o600))
+	d := newTestDir(t)
+	d.write("windows", "from a file\r\n")
+	d.write("marked", "\ufefffr\u00e5 fil\r\n")
+	d.write("little", "\xff\xfef\x00r\x00\xe5\x00\n\x00")
+	d.write("big", "\xfe\xff\x00f\x00r\x00\xe5")
 	for name, tc := range map[string]struct {
 		args     []string
 		password string
 		hint     bool
 	}{
-		"file":     {[]string{"-pwdp", file}, "from a file", false},
-		"argument": {[]string{"--CertificatePassword", "for all to see"}, "for all to see", true},
+		"file":                         {[]string{"-pwdp", d.path("windows")}, "from a file", false},
+		"UTF-8 with a byte order mark": {[]string{"-pwdp", d.path("marked")}, "fr\u00e5 fil", false},
+		"UTF-16, little endian":        {[]string{"-pwdp", d.path("little")}, "fr\u00e5", false},
+		"UTF-16, big endian":           {[]string{"-pwdp", d.path("big")}, "fr\u00e5", false},
+		"argument":                     {[]string{"--CertificatePassword", "for all to see"}, "for all to see", true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := invoke(t, "", append([]string{"generatecertificate", "--CertificateCommonName", name, "--CertificateDirectory", dir, "-alg", "ES256"}, tc.args...)...)
+			r := invoke(t, "", append([]string{"generatecertificate", "--CertificateCommonName", name, "--CertificateDirectory", d.dir, "-alg", "ES256"}, tc.args...)...)
 			require.Equal(t, 0, r.code, r.stderr)
-			_, err := keystore.ParseKey(read(t, filepath.Join(dir, name+"_private.pfx")), name, tc.password)
+			_, err := keystore.ParseKey(read(t, d.path(name+"_private.pfx")), name, tc.password)
 			assert.NoError(t, err)
 			assert.Equal(t, tc.hint, strings.Contains(r.stderr, passwordVariable))
 			assert.NotContains(t, r.stderr, tc.password)
 		})
+	}
+	for rule, content := range map[string]string{
+		"Latin-1": "fr\xe5", "half a unit": "\xff\xfef", "half a pair": "\xff\xfe\x3d\xd8f\x00", "no text": "\xff\xfe",
+	} {
+		d.write("password", content)
+		r := invoke(t, "", "generatecertificate", "-cn", "refused", "-dir", d.dir, "-alg", "ES256", "-pwdp", d.path("password"))
+		assert.Equal(t, 1, r.code, rule)
+		assert.Contains(t, r.stderr, "the file of --CertificatePasswordPath is n", rule)
 	}
 }

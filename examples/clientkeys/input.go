@@ -146,7 +146,7 @@ func (in *input) public(long string) (*keys.PublicKey, error) {
 	return key, nil
 }
 
-// secret returns the one line of a file, or else what an environment variable
+// secret returns the one line of a text file, or else what an environment variable
 // holds, or else nothing. No secret has to be an argument.
 func (in *input) secret(pathOption, variable string) (keys.Secret, error) {
 	if in.text(pathOption) == "" {
@@ -156,7 +156,11 @@ func (in *input) secret(pathOption, variable string) (keys.Secret, error) {
 	if err != nil {
 		return keys.Secret{}, err
 	}
-	line := strings.TrimRight(string(content), "\r\n")
+	text, ok := decode(content)
+	if !ok {
+		return keys.Secret{}, fmt.Errorf("the file of --%s is neither UTF-8 nor UTF-16 with a byte order mark", pathOption)
+	}
+	line := strings.TrimRight(text, "\r\n")
 	if line == "" || strings.ContainsAny(line, "\r\n") {
 		return keys.Secret{}, fmt.Errorf("the file of --%s is not one line", pathOption)
 	}
