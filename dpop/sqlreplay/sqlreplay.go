@@ -19,7 +19,9 @@ package sqlreplay
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"database/sql"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"strconv"
@@ -82,16 +84,23 @@ func (t *Table) Schema() ([]string, error) {
 		return nil, err
 	}
 	name := cmp.Or(t.Name, "nokkel_replay")
-	index := name[strings.LastIndexByte(name, '.')+1:] // it is in the table's schema
+	index := short(name[strings.LastIndexByte(name, '.')+1:]) // it is in the table's schema
 	return []string{
 		t.sql("CREATE TABLE IF NOT EXISTS {table} (id bytea PRIMARY KEY, owner bytea NOT NULL, until bigint NOT NULL)"),
-		t.sql("CREATE INDEX IF NOT EXISTS " + short(index) + "_owner ON {table} (owner, until)"),
-		t.sql("CREATE INDEX IF NOT EXISTS " + short(index) + "_until ON {table} (until)"),
+		t.sql("CREATE INDEX IF NOT EXISTS " + index + "_owner ON {table} (owner, until)"),
+		t.sql("CREATE INDEX IF NOT EXISTS " + index + "_until ON {table} (until)"),
 	}, nil
 }
 
-// short leaves room for an ending: PostgreSQL cuts names at 63 bytes.
-func short(name string) string { return name[:min(len(name), 57)] }
+// short leaves room for an ending: PostgreSQL cuts names at 63 bytes. What is cut
+// off goes into a hash, for two tables may begin alike.
+func short(name string) string {
+	if len(name) <= 57 {
+		return name
+	}
+	sum := sha256.Sum256([]byte(name))
+	return name[:48] + "_" + hex.EncodeToString(sum[:4])
+}
 
 func (t *Table) check() error {
 	if t.DB == nil || t.MaxKey < 0 {

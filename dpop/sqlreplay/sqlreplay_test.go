@@ -180,6 +180,24 @@ func TestExpiredEntriesAreDeleted(t *testing.T) {
 	assert.Less(t, rows, 450)
 }
 
+// Tables whose long names begin alike have indexes of their own. Those of short
+// names are where they were.
+func TestIndexes(t *testing.T) {
+	dsn := server(t)
+	long := strings.Repeat("x", 30) + strings.ToLower(rand.Text()) + "x"
+	for _, name := range []string{long + "_a", long + "_b", long[:57], long[:20]} {
+		table := open(t, dsn, name)
+		defer table.DB.Exec("DROP TABLE " + name)
+		require.NoError(t, table.Create(t.Context()))
+		require.NoError(t, table.Create(t.Context()), "repeated")
+		var indexes, plain int
+		require.NoError(t, table.DB.QueryRow("SELECT count(*), count(*) FILTER (WHERE indexname IN ($1, $2)) FROM pg_indexes WHERE tablename = $3",
+			name+"_owner", name+"_until", name).Scan(&indexes, &plain))
+		assert.Equal(t, 3, indexes, name)
+		assert.Equal(t, len(name) <= 57, plain == 2, name)
+	}
+}
+
 func TestConcurrentCreate(t *testing.T) {
 	dsn := server(t)
 	for range 3 {
