@@ -11,8 +11,11 @@
 //	verifier := &dpop.Verifier{Replay: cache}
 //
 // It imports no client. The server is Redis 6.2 or newer, or Valkey, standalone
-// or a cluster: the proofs by one key are under one name. Only the server's
-// clock counts.
+// or a cluster: the proofs by one key are under one name.
+//
+// Only the server's clock counts. It may step back by less than ten minutes, as
+// when a replica with another clock takes over: proofs are deleted that long after
+// their end. The server holds those of some twelve minutes, at 50 to 300 bytes each.
 //
 // A proof that Redis forgets can be used again. Redis must not evict
 // (maxmemory-policy noeviction, see [Cache.Check]). A replica that takes over,
@@ -29,13 +32,14 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/nokkel/nokkel/dpop"
 )
 
-// Cache keeps the spent proofs of each key in a sorted set that expires with
-// the last of them. Its fields must not change after the first use. Its
-// methods may be called concurrently.
+// Cache keeps the spent proofs of each key in a sorted set that expires ten
+// minutes after the last of them. Its fields must not change after the first
+// use. Its methods may be called concurrently.
 type Cache struct {
 	// Do sends one command and returns its reply: integers as int64, as the
 	// clients do. The arguments are strings and ints.
@@ -45,11 +49,16 @@ type Cache struct {
 	MaxKey int    // proofs at a time by one key; zero: 10,000, some 125 a second
 }
 
-const defaultMaxKey = 10_000
+const (
+	defaultMaxKey = 10_000
 
-// script takes the ID, its end in milliseconds and the bound. Redis runs it as
-// one step. ZADD is the first that writes: after a write Redis does not stop a
-// script that runs out of memory.
+	// What is deleted could be used again if the clock stepped back.
+	keep = 10 * time.Minute
+)
+
+// script takes the ID, its end in milliseconds, the bound, and for how many
+// milliseconds what is over is kept. Redis runs it as one step. ZADD is the first
+// that writes: after a write Redis does not stop a script that runs out of memory.
 const script = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -57,9 +66,10 @@ if now >= tonumber(ARGV[2]) then return 1 end
 if redis.call('ZSCORE', KEYS[1], ARGV[1]) then return 2 end
 if redis.call('ZCOUNT', KEYS[1], now, '+inf') >= tonumber(ARGV[3]) then return 3 end
 redis.call('ZADD', KEYS[1], ARGV[2], ARGV[1])
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
-if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[2]) - now then
-	redis.call('PEXPIREAT', KEYS[1], ARGV[2])
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[4])
+local expiry = ARGV[2] + ARGV[4]
+if redis.call('PTTL', KEYS[1]) < expiry - now then
+	redis.call('PEXPIREAT', KEYS[1], expiry)
 end
 return 0`
 
@@ -75,7 +85,7 @@ func (c *Cache) Insert(ctx context.Context, e dpop.Entry) error {
 	}
 	args := []any{
 		1, cmp.Or(c.Prefix, "nokkel:replay:") + base64.RawURLEncoding.EncodeToString(e.Owner[:]),
-		string(e.ID[:]), strconv.FormatInt(until, 10), cmp.Or(c.MaxKey, defaultMaxKey),
+		string(e.ID[:]), strconv.FormatInt(until, 10), cmp.Or(c.MaxKey, defaultMaxKey), int(keep.Milliseconds()),
 	}
 	sum := sha1.Sum([]byte(script)) // Redis's name for it
 	reply, err := c.Do(ctx, append([]any{"EVALSHA", hex.EncodeToString(sum[:])}, args...)...)

@@ -10,10 +10,12 @@
 // It works on database/sql and imports no driver; the server is PostgreSQL 9.5
 // or newer. A proof that is accepted costs one statement in a transaction of
 // its own, on the primary: leave synchronous_commit at its default if a
-// failover must not accept a proof twice. Expired proofs are deleted along the
-// way.
+// failover must not accept a proof twice.
 //
-// Only the database's clock counts, so the clocks of the machines may differ.
+// Only the database's clock counts, so the clocks of the machines may differ. It
+// may step back by less than ten minutes, as when a standby with another clock
+// takes over: proofs are deleted that long after their end, along the way. The
+// table holds those of some twelve minutes, at 200 to 300 bytes each.
 package sqlreplay
 
 import (
@@ -27,6 +29,7 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/nokkel/nokkel/dpop"
 	"github.com/nokkel/nokkel/internal/sqlname"
@@ -51,6 +54,9 @@ const (
 	// a call costs does not depend on how many there are.
 	deleteEvery = 64
 	deleteBatch = 2 * deleteEvery
+
+	// What is deleted could be used again if the clock stepped back.
+	keep = 10 * time.Minute
 )
 
 // now is the database's clock in milliseconds, which goes on in a transaction.
@@ -172,10 +178,10 @@ func (t *Table) why(ctx context.Context, e dpop.Entry, until int64) error {
 	return dpop.ErrReplayKeyFull
 }
 
-// delete removes some of what is over. Rows that another process is about to
-// delete are left to it. When it fails the entry at hand is spent all the same,
-// and the next one tries again.
+// delete removes some of what has been over for a while. Rows that another
+// process is about to delete are left to it. When it fails the entry at hand is
+// spent all the same, and the next one tries again.
 func (t *Table) delete(ctx context.Context) {
-	t.DB.ExecContext(ctx, t.sql("DELETE FROM {table} WHERE id IN (SELECT id FROM {table} WHERE until <= {now} ORDER BY until LIMIT "+
-		strconv.Itoa(deleteBatch)+" FOR UPDATE SKIP LOCKED)"))
+	t.DB.ExecContext(ctx, t.sql("DELETE FROM {table} WHERE id IN (SELECT id FROM {table} WHERE until <= {now} - $1::bigint ORDER BY until LIMIT "+
+		strconv.Itoa(deleteBatch)+" FOR UPDATE SKIP LOCKED)"), keep.Milliseconds())
 }

@@ -163,21 +163,47 @@ func TestServerClosesTheConnections(t *testing.T) {
 	require.ErrorIs(t, v.Consume(late, checked), dpop.ErrReplayStore)
 }
 
-// Every so many calls delete some expired entries.
+// Every so many calls delete some of what expired ten minutes ago.
 func TestExpiredEntriesAreDeleted(t *testing.T) {
 	table := create(t, server(t))
-	fill := func(until time.Duration) {
+	fill := func() {
 		for range 300 {
-			require.NoError(t, table.Insert(t.Context(), replaytest.NewEntry(until)))
+			require.NoError(t, table.Insert(t.Context(), replaytest.NewEntry(time.Minute)))
 		}
 	}
-	fill(3 * time.Second)
-	time.Sleep(3500 * time.Millisecond)
-	fill(time.Minute)
+	fill()
+	_, err := table.DB.Exec("UPDATE " + table.Name + " SET until = until - 11 * 60 * 1000")
+	require.NoError(t, err)
+	fill()
 	var rows int
 	require.NoError(t, table.DB.QueryRow("SELECT count(*) FROM "+table.Name).Scan(&rows))
 	assert.GreaterOrEqual(t, rows, 300)
 	assert.Less(t, rows, 450)
+}
+
+// The database's clock is ahead for a while, and then right again.
+func TestClockStepsBack(t *testing.T) {
+	dsn := server(t)
+	schema := "nokkel_" + strings.ToLower(rand.Text()) // with a clock of its own
+	db := open(t, dsn+"&search_path="+schema+",pg_catalog", "").DB
+	_, err := db.Exec("CREATE SCHEMA " + schema + "; CREATE TABLE ahead AS SELECT interval '0' AS by; CREATE FUNCTION clock_timestamp() " +
+		"RETURNS timestamptz VOLATILE LANGUAGE sql AS 'SELECT pg_catalog.clock_timestamp() + by FROM ahead'")
+	require.NoError(t, err)
+	t.Cleanup(func() { open(t, dsn, "").DB.Exec("DROP SCHEMA " + schema + " CASCADE") })
+	table := &sqlreplay.Table{DB: db}
+	require.NoError(t, table.Create(t.Context()))
+	e := replaytest.NewEntry(time.Minute)
+	require.NoError(t, table.Insert(t.Context(), e))
+
+	_, err = db.Exec("UPDATE ahead SET by = '9 minutes'")
+	require.NoError(t, err)
+	for range 100 {
+		require.NoError(t, table.Insert(t.Context(), replaytest.NewEntry(15*time.Minute)))
+	}
+	require.ErrorIs(t, table.Insert(t.Context(), e), dpop.ErrProofTime)
+	_, err = db.Exec("UPDATE ahead SET by = '0'")
+	require.NoError(t, err)
+	require.ErrorIs(t, table.Insert(t.Context(), e), dpop.ErrReplayed)
 }
 
 // Tables whose long names begin alike have indexes of their own. Those of short

@@ -161,28 +161,40 @@ func TestRedisOutOfMemory(t *testing.T) {
 	}
 }
 
-// TestNothingStays: what is over is gone from the server.
-func TestNothingStays(t *testing.T) {
+// TestExpiredProofs: they are kept for ten minutes, in case the server's clock
+// steps back, and no longer.
+func TestExpiredProofs(t *testing.T) {
+	const keep = 10 * time.Minute
 	do := clients(t)["go-redis"]
+	ask := func(args ...any) any {
+		t.Helper()
+		reply, err := do(t.Context(), args...)
+		if err != nil && !errors.Is(err, goredis.Nil) {
+			t.Fatal(err)
+		}
+		return reply
+	}
 	cache := &redisreplay.Cache{Do: do, Prefix: rand.Text()}
-	for range 100 {
-		if err := cache.Insert(t.Context(), replaytest.NewEntry(time.Second)); err != nil {
+	e := replaytest.NewEntry(time.Minute)
+	for _, d := range []time.Duration{time.Minute, time.Second} {
+		e.ID, e.Until = replaytest.NewEntry(0).ID, time.Now().Add(d)
+		if err := cache.Insert(t.Context(), e); err != nil {
 			t.Fatal(err)
 		}
 	}
-	names := func() int {
-		reply, err := do(t.Context(), "KEYS", cache.Prefix+"*")
-		if err != nil {
-			t.Fatal(err)
-		}
-		return len(reply.([]any))
+	name := ask("KEYS", cache.Prefix+"*").([]any)[0]
+	ttl := time.Duration(ask("PTTL", name).(int64)) * time.Millisecond
+	if ttl < keep+50*time.Second || ttl > keep+70*time.Second {
+		t.Errorf("all is gone after %v", ttl)
 	}
-	if names() == 0 {
-		t.Fatal("nothing was there")
+	for member, ago := range map[string]time.Duration{"kept": keep - time.Minute, "gone": keep + time.Second} {
+		ask("ZADD", name, time.Now().Add(-ago).UnixMilli(), member)
 	}
-	for deadline := time.Now().Add(10 * time.Second); names() > 0; time.Sleep(50 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("%d names stay", names())
-		}
+	e.ID = replaytest.NewEntry(0).ID
+	if err := cache.Insert(t.Context(), e); err != nil {
+		t.Fatal(err)
+	}
+	if ask("ZSCORE", name, "kept") == nil || ask("ZSCORE", name, "gone") != nil {
+		t.Errorf("of what was over there is %v", ask("ZRANGE", name, 0, 1))
 	}
 }
