@@ -20,7 +20,8 @@
 // A proof that Redis forgets can be used again. Redis must not evict
 // (maxmemory-policy noeviction, see [Cache.Check]). A replica that takes over,
 // or a server that restarts from disk, lacks the last proofs, which can be used
-// again while they are fresh. Package sqlreplay has no such gap.
+// again while they are fresh. Package sqlreplay has no such gap, if PostgreSQL
+// waits for its standby.
 package redisreplay
 
 import (
@@ -112,7 +113,14 @@ func (c *Cache) Insert(ctx context.Context, e dpop.Entry) error {
 }
 
 // Check returns [dpop.ErrConfig] for a server that may evict. Call it at
-// startup. It needs the right to call INFO.
+// startup. It needs the right to call INFO. It asks one server: for a cluster
+// call it for each master, with a Do that asks that one, or it says nothing of
+// the others:
+//
+//	err := cluster.ForEachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
+//		do := func(ctx context.Context, args ...any) (any, error) { return node.Do(ctx, args...).Result() }
+//		return (&redisreplay.Cache{Do: do}).Check(ctx)
+//	})
 func (c *Cache) Check(ctx context.Context) error {
 	if c.Do == nil {
 		return fmt.Errorf("redisreplay: %w: Cache needs Do", dpop.ErrConfig)

@@ -9,8 +9,10 @@
 //
 // It works on database/sql and imports no driver; the server is PostgreSQL 9.5
 // or newer. A proof that is accepted costs one statement in a transaction of
-// its own, on the primary: leave synchronous_commit at its default if a
-// failover must not accept a proof twice.
+// its own, on the primary. A standby that takes over may lack the last proofs,
+// which can be used again while they are fresh, unless the primary waits for it:
+// that takes synchronous_standby_names, which is empty by default, and
+// synchronous_commit at its default.
 //
 // Only the database's clock counts, so the clocks of the machines may differ. It
 // may step back by less than ten minutes, as when a standby with another clock
