@@ -10,6 +10,7 @@ import (
 	_ "crypto/sha512"
 	"crypto/x509/pkix"
 	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/nokkel/nokkel/keys"
 )
@@ -42,7 +43,12 @@ type password struct {
 	bmp  []byte
 }
 
+// newPassword refuses invalid UTF-8: all wrong bytes would become the same
+// character, and each such password would open what another one closed.
 func newPassword(text string) (password, error) {
+	if !utf8.ValidString(text) {
+		return password{}, refuse(ErrPassword, "not UTF-8")
+	}
 	bmp, ok := ucs2(text)
 	if !ok {
 		return password{}, refuse(ErrPassword, "characters outside the Basic Multilingual Plane")

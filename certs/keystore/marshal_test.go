@@ -158,6 +158,7 @@ func TestWritersRefuse(t *testing.T) {
 		{"key without certificate", without, alias, password, certs.ErrNoCertificate},
 		{"empty password", with, alias, "", keystore.ErrPassword},
 		{"password that the format cannot hold", with, alias, "🔑🔑🔑🔑🔑🔑", keystore.ErrPassword},
+		{"password that is not UTF-8", with, alias, "bl\xe5b\xe6r", keystore.ErrPassword},
 		{"empty alias", with, "", password, keys.ErrMalformed},
 		{"alias over 255 bytes", with, strings.Repeat("a", 256), password, keys.ErrMalformed},
 		{"alias with a line break", with, "a\nb", password, keys.ErrMalformed},

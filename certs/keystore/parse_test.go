@@ -188,6 +188,8 @@ func TestParseJWKS(t *testing.T) {
 
 func TestParseErrors(t *testing.T) {
 	big := make([]byte, 1<<20+1)
+	replaced, err := keystore.MarshalPKCS12(certstest.Keys()["ES256"], alias, "bl\ufffdb\ufffdr")
+	require.NoError(t, err)
 	for _, c := range []struct {
 		rule            string
 		data            []byte
@@ -197,6 +199,7 @@ func TestParseErrors(t *testing.T) {
 		{"PKCS#12: wrong password", testdata(t, "openssl-aes256.p12"), "", "wrong", keystore.ErrPassword},
 		{"PKCS#12: empty password", testdata(t, "openssl-aes256.p12"), "", "", keystore.ErrPassword},
 		{"PKCS#12: password not encodable as BMPString", testdata(t, "openssl-aes256.p12"), "", "🔑", keystore.ErrPassword},
+		{"PKCS#12: password that is not UTF-8", replaced, "", "bl\xe5b\xe6r", keystore.ErrPassword},
 		{"PKCS#12: damaged", damaged(testdata(t, "openssl-aes256.p12")), "", "changeit", keystore.ErrPassword},
 		{"PKCS#12: unknown alias", testdata(t, "openssl-aes256.p12"), "other", "changeit", keystore.ErrNotFound},
 		{"PKCS#12: two keys and no alias", testdata(t, "keytool-two.PKCS12"), "", "changeit", keys.ErrAmbiguous},
