@@ -12,9 +12,11 @@ import (
 const maxInput = 1 << 20
 
 // Parse reads the certificates of a PEM text or of DER, at most 1 MiB, in
-// their order there. PEM blocks of other types are skipped; an input without
-// a certificate is refused with [ErrNoCertificate]. A PKCS#12 or JKS keystore
-// is refused with [keys.ErrUnsupported]: package certs/keystore reads those.
+// their order there. PEM blocks of other types are skipped; one that does not
+// decode is refused, since it may be a certificate of the chain. An input
+// without a certificate is refused with [ErrNoCertificate]. A PKCS#12 or JKS
+// keystore is refused with [keys.ErrUnsupported]: package certs/keystore reads
+// those.
 func Parse(data []byte) ([]*x509.Certificate, error) {
 	if len(data) > maxInput {
 		return nil, refuse(keys.ErrTooLarge, "input over 1 MiB")
@@ -29,8 +31,14 @@ func Parse(data []byte) ([]*x509.Certificate, error) {
 		}
 		return all, nil
 	}
+	return parsePEM(bytes.TrimPrefix(data, []byte("\ufeff"))) // encoding/pem takes a block only where a line begins
+}
+
+func parsePEM(text []byte) ([]*x509.Certificate, error) {
 	var all []*x509.Certificate
-	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
+	blocks := 0
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		blocks++
 		if block.Type != "CERTIFICATE" {
 			continue
 		}
@@ -40,7 +48,10 @@ func Parse(data []byte) ([]*x509.Certificate, error) {
 		}
 		all = append(all, c)
 	}
-	if len(all) == 0 {
+	switch {
+	case blocks != bytes.Count(text, []byte("-----BEGIN ")):
+		return nil, refuse(keys.ErrMalformed, "a PEM block is damaged")
+	case len(all) == 0:
 		return nil, refuse(ErrNoCertificate, "in the PEM text")
 	}
 	return all, nil

@@ -1,6 +1,7 @@
 package certs_test
 
 import (
+	"bytes"
 	"encoding/pem"
 	"testing"
 
@@ -13,10 +14,13 @@ import (
 
 func TestParseErrors(t *testing.T) {
 	broken := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte{0x30, 0}})
+	chain := certs.PEM(certstest.Client(t, "testdata").Certificates())
+	chain[bytes.LastIndex(chain, []byte("MII"))] = '*'
 	for rule, c := range map[string]struct {
 		data []byte
 		want error
 	}{
+		"one damaged block":  {chain, keys.ErrMalformed},
 		"no certificate":     {certstest.Read(t, "testdata/client.pub"), certs.ErrNoCertificate},
 		"broken certificate": {broken, keys.ErrMalformed},
 		"over 1 MiB":         {make([]byte, 1<<20+1), keys.ErrTooLarge},
@@ -34,7 +38,10 @@ func TestParsePEMAndDER(t *testing.T) {
 	for _, c := range want {
 		der = append(der, c.Raw...)
 	}
-	for form, data := range map[string][]byte{"PEM": certs.PEM(want), "DER": der} {
+	for form, data := range map[string][]byte{
+		"PEM": certs.PEM(want), "DER": der,
+		"PEM with a byte order mark": append([]byte("\ufeff"), certs.PEM(want)...),
+	} {
 		got, err := certs.Parse(data)
 		require.NoError(t, err, form)
 		assert.Equal(t, want, got, form)
