@@ -129,6 +129,34 @@ func TestAttachAuthoritiesOfTheSameName(t *testing.T) {
 	}
 }
 
+// An authority can be renewed with its key. The expired certificate would fail
+// every verification, and so would one that is not valid yet.
+func TestAttachRenewedAuthority(t *testing.T) {
+	key, authority, root := certstest.Client(t, "testdata"), certstest.Keys()["ES256"], certstest.Keys()["EdDSA"]
+	leaf := certify(t, "client", key, "authority", authority)
+	valid := func(from, to time.Duration) *x509.Certificate {
+		c := &x509.Certificate{Subject: pkix.Name{CommonName: "authority"}, SubjectKeyId: []byte(authority.Thumbprint()), NotBefore: time.Now().Add(from), NotAfter: time.Now().Add(to)}
+		parent := &x509.Certificate{Subject: pkix.Name{CommonName: "root"}}
+		der, err := x509.CreateCertificate(rand.Reader, c, parent, authority.PublicKey().Public(), root.Signer())
+		require.NoError(t, err)
+		c, err = x509.ParseCertificate(der)
+		require.NoError(t, err)
+		return c
+	}
+	expired, renewed, next := valid(-48*time.Hour, -time.Hour), valid(-2*time.Hour, time.Hour), valid(24*time.Hour, 48*time.Hour)
+	for _, pool := range [][]*x509.Certificate{{leaf, expired, renewed, next}, {next, renewed, expired, leaf}} {
+		got, err := certs.Attach(key, pool)
+		require.NoError(t, err)
+		assert.Equal(t, []*x509.Certificate{leaf, renewed}, got.Certificates())
+	}
+	twin := valid(-2*time.Hour, time.Hour)
+	one, err := certs.Attach(key, []*x509.Certificate{leaf, renewed, twin})
+	require.NoError(t, err)
+	other, err := certs.Attach(key, []*x509.Certificate{twin, renewed, leaf})
+	require.NoError(t, err)
+	assert.Equal(t, one.Certificates(), other.Certificates())
+}
+
 // Two authorities certified each other, so the chain has no root.
 func TestAttachCrossCertifiedAuthorities(t *testing.T) {
 	key, one, two := certstest.Client(t, "testdata"), certstest.Keys()["ES256"], certstest.Keys()["EdDSA"]

@@ -3,9 +3,11 @@ package certpool
 
 import (
 	"bytes"
+	"cmp"
 	"crypto"
 	"crypto/x509"
 	"errors"
+	"time"
 
 	"github.com/nokkel/nokkel/keys"
 )
@@ -64,7 +66,8 @@ func (p Pool) Chain(pub crypto.PublicKey) ([]*x509.Certificate, error) {
 	var chain []*x509.Certificate
 	// Authorities that certified each other lead around in a circle.
 	passed := make(map[*x509.Certificate]bool)
-	for c := leaves[0]; c != nil && !passed[c]; c = p.issuer(c) {
+	now := time.Now()
+	for c := leaves[0]; c != nil && !passed[c]; c = p.issuer(c, now) {
 		passed[c] = true
 		chain = append(chain, c)
 	}
@@ -72,15 +75,28 @@ func (p Pool) Chain(pub crypto.PublicKey) ([]*x509.Certificate, error) {
 }
 
 // issuer finds the certificate above c by name and, where both sides have
-// one, by key identifier: a renewed authority keeps its name.
-func (p Pool) issuer(c *x509.Certificate) *x509.Certificate {
+// one, by key identifier: a renewed authority keeps its name. It may keep its
+// key too; of such certificates the best is taken.
+func (p Pool) issuer(c *x509.Certificate, now time.Time) (best *x509.Certificate) {
 	if bytes.Equal(c.RawIssuer, c.RawSubject) {
 		return nil
 	}
 	for _, up := range p.bySubject[string(c.RawIssuer)] {
-		if len(c.AuthorityKeyId) == 0 || len(up.SubjectKeyId) == 0 || bytes.Equal(c.AuthorityKeyId, up.SubjectKeyId) {
-			return up
+		if len(c.AuthorityKeyId) > 0 && len(up.SubjectKeyId) > 0 && !bytes.Equal(c.AuthorityKeyId, up.SubjectKeyId) {
+			continue
+		}
+		if best == nil || better(up, best, now) {
+			best = up
 		}
 	}
-	return nil
+	return best
+}
+
+// better reports whether a goes before b: it is valid already, or expires
+// later. Of two alike it is always the same one, in whatever order they came.
+func better(a, b *x509.Certificate, now time.Time) bool {
+	if begun := !a.NotBefore.After(now); begun == b.NotBefore.After(now) {
+		return begun
+	}
+	return cmp.Or(a.NotAfter.Compare(b.NotAfter), bytes.Compare(a.Raw, b.Raw)) > 0
 }
