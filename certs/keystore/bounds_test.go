@@ -83,6 +83,19 @@ func manyJKS(t testing.TB, privateKeys, certificates int) []byte {
 	return b.Bytes()
 }
 
+func manyJWKS(t testing.TB, privateKeys int) []byte {
+	t.Helper()
+	var members [][]byte
+	for _, k := range certified(t, privateKeys) {
+		k, err := keys.New(k.Signer(), keys.Options{}) // without certificates, which would not fit
+		require.NoError(t, err)
+		jwk, err := k.PrivateJWK()
+		require.NoError(t, err)
+		members = append(members, jwk)
+	}
+	return slices.Concat([]byte(`{"keys":[`), bytes.Join(members, []byte(",")), []byte(`]}`))
+}
+
 // flood returns an archive of at most 1 MiB with as many keys and certificates as
 // fit. Matching every key with every certificate took two minutes.
 func flood(t testing.TB) []byte {
@@ -114,6 +127,7 @@ func TestLimits(t *testing.T) {
 		"PKCS #12 with one content too many":            {forge(t, contents...), 0},
 		"JKS with one key too many":                     {manyJKS(t, maxPrivateKeys+1, 0), 0},
 		"JKS with one certificate too many":             {manyJKS(t, 0, maxCertificates+1), 0},
+		"JWKS with one key too many":                    {manyJWKS(t, maxPrivateKeys+1), 0},
 		"JKS at the limit":                              {manyJKS(t, maxPrivateKeys, maxCertificates), maxCertificates},
 	} {
 		t.Run(name, func(t *testing.T) {

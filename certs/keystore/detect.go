@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/asn1"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
+	"slices"
 
 	"github.com/nokkel/nokkel/keys"
 )
@@ -77,10 +79,41 @@ func openBare(data []byte) ([]sealed, error) {
 
 func openPrivate(data []byte) ([]sealed, error) {
 	key, err := keys.Parse(data, keys.Options{})
+	if errors.Is(err, keys.ErrAmbiguous) {
+		return openPrivateSet(data, err)
+	}
 	if err != nil {
 		return nil, err
 	}
-	return []sealed{opened(Entry{Alias: key.KeyID(), Key: key, Public: key.PublicKey()})}, nil
+	return []sealed{openedKey(key)}, nil
+}
+
+// openPrivateSet reads a JWKS with several private keys, which package keys
+// has seen and refused as ambiguous. Each goes there again in a set of its
+// own, so that the rules for it are those of a set.
+func openPrivateSet(data []byte, ambiguous error) ([]sealed, error) {
+	var set struct {
+		Keys []json.RawMessage `json:"keys"`
+	}
+	if json.Unmarshal(bytes.TrimPrefix(data, []byte("\ufeff")), &set) != nil {
+		return nil, ambiguous // PEM, or a set inside of something
+	}
+	var all []sealed
+	for _, jwk := range set.Keys {
+		key, err := keys.Parse(slices.Concat([]byte(`{"keys":[`), jwk, []byte(`]}`)), keys.Options{})
+		if err != nil { // as for one private key of a set
+			continue
+		}
+		all = append(all, openedKey(key))
+		if err := (tally{privateKeys: len(all)}).check(); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+func openedKey(key *keys.Key) sealed {
+	return opened(Entry{Alias: key.KeyID(), Key: key, Public: key.PublicKey()})
 }
 
 // opened wraps an entry that needed no password.

@@ -130,6 +130,15 @@ func TestUnusualAliasesAndPasswords(t *testing.T) {
 	}
 }
 
+// A JKS holds aliases in lower case, where this letter is another one without
+// being the same in upper case.
+func TestAliasWithoutCaseFolding(t *testing.T) {
+	store, err := keystore.MarshalJKS(certstest.Keys()["ES256"], "İstanbul", password)
+	require.NoError(t, err)
+	_, err = keystore.ParseKey(store, "İstanbul", password)
+	require.NoError(t, err)
+}
+
 // device is a key that cannot be exported, as in an HSM or KMS.
 type device struct{ crypto.Signer }
 

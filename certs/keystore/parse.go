@@ -43,7 +43,9 @@ type Entry struct {
 // format: a JKS or PKCS#12 keystore, a certificate or public key (PEM or
 // DER), a JWKS, base64 of the binary ones, and every form that [keys.Parse]
 // reads, which covers what Keycloak accepts. The password is that of a
-// keystore and of the keys in it; other formats ignore it.
+// keystore and of the keys in it; other formats ignore it. Of a JWKS with
+// private keys, the private ones are read; several in PEM, or in a JWKS that
+// is wrapped in something, are refused with [keys.ErrAmbiguous].
 //
 // A keystore with more than 100 private keys or 1000 certificates, or one
 // that asks for too much work, is refused with [keys.ErrTooLarge].
@@ -75,36 +77,51 @@ func Parse(data []byte, password string) ([]Entry, error) {
 
 // ParseKey reads the private key under an alias, from the same inputs as
 // [Parse]. Only that entry is decrypted. Aliases are compared without regard
-// to case, as Java does. The empty alias means the only private key, whatever
-// its name; with several it is [keys.ErrAmbiguous].
+// to case, as Java does; of several that differ in case only, the exact one is
+// meant. The empty alias means the only private key, whatever its name; with
+// several it is [keys.ErrAmbiguous].
 func ParseKey(data []byte, alias, password string) (*keys.Key, error) {
 	all, err := open(data, password)
 	if err != nil {
 		return nil, err
 	}
-	var found *sealed
+	found, err := find(all, alias)
+	if err != nil {
+		return nil, err
+	}
+	e, err := found.open()
+	return e.Key, err
+}
+
+// find returns the one entry with a private key under an alias.
+func find(all []sealed, alias string) (sealed, error) {
+	var exact, found []sealed
 	named := alias == ""
-	for i, s := range all {
-		if alias != "" && !strings.EqualFold(s.alias, alias) {
+	for _, s := range all {
+		if alias != "" && strings.ToLower(s.alias) != strings.ToLower(alias) {
 			continue
 		}
 		named = true
 		if !s.private {
 			continue
 		}
-		if found != nil {
-			return nil, refuse(keys.ErrAmbiguous, "several entries with a private key")
+		found = append(found, s)
+		if alias != "" && s.alias == alias {
+			exact = append(exact, s)
 		}
-		found = &all[i]
 	}
-	if found == nil && !named {
-		return nil, refuse(ErrNotFound, "")
+	if len(exact) > 0 {
+		found = exact
 	}
-	if found == nil {
-		return nil, refuse(keys.ErrNoPrivateKey, "certificates or public keys only")
+	switch {
+	case len(found) == 1:
+		return found[0], nil
+	case len(found) > 1:
+		return sealed{}, refuse(keys.ErrAmbiguous, "several entries with a private key")
+	case named:
+		return sealed{}, refuse(keys.ErrNoPrivateKey, "certificates or public keys only")
 	}
-	e, err := found.open()
-	return e.Key, err
+	return sealed{}, refuse(ErrNotFound, "")
 }
 
 // sealed is an entry that is listed but not decrypted yet, so that one key

@@ -186,6 +186,41 @@ func TestParseJWKS(t *testing.T) {
 	}
 }
 
+// A private JWKS is listed like a keystore, with the key IDs for aliases. Keys
+// that cannot sign and public ones are left out.
+func TestParsePrivateJWKS(t *testing.T) {
+	var members []string
+	want := map[string]*keys.Key{}
+	for kid, key := range map[string]*keys.Key{"prod": certstest.Keys()["ES256"], "Prod": certstest.Keys()["EdDSA"], "test": certstest.Keys()["RS512"]} {
+		key, err := key.With(keys.Options{KeyID: kid})
+		require.NoError(t, err)
+		jwk, err := key.PrivateJWK()
+		require.NoError(t, err)
+		members, want[kid] = append(members, string(jwk)), key
+	}
+	members = append(members, `{"kty":"oct","k":"c2VjcmV0"}`, string(certstest.Client(t, "../testdata").PublicKey().JWK()))
+	set := []byte("\ufeff" + `{"keys":[` + strings.Join(members, ",") + `]}`)
+
+	entries, err := keystore.Parse(set, "")
+	require.NoError(t, err)
+	require.Len(t, entries, len(want))
+	for _, e := range entries {
+		requireSame(t, want[e.Alias], e.Key)
+		key, err := keystore.ParseKey(set, e.Alias, "")
+		require.NoError(t, err, "an exact alias goes before one in another case")
+		requireSame(t, e.Key, key)
+	}
+	key, err := keystore.ParseKey(set, "TEST", "")
+	require.NoError(t, err)
+	requireSame(t, want["test"], key)
+	for _, ambiguous := range []string{"", "PROD"} {
+		_, err = keystore.ParseKey(set, ambiguous, "")
+		require.ErrorIs(t, err, keys.ErrAmbiguous)
+	}
+	_, err = keystore.ParseKey([]byte(base64.StdEncoding.EncodeToString(set)), "test", "")
+	require.ErrorIs(t, err, keys.ErrAmbiguous, "in base64")
+}
+
 func TestParseErrors(t *testing.T) {
 	big := make([]byte, 1<<20+1)
 	replaced, err := keystore.MarshalPKCS12(certstest.Keys()["ES256"], alias, "bl\ufffdb\ufffdr")
