@@ -18,7 +18,7 @@ func Attach(key *keys.Key, certificates []*x509.Certificate) (*keys.Key, error) 
 	if slices.Contains(certificates, nil) {
 		return nil, refuse(keys.ErrMalformed, "a certificate is nil")
 	}
-	chain, err := certpool.New(certificates).Chain(key.PublicKey().Public())
+	chain, err := certpool.New(certificates).Chain(key.PublicKey().Public(), nil)
 	if err != nil {
 		return nil, refuse(err, "")
 	}

@@ -123,7 +123,7 @@ func TestLimits(t *testing.T) {
 		"PKCS #12 with 5400 keys and 2800 certificates": {flood(t), 0},
 		"PKCS #12 with one key too many":                {many(t, maxPrivateKeys+1, maxPrivateKeys+1), 0},
 		"PKCS #12 with one certificate too many":        {many(t, 1, maxCertificates+1), 0},
-		"PKCS #12 at the limit":                         {many(t, maxPrivateKeys, maxCertificates), maxPrivateKeys},
+		"PKCS #12 at the limit":                         {many(t, maxPrivateKeys, maxCertificates), maxCertificates},
 		"PKCS #12 with one content too many":            {forge(t, contents...), 0},
 		"JKS with one key too many":                     {manyJKS(t, maxPrivateKeys+1, 0), 0},
 		"JKS with one certificate too many":             {manyJKS(t, 0, maxCertificates+1), 0},

@@ -74,7 +74,7 @@ func (b *budget) spendPBE(a pkix.AlgorithmIdentifier) error {
 		// Two SHA-1 for the 24 bytes of a 3DES key, one for the vector.
 		return b.spend(params.Iterations, 3, crypto.SHA1)
 	case id == oidPBES2:
-		var params struct{ KDF, Cipher pkix.AlgorithmIdentifier }
+		var params pbes2Params
 		if err := unmarshal(a.Parameters.FullBytes, &params); err != nil {
 			return err
 		}
@@ -88,7 +88,7 @@ func (b *budget) spendPBE(a pkix.AlgorithmIdentifier) error {
 }
 
 // maxCipherKey is the length of the longest key of a PBES2 cipher, AES-256,
-// in bytes. The length that an archive declares is not what go-pkcs12 derives.
+// in bytes. The length that an archive declares is not what is derived.
 const maxCipherKey = 32
 
 func blocks(length int, h crypto.Hash) int { return (length + h.Size() - 1) / h.Size() }

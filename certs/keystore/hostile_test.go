@@ -4,14 +4,18 @@ import (
 	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/des"
 	"crypto/pbkdf2"
+	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"encoding/base64"
 	"math"
+	"math/big"
 	"os"
+	"slices"
 	"testing"
 
 	jks "github.com/pavlo-v-chernykh/keystore-go/v4"
@@ -90,6 +94,42 @@ func shrouded(t testing.TB, plain []byte, iterations int) safeBag {
 	return safeBag{ID: oid(oidShroudedBag), Value: explicit(der(t, e))}
 }
 
+// in3DES encrypts as OpenSSL did before 3.0 (RFC 7292 appendix B.2 and C).
+func in3DES(t testing.TB, plain []byte) contentInfo {
+	t.Helper()
+	pw, err := newPassword(hostilePassword)
+	require.NoError(t, err)
+	salt := make([]byte, 8)
+	blocks := append(repeat(salt, sha1.BlockSize), repeat(pw.bmp, sha1.BlockSize)...)
+	derive := func(id byte, blocks []byte) []byte {
+		sum := sha1.Sum(append(bytes.Repeat([]byte{id}, sha1.BlockSize), blocks...))
+		return sum[:]
+	}
+	key := derive(1, blocks)
+	step := new(big.Int).SetBytes(repeat(key, sha1.BlockSize))
+	step.Add(step, big.NewInt(1))
+	second := bytes.Clone(blocks)
+	for block := range slices.Chunk(second, sha1.BlockSize) {
+		sum := new(big.Int).Add(new(big.Int).SetBytes(block), step).FillBytes(make([]byte, sha1.BlockSize+1))
+		copy(block, sum[1:])
+	}
+	key = append(key, derive(1, second)...)[:24]
+	block, err := des.NewTripleDESCipher(key)
+	require.NoError(t, err)
+	pad := des.BlockSize - len(plain)%des.BlockSize
+	data := append(bytes.Clone(plain), bytes.Repeat([]byte{byte(pad)}, pad)...)
+	cipher.NewCBCEncrypter(block, derive(2, blocks)[:des.BlockSize]).CryptBlocks(data, data)
+
+	var e encryptedData
+	e.Content.ContentType = oid(oidData)
+	e.Content.Algorithm = algorithm(t, oidLegacyPBE+"3", struct {
+		Salt       []byte
+		Iterations int
+	}{salt, 1})
+	e.Content.Encrypted = data
+	return contentInfo{oid(oidEncryptedData), explicit(der(t, e))}
+}
+
 func TestHostilePKCS12(t *testing.T) {
 	key, err := newFiller()
 	require.NoError(t, err)
@@ -99,11 +139,7 @@ func TestHostilePKCS12(t *testing.T) {
 	require.NoError(t, err)
 	pkcs8, err := x509.MarshalPKCS8PrivateKey(key.Signer())
 	require.NoError(t, err)
-	cert := func(k *keys.Key) safeBag {
-		bags, err := fillerBags(k)
-		require.NoError(t, err)
-		return bags[1]
-	}
+	cert := func(k *keys.Key) safeBag { return plainCert(t, k.Certificates()[0]) }
 	mismatched, err := pkcs12.Modern.Encode(key.Signer(), other.Certificates()[0], nil, hostilePassword)
 	require.NoError(t, err)
 	bomb := forge(t)
@@ -127,6 +163,8 @@ func TestHostilePKCS12(t *testing.T) {
 	honest := forge(t, bagsOf(t, shrouded(t, pkcs8, 1)), encrypted(t, der(t, []safeBag{cert(key)}), 1))
 	_, err = ParseKey(honest, "", hostilePassword)
 	require.NoError(t, err, "a valid archive")
+	_, err = ParseKey(forge(t, bagsOf(t, shrouded(t, pkcs8, 1)), in3DES(t, der(t, []safeBag{cert(key)}))), "", hostilePassword)
+	require.NoError(t, err, "a valid archive in 3DES")
 
 	for _, c := range []struct {
 		rule string
@@ -147,7 +185,9 @@ func TestHostilePKCS12(t *testing.T) {
 		{"sum of iterations", forge(t, bagsOf(t, shrouded(t, pkcs8, maxHashes/4), shrouded(t, pkcs8, maxHashes/4))), keys.ErrTooLarge},
 		{"iterations below one", forge(t, bagsOf(t, shrouded(t, pkcs8, 0))), keys.ErrMalformed},
 		{"negative iterations", forge(t, encrypted(t, []byte{}, -1)), keys.ErrMalformed},
-		{"key among the certificates", forge(t, encrypted(t, der(t, []safeBag{shrouded(t, pkcs8, math.MaxInt32), cert(key)}), 1)), keys.ErrMalformed},
+		{"iterations of a key among the certificates", forge(t, encrypted(t, der(t, []safeBag{shrouded(t, pkcs8, math.MaxInt32), cert(key)}), 1)), keys.ErrTooLarge},
+		{"iterations of a key among certificates in 3DES", forge(t, in3DES(t, der(t, []safeBag{shrouded(t, pkcs8, math.MaxInt32), cert(key)}))), keys.ErrMalformed},
+		{"garbage among the certificates", forge(t, encrypted(t, []byte("garbage"), 1)), keys.ErrMalformed},
 		{"huge key", forge(t, bagsOf(t, shrouded(t, make([]byte, maxPrivateKey), 1))), keys.ErrTooLarge},
 		{"huge unencrypted key", forge(t, bagsOf(t, safeBag{ID: oid(oidKeyBag), Value: explicit(make([]byte, maxPrivateKey+1))}, cert(key))), keys.ErrTooLarge},
 		{"unknown encryption", forge(t, bagsOf(t, safeBag{ID: oid(oidShroudedBag), Value: explicit(der(t, encryptedKey{pkix.AlgorithmIdentifier{Algorithm: oid(oidSHA1)}, nil}))})), keys.ErrUnsupported},

@@ -33,9 +33,9 @@ func openJKS(data []byte, text string) ([]sealed, error) {
 	var all []sealed
 	for _, alias := range store.Aliases() {
 		if store.IsPrivateKeyEntry(alias) {
-			all = append(all, sealed{alias, true, func() (Entry, error) { return jksKey(store, alias, pw) }})
+			all = append(all, sealed{alias: alias, private: true, open: func() (Entry, error) { return jksKey(store, alias, pw) }})
 		} else {
-			all = append(all, sealed{alias, false, func() (Entry, error) { return jksTrusted(store, alias) }})
+			all = append(all, sealed{alias: alias, open: func() (Entry, error) { return jksTrusted(store, alias) }})
 		}
 	}
 	return all, nil
@@ -58,7 +58,11 @@ func jksKey(store jks.KeyStore, alias string, pw []byte) (Entry, error) {
 		}
 		chain = append(chain, x)
 	}
-	return privateEntry(alias, key, certpool.New(chain))
+	var leaf *x509.Certificate // which comes first, though others may be for the key too
+	if len(chain) > 0 {
+		leaf = chain[0]
+	}
+	return privateEntry(alias, key, certpool.New(chain), leaf)
 }
 
 func jksTrusted(store jks.KeyStore, alias string) (Entry, error) {

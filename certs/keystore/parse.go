@@ -34,7 +34,7 @@ func (t tally) check() error {
 
 // Entry is what an input holds under one alias.
 type Entry struct {
-	Alias  string          // the friendly name in a keystore, which may be empty; elsewhere the key id
+	Alias  string          // the name in a keystore, which may be empty; elsewhere the key id
 	Key    *keys.Key       // nil when the private part is not there
 	Public *keys.PublicKey // never nil
 }
@@ -52,22 +52,33 @@ type Entry struct {
 //
 // Public keys that this module cannot verify with are skipped. A private key
 // that it cannot sign with fails the whole call; [ParseKey] still reads the
-// others. Certificates above a private key's own are part of its chain and
-// not entries.
+// others. Certificates in the chain of a private key are no entries, unless
+// Java lists them as trusted. Of several certificates for one key, its own one
+// is taken: in PKCS#12 the one that is marked with the same local key
+// identifier. Certificates in PKCS#12 have no names here where 3DES or RC2
+// encrypts them, as older programs do.
 func Parse(data []byte, password string) ([]Entry, error) {
 	all, err := open(data, password)
 	if err != nil {
 		return nil, err
 	}
 	var entries []Entry
+	inChain := make(map[string]bool)
 	for _, s := range all {
 		e, err := s.open()
-		if err != nil && s.private {
+		switch {
+		case err != nil && s.private:
 			return nil, err
+		case err != nil: // a trusted authority may well have another kind of key
+			continue
+		case s.private:
+			for _, c := range e.Key.Certificates() {
+				inChain[string(c.Raw)] = true
+			}
+		case s.unlessInChain && inChain[string(e.Public.Certificates()[0].Raw)]:
+			continue
 		}
-		if err == nil { // a trusted authority may well have another kind of key
-			entries = append(entries, e)
-		}
+		entries = append(entries, e)
 	}
 	if len(entries) == 0 {
 		return nil, refuse(keys.ErrUnsupported, "no signing key in the input")
@@ -127,18 +138,20 @@ func find(all []sealed, alias string) (sealed, error) {
 // sealed is an entry that is listed but not decrypted yet, so that one key
 // can be taken out of an archive whose other keys do not open.
 type sealed struct {
-	alias   string
-	private bool
-	open    func() (Entry, error)
+	alias         string
+	private       bool
+	unlessInChain bool // a certificate that is no entry if it is in the chain of a key before it
+	open          func() (Entry, error)
 }
 
-// privateEntry joins a decrypted key and the certificates found near it.
-func privateEntry(alias string, private any, near certpool.Pool) (Entry, error) {
+// privateEntry joins a decrypted key and the certificates found near it. Of
+// several for the key, its own one is taken.
+func privateEntry(alias string, private any, near certpool.Pool, own *x509.Certificate) (Entry, error) {
 	signer, ok := private.(crypto.Signer)
 	if !ok {
 		return Entry{}, refuse(keys.ErrUnsupported, "key type")
 	}
-	chain, err := near.Chain(signer.Public())
+	chain, err := near.Chain(signer.Public(), own)
 	if err != nil {
 		return Entry{}, refuse(err, "")
 	}

@@ -50,7 +50,7 @@ func TestParseOpenSSLArchives(t *testing.T) {
 
 func TestParseKeytoolArchives(t *testing.T) {
 	for name, aliases := range map[string][]string{
-		"keytool-two.PKCS12":     {"one", "two"},
+		"keytool-two.PKCS12":     {"authority", "one", "two"},
 		"keytool-two.JKS":        {"authority", "one", "two"},
 		"keytool-old.PKCS12":     {"one"},
 		"keytool-ed25519.PKCS12": {"one"},

@@ -22,10 +22,15 @@ const (
 	oidCertBag       = "1.2.840.113549.1.12.10.1.3"
 	oidX509          = "1.2.840.113549.1.9.22.1"
 	oidFriendlyName  = "1.2.840.113549.1.9.20"
-	oidLegacyPBE     = "1.2.840.113549.1.12.1." // 3DES and RC2 (RFC 7292 appendix C)
+	oidLocalKeyID    = "1.2.840.113549.1.9.21"
+	oidJavaTrusted   = "2.16.840.1.113894.746875.1.1" // on keytool's trusted certificates
+	oidLegacyPBE     = "1.2.840.113549.1.12.1."       // 3DES and RC2 (RFC 7292 appendix C)
 	oidPBES2         = "1.2.840.113549.1.5.13"
 	oidPBKDF2        = "1.2.840.113549.1.5.12"
 	oidPBMAC1        = "1.2.840.113549.1.5.14"
+	oidAES128        = "2.16.840.1.101.3.4.1.2"
+	oidAES192        = "2.16.840.1.101.3.4.1.22"
+	oidAES256        = "2.16.840.1.101.3.4.1.42"
 	oidSHA1          = "1.3.14.3.2.26"
 	oidSHA256        = "2.16.840.1.101.3.4.2.1"
 	oidSHA384        = "2.16.840.1.101.3.4.2.2"
@@ -91,11 +96,15 @@ func (p *pfx) contents() (list []contentInfo, err error) {
 }
 
 // bags splits a content that is not encrypted.
-func (c contentInfo) bags() (list []safeBag, err error) {
+func (c contentInfo) bags() ([]safeBag, error) {
 	var octets []byte
 	if err := unmarshal(c.Content.Bytes, &octets); err != nil {
 		return nil, err
 	}
+	return parseBags(octets)
+}
+
+func parseBags(octets []byte) (list []safeBag, err error) {
 	if octets, err = toDER(octets); err != nil {
 		return nil, err
 	}

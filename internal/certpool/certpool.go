@@ -7,6 +7,7 @@ import (
 	"crypto"
 	"crypto/x509"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/nokkel/nokkel/keys"
@@ -49,14 +50,18 @@ func keyID(pub crypto.PublicKey) (string, bool) {
 	return string(spki), err == nil
 }
 
-// Chain returns the certificate of pub, then each issuer. Signatures are not
-// checked: whoever trusts the chain does that.
-func (p Pool) Chain(pub crypto.PublicKey) ([]*x509.Certificate, error) {
+// Chain returns the certificate of pub, then each issuer. Of several for pub it
+// takes own, which may be nil. Signatures are not checked: whoever trusts the
+// chain does that.
+func (p Pool) Chain(pub crypto.PublicKey, own *x509.Certificate) ([]*x509.Certificate, error) {
 	if len(p.bySubject) == 0 {
 		return nil, ErrNoCertificate
 	}
 	id, _ := keyID(pub)
 	leaves := p.byKey[id]
+	if i := slices.IndexFunc(leaves, own.Equal); i >= 0 {
+		leaves = leaves[i : i+1]
+	}
 	switch {
 	case len(leaves) == 0:
 		return nil, ErrMismatch
