@@ -67,6 +67,27 @@ func ExampleMarshalPKCS12() {
 	// Output: true <nil>
 }
 
+// My client is registered for PS256. Which algorithm has its key in a keystore?
+func ExampleParseKey_algorithm() {
+	store, err := os.ReadFile("testdata/keytool-rsa.JKS")
+	if err != nil {
+		log.Fatal(err)
+	}
+	key, err := keystore.ParseKey(store, "", "changeit")
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(key.Algorithm(), "is what an RSA key without an algorithm gets")
+	key, err = key.With(keys.Options{Algorithm: keys.PS256})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(key.Algorithm(), "from now on, with the same certificate and key ID")
+	// Output:
+	// RS256 is what an RSA key without an algorithm gets
+	// PS256 from now on, with the same certificate and key ID
+}
+
 // Was it the password?
 func ExampleError_password() {
 	pfx, err := os.ReadFile("testdata/openssl-aes256.p12")

@@ -26,6 +26,9 @@ const maxAlias = 255
 // AES-256 (PBES2) under an HMAC-SHA-256: OpenSSL 1.1.1, Java 12, Windows
 // Server 2019 and their successors open it. Java opens no PKCS#12 archive
 // whose password is not ASCII.
+//
+// No keystore holds the JWS algorithm: an RSA key is read as RS256, and for
+// another one the reader says so with [keys.Key.With].
 func MarshalPKCS12(key *keys.Key, alias, password string) ([]byte, error) {
 	return marshalPKCS12(pkcs12.Modern2023.WithIterations(iterations), key, alias, password)
 }

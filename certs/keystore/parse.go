@@ -43,20 +43,20 @@ type Entry struct {
 // format: a JKS or PKCS#12 keystore, a certificate or public key (PEM or
 // DER), a JWKS, base64 of the binary ones, and every form that [keys.Parse]
 // reads, which covers what Keycloak accepts. The password is that of a
-// keystore and of the keys in it; other formats ignore it. Of a JWKS with
-// private keys, the private ones are read; several in PEM, or in a JWKS that
-// is wrapped in something, are refused with [keys.ErrAmbiguous].
+// keystore and of the keys in it; other formats ignore it.
 //
 // A keystore with more than 100 private keys or 1000 certificates, or one
 // that asks for too much work, is refused with [keys.ErrTooLarge].
 //
 // Public keys that this module cannot verify with are skipped. A private key
 // that it cannot sign with fails the whole call; [ParseKey] still reads the
-// others. Certificates in the chain of a private key are no entries, unless
-// Java lists them as trusted. Of several certificates for one key, its own one
-// is taken: in PKCS#12 the one that is marked with the same local key
-// identifier. Certificates in PKCS#12 have no names here where 3DES or RC2
-// encrypts them, as older programs do.
+// others. Of a JWKS with private keys only these are read. Several in PEM, or
+// in a JWKS that is wrapped in something, are refused with [keys.ErrAmbiguous].
+//
+// Of several certificates for a private key the one that the keystore marks
+// as its own is taken. Certificates in the chain of a private key are no
+// entries, unless Java lists them as trusted. Those that older programs
+// encrypted in PKCS#12 with 3DES or RC2 have no alias.
 func Parse(data []byte, password string) ([]Entry, error) {
 	all, err := open(data, password)
 	if err != nil {
@@ -91,6 +91,9 @@ func Parse(data []byte, password string) ([]Entry, error) {
 // to case, as Java does; of several that differ in case only, the exact one is
 // meant. The empty alias means the only private key, whatever its name; with
 // several it is [keys.ErrAmbiguous].
+//
+// Only a JWK says which JWS algorithm an RSA key is for. From elsewhere it is
+// RS256; [keys.Key.With] sets another.
 func ParseKey(data []byte, alias, password string) (*keys.Key, error) {
 	all, err := open(data, password)
 	if err != nil {
