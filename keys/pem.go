@@ -158,7 +158,8 @@ func appendPEMCertificate(certs []*x509.Certificate, block *pem.Block) ([]*x509.
 }
 
 // PrivatePEM returns the private key as PKCS#8 PEM (RFC 5208, RFC 7468): the
-// secret itself. A key that lives in an HSM or KMS has none: [ErrNoPrivateKey].
+// secret itself, without kid and algorithm: an RSA key that is read back is
+// RS256 unless its Options name another. A key that lives in an HSM or KMS has none: [ErrNoPrivateKey].
 func (k *Key) PrivatePEM() ([]byte, error) {
 	signer := k.Signer()
 	if signer == nil || k.foreign {
