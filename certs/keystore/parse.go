@@ -110,9 +110,9 @@ func ParseKey(data []byte, alias, password string) (*keys.Key, error) {
 // find returns the one entry with a private key under an alias.
 func find(all []sealed, alias string) (sealed, error) {
 	var exact, found []sealed
-	named := alias == ""
+	named, lower := alias == "", strings.ToLower(alias) // as Java compares; EqualFold takes more for equal
 	for _, s := range all {
-		if alias != "" && strings.ToLower(s.alias) != strings.ToLower(alias) {
+		if alias != "" && strings.ToLower(s.alias) != lower {
 			continue
 		}
 		named = true

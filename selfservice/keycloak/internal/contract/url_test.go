@@ -83,6 +83,17 @@ func (p *publisher) show(list ...*keys.Key) {
 	p.set = set(list...)
 }
 
+// unlessCleared tries what depends on the cache of keys up to three times: a test
+// that clears it clears that of all realms.
+func unlessCleared(holds func() bool) bool {
+	for range 3 {
+		if holds() {
+			return true
+		}
+	}
+	return false
+}
+
 // TestTheServersCacheOfFetchedKeys pins down what JWKSURL is built on.
 func TestTheServersCacheOfFetchedKeys(t *testing.T) {
 	each(t, func(tg *target) {
@@ -103,8 +114,7 @@ func TestTheServersCacheOfFetchedKeys(t *testing.T) {
 			tg.wait(11 * time.Second)
 			return !slices.Contains(tg.mindsOf(one), false) && !early // a known kid does not
 		}
-		// A test elsewhere that clears the cache clears that of all realms.
-		assert.True(t, kept() || kept() || kept(), "the server fetches keys that it knows")
+		assert.True(t, unlessCleared(kept), "the server fetches keys that it knows")
 		require.NoError(t, tg.admin.UpdateClient(ctx, id, admin.Change{}))
 		assert.False(t, tg.acceptsKey("app", one), "an update makes it forget")
 		assert.True(t, tg.acceptsKey("app", two))
