@@ -67,7 +67,8 @@ func ExampleMarshalPKCS12() {
 	// Output: true <nil>
 }
 
-// My client is registered for PS256. Which algorithm has its key in a keystore?
+// My client is registered for PS256. Which algorithm does a key from a keystore
+// have?
 func ExampleParseKey_algorithm() {
 	store, err := os.ReadFile("testdata/keytool-rsa.JKS")
 	if err != nil {

@@ -65,9 +65,11 @@ func TestMain(m *testing.M) {
 func (v victim) run() error {
 	r := &selfservice.Rotator{Provider: v.provider(), Store: filestore.Dir(v.Dir), Timing: v.timing()}
 	for {
-		if err := r.Rotate(context.Background()); errors.Is(err, context.DeadlineExceeded) {
+		err := r.Rotate(context.Background())
+		if errors.Is(err, context.DeadlineExceeded) {
 			continue // CallTimeout is short for a busy machine
-		} else if err != nil {
+		}
+		if err != nil {
 			return err
 		}
 		for range 20 {
