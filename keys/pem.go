@@ -142,10 +142,10 @@ func issuedAny(c *x509.Certificate, certs []*x509.Certificate) bool {
 	return slices.ContainsFunc(certs, func(other *x509.Certificate) bool { return issued(c, other) })
 }
 
-// issued reports whether up issued c, by their names and key identifiers. No
-// certificate issued itself.
+// issued reports whether up issued c, by their names and key identifiers. Nobody
+// issued a self-signed one.
 func issued(up, c *x509.Certificate) bool {
-	return !up.Equal(c) && bytes.Equal(up.RawSubject, c.RawIssuer) &&
+	return !bytes.Equal(c.RawSubject, c.RawIssuer) && bytes.Equal(up.RawSubject, c.RawIssuer) &&
 		(len(up.SubjectKeyId) == 0 || len(c.AuthorityKeyId) == 0 || bytes.Equal(up.SubjectKeyId, c.AuthorityKeyId))
 }
 
@@ -159,7 +159,8 @@ func appendPEMCertificate(certs []*x509.Certificate, block *pem.Block) ([]*x509.
 
 // PrivatePEM returns the private key as PKCS#8 PEM (RFC 5208, RFC 7468): the
 // secret itself, without kid and algorithm: an RSA key that is read back is
-// RS256 unless its Options name another. A key that lives in an HSM or KMS has none: [ErrNoPrivateKey].
+// RS256 unless its Options name another. A key that lives in an HSM or KMS has
+// none: [ErrNoPrivateKey].
 func (k *Key) PrivatePEM() ([]byte, error) {
 	signer := k.Signer()
 	if signer == nil || k.foreign {

@@ -184,6 +184,10 @@ func TestCertificatesInAnyOrder(t *testing.T) {
 		assert.Equal(t, want, public.Certificates())
 		assert.Equal(t, want, mustParse(t, concat(private, text(order...))).Certificates())
 	}
+	again := certified(t, "root", rootKey, rootKey, nil) // self-signed twice: no one issued the other
+	public, err := keys.ParsePublic(text(again, root), keys.Options{})
+	require.NoError(t, err)
+	assert.Equal(t, again, public.Certificates()[0])
 	circle := certified(t, "authority", authorityKey, key, leaf)
 	other := certified(t, "other", testKey(t, keys.EdDSA), authorityKey, authority)
 	for _, list := range [][]*x509.Certificate{{circle, leaf}, {authority, leaf, other}} {
