@@ -3,10 +3,9 @@ package keys
 import (
 	"bytes"
 	"encoding/base64"
-	"encoding/binary"
 	"encoding/json"
-	"unicode/utf16"
-	"unicode/utf8"
+
+	"github.com/nokkel/nokkel/internal/textfile"
 )
 
 // maxWrapping bounds how often a key may be wrapped (a JSON string in a
@@ -33,7 +32,8 @@ func unwrap(data []byte) ([]byte, form, error) {
 		if len(data) > 0 && data[0] == 0x30 {
 			return data, formDER, nil
 		}
-		text, ok := decodeText(data)
+		text, ok := textfile.Decode(data)
+		text = bytes.TrimSpace(text)
 		isPEM := bytes.Contains(text, []byte("-----BEGIN ")) // openssl writes lines before it
 		switch {
 		case isPEM && !ok:
@@ -58,25 +58,6 @@ func unwrap(data []byte) ([]byte, form, error) {
 		}
 	}
 	return nil, 0, refuse(ErrMalformed, "wrapped too often")
-}
-
-// decodeText returns trimmed UTF-8. PowerShell's > writes UTF-16, many editors
-// on Windows a byte order mark.
-func decodeText(data []byte) ([]byte, bool) {
-	var order binary.ByteOrder
-	switch {
-	case bytes.HasPrefix(data, []byte{0xff, 0xfe}):
-		order = binary.LittleEndian
-	case bytes.HasPrefix(data, []byte{0xfe, 0xff}):
-		order = binary.BigEndian
-	default:
-		data = bytes.TrimPrefix(data, []byte("\ufeff"))
-		return bytes.TrimSpace(data), utf8.Valid(data)
-	}
-	units := make([]uint16, len(data)/2)
-	_, err := binary.Decode(data, order, units)
-	text := []byte(string(utf16.Decode(units)[1:]))
-	return bytes.TrimSpace(text), err == nil && len(data)%2 == 0
 }
 
 // escapedQuotes reports whether the text is {\u0022kty… or {\"kty… and not JSON.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/nokkel/nokkel/certs/keystore"
+	"github.com/nokkel/nokkel/internal/textfile"
 	"github.com/nokkel/nokkel/keys"
 )
 
@@ -156,11 +157,11 @@ func (in *input) secret(pathOption, variable string) (keys.Secret, error) {
 	if err != nil {
 		return keys.Secret{}, err
 	}
-	text, ok := decode(content)
+	text, ok := textfile.Decode(content)
 	if !ok {
 		return keys.Secret{}, fmt.Errorf("the file of --%s is neither UTF-8 nor UTF-16 with a byte order mark", pathOption)
 	}
-	line := strings.TrimRight(text, "\r\n")
+	line := strings.TrimRight(string(text), "\r\n")
 	if line == "" || strings.ContainsAny(line, "\r\n") {
 		return keys.Secret{}, fmt.Errorf("the file of --%s is not one line", pathOption)
 	}
