@@ -86,23 +86,23 @@ func (p JWKS) add(ctx context.Context, a *admin.API, info *admin.Client, as self
 	if p.AllowGap && errors.Is(err, admin.ErrAlgorithm) {
 		return a.SwitchKey(ctx, info.ID, key.PublicKey())
 	}
-	if err != nil {
+	if err != nil && ctx.Err() == nil { // or the key may be stored all the same
 		return err
 	}
-	before, err := info.Keys()
-	if err != nil || as.Key == nil || !stores(before, as.Key) {
-		return err // there is no old key to harm
+	before, unreadable := info.Keys()
+	if unreadable != nil || as.Key == nil || !stores(before, as.Key) {
+		return errors.Join(err, unreadable) // there is no old key to harm
 	}
 	// A node may not know the new key yet. But if the old one is refused as well,
-	// the update is the cause. That is found out even if ctx ends now.
+	// the update is the cause. That is found out even if ctx has ended.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackTimeout)
 	defer cancel()
-	if err = p.Verify(ctx, selfservice.Credential{Key: key}); errors.Is(err, selfservice.ErrInvalidClient) {
-		if err = p.Verify(ctx, as); errors.Is(err, selfservice.ErrInvalidClient) {
-			return errors.Join(refuse(admin.ErrLost, "the server refuses all of the client's keys since one was added; rolled back"), err, a.RemoveKey(ctx, info.ID, key.Thumbprint()))
+	if refused := p.Verify(ctx, selfservice.Credential{Key: key}); errors.Is(refused, selfservice.ErrInvalidClient) {
+		if refused = p.Verify(ctx, as); errors.Is(refused, selfservice.ErrInvalidClient) {
+			return errors.Join(refuse(admin.ErrLost, "the server refuses all of the client's keys since one was added; rolled back"), refused, a.RemoveKey(ctx, info.ID, key.Thumbprint()))
 		}
 	}
-	return nil // the Rotator finds out whether the new one works
+	return err // nil: the Rotator finds out whether the new one works
 }
 
 // Remove removes a stored key. The node that handles the update refuses the key at
