@@ -35,7 +35,7 @@ func (in *input) reserve(option string) error {
 	if err != nil {
 		return err
 	}
-	err = f.Chmod(ownerOnly) // the umask may have taken some of it
+	err = atomicfile.SetMode(f, ownerOnly)
 	if err == nil {
 		_, err = f.Write(make([]byte, room))
 	}

@@ -75,10 +75,7 @@ func Temp(dir *os.Root, prefix string, data []byte, mode fs.FileMode) (_ string,
 			dir.Remove(name)
 		}
 	}()
-	if err := f.Chmod(mode); err != nil { // the umask may have taken some of it
-		return "", err
-	}
-	if err := kept(f, mode); err != nil { // before it has content
+	if err := SetMode(f, mode); err != nil { // before it has content
 		return "", err
 	}
 	if _, err := f.Write(data); err != nil {
@@ -90,7 +87,15 @@ func Temp(dir *os.Root, prefix string, data []byte, mode fs.FileMode) (_ string,
 	return name, f.Close()
 }
 
-// kept checks that a private file is private.
+// SetMode sets the mode of a new file, of which the umask may have taken some.
+// It returns ErrMode if a private file is not private then.
+func SetMode(f *os.File, mode fs.FileMode) error {
+	if err := f.Chmod(mode); err != nil {
+		return err
+	}
+	return kept(f, mode)
+}
+
 func kept(f interface{ Stat() (fs.FileInfo, error) }, mode fs.FileMode) error {
 	if mode&0o077 != 0 || runtime.GOOS == "windows" {
 		return nil
