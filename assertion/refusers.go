@@ -135,6 +135,11 @@ func (e *serverError) aboutCredential(form url.Values) bool {
 	return false
 }
 
+// repeats reports whether another credential has met the same refusal.
+func (e *serverError) repeats(first *serverError) bool {
+	return e != nil && (e.credential || e.Code == first.Code)
+}
+
 type joseHeader struct {
 	Algorithm string `json:"alg"`
 	KeyID     string `json:"kid"`

@@ -32,20 +32,26 @@ type pair struct {
 // that has not read the store since another one rotated.
 type replica struct {
 	now, next pair
+	knows     bool // of the rotation: next is the old one, for this request only
 	told      int
 }
 
 func (s *replica) SigningKey(context.Context) (*keys.Key, error)     { return s.now.key, nil }
 func (s *replica) ClientSecret(context.Context) (keys.Secret, error) { return s.now.secret, nil }
 func (s *replica) KeyRefused(context.Context, *keys.Key) (*keys.Key, error) {
-	s.told++
-	s.now = s.next
-	return s.now.key, nil
+	s.refused()
+	return s.next.key, nil
 }
 func (s *replica) SecretRefused(context.Context, keys.Secret) (keys.Secret, error) {
+	s.refused()
+	return s.next.secret, nil
+}
+
+func (s *replica) refused() {
 	s.told++
-	s.now = s.next
-	return s.now.secret, nil
+	if !s.knows {
+		s.now = s.next
+	}
 }
 
 // strictServer accepts one credential, by every method. It verifies with go-jose
@@ -53,6 +59,7 @@ func (s *replica) SecretRefused(context.Context, keys.Secret) (keys.Secret, erro
 type strictServer struct {
 	t        *testing.T
 	takes    pair
+	stale    map[int]pair                                                 // of a request that meets a node which takes another one
 	refuses  func(r *http.Request) (status int, code, description string) // for an unknown client
 	answers  func(form url.Values) (status int, code string)              // for a known one; nil: success
 	requests int
@@ -71,7 +78,11 @@ func (s *strictServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a := r.PostForm.Get("client_assertion")
 	assert.False(s.t, a != "" && s.seen[a], "an assertion that was there before")
 	s.seen[a] = true
-	if !s.knows(r) {
+	takes, ok := s.stale[s.requests]
+	if !ok {
+		takes = s.takes
+	}
+	if !takes.signed(s.t, r) {
 		status, code, description := s.refuses(r)
 		replyError(w, status, code, fmt.Sprint(description, " refusal ", s.requests))
 		return
@@ -92,17 +103,17 @@ func (s *strictServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (s *strictServer) knows(r *http.Request) bool {
+func (p pair) signed(t *testing.T, r *http.Request) bool {
 	if _, password, ok := r.BasicAuth(); ok {
-		return password == url.QueryEscape(s.takes.secret.Reveal())
+		return password == url.QueryEscape(p.secret.Reveal())
 	}
 	if secret := r.PostForm.Get("client_secret"); secret != "" {
-		return secret == s.takes.secret.Reveal()
+		return secret == p.secret.Reveal()
 	}
 	jws, err := jose.ParseSignedCompact(r.PostForm.Get("client_assertion"), []jose.SignatureAlgorithm{jose.ES256, jose.HS256})
-	require.NoError(s.t, err)
-	_, byKey := jws.Verify(s.takes.key.PublicKey().Public())
-	_, bySecret := jws.Verify([]byte(s.takes.secret.Reveal()))
+	require.NoError(t, err)
+	_, byKey := jws.Verify(p.key.PublicKey().Public())
+	_, bySecret := jws.Verify([]byte(p.secret.Reveal()))
 	return byKey == nil || bySecret == nil
 }
 
@@ -223,18 +234,35 @@ func TestFlowsSurviveARotation(t *testing.T) {
 	})
 }
 
-// If the retry is refused too, the caller sees the first refusal.
+// If the retries are refused too, the caller sees the first refusal.
 func TestRefusedRetryReturnsTheFirstRefusal(t *testing.T) {
 	each(t, func(t *testing.T, server *strictServer, source *replica, flow func() error) {
 		server.takes = credentialPair(t, "one that nobody has")
 		require.ErrorContains(t, flow(), "refusal 1")
 		assert.Equal(t, 1, source.told)
-		assert.Equal(t, 2, server.requests)
+		assert.Equal(t, 3, server.requests)
 
 		source.next = source.now
-		require.ErrorContains(t, flow(), "refusal 3")
+		require.ErrorContains(t, flow(), "refusal 4")
 		assert.Equal(t, 2, source.told)
-		assert.Equal(t, 3, server.requests, "the same one is not tried twice")
+		assert.Equal(t, 4, server.requests, "the same one is not tried twice")
+	})
+}
+
+// TestNodesThatSwitchOneAfterTheOther meets a node that does not take the old
+// credential any more, and then one that does not take the new one yet; or the
+// other way round.
+func TestNodesThatSwitchOneAfterTheOther(t *testing.T) {
+	each(t, func(t *testing.T, server *strictServer, source *replica, flow func() error) {
+		server.stale = map[int]pair{2: source.now}
+		require.NoError(t, flow())
+		assert.Equal(t, 3, server.requests)
+	})
+	each(t, func(t *testing.T, server *strictServer, source *replica, flow func() error) {
+		source.now, source.next, source.knows = source.next, source.now, true
+		server.stale = map[int]pair{1: source.next}
+		require.NoError(t, flow())
+		assert.Equal(t, 3, server.requests)
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/nokkel/nokkel/internal/origin"
 	"github.com/nokkel/nokkel/internal/redact"
@@ -47,7 +48,8 @@ type Transport struct {
 // RoundTrip sends the request with a new client authentication. If the server
 // refuses the credential and its source is a [KeyRefuser] or [SecretRefuser]
 // that knows another, it sends the request once more with that; if that is
-// refused too, it returns the first refusal. A request that already has a
+// refused too, once more half a second later, with the source's choice by then.
+// If nothing helps, it returns the first refusal. A request that already has a
 // DPoP proof is sent once, since a proof is: put a dpop.Prover's Bind in Base
 // instead.
 //
@@ -86,10 +88,32 @@ func (t *Transport) send(req *http.Request) (*http.Response, *serverError, error
 		return resp, e, nil
 	}
 	again, e2, err := t.attempt(req, other, form)
-	if err != nil || e2 != nil && (e2.credential || e2.Code == e.Code) {
+	if err == nil && e2.repeats(e) {
+		again, e2, err = t.later(req, form)
+	}
+	if err != nil || e2.repeats(e) {
 		return resp, e, nil // it helped nothing
 	}
 	return again, e2, nil
+}
+
+// settling is how long the nodes of a server may disagree about a credential
+// that was replaced at once: one knows only the old one, another only the new.
+// Keycloak's take milliseconds for a client secret.
+const settling = 500 * time.Millisecond
+
+// later sends the request after a pause, as whom the source then names.
+func (t *Transport) later(req *http.Request, form url.Values) (*http.Response, *serverError, error) {
+	select {
+	case <-time.After(settling):
+	case <-req.Context().Done():
+		return nil, nil, req.Context().Err()
+	}
+	auth, err := hold(req.Context(), t.Auth)
+	if err != nil {
+		return nil, nil, err
+	}
+	return t.attempt(req, auth, form)
 }
 
 // attempt sends the request once, as auth.

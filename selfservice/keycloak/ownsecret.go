@@ -34,7 +34,7 @@ func (OwnSecret) Adopted(c selfservice.Credential) (selfservice.Credential, erro
 	return selfservice.OnlySecrets(c)
 }
 
-// Propagation returns zero: all nodes know a new secret at once.
+// Propagation returns zero: nodes learn of a new secret within milliseconds.
 func (p OwnSecret) Propagation() time.Duration { return 0 }
 
 func (p OwnSecret) lifetime() time.Duration {

@@ -37,7 +37,7 @@ func (Secret) Adopted(c selfservice.Credential) (selfservice.Credential, error) 
 	return selfservice.OnlySecrets(c)
 }
 
-// Propagation returns zero: all nodes know a new secret at once.
+// Propagation returns zero: nodes learn of a new secret within milliseconds.
 func (p Secret) Propagation() time.Duration { return 0 }
 
 // List returns the main secret and, if there is one, the rotated one.
