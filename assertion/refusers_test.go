@@ -32,7 +32,7 @@ type pair struct {
 // that has not read the store since another one rotated.
 type replica struct {
 	now, next pair
-	knows     bool // of the rotation: next is the old one, for this request only
+	knows     bool // of both; it then prefers now, whatever is refused
 	told      int
 }
 
@@ -239,12 +239,12 @@ func TestRefusedRetryReturnsTheFirstRefusal(t *testing.T) {
 	each(t, func(t *testing.T, server *strictServer, source *replica, flow func() error) {
 		server.takes = credentialPair(t, "one that nobody has")
 		require.ErrorContains(t, flow(), "refusal 1")
-		assert.Equal(t, 1, source.told)
+		assert.Equal(t, 2, source.told)
 		assert.Equal(t, 3, server.requests)
 
 		source.next = source.now
 		require.ErrorContains(t, flow(), "refusal 4")
-		assert.Equal(t, 2, source.told)
+		assert.Equal(t, 3, source.told)
 		assert.Equal(t, 4, server.requests, "the same one is not tried twice")
 	})
 }
@@ -257,6 +257,11 @@ func TestNodesThatSwitchOneAfterTheOther(t *testing.T) {
 		server.stale = map[int]pair{2: source.now}
 		require.NoError(t, flow())
 		assert.Equal(t, 3, server.requests)
+	})
+	each(t, func(t *testing.T, server *strictServer, source *replica, flow func() error) {
+		source.knows, server.stale = true, map[int]pair{2: source.now}
+		require.NoError(t, flow())
+		assert.Equal(t, 4, server.requests, "the rotation goes on, and the source still prefers the old one")
 	})
 	each(t, func(t *testing.T, server *strictServer, source *replica, flow func() error) {
 		source.now, source.next, source.knows = source.next, source.now, true

@@ -48,8 +48,8 @@ type Transport struct {
 // RoundTrip sends the request with a new client authentication. If the server
 // refuses the credential and its source is a [KeyRefuser] or [SecretRefuser]
 // that knows another, it sends the request once more with that; if that is
-// refused too, once more half a second later, with the source's choice by then.
-// If nothing helps, it returns the first refusal. A request that already has a
+// refused too, it does the same once more half a second later. If nothing
+// helps, it returns the first refusal. A request that already has a
 // DPoP proof is sent once, since a proof is: put a dpop.Prover's Bind in Base
 // instead.
 //
@@ -75,26 +75,20 @@ func (t *Transport) send(req *http.Request) (*http.Response, *serverError, error
 	if err != nil {
 		return nil, nil, err
 	}
-	auth, err := hold(req.Context(), t.Auth)
-	if err != nil {
-		return nil, nil, err
-	}
-	resp, e, err := t.attempt(req, auth, form)
-	if e == nil || req.Header.Get("DPoP") != "" {
+	resp, e, both, err := t.try(req, form)
+	if !both {
 		return resp, e, err
 	}
-	other := auth.another(req.Context(), e)
-	if other == nil {
+	select {
+	case <-time.After(settling):
+	case <-req.Context().Done():
 		return resp, e, nil
 	}
-	again, e2, err := t.attempt(req, other, form)
-	if err == nil && e2.repeats(e) {
-		again, e2, err = t.later(req, form)
-	}
+	later, e2, _, err := t.try(req, form)
 	if err != nil || e2.repeats(e) {
-		return resp, e, nil // it helped nothing
+		return resp, e, nil
 	}
-	return again, e2, nil
+	return later, e2, nil
 }
 
 // settling is how long the nodes of a server may disagree about a credential
@@ -102,18 +96,26 @@ func (t *Transport) send(req *http.Request) (*http.Response, *serverError, error
 // Keycloak's take milliseconds for a client secret.
 const settling = 500 * time.Millisecond
 
-// later sends the request after a pause, as whom the source then names.
-func (t *Transport) later(req *http.Request, form url.Values) (*http.Response, *serverError, error) {
-	select {
-	case <-time.After(settling):
-	case <-req.Context().Done():
-		return nil, nil, req.Context().Err()
-	}
+// try sends the request, and once more if the source knows another credential
+// than the refused one. If the server refuses both, it returns the first answer.
+func (t *Transport) try(req *http.Request, form url.Values) (_ *http.Response, _ *serverError, both bool, _ error) {
 	auth, err := hold(req.Context(), t.Auth)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, false, err
 	}
-	return t.attempt(req, auth, form)
+	resp, e, err := t.attempt(req, auth, form)
+	if e == nil || req.Header.Get("DPoP") != "" {
+		return resp, e, false, err
+	}
+	other := auth.another(req.Context(), e)
+	if other == nil {
+		return resp, e, false, nil
+	}
+	again, e2, err := t.attempt(req, other, form)
+	if err != nil || e2.repeats(e) { // it helped nothing
+		return resp, e, err == nil && e2.credential, nil
+	}
+	return again, e2, false, nil
 }
 
 // attempt sends the request once, as auth.
