@@ -14,7 +14,8 @@
 // Programs that already use golang.org/x/oauth2 put a [Transport] into its
 // context and keep their code. Where the server knows the client by a plain
 // secret, [Basic] or [Post] takes the Signer's place, and where it knows its
-// certificate, [MutualTLS]. [Discover] finds the endpoints of an issuer.
+// certificate, [MutualTLS]. [Moving] takes a program from one of them to another
+// while it runs. [Discover] finds the endpoints of an issuer.
 //
 // Keys and secrets come from a keys.Source or keys.SecretSource and are asked
 // for at every attempt, so that a rotation changes them under a running

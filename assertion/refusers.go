@@ -26,7 +26,7 @@ type SecretRefuser interface {
 }
 
 // held is an Authenticator fixed to one credential, so that it is known which
-// one a refusal is about. If the source is no refuser, it is the Authenticator
+// one a refusal is about. If the source is not a refuser, it is the Authenticator
 // itself and has no functions.
 type held struct {
 	Authenticator
@@ -36,6 +36,8 @@ type held struct {
 
 func hold(ctx context.Context, auth Authenticator) (held, error) {
 	switch a := auth.(type) {
+	case *Moving:
+		return a.hold(ctx)
 	case *Signer:
 		if source, ok := a.Key.(KeyRefuser); ok {
 			return holdKey(ctx, a.Key, source, func(k *keys.Key) Authenticator { c := *a; c.Key = k; return &c })

@@ -78,6 +78,8 @@ func (s *strictServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a := r.PostForm.Get("client_assertion")
 	assert.False(s.t, a != "" && s.seen[a], "an assertion that was there before")
 	s.seen[a] = true
+	_, _, basic := r.BasicAuth()
+	assert.False(s.t, basic && (a != "" || r.PostForm.Has("client_secret")), "two methods in one request (RFC 6749 §2.3)")
 	takes, ok := s.stale[s.requests]
 	if !ok {
 		takes = s.takes

@@ -30,6 +30,7 @@ func TestNoTypeShowsASecret(t *testing.T) {
 		"Error":     {refused},
 		"Metadata":  {&assertion.Metadata{Issuer: issuer}},
 		"MutualTLS": {&assertion.MutualTLS{ClientID: clientID}},
+		"Moving":    {&assertion.Moving{From: basic, To: post}},
 		"Post":      {post},
 		"Signer": {
 			&assertion.Signer{ClientID: clientID, Audience: issuer, Key: key},

@@ -28,8 +28,8 @@ const (
 
 // Authenticator puts the client's authentication into one token request
 // (RFC 6749 §2.3). It is called again for every attempt that goes over the
-// network, and may be called from many goroutines. [Signer], [Basic], [Post]
-// and [MutualTLS] are the ones of this package.
+// network, and may be called from many goroutines. [Signer], [Basic], [Post],
+// [MutualTLS] and [Moving] are the ones of this package.
 type Authenticator interface {
 	Authenticate(ctx context.Context, header http.Header, form url.Values) error
 }

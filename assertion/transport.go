@@ -3,6 +3,7 @@ package assertion
 import (
 	"context"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"net/url"
@@ -47,9 +48,9 @@ type Transport struct {
 
 // RoundTrip sends the request with a new client authentication. If the server
 // refuses the credential and its source is a [KeyRefuser] or [SecretRefuser]
-// that knows another, it sends the request once more with that; if that is
-// refused too, it does the same once more half a second later. If nothing
-// helps, it returns the first refusal. A request that already has a
+// that knows another, or Auth is a [Moving], it sends the request once more with
+// that; if that is refused too, it does the same once more half a second later.
+// If nothing helps, it returns the first refusal. A request that already has a
 // DPoP proof is sent once, since a proof is: put a dpop.Prover's Bind in Base
 // instead.
 //
@@ -123,6 +124,7 @@ func (t *Transport) attempt(req *http.Request, auth Authenticator, form url.Valu
 	ctx := req.Context()
 	r := req.Clone(ctx)
 	r.Header.Del("Authorization")
+	form = maps.Clone(form) // another attempt may be made with another method
 	text, err := authenticate(ctx, auth, r.Header, form)
 	if err != nil {
 		return nil, nil, err
