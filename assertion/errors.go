@@ -15,7 +15,7 @@ import (
 // errors.Is(err, assertion.ErrInvalidClient) reports which.
 var (
 	ErrConfig        = errors.New("incomplete or contradicting configuration")
-	ErrClaim         = errors.New("extra claim refused")                        // it would replace a registered one, or is no JSON
+	ErrClaim         = errors.New("extra claim refused")                        // it would replace a registered one, or is not JSON
 	ErrWeakSecret    = errors.New("secret shorter than its algorithm's hash")   // RFC 7518 §3.2
 	ErrInsecure      = errors.New("refusing an address that is not https")      // loopback may be http
 	ErrOrigin        = errors.New("refusing to authenticate at another origin") // than the token endpoint's
@@ -100,7 +100,7 @@ func failed(during string, err error) error {
 	return &failure{during, err}
 }
 
-// refusal is the *Error of an answer that is no token (RFC 6749 §5.2).
+// refusal is the *Error of an answer that is not a token (RFC 6749 §5.2).
 func (e *serverError) refusal(resp *http.Response) *Error {
 	rule := ErrRefused
 	if e.credential {

@@ -97,7 +97,7 @@ func mayHold(body []byte, name string) bool {
 
 // rewrite takes what was sent out of the error and puts that into resp: its
 // members in JSON, whatever they came in. A body without a code becomes a line
-// of text, and nothing when it is no text at all.
+// of text, and nothing when it is not text at all.
 func (e *serverError) rewrite(resp *http.Response, body []byte, sent redact.Values) {
 	if !registered(e.Code) {
 		e.Code = sent.Line(e.Code, maxCode)

@@ -30,7 +30,7 @@ type answer struct {
 	body     string
 }
 
-// readAnswer reads an answer that is no error by its status.
+// readAnswer reads an answer that is not an error by its status.
 func readAnswer(resp *http.Response) (answer, error) {
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	if err != nil {
