@@ -39,7 +39,7 @@ type Authenticator interface {
 // the two must be set.
 type Signer struct {
 	ClientID  string            // "iss" and "sub"
-	Audience  string            // "aud": the authorization server's issuer, one string
+	Audience  string            // "aud", one string: at most servers the issuer, at Okta the URL of the token endpoint
 	Key       keys.Source       // the current private key
 	Secret    keys.SecretSource // the current shared secret
 	Algorithm string            // with Secret: HS256, HS384 or HS512; empty: HS256

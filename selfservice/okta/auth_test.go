@@ -162,6 +162,27 @@ func TestServiceAppsProveThemselvesWithAllAlgorithms(t *testing.T) {
 	}
 }
 
+// TestTokensOfACustomServer: it takes no assertion for the org's endpoint, nor for
+// its own issuer.
+func TestTokensOfACustomServer(t *testing.T) {
+	server := oktatest.Start(t)
+	org, key := server.Org(), newKey(t)
+	id := server.AddApp(oktatest.App{Keys: publicKeys(key), Service: true, DPoP: true})
+	for _, custom := range []okta.AuthorizationServer{{Org: org}, {Org: org, ID: "aus1internal"}} {
+		_, err := custom.Tokens(custom.Signer(id, key), &dpop.Prover{}, "patients").Token(t.Context())
+		require.NoError(t, err)
+		_, err = org.Tokens(custom.Signer(id, key), &dpop.Prover{}, "patients").Token(t.Context())
+		require.ErrorIs(t, err, assertion.ErrInvalidClient)
+		_, err = custom.Tokens(org.Signer(id, key), &dpop.Prover{}, "patients").Token(t.Context())
+		require.ErrorIs(t, err, assertion.ErrInvalidClient)
+		issuer := custom.Signer(id, key)
+		issuer.Audience = strings.TrimSuffix(issuer.Audience, "/v1/token")
+		_, err = custom.Tokens(issuer, &dpop.Prover{}, "patients").Token(t.Context())
+		require.ErrorIs(t, err, assertion.ErrInvalidClient)
+	}
+	assert.Equal(t, "https://acme.okta.com/oauth2/a%2Fb/v1/token", okta.AuthorizationServer{Org: okta.Org{URL: "https://acme.okta.com/"}, ID: "a/b"}.TokenEndpoint())
+}
+
 func TestVerifyEveryKindOfApp(t *testing.T) {
 	server := oktatest.Start(t)
 	admin := server.Admin()

@@ -27,8 +27,8 @@ type Client struct {
 	Admin *Admin
 
 	// TokenEndpoint is the one that Verify gets a token from, for an app of a
-	// custom authorization server ("https://acme.okta.com/oauth2/default/v1/token").
-	// Empty: the org's own.
+	// custom authorization server ([AuthorizationServer.TokenEndpoint]). Empty: the
+	// org's own.
 	TokenEndpoint string
 
 	// Scopes of that token. A custom authorization server needs one for the

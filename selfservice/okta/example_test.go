@@ -109,6 +109,21 @@ func ExampleJWKSURL() {
 	go rotator.Run(context.Background())
 }
 
+// How does a service get tokens for APIs of my own, of a custom authorization server?
+func ExampleAuthorizationServer() {
+	key := exampleKey()
+	_, org := exampleOrg(oktatest.App{ID: "0oa1service", Keys: []*keys.PublicKey{key.PublicKey()}, Service: true, DPoP: true})
+
+	custom := okta.AuthorizationServer{Org: org, ID: "aus1internal"} // without an ID: "default"
+	tokens := custom.Tokens(custom.Signer("0oa1service", key), &dpop.Prover{}, "patients")
+	token, err := tokens.Token(context.Background()) // or a dpop.Transport{Tokens: tokens}
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(token.Type, token.Scopes)
+	// Output: DPoP [patients]
+}
+
 // How does an app move from a secret to a key?
 func ExampleAdmin_SetAuthentication() {
 	ctx := context.Background()

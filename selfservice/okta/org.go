@@ -33,7 +33,8 @@ const (
 func (o Org) endpoint(path string) string { return strings.TrimSuffix(o.URL, "/") + path }
 
 // Signer authenticates a client at the org's token endpoint with
-// private_key_jwt. The audience is the full URL of that endpoint.
+// private_key_jwt. The audience is the full URL of that endpoint; at a custom
+// authorization server use [AuthorizationServer.Signer].
 func (o Org) Signer(clientID string, key keys.Source) *assertion.Signer {
 	return signer(clientID, key, o.endpoint(tokenPath))
 }
@@ -44,7 +45,8 @@ func signer(clientID string, key keys.Source, endpoint string) *assertion.Signer
 }
 
 // Tokens returns a source of the org's tokens for the client that auth
-// authenticates. They are bound to a DPoP key, which API services apps require
+// authenticates. The org's own server gives them to service apps with a key, for
+// Okta's APIs; for yours see [AuthorizationServer.Tokens]. They are bound to a DPoP key, which API services apps require
 // by default, or bearer tokens if prover is nil. Share one prover among all
 // sources of a program: it knows the nonce to send with the first request.
 // Without scopes, the tokens have [ScopeRead] and [ScopeManage].
