@@ -165,6 +165,12 @@ func TestUnsupportedAlgorithmsAreNotSent(t *testing.T) {
 		key := newKeyOf(t, alg)
 		_, err := a.AddKey(t.Context(), id, key.PublicKey())
 		require.ErrorIs(t, err, okta.ErrAlgorithm, alg)
+		for _, of := range []func(*okta.Client) selfservice.Provider{stored, atURL} {
+			r := &selfservice.Rotator{Provider: of(&okta.Client{Org: server.Org(), AppID: id, Admin: a}), Store: &selfservice.Mem{}}
+			require.ErrorIs(t, r.Adopt(t.Context(), credential(key)), okta.ErrAlgorithm, alg)
+			_, err = r.SigningKey(t.Context())
+			require.ErrorIs(t, err, selfservice.ErrNotAdopted, alg)
+		}
 	}
 	_, err := a.AddKey(t.Context(), id, nil)
 	require.ErrorIs(t, err, okta.ErrConfig)

@@ -183,10 +183,8 @@ func jwk(key *keys.PublicKey, status Status) (json.RawMessage, error) {
 	if key == nil {
 		return nil, refuse(ErrConfig, "no key")
 	}
-	switch key.Algorithm() {
-	case keys.RS256, keys.RS384, keys.RS512, keys.ES256, keys.ES384, keys.ES512:
-	default:
-		return nil, refuse(ErrAlgorithm, "")
+	if err := checkAlgorithm(key.Algorithm()); err != nil {
+		return nil, err
 	}
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(key.JWK(), &members); err != nil {
@@ -201,6 +199,15 @@ func jwk(key *keys.PublicKey, status Status) (json.RawMessage, error) {
 		return nil, err
 	}
 	return json.Marshal(members)
+}
+
+// checkAlgorithm refuses what Okta takes no assertion of.
+func checkAlgorithm(alg keys.Algorithm) error {
+	switch alg {
+	case keys.RS256, keys.RS384, keys.RS512, keys.ES256, keys.ES384, keys.ES512:
+		return nil
+	}
+	return refuse(ErrAlgorithm, "")
 }
 
 // preflight returns the key if it is registered and active. Otherwise its error

@@ -19,9 +19,16 @@ var (
 	_ selfservice.Propagator  = JWKS{}
 )
 
-// Adopted refuses anything but a key.
-func (JWKS) Adopted(c selfservice.Credential) (selfservice.Credential, error) {
-	return selfservice.OnlyKeys(c)
+// Adopted refuses anything but a key, and one that Okta takes no assertion of
+// ([ErrAlgorithm]).
+func (JWKS) Adopted(c selfservice.Credential) (selfservice.Credential, error) { return adopted(c) }
+
+func adopted(c selfservice.Credential) (selfservice.Credential, error) {
+	c, err := selfservice.OnlyKeys(c)
+	if err != nil {
+		return c, err
+	}
+	return c, checkAlgorithm(c.Key.Algorithm())
 }
 
 // List returns the stored keys that sign.

@@ -34,10 +34,9 @@ var (
 
 const defaultCached = time.Hour
 
-// Adopted refuses anything but a key.
-func (JWKSURL) Adopted(c selfservice.Credential) (selfservice.Credential, error) {
-	return selfservice.OnlyKeys(c)
-}
+// Adopted refuses anything but a key, and one that Okta takes no assertion of
+// ([ErrAlgorithm]).
+func (JWKSURL) Adopted(c selfservice.Credential) (selfservice.Credential, error) { return adopted(c) }
 
 // List returns nothing: the server keeps no list of its own.
 func (p JWKSURL) List(context.Context, selfservice.Credential) ([]selfservice.Registration, error) {
@@ -50,7 +49,7 @@ func (p JWKSURL) Register(ctx context.Context, as, c selfservice.Credential) (se
 	if err != nil {
 		return selfservice.Registration{}, err
 	}
-	if _, err := jwk(key.PublicKey(), Active); err != nil {
+	if err := checkAlgorithm(key.Algorithm()); err != nil {
 		return selfservice.Registration{}, err
 	}
 	url, err := p.url(ctx, as)
