@@ -101,7 +101,7 @@ func parseApp(raw []byte) (*App, error) {
 	}
 	client := in.Credentials.OAuthClient
 	if client.ClientID == "" {
-		return nil, refuse(ErrMethod, "it is no OAuth client")
+		return nil, refuse(ErrMethod, "it is not an OAuth client")
 	}
 	app.ID, app.ClientID, app.Label, app.Status, app.Method = in.ID, client.ClientID, in.Label, in.Status, client.Method
 	app.KeysURL, app.DPoP = in.Settings.OAuthClient.JWKSURI, in.Settings.OAuthClient.DPoP

@@ -2,17 +2,23 @@
 // secrets and their public keys, as Okta's guide for rotating them describes
 // it, step by step or all at once.
 //
-// Most callers rotate the key of a service app that may manage apps, itself
-// among them:
+// Most callers have one service app, the manager, that renews the credentials of
+// all other apps:
 //
-//	client := &okta.Client{Org: okta.Org{URL: "https://acme.okta.com"}, AppID: "0oa…"}
+//	org := okta.Org{URL: "https://acme.okta.com"}
+//	admin := &okta.Admin{Org: org, Tokens: org.Tokens(org.Signer("0oa…", key), &dpop.Prover{})}
+//	client := &okta.Client{Org: org, AppID: "0oa…", Admin: admin}
 //	rotator := &selfservice.Rotator{Provider: okta.JWKS{Client: client}, Store: store}
 //
-// With an [Admin] in the Client, another service app manages this app and any
-// number like it. The manager has a key of its own, which another Rotator may
-// renew:
+// As long as those apps have no okta.* scopes, the manager is an Application
+// Administrator, whom Okta can limit to them.
 //
-//	client.Admin = &okta.Admin{Org: org, Tokens: org.Tokens(org.Signer("0oa…", key), &dpop.Prover{})}
+// A Client without an Admin is a service app that manages itself. It needs okta.*
+// scopes for that, and Okta lets nobody but a Super Administrator change the
+// credentials of an app that has any. So the app must be one, and whoever takes
+// its key takes the org. An app that only calls APIs is better off with a
+// manager. The manager's own key is renewed by a person, or at this price by
+// the manager itself.
 //
 // What is rotated, and how:
 //
@@ -38,31 +44,32 @@
 //     "Require DPoP"; an older app without it works too.
 //   - The scopes okta.apps.read and okta.apps.manage are granted to it. No
 //     scope limits an app to managing itself.
-//   - An administrator role is assigned to it: Application Administrator, or a
-//     custom one with the permissions to manage apps and
-//     okta.apps.clientCredentials.read, for apps that have no okta.* scopes.
-//     Super Administrator for those that have, itself among them. The org's
-//     setting "Public client app admins" may assign it unasked.
+//   - An administrator role is assigned to it. To manage apps that have no okta.*
+//     scopes: Application Administrator, or a custom role with the permissions
+//     to manage apps and okta.apps.clientCredentials.read. To manage apps that
+//     have, including itself: Super Administrator. The org's setting "Public
+//     client app admins" assigns that role unasked: turn it off before a
+//     manager that does not need the role is granted its scopes.
 //   - Every program that uses the app sends the kid of its key, as this module
 //     does. As soon as there is a second key, assertions without one fail.
 //   - For [Secrets]: one of the two places is free. For a web app the first
 //     secret is handed to Rotator.Adopt.
 //   - For [JWKSURL]: the app's URL is set, by a person or by
-//     [Admin.SetAuthentication]. That call deletes what the other way left
-//     behind, so whoever makes it names all of it.
+//     [Admin.SetAuthentication]. That call deletes the credentials of the other
+//     method, and so has to name them.
 //
 // [selfservice.Rotator.Check] says which of these is missing, before the first
 // rotation does.
 //
-// Admin.APIToken takes an SSWS token in place of the service app. The token
+// An SSWS token in Admin.APIToken replaces the service app. The token
 // ends with its owner's account, or after 30 days without use.
 //
 // # What each refusal means
 //
 //   - [ErrScope]: the scope it names is not granted to the service app.
-//   - [ErrForbidden]: the scope is, and the role is missing. An app with okta.*
-//     scopes takes a Super Administrator.
-//   - [ErrUnauthorized]: the token is not accepted; of an SSWS token, for good.
+//   - [ErrForbidden]: the scope is granted, but the role is missing. An app with
+//     okta.* scopes needs a Super Administrator.
+//   - [ErrUnauthorized]: the token is not accepted. An SSWS token never will be again.
 //   - [ErrFeature]: see above.
 //   - [ErrFull], which is selfservice.ErrLimit: two secrets or 50 keys,
 //     inactive ones included. A Rotator continues once there is room; making

@@ -84,7 +84,7 @@ func isJWKMember(name string) bool {
 	return slices.Contains([]string{"kty", "kid", "use", "alg", "n", "e", "crv", "x", "y"}, name)
 }
 
-// Keys lists an app's public keys, in no promised order, those for encryption
+// Keys lists an app's public keys, in no particular order, those for encryption
 // among them. An app that authenticates without one has none.
 func (a *Admin) Keys(ctx context.Context, appID string) ([]Key, error) {
 	path, err := appPath(appID, "credentials", string(jwks))
@@ -201,7 +201,7 @@ func jwk(key *keys.PublicKey, status Status) (json.RawMessage, error) {
 	return json.Marshal(members)
 }
 
-// checkAlgorithm refuses what Okta takes no assertion of.
+// checkAlgorithm refuses an algorithm that Okta does not accept.
 func checkAlgorithm(alg keys.Algorithm) error {
 	switch alg {
 	case keys.RS256, keys.RS384, keys.RS512, keys.ES256, keys.ES384, keys.ES512:

@@ -19,8 +19,8 @@ var (
 	_ selfservice.Propagator  = JWKS{}
 )
 
-// Adopted refuses anything but a key, and one that Okta takes no assertion of
-// ([ErrAlgorithm]).
+// Adopted refuses anything but a key, and a key whose algorithm Okta does not
+// accept ([ErrAlgorithm]).
 func (JWKS) Adopted(c selfservice.Credential) (selfservice.Credential, error) { return adopted(c) }
 
 func adopted(c selfservice.Credential) (selfservice.Credential, error) {

@@ -89,7 +89,7 @@ func date(text string) time.Time {
 	return t.UTC()
 }
 
-// Secrets lists an app's client secrets, in no promised order. An app that
+// Secrets lists an app's client secrets, in no particular order. An app that
 // authenticates without one has none. Okta logs that they were read.
 func (a *Admin) Secrets(ctx context.Context, appID string) ([]Secret, error) {
 	path, err := appPath(appID, "credentials", string(secrets))

@@ -34,8 +34,8 @@ var (
 
 const defaultCached = time.Hour
 
-// Adopted refuses anything but a key, and one that Okta takes no assertion of
-// ([ErrAlgorithm]).
+// Adopted refuses anything but a key, and a key whose algorithm Okta does not
+// accept ([ErrAlgorithm]).
 func (JWKSURL) Adopted(c selfservice.Credential) (selfservice.Credential, error) { return adopted(c) }
 
 // List returns nothing: the server keeps no list of its own.
