@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/nokkel/nokkel/assertion"
 	"github.com/nokkel/nokkel/dpop"
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
@@ -124,15 +125,45 @@ func ExampleAuthorizationServer() {
 	// Output: DPoP [patients]
 }
 
-// How does an app move from a secret to a key?
+// How does a service that is running move from a secret to a key?
 func ExampleAdmin_SetAuthentication() {
 	ctx := context.Background()
-	key := exampleKey()
-	_, org := exampleOrg(oktatest.App{ID: "0oa3web"})
+	secret := keys.NewSecret("what Okta made for the app, 1234") // os.Getenv("CLIENT_SECRET")
+	_, org := exampleOrg(oktatest.App{ID: "0oa1service", Secret: secret, Service: true, DPoP: true})
+	admin := &okta.Admin{Org: org, APIToken: keys.NewSecret(oktatest.APIToken)} // or as a service app
+	custom := okta.AuthorizationServer{Org: org}
 
-	admin := &okta.Admin{Org: org, APIToken: keys.NewSecret(oktatest.APIToken)}
+	// Every replica has both, until the move is over. The new key is saved
+	// before Okta knows it, in one store for all: the first replica's counts.
+	rotator := &selfservice.Rotator{
+		Provider: okta.JWKS{Client: &okta.Client{
+			Org: org, AppID: "0oa1service", Admin: admin,
+			TokenEndpoint: custom.TokenEndpoint(), Scopes: []string{"patients"},
+		}},
+		Store: &selfservice.Mem{}, // a sqlstore.Store
+	}
+	if err := rotator.Adopt(ctx, selfservice.Credential{Key: exampleKey()}); err != nil {
+		log.Fatal(err)
+	}
+	auth := &assertion.Moving{
+		From: &assertion.Basic{ClientID: "0oa1service", Secret: secret},
+		To:   custom.Signer("0oa1service", rotator),
+	}
+	prover := &dpop.Prover{}
+	request := func() error {
+		_, err := custom.Tokens(auth, prover, "patients").Token(ctx)
+		return err
+	}
+	fmt.Println("with the secret:", request())
+
+	// One program moves the app, to the key that is in the store: an earlier run
+	// may have saved another one than this.
+	key, err := rotator.SigningKey(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
 	to := okta.Authentication{Method: okta.MethodPrivateKey, Keys: keys.Set{Keys: []*keys.PublicKey{key.PublicKey()}}}
-	losses, err := admin.Losses(ctx, "0oa3web", to)
+	losses, err := admin.Losses(ctx, "0oa1service", to)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -141,12 +172,18 @@ func ExampleAdmin_SetAuthentication() {
 		fmt.Println("this ends for good:", l.Status, "secret") // ask whoever is there
 		confirmed = append(confirmed, l.ID)
 	}
-	fmt.Println(errors.Is(admin.SetAuthentication(ctx, "0oa3web", to, nil), okta.ErrUnconfirmed))
-	fmt.Println(admin.SetAuthentication(ctx, "0oa3web", to, confirmed))
+	fmt.Println(errors.Is(admin.SetAuthentication(ctx, "0oa1service", to, nil), okta.ErrUnconfirmed))
+	if err := admin.SetAuthentication(ctx, "0oa1service", to, confirmed); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("with the key:", request())
+	fmt.Println("can be rotated:", rotator.Check(ctx)) // go rotator.Run(ctx), in every replica
 	// Output:
+	// with the secret: <nil>
 	// this ends for good: ACTIVE secret
 	// true
-	// <nil>
+	// with the key: <nil>
+	// can be rotated: <nil>
 }
 
 // exampleOrg is a fake org with these apps, in place of https://acme.okta.com.

@@ -71,8 +71,15 @@ func (a *Admin) losses(ctx context.Context, app *App, to Authentication) (list [
 // [Admin.ActivateKey]; if there are no others, the error is [ErrInactive]. An app
 // that switches back to a secret gets a new one, which [Admin.Secrets] shows.
 //
-// [ErrLost] means that somebody else updated the app at the same time. Not every
-// server of Okta's may know of a change at once, so it takes 7 s to be sure.
+// [ErrLost] means that somebody else updated the app at the same time. A change
+// may not reach all of Okta's servers at once, so it takes 7 s to be sure.
+//
+// Between a secret and a key there is no overlap. To move a running service, give
+// every replica an [assertion.Moving] over the secret and a Rotator, with one
+// store for all, and have the Rotator adopt a key: it is saved then, before Okta
+// knows it. Only then make this call. A replica that needs a token is refused
+// once and goes on with the key; nothing that Okta documents ends the tokens
+// already issued. A replica without a Moving fails as its token expires.
 func (a *Admin) SetAuthentication(ctx context.Context, appID string, to Authentication, confirmed []string) error {
 	if err := to.check(); err != nil {
 		return err
