@@ -51,8 +51,8 @@ func (c *Client) StoresJWKS() bool {
 // SetKeys makes a client authenticate with private_key_jwt and exactly these
 // keys. It takes effect at once. A client has one method at a time: the server
 // keeps the secret of a client that had one, for a way back ([Change.Method]),
-// but refuses it. Tokens stay valid, so that a program which starts to sign
-// before its last token expires does not notice the move.
+// but refuses it. Tokens stay valid, and a program that authenticates with an
+// assertion.Moving starts to sign by itself.
 func (a *API) SetKeys(ctx context.Context, id string, set keys.Set) error {
 	if len(set.Keys) == 0 {
 		return refuse(ErrLastKey, "")
