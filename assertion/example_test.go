@@ -81,6 +81,41 @@ func ExampleBasic() {
 	// Output: Bearer
 }
 
+// How does a program go over from a secret to a key while it runs?
+func ExampleMoving() {
+	moved := false // at the server, which takes one of the two
+	as := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _, secret := r.BasicAuth()
+		fmt.Println("the server sees a secret:", secret)
+		if secret == moved {
+			replyError(w, http.StatusUnauthorized, "invalid_client", "")
+			return
+		}
+		reply(w, http.StatusOK, map[string]any{"access_token": "t", "token_type": "Bearer", "expires_in": 600})
+	}))
+	defer as.Close()
+	key, err := keys.Generate(keys.ES256) // or a selfservice.Rotator, which has saved it
+	if err != nil {
+		log.Fatal(err)
+	}
+	auth := &assertion.Moving{
+		From: &assertion.Basic{ClientID: "my-client", Secret: keys.NewSecret("s3cret")},
+		To:   &assertion.Signer{ClientID: "my-client", Audience: "https://as.example.com", Key: key},
+	}
+	for range 3 {
+		tokens := &assertion.TokenSource{Endpoint: as.URL, Auth: auth}
+		if _, err := tokens.Token(context.Background()); err != nil {
+			log.Fatal(err)
+		}
+		moved = true
+	}
+	// Output:
+	// the server sees a secret: true
+	// the server sees a secret: true
+	// the server sees a secret: false
+	// the server sees a secret: false
+}
+
 // How do I call an API with these tokens, through golang.org/x/oauth2?
 func ExampleTokenSource_OAuth2() {
 	as := exampleServer()
