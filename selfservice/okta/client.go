@@ -23,7 +23,8 @@ type Client struct {
 	ClientID string // "client_id"; empty: AppID, as it is unless the app was given one of its own
 
 	// Admin manages the app. Nil: the app is a service app that manages
-	// itself, each time as the key that the call is made with.
+	// itself, each time as the key that the call is made with, and so has to be
+	// a Super Administrator.
 	Admin *Admin
 
 	// TokenEndpoint is the one that Verify gets a token from, for an app of a
