@@ -14,7 +14,7 @@ import (
 // refusal is an *[Error] that wraps one of them, so
 // errors.Is(err, assertion.ErrInvalidClient) reports which.
 var (
-	ErrConfig        = errors.New("incomplete or contradicting configuration")
+	ErrConfig        = errors.New("incomplete or contradictory configuration")
 	ErrClaim         = errors.New("extra claim refused")                        // it would replace a registered one, or is not JSON
 	ErrWeakSecret    = errors.New("secret shorter than its algorithm's hash")   // RFC 7518 §3.2
 	ErrInsecure      = errors.New("refusing an address that is not https")      // loopback may be http

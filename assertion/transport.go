@@ -57,7 +57,7 @@ type Transport struct {
 // An error answer has "error", "error_description" and "error_uri" only, in
 // JSON, or one line of text. Secrets that were sent are replaced by
 // "[redacted]" in it and in its header, however the server wrote them; an error
-// of the network that quotes them, while the body is read too, gives way to
+// of the network that quotes them, even while the body is read, is replaced by
 // another.
 // RoundTrip waits 10 s for the body: an error answer is then cut, and any
 // other fails.
