@@ -2,6 +2,7 @@ package helseid_test
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"os"
 	"regexp"
@@ -66,9 +67,12 @@ func registerKey(ctx context.Context, id string, key *keys.Key) error {
 
 func rotateKey(ctx context.Context, id string, scopes []string, key *keys.Key) error {
 	client := &helseid.Client{Environment: helseid.Production, ClientID: id, Scopes: scopes}
-	rotator := &selfservice.Rotator{Provider: client, Store: filestore.Dir("/var/lib/app/key")}
+	rotator := &selfservice.Rotator{Provider: client, Store: filestore.Dir("/var/lib/app/key"), Logger: slog.Default()}
 	if err := rotator.Adopt(ctx, selfservice.Credential{Key: key}); err != nil { // once; then the store knows better
 		return err
+	}
+	if err := rotator.Check(ctx); err != nil {
+		slog.Warn("no rotation would succeed", "error", err) // a scope is missing, say
 	}
 	go rotator.Run(ctx)
 
