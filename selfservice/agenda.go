@@ -17,7 +17,7 @@ import (
 //   - Due returns the names of up to limit states that are due at now. It hides
 //     them from other callers until the lease has passed, in real time from the
 //     call, or the state is postponed. It may return fewer names, but none only
-//     if no state is due. A lease that ends more than 25 hours from now does not
+//     if no state is due that nobody is saving. A lease that ends more than 25 hours from now does not
 //     count.
 //   - Postpone makes the state due at until, if its version is still the one that
 //     the Store returned. If the state has been saved since, it does nothing.

@@ -19,7 +19,8 @@ import (
 //     returns an error that wraps [ErrConflict].
 //   - Once Save has returned nil, the blob survives a crash of the machine.
 //   - If Save returns another error, the store holds the old blob or the new one,
-//     whole. The caller finds out by Load.
+//     whole. The caller finds out by Load; where the connection was lost or the
+//     context ended, the new one may also come a little later.
 //   - If the blob cannot be read (damaged, or sealed with another key), Load
 //     returns an error that wraps [ErrCorrupt] and, with this error only, the
 //     version: a caller who decides to start over can Save.

@@ -8,7 +8,6 @@ import (
 	"math/rand/v2"
 	"strconv"
 	"time"
-	"unicode/utf8"
 
 	"github.com/nokkel/nokkel/selfservice"
 )
@@ -66,28 +65,25 @@ func (a agenda) take(ctx context.Context, span [2]int64, taken int64, limit int)
 	if a.table.Dialect != PostgreSQL {
 		return a.pick(ctx, span, taken, limit)
 	}
-	const statement = "WITH found AS (SELECT name FROM {table}" + within + " FOR UPDATE SKIP LOCKED) " +
-		"UPDATE {table} AS t SET due = ? FROM found WHERE t.name = found.name RETURNING t.name"
-	for range 10 { // at the higher isolation levels two that ask at once may disturb each other
-		names = nil
-		err = a.query(ctx, statement, func(rows *sql.Rows) error {
+	condition, args := a.within(span, limit)
+	err = a.table.transaction(ctx, func(c conn) error {
+		return a.table.rows(ctx, c, "WITH found AS (SELECT name FROM {table}"+condition+" FOR UPDATE SKIP LOCKED) "+
+			"UPDATE {table} AS t SET due = ? FROM found WHERE t.name = found.name RETURNING t.name", func(rows *sql.Rows) error {
 			var name string
 			err := rows.Scan(&name)
 			names = append(names, name)
 			return err
-		}, append(a.params(span, limit), taken)...)
-		if !raced(err) {
-			break
-		}
-	}
+		}, append(args, taken))
+	})
 	return names, err
 }
 
-// within is the end of a statement that reads those in a span.
-const within = " WHERE due BETWEEN ? AND ? AND name >= ? AND name < ? ORDER BY due, name LIMIT ?"
-
-func (a agenda) params(span [2]int64, limit int) []any {
-	return []any{span[0], span[1], a.prefix, a.prefix + string(utf8.MaxRune), limit}
+// within returns the end of a statement that reads those in a span, and its
+// parameters.
+func (a agenda) within(span [2]int64, limit int) (condition string, args []any) {
+	name, prefix := starting(a.prefix)
+	args = append([]any{span[0], span[1]}, prefix...)
+	return " WHERE due BETWEEN ? AND ? AND " + name + " ORDER BY due, name LIMIT ?", append(args, limit)
 }
 
 // pick is take for databases that cannot do it in one statement: it reads some,
@@ -97,14 +93,15 @@ func (a agenda) pick(ctx context.Context, span [2]int64, taken int64, limit int)
 		name string
 		due  int64
 	}
+	condition, args := a.within(span, 4*limit)
 	for len(names) == 0 {
 		var all []candidate
-		err := a.query(ctx, "SELECT name, due FROM {table}"+within, func(rows *sql.Rows) error {
+		err := a.table.query(ctx, "SELECT name, due FROM {table}"+condition, func(rows *sql.Rows) error {
 			var c candidate
 			err := rows.Scan(&c.name, &c.due)
 			all = append(all, c)
 			return err
-		}, a.params(span, 4*limit)...)
+		}, args...)
 		if err != nil || len(all) == 0 {
 			return nil, err
 		}
@@ -113,32 +110,16 @@ func (a agenda) pick(ctx context.Context, span [2]int64, taken int64, limit int)
 			if len(names) == limit {
 				break
 			}
-			result, err := a.table.DB.ExecContext(ctx, a.table.sql("UPDATE {table} SET due = ? WHERE name = ? AND due = ?"), taken, c.name, c.due)
+			changed, err := a.table.exec(ctx, "UPDATE {table} SET due = ? WHERE name = {text} AND due = ?", taken, c.name, c.due)
 			if err != nil {
 				return nil, err
 			}
-			if changed, err := result.RowsAffected(); err != nil {
-				return nil, err
-			} else if changed == 1 {
+			if changed == 1 {
 				names = append(names, c.name)
 			}
 		}
 	}
 	return names, nil
-}
-
-func (a agenda) query(ctx context.Context, statement string, row func(*sql.Rows) error, args ...any) error {
-	rows, err := a.table.DB.QueryContext(ctx, a.table.sql(statement), args...)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		if err := row(rows); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
 }
 
 // Postpone implements [selfservice.Agenda].
@@ -150,8 +131,8 @@ func (a agenda) Postpone(ctx context.Context, name, version string, until time.T
 	if err != nil {
 		return nil // no version of ours
 	}
-	_, err = a.table.DB.ExecContext(ctx, a.table.sql("UPDATE {table} SET due = ? WHERE name = ? AND version = ?"), max(until.UnixMilli(), 1), name, current)
-	if err != nil && !raced(err) { // by a save, after which it is due
+	_, err = a.table.exec(ctx, "UPDATE {table} SET due = ? WHERE name = {text} AND version = ?", max(until.UnixMilli(), 1), name, current)
+	if err != nil {
 		return failed("postponing", err)
 	}
 	return nil

@@ -1,10 +1,7 @@
 package sqlstore
 
 import (
-	"cmp"
 	"fmt"
-	"strconv"
-	"strings"
 
 	"github.com/nokkel/nokkel/internal/sqlname"
 	"github.com/nokkel/nokkel/selfservice"
@@ -21,8 +18,8 @@ const (
 
 // create and insert are the statements that differ: make the table unless
 // there is one, and insert a row (name, version, state) unless the name is
-// there. In all statements {table} stands for the name, ? for a parameter and
-// {blob} for the parameter that is the blob. Names compare and sort by their bytes.
+// there. In all statements {table} stands for the name; ? stands for a number,
+// {text} for a name and {blob} for a blob. Names compare and sort by their bytes.
 func (d Dialect) create(scheduled bool) string {
 	const create = "CREATE TABLE IF NOT EXISTS {table} "
 	due := ""
@@ -48,31 +45,25 @@ func (d Dialect) schedule() []string {
 	return []string{"ALTER TABLE {table} ADD COLUMN due bigint NOT NULL DEFAULT 0, ADD UNIQUE (due, name)"}
 }
 
+// patience makes a migration give up soon while somebody reads the table: all
+// other processes wait behind it. The second statement ends that.
+func (d Dialect) patience() (before, after string) {
+	switch d {
+	case PostgreSQL:
+		return "SET LOCAL lock_timeout = '1s'", ""
+	case MySQL:
+		return "SET @nokkel_wait = @@SESSION.lock_wait_timeout, SESSION lock_wait_timeout = 1", "SET SESSION lock_wait_timeout = @nokkel_wait"
+	}
+	return "", ""
+}
+
 func (d Dialect) insert() string {
-	const insert = "INTO {table} (name, version, state) VALUES (?, ?, {blob})"
+	const insert = "INTO {table} (name, version, state) VALUES ({text}, ?, {blob})"
 	if d == MySQL {
 		// IGNORE would also cut values that do not fit; these always fit.
 		return "INSERT IGNORE " + insert
 	}
 	return "INSERT " + insert + " ON CONFLICT (name) DO NOTHING"
-}
-
-// sql puts the table's name and the dialect's parameters into a statement.
-func (t Table) sql(statement string) string {
-	name := cmp.Or(t.Name, "nokkel_state")
-	base := name[strings.IndexByte(name, '.')+1:]
-	statement = strings.NewReplacer("{table}", name, "{base}", base, "{index}", name+"_due").Replace(statement)
-	if t.Dialect != PostgreSQL {
-		return strings.ReplaceAll(statement, "{blob}", "?")
-	}
-	// In a table that Create did not make the column may have another type.
-	// Without the cast PostgreSQL says so by quoting the value.
-	statement = strings.ReplaceAll(statement, "{blob}", "?::bytea")
-	parts := strings.Split(statement, "?")
-	for i := range len(parts) - 1 {
-		parts[i] += "$" + strconv.Itoa(i+1)
-	}
-	return strings.Join(parts, "")
 }
 
 // check refuses a table whose name is not safe to put into a statement.

@@ -2,10 +2,10 @@ package sqlstore_test
 
 import (
 	"database/sql"
-	"io"
-	"net"
+	"fmt"
 	"net/url"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -104,18 +104,19 @@ func TestPostgreSQLEndsTheConnection(t *testing.T) {
 	}
 }
 
-// TestPostgreSQLLosesTheReply to a Save that was carried out: Save returns an error,
-// and Load the new blob.
+// TestPostgreSQLLosesTheReply to the commit of a Save: Save returns an error that is
+// no conflict, and Load the new blob.
 func TestPostgreSQLLosesTheReply(t *testing.T) {
 	var lose atomic.Bool
-	table := postgres(t, "nokkel_reply", func(u *url.URL) { u.Host = proxy(t, u.Host, &lose) })
+	table := postgres(t, "nokkel_reply", func(u *url.URL) { u.Host = sqlcheck.Proxy(t, u.Host, "COMMIT\x00", &lose) })
 	store := table.Store("client")
 	version := must.Save(t, store, "old", "")
 	version = must.Save(t, store, "older", version) // the statement is prepared
 	lose.Store(true)
 	_, err := store.Save(t.Context(), []byte("new"), version)
 	require.Error(t, err)
-	lose.Store(false)
+	require.NotErrorIs(t, err, selfservice.ErrConflict)
+	require.False(t, lose.Load())
 	require.EventuallyWithT(t, func(c *assert.CollectT) {
 		blob, next, err := store.Load(t.Context())
 		require.NoError(c, err)
@@ -126,36 +127,51 @@ func TestPostgreSQLLosesTheReply(t *testing.T) {
 	require.ErrorIs(t, err, selfservice.ErrConflict)
 }
 
-// proxy forwards connections to a server. While lose is set it closes each one at
-// the first answer.
-func proxy(t *testing.T, server string, lose *atomic.Bool) (address string) {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	t.Cleanup(func() { listener.Close() })
-	go func() {
-		for {
-			client, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			upstream, err := net.Dial("tcp", server)
-			if err != nil {
-				client.Close()
-				continue
-			}
-			go func() { io.Copy(upstream, client); upstream.Close() }()
-			go func() {
-				defer client.Close()
-				for buf := make([]byte, 4096); ; {
-					n, err := upstream.Read(buf)
-					if err != nil || lose.Load() {
-						return
-					}
-					client.Write(buf[:n])
+// TestPostgreSQLOthersAreNoConflict: at the level serializable a statement of its own
+// would be refused for what others save in other rows.
+func TestPostgreSQLOthersAreNoConflict(t *testing.T) {
+	table := postgres(t, "nokkel_others", with("default_transaction_isolation", "serializable"))
+	var all sync.WaitGroup
+	for i := range 6 {
+		all.Go(func() {
+			store, version := table.Store(fmt.Sprint("client ", i)), ""
+			for range 100 {
+				next, err := store.Save(t.Context(), make([]byte, 4000), version)
+				if !assert.NoError(t, err) {
+					return
 				}
-			}()
-		}
+				version = next
+			}
+		})
+	}
+	all.Wait()
+}
+
+// TestPostgreSQLEncoding uses a database whose encoding lacks most runes.
+func TestPostgreSQLEncoding(t *testing.T) {
+	admin := postgres(t, "nokkel_admin", func(*url.URL) {}).DB
+	_, err := admin.Exec("CREATE DATABASE nokkel_latin1 ENCODING 'LATIN1' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'")
+	require.NoError(t, err)
+	defer func() {
+		_, err := admin.Exec("DROP DATABASE nokkel_latin1 WITH (FORCE)")
+		assert.NoError(t, err)
 	}()
-	return listener.Addr().String()
+	dsn, err := url.Parse(sqlcheck.Env(t, "NOKKEL_POSTGRES", ".ci/postgres"))
+	require.NoError(t, err)
+	dsn.Path = "nokkel_latin1"
+	with("client_encoding", "UTF8")(dsn)
+	db, err := sql.Open("pgx", dsn.String())
+	require.NoError(t, err)
+	defer db.Close()
+	table := sqlstore.Table{DB: db, Dialect: sqlstore.PostgreSQL, Scheduled: true}
+	require.NoError(t, table.Create(t.Context()))
+	must.Save(t, table.Store("sykehuset-østfold"), "state", "")
+	for _, prefix := range []string{"", "sykehuset-", "sykehuset-ø"} {
+		names, err := table.Names(t.Context(), prefix)
+		require.NoError(t, err)
+		assert.Equal(t, []string{"sykehuset-østfold"}, names)
+	}
+	names, err := table.Agenda("").Due(t.Context(), time.Now(), time.Minute, 10)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"sykehuset-østfold"}, names)
 }

@@ -14,14 +14,18 @@
 //		return &selfservice.Rotator{Provider: clients.For(name), Store: table.Store(name)}
 //	}}
 //
-// It works on database/sql and imports no driver. Every Load and Save is one
-// statement in a transaction of its own, and nothing is retried. A Save is as
-// durable as a commit of the database: leave synchronous_commit (PostgreSQL),
-// synchronous (SQLite) and innodb_flush_log_at_trx_commit (MySQL) at their
-// defaults. SQLite needs a busy_timeout in its DSN when several connections
-// write.
+// It works on database/sql and imports no driver. Every Save is one statement in
+// a transaction of its own, and nothing is retried; isolation level, autocommit
+// and character sets of the session do not matter.
 //
-// The DB is the primary: what a read replica loads may be out of date. Nothing
+// A Save is as durable as a commit of the database. That survives a failure of
+// the power with the defaults of PostgreSQL and MySQL. MariaDB with a binary log
+// also needs sync_binlog=1. SQLite needs synchronous=EXTRA, or in WAL mode FULL,
+// said in the DSN; a busy_timeout when several connections write; and no shared
+// cache. While its file is replaced by a backup no process may have it open.
+//
+// The DB is the primary: what a read replica loads may be out of date, and so may
+// what another node of a Galera cluster does unless wsrep_sync_wait is 7. Nothing
 // depends on the state of a session, so a transaction pooler (PgBouncer) may be
 // in between; pgx then needs default_query_exec_mode=exec, as it prepares
 // statements by itself.
@@ -39,6 +43,7 @@ import (
 	"math/rand/v2"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/nokkel/nokkel/selfservice"
@@ -69,39 +74,75 @@ func (t Table) Create(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, createErr := t.DB.ExecContext(ctx, schema)
+	if err := t.checkEncoding(ctx); err != nil {
+		return err
+	}
+	_, createErr := t.exec(ctx, schema)
 	// PostgreSQL fails one of two that create at once, and fails without the
 	// right to create even if there is nothing to do: what counts is the table.
 	if err := t.probe(ctx, "name, version, state"); err != nil {
 		return failed("creating the table", errors.Join(createErr, err))
 	}
-	for try := 0; t.Scheduled && t.probe(ctx, "due") != nil; try++ {
+	for try := 1; t.Scheduled && t.probe(ctx, "due") != nil; try++ {
 		err := t.migrate(ctx)
-		if err != nil && try == 3 { // before that, another process may have been at it
+		if err != nil && try == migrations { // before that, another process may have been at it
 			return failed("adding to the table", err)
 		}
+		if err != nil {
+			pause(ctx)
+		}
+	}
+	return nil
+}
+
+// migrations is how often a migration is tried while others use the table.
+const migrations = 10
+
+func pause(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(100*time.Millisecond + rand.N(200*time.Millisecond)):
+	}
+}
+
+// checkEncoding refuses a SQLite database in which names do not sort by their
+// bytes in UTF-8.
+func (t Table) checkEncoding(ctx context.Context) error {
+	if t.Dialect != SQLite {
+		return nil
+	}
+	var encoding string
+	err := t.query(ctx, "PRAGMA encoding", func(rows *sql.Rows) error { return rows.Scan(&encoding) })
+	if err != nil {
+		return failed("creating the table", err)
+	}
+	if encoding != "UTF-8" {
+		return fmt.Errorf("%w: sqlstore: the database's encoding is not UTF-8", selfservice.ErrConfig)
 	}
 	return nil
 }
 
 // probe fails if the table lacks a column.
 func (t Table) probe(ctx context.Context, columns string) error {
-	_, err := t.DB.ExecContext(ctx, t.sql("SELECT "+columns+" FROM {table} WHERE 1 = 0"))
-	return err
+	return t.query(ctx, "SELECT "+columns+" FROM {table} WHERE 1 = 0", func(*sql.Rows) error { return nil })
 }
 
 func (t Table) migrate(ctx context.Context) error {
-	tx, err := t.DB.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	defer tx.Rollback()
-	for _, statement := range t.Dialect.schedule() {
-		if _, err := tx.ExecContext(ctx, t.sql(statement)); err != nil {
-			return err
+	return t.transaction(ctx, func(c conn) error {
+		before, after := t.Dialect.patience()
+		if after != "" {
+			defer c.ExecContext(ctx, after)
 		}
-	}
-	return tx.Commit()
+		for _, statement := range append([]string{before}, t.Dialect.schedule()...) {
+			if statement == "" {
+				continue
+			}
+			if _, err := c.ExecContext(ctx, t.sql(statement)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // Schema returns the statement that creates the table. An incomplete Table, or
@@ -132,21 +173,15 @@ func (t Table) Names(ctx context.Context, prefix string) ([]string, error) {
 	if err := errors.Join(t.check(), checkText(prefix)); err != nil {
 		return nil, err
 	}
-	// UTF-8 sorts like its runes, and no name holds the highest one.
-	rows, err := t.DB.QueryContext(ctx, t.sql("SELECT name FROM {table} WHERE name >= ? AND name < ? ORDER BY name"), prefix, prefix+string(utf8.MaxRune))
-	if err != nil {
-		return nil, failed("listing names", err)
-	}
-	defer rows.Close()
+	condition, args := starting(prefix)
 	var names []string
-	for rows.Next() {
+	err := t.query(ctx, "SELECT name FROM {table} WHERE "+condition+" ORDER BY name", func(rows *sql.Rows) error {
 		var name string
-		if err := rows.Scan(&name); err != nil {
-			return nil, failed("listing names", err)
-		}
+		err := rows.Scan(&name)
 		names = append(names, name)
-	}
-	if err := rows.Err(); err != nil {
+		return err
+	}, args...)
+	if err != nil {
 		return nil, failed("listing names", err)
 	}
 	return names, nil
@@ -169,21 +204,18 @@ func (r row) Load(ctx context.Context) ([]byte, string, error) {
 	}
 	var version int64
 	var blob []byte
-	err := r.table.DB.QueryRowContext(ctx, r.table.sql("SELECT version, state FROM {table} WHERE name = ?"), r.name).Scan(&version, &blob)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, "", nil
-	}
+	found := false
+	err := r.table.query(ctx, "SELECT version, state FROM {table} WHERE name = {text}", func(rows *sql.Rows) error {
+		found = true
+		return rows.Scan(&version, &blob)
+	}, r.name)
 	if err != nil {
 		return nil, "", failed("loading", err)
 	}
+	if !found {
+		return nil, "", nil
+	}
 	return blob, strconv.FormatInt(version, 10), nil
-}
-
-// raced reports whether PostgreSQL says, as it does at the higher isolation
-// levels, that another one has changed the row meanwhile.
-func raced(err error) bool {
-	var pg interface{ SQLState() string }
-	return errors.As(err, &pg) && pg.SQLState() == "40001" // serialization_failure
 }
 
 const maxStep = 1 << 32 // enough for a save every second of 60 years
@@ -200,7 +232,7 @@ func (r row) Save(ctx context.Context, blob []byte, version string) (string, err
 		// A row that is deleted by hand and made again must not repeat a
 		// version, so versions start anywhere in half of their range.
 		first := rand.Int64N(math.MaxInt64 / 2)
-		return r.exec(ctx, first, r.table.Dialect.insert(), r.name, first, blob)
+		return r.save(ctx, first, r.table.Dialect.insert(), r.name, first, blob)
 	}
 	old, err := strconv.ParseInt(version, 10, 64)
 	if err != nil || strconv.FormatInt(old, 10) != version || old > math.MaxInt64-maxStep {
@@ -213,19 +245,12 @@ func (r row) Save(ctx context.Context, blob []byte, version string) (string, err
 	if r.table.Scheduled {
 		due = ", due = CASE WHEN due < 0 THEN due ELSE 0 END" // at once, unless it is taken
 	}
-	return r.exec(ctx, next, "UPDATE {table} SET version = ?, state = {blob}"+due+" WHERE name = ? AND version = ?", next, blob, r.name, old)
+	return r.save(ctx, next, "UPDATE {table} SET version = ?, state = {blob}"+due+" WHERE name = {text} AND version = ?", next, blob, r.name, old)
 }
 
-// exec runs a statement that changes the row to the version next, or no row.
-func (r row) exec(ctx context.Context, next int64, statement string, args ...any) (string, error) {
-	result, err := r.table.DB.ExecContext(ctx, r.table.sql(statement), args...)
-	if raced(err) {
-		return "", selfservice.ErrConflict
-	}
-	if err != nil {
-		return "", failed("saving", err)
-	}
-	changed, err := result.RowsAffected()
+// save runs a statement that changes the row to the version next, or no row.
+func (r row) save(ctx context.Context, next int64, statement string, args ...any) (string, error) {
+	changed, err := r.table.exec(ctx, statement, args...)
 	if err != nil {
 		return "", failed("saving", err)
 	}

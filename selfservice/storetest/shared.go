@@ -32,7 +32,8 @@ const (
 	kills   = 12 // of each worker
 )
 
-// RunShared runs [Run], and then several processes that write to one store,
+// RunShared runs [Run], and checks that what was saved through one store is what
+// another one at the same place loads. Then several processes write to one store,
 // each of which is killed (SIGKILL) again and again: no Save that was
 // acknowledged is lost, none is done twice, and every blob is whole.
 //
@@ -46,10 +47,33 @@ func RunShared(t *testing.T, place func(t *testing.T) string, open func(t *testi
 		return
 	}
 	Run(t, func(t *testing.T) selfservice.Store { return open(t, place(t)) })
+	t.Run("others load a save at once", func(t *testing.T) {
+		at := place(t)
+		seenByOthers(store{t, open(t, at)}, store{t, open(t, at)})
+	})
 	t.Run("processes that are killed lose nothing", func(t *testing.T) {
 		parent, _ := strings.CutSuffix(t.Name(), "/processes_that_are_killed_lose_nothing")
 		runKilled(t, parent, place(t), open)
 	})
+}
+
+// seenByOthers saves twice through each of two stores of one place.
+func seenByOthers(one, other store) {
+	one.t.Helper()
+	if blob, version := other.load(); version != "" {
+		one.t.Fatalf("Load from a new place: %q, version %q", blob, version)
+	}
+	version := ""
+	for i := range 4 {
+		want := fmt.Sprint("state ", i)
+		version = one.save([]byte(want), version)
+		if blob, seen := other.load(); string(blob) != want || seen != version {
+			one.t.Fatalf("Load after a Save through another store of this place: %q, version %q; want %q, version %q", blob, seen, want, version)
+		}
+		if i%2 == 1 {
+			one, other = other, one
+		}
+	}
 }
 
 // shared is the blob that the workers save: how often each has done so.

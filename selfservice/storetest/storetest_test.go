@@ -6,8 +6,10 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -116,17 +118,45 @@ func lookThenAct(m *selfservice.Mem, ctx context.Context, blob []byte, version s
 	return m.Save(ctx, blob, current)
 }
 
+// cached is a store that loads once, as a process does that believes it is alone.
+type cached struct {
+	selfservice.Store
+	blob    []byte
+	version string
+}
+
+func (c *cached) Load(ctx context.Context) (_ []byte, _ string, err error) {
+	if c.version == "" {
+		c.blob, c.version, err = c.Store.Load(ctx)
+	}
+	return c.blob, c.version, err
+}
+
+func (c *cached) Save(ctx context.Context, blob []byte, version string) (string, error) {
+	next, err := c.Store.Save(ctx, blob, version)
+	c.version = ""
+	return next, err
+}
+
+const seenByOthers = "others load a save at once"
+
 // TestFindsFaults runs the checks on broken stores, in processes that must fail in
 // the right check.
 func TestFindsFaults(t *testing.T) {
-	if rule := os.Getenv("NOKKEL_STORETEST_FAULT"); rule != "" {
+	switch rule := os.Getenv("NOKKEL_STORETEST_FAULT"); rule {
+	case "":
+	case seenByOthers:
+		one := &selfservice.Mem{}
+		storetest.RunShared(t, func(*testing.T) string { return "" }, func(*testing.T, string) selfservice.Store { return &cached{Store: one} })
+		return
+	default:
 		storetest.Run(t, func(*testing.T) selfservice.Store { return faults()[rule] })
 		return
 	}
-	for rule := range faults() {
+	for _, rule := range slices.AppendSeq([]string{seenByOthers}, maps.Keys(faults())) {
 		t.Run(rule, func(t *testing.T) {
 			t.Parallel()
-			cmd := exec.Command(os.Args[0], "-test.run=^TestFindsFaults$", "-test.v")
+			cmd := exec.Command(os.Args[0], "-test.run=^TestFindsFaults$/^"+rule+"$", "-test.v")
 			cmd.Env = append(os.Environ(), "NOKKEL_STORETEST_FAULT="+rule)
 			out, err := cmd.CombinedOutput()
 			require.Error(t, err, "the fault was not found")

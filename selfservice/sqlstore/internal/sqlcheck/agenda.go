@@ -1,6 +1,7 @@
 package sqlcheck
 
 import (
+	"context"
 	"crypto/rand"
 	"fmt"
 	"strings"
@@ -111,4 +112,39 @@ func (c check) migratesAtOnce(t *testing.T) {
 	names, err := table.Agenda("").Due(t.Context(), time.Now(), time.Hour, 1)
 	require.NoError(t, err)
 	assert.Empty(t, names)
+}
+
+// migratesBeside migrates while a backup reads the table.
+func (c check) migratesBeside(t *testing.T) {
+	table := c.create(t)
+	store := table.Store("client")
+	must.Save(t, store, "old", "")
+	backup, err := table.DB.BeginTx(t.Context(), nil)
+	require.NoError(t, err)
+	defer backup.Rollback()
+	var n int
+	require.NoError(t, backup.QueryRowContext(t.Context(), "SELECT count(*) FROM "+table.Name).Scan(&n))
+	created := make(chan error)
+	go func() {
+		created <- c.scheduled(table).Create(t.Context())
+	}()
+	for range 20 { // while the migration is tried
+		time.Sleep(50 * time.Millisecond)
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		_, version, err := store.Load(ctx)
+		require.NoError(t, err)
+		_, err = store.Save(ctx, []byte("new"), version)
+		require.NoError(t, err)
+		cancel()
+	}
+	require.NoError(t, backup.Commit())
+	require.NoError(t, <-created)
+	names, err := c.scheduled(table).Agenda("").Due(t.Context(), time.Now(), time.Hour, 10)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"client"}, names)
+}
+
+func (c check) scheduled(table sqlstore.Table) sqlstore.Table {
+	table.Scheduled = true
+	return table
 }
