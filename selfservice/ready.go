@@ -55,10 +55,11 @@ func late(due, expires time.Time) time.Duration {
 }
 
 // Check finds out whether a rotation would work: that the store can be read and
-// written, that the server accepts and lists the active credential, and whatever
-// else the provider can find out ([Checker]). It changes nothing but the version
-// of what is stored. Call it at deployment, before Run. The error joins all that
-// was found; a wrong clock shows in the server's refusal.
+// written, that the server accepts and lists the active credential, that the
+// provider takes what New makes, which is dropped, and whatever else the provider
+// can find out ([Checker]). It changes nothing but the version of what is stored.
+// Call it at deployment, before Run. The error joins all that was found; a wrong
+// clock shows in the server's refusal.
 func (r *Rotator) Check(ctx context.Context) (err error) {
 	defer guard(&err, "the provider")
 	if err := r.check(); err != nil {
@@ -90,6 +91,10 @@ func (r *Rotator) Check(ctx context.Context) (err error) {
 		found = append(found, fmt.Errorf("selfservice: listing what is registered: %w", err))
 	case len(list) > 0 && !slices.ContainsFunc(list, of):
 		found = append(found, errors.New("selfservice: the active credential is accepted, but not among those that the server lists"))
+	}
+	if _, issues := r.Provider.(Issuer); r.New != nil && !issues && s.Pending == nil {
+		_, err := r.make(ctx, s)
+		found = append(found, err)
 	}
 	if c, ok := r.Provider.(Checker); ok {
 		found = append(found, r.call(ctx, "Checker.Check", func(ctx context.Context) error { return c.Check(ctx, s.Active.Credential) }))

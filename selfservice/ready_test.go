@@ -96,6 +96,9 @@ func TestCheck(t *testing.T) {
 	require.NoError(t, unknown.Adopt(t.Context(), stranger))
 	require.ErrorIs(t, unknown.Check(t.Context()), selfservice.ErrInvalidClient)
 
+	unmade := &selfservice.Rotator{Store: r.Store, Provider: r.Provider, New: func(_ context.Context, like selfservice.Credential) (selfservice.Credential, error) { return like, nil }}
+	require.ErrorContains(t, unmade.Check(t.Context()), "the new credential is an old one")
+
 	rights := errors.New("the service account lacks the role manage-clients")
 	poor := &selfservice.Rotator{Store: r.Store, Provider: &hookedProvider{Provider: r.Provider, check: rights}}
 	require.ErrorIs(t, poor.Check(t.Context()), rights)

@@ -27,9 +27,9 @@ type Rotator struct {
 	Timing   Timing
 	Name     string // of the client, in events, logs and Status; may be empty
 
-	// New makes the next credential. If it is nil, the new credential is like the
-	// old one: a key of the same algorithm and size, or a secret of 256 random
-	// bits.
+	// New makes the next credential, and one that Check drops. If it is nil, the new
+	// credential is like the old one: a key of the same algorithm and size, or a
+	// secret of 256 random bits.
 	New func(ctx context.Context, like Credential) (Credential, error)
 
 	// Owner names this replica across restarts: a new process of that name resumes
