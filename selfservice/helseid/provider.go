@@ -16,9 +16,14 @@ var (
 	_ selfservice.Located   = (*Client)(nil)
 )
 
-// Adopted refuses anything but a key.
+// Adopted refuses anything but a key, and a key that HelseID does not take
+// ([ErrAlgorithm]).
 func (*Client) Adopted(c selfservice.Credential) (selfservice.Credential, error) {
-	return selfservice.OnlyKeys(c)
+	c, err := selfservice.OnlyKeys(c)
+	if err == nil {
+		err = takes(c.Key.Algorithm())
+	}
+	return c, err
 }
 
 // Expires reports true: HelseID says when a key expires.

@@ -29,16 +29,26 @@ type ClientSecret struct {
 // the new private key first. After an error the key may be registered
 // nevertheless; [Client.ClientSecrets] or [Client.VerifyKey] finds out.
 func (c *Client) UpdateClientSecret(ctx context.Context, as keys.Source, next *keys.PublicKey) (time.Time, error) {
-	if next == nil || next.Algorithm() == "" || next.Algorithm() == keys.EdDSA || next.Algorithm() == keys.Ed25519 {
-		// If HelseID registered it and dropped the old key, the client would be
-		// locked out.
+	if next == nil {
 		return time.Time{}, &Error{Rule: ErrAlgorithm}
+	}
+	if err := takes(next.Algorithm()); err != nil {
+		return time.Time{}, err
 	}
 	status, body, err := c.call(ctx, as, http.MethodPost, next.JWK())
 	if err != nil {
 		return time.Time{}, err
 	}
 	return parseRegistered(status, body)
+}
+
+// takes refuses what HelseID does not take. If it registered such a key and dropped
+// the old one, the client would be locked out.
+func takes(alg keys.Algorithm) error {
+	if alg == "" || alg == keys.EdDSA || alg == keys.Ed25519 {
+		return &Error{Rule: ErrAlgorithm}
+	}
+	return nil
 }
 
 // parseRegistered reads the answer to a registration.

@@ -12,6 +12,7 @@ import (
 	"github.com/nokkel/nokkel/assertion"
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/keys/keystest"
+	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/helseid"
 	"github.com/nokkel/nokkel/selfservice/helseid/helseidtest"
 	"github.com/stretchr/testify/assert"
@@ -144,6 +145,26 @@ func TestUpdateClientSecretRefusesUnsupportedKeys(t *testing.T) {
 		require.ErrorIs(t, err, helseid.ErrAlgorithm)
 	}
 	assert.Zero(t, server.Counts().Requests)
+}
+
+// TestAdoptRefusesUnsupportedKeys, and Check a New that makes one, long before a
+// rotation is due.
+func TestAdoptRefusesUnsupportedKeys(t *testing.T) {
+	_, client, key := setup(t)
+	edwards, err := keys.Generate(keys.EdDSA)
+	require.NoError(t, err)
+	renamed, err := edwards.With(keys.Options{Algorithm: keys.Ed25519})
+	require.NoError(t, err)
+	r := &selfservice.Rotator{Provider: client, Store: &selfservice.Mem{}}
+	for _, key := range []*keys.Key{edwards, renamed} {
+		require.ErrorIs(t, r.Adopt(t.Context(), selfservice.Credential{Key: key}), helseid.ErrAlgorithm)
+	}
+	require.NoError(t, r.Adopt(t.Context(), selfservice.Credential{Key: key}))
+	require.NoError(t, r.Check(t.Context()))
+	r.New = func(context.Context, selfservice.Credential) (selfservice.Credential, error) {
+		return selfservice.Credential{Key: edwards}, nil
+	}
+	require.ErrorIs(t, r.Check(t.Context()), helseid.ErrAlgorithm)
 }
 
 // TestCallsWithoutAKeyAreRefused: a nil *keys.Key is a Source without a key.
