@@ -46,7 +46,7 @@ func (c Credential) KeyID() string {
 // changes.
 func (c Credential) SigningKey(context.Context) (*keys.Key, error) {
 	if c.Key == nil {
-		return nil, fmt.Errorf("%w: the credential is a secret, not a key", ErrConfig)
+		return nil, errSecret
 	}
 	return c.Key, nil
 }
@@ -55,10 +55,16 @@ func (c Credential) SigningKey(context.Context) (*keys.Key, error) {
 // never changes.
 func (c Credential) ClientSecret(context.Context) (keys.Secret, error) {
 	if c.Secret.IsZero() {
-		return keys.Secret{}, fmt.Errorf("%w: the credential is a key, not a secret", ErrConfig)
+		return keys.Secret{}, errKey
 	}
 	return c.Secret, nil
 }
+
+// The two ways to be of the wrong kind.
+var (
+	errSecret = fmt.Errorf("%w: the credential is a secret, not a key", ErrConfig)
+	errKey    = fmt.Errorf("%w: the credential is a key, not a secret", ErrConfig)
+)
 
 // OnlyKeys implements [Adopter] for a server that takes only keys: it refuses a
 // secret with [ErrConfig].

@@ -71,7 +71,8 @@ type Purger interface {
 // under a name of its own. Adopted converts what is given to [Rotator.Adopt], and
 // what is made for a rotation, into the form that the server takes, such as a
 // key with the kid it is found by. It refuses what the server can never accept, a
-// secret where it wants a key. It does no I/O.
+// secret where it wants a key: that with the error of [OnlyKeys] or [OnlySecrets],
+// by which the Rotator knows a store of the wrong kind. It does no I/O.
 type Adopter interface {
 	Adopted(c Credential) (Credential, error)
 }

@@ -20,7 +20,8 @@ import (
 //
 // A store that cannot be read is an error only if it has never been read: what is
 // in memory is still served.
-func (r *Rotator) Ready(ctx context.Context) error {
+func (r *Rotator) Ready(ctx context.Context) (err error) {
+	defer guard(&err, "the provider")
 	if err := r.check(); err != nil {
 		return err
 	}
@@ -29,6 +30,9 @@ func (r *Rotator) Ready(ctx context.Context) error {
 		if s = r.current.Load(); s == nil {
 			return err
 		}
+	}
+	if err := r.fits(s); err != nil {
+		return err
 	}
 	if n := r.record.Load(); n != nil && n.lockedOut {
 		return fmt.Errorf("%w at the last step: %s", ErrLockedOut, n.cause)
@@ -80,6 +84,9 @@ func (r *Rotator) Check(ctx context.Context) (err error) {
 	}
 	if r.Provider == nil {
 		return errors.Join(found...) // follows
+	}
+	if err := r.fits(s); err != nil {
+		return errors.Join(append(found, err)...)
 	}
 	if err := r.accepted(ctx, s.Active); err != nil {
 		return errors.Join(append(found, fmt.Errorf("selfservice: the active credential: %w", err))...)

@@ -11,8 +11,8 @@ import (
 )
 
 // SigningKey returns the current key. Once the store has been read it does no I/O
-// and never fails. What other processes put into the store is noticed by Run,
-// which needs no Provider for that.
+// and fails only if the credential is a secret. What other processes put into the
+// store is noticed by Run, which needs no Provider for that.
 func (r *Rotator) SigningKey(ctx context.Context) (*keys.Key, error) {
 	s, err := r.serving(ctx)
 	if err != nil {

@@ -50,6 +50,9 @@ func (r *Rotator) step(ctx context.Context, force int) (at time.Time, err error)
 	if r.Provider == nil {
 		return time.Time{}, nil // following only
 	}
+	if err := r.fits(s); err != nil {
+		return now, err
+	}
 	at, lockedOut, err = r.move(ctx, s, now, force)
 	if errors.Is(err, ErrConflict) {
 		if fresh, readErr := r.read(ctx); readErr == nil && fresh.version == s.version {
