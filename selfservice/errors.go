@@ -10,6 +10,7 @@ var (
 	ErrCorrupt       = errors.New("selfservice: the stored state cannot be read")
 	ErrNotAdopted    = errors.New("selfservice: no credential has been adopted")
 	ErrLockedOut     = errors.New("selfservice: no stored credential is accepted by the server")
+	ErrExpired       = errors.New("selfservice: the credential has expired")
 	ErrOverdue       = errors.New("selfservice: the credential should have been replaced by now")
 	ErrConfig        = errors.New("selfservice: invalid configuration")
 )

@@ -14,14 +14,14 @@ import (
 	"github.com/nokkel/nokkel/selfservice/helseid"
 )
 
-// What should my monitoring alert on?
+// What should my monitoring alert on? (A readiness probe calls SigningKey.)
 func ExampleRotator_Ready() {
 	ctx := context.Background()
 	rotator := &selfservice.Rotator{Store: &selfservice.Mem{}} // one that nobody has given a credential
 	err := rotator.Ready(ctx)
 	switch {
 	case errors.Is(err, selfservice.ErrNotAdopted): // the deployment is not finished
-	case errors.Is(err, selfservice.ErrLockedOut): // now: no request works, and a person is needed
+	case errors.Is(err, selfservice.ErrLockedOut), errors.Is(err, selfservice.ErrExpired): // now: requests fail, and a person is needed
 	case errors.Is(err, selfservice.ErrOverdue): // in office hours: rotations fail, the credential still works
 	}
 	fmt.Println(err)

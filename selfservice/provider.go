@@ -97,7 +97,7 @@ type Propagator interface {
 }
 
 // Expirer is a Provider whose server expires credentials and reports when, or
-// that one has no expiry. [Rotator.Ready] then wants the server to have said so.
+// that one has no expiry. [Rotator.Ready] then wants it to have said so in a day.
 type Expirer interface {
 	Expires() bool
 }

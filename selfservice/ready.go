@@ -5,18 +5,25 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
 // Ready returns nil while the client can authenticate and its rotation keeps up:
-// call it from a readiness probe or an alert. It reads the store and does not
-// call the server. Its errors are
+// call it from an alert. A readiness probe calls [Rotator.SigningKey] or
+// [Rotator.ClientSecret], which fail where this replica cannot authenticate. What
+// Ready reports, all replicas report at once, as a rule while requests succeed.
+//
+// Ready reads the store and does not call the server. Its errors are
 //
 //   - [ErrNotAdopted]: there is no credential;
+//   - [ErrConfig]: no step can be made; the store holds the wrong kind of
+//     credential, say;
 //   - [ErrLockedOut]: the server refused all of them at the last step;
-//   - [ErrOverdue]: the active one has expired, or should have been replaced a
-//     day ago, or halfway between then and its expiry; or the server, which
-//     reports expiries ([Expirer]), has not said yet whether it has one.
+//   - [ErrExpired]: the active one has expired, by what the server said of it;
+//   - [ErrOverdue]: it has not, but should have been replaced a day ago, or halfway
+//     between then and its expiry; or the server, which reports expiries
+//     ([Expirer]), has not said in a day whether it has one.
 //
 // A store that cannot be read is an error only if it has never been read: what is
 // in memory is still served.
@@ -35,27 +42,30 @@ func (r *Rotator) Ready(ctx context.Context) (err error) {
 		return err
 	}
 	if n := r.record.Load(); n != nil && n.lockedOut {
-		return fmt.Errorf("%w at the last step: %s", ErrLockedOut, n.cause)
+		return fmt.Errorf("%w at the last step: %s", ErrLockedOut, strings.TrimPrefix(n.cause, ErrLockedOut.Error()+": "))
 	}
 	now, due, expires := time.Now(), r.Timing.due(s), s.Active.Registration.Expires
 	switch e, ok := r.Provider.(Expirer); {
 	case !expires.IsZero() && !now.Before(expires):
-		return fmt.Errorf("%w: it expired at %s", ErrOverdue, expires.UTC().Format(time.RFC3339))
-	case expires.IsZero() && ok && e.Expires() && !s.Active.listed():
-		return fmt.Errorf("%w, or its expiry is not known", ErrOverdue)
+		return fmt.Errorf("%w at %s", ErrExpired, expires.UTC().Format(time.RFC3339))
+	case expires.IsZero() && ok && e.Expires() && !s.Active.listed() && now.Sub(s.Active.Since) > tolerated:
+		return fmt.Errorf("%w, for all that is known: the server has not said in a day when it expires", ErrOverdue)
 	case !due.IsZero() && now.Sub(due) > late(due, expires):
 		return fmt.Errorf("%w: it was due at %s", ErrOverdue, due.UTC().Format(time.RFC3339))
 	}
 	return nil
 }
 
-// late is how long after it was due a rotation must have been made: programs
-// that are run from cron make it at night.
+// tolerated is how late a step may be: programs that are run from cron make it at
+// night.
+const tolerated = 24 * time.Hour
+
+// late is how long after it was due a rotation must have been made.
 func late(due, expires time.Time) time.Duration {
 	if expires.IsZero() {
-		return 24 * time.Hour
+		return tolerated
 	}
-	return min(24*time.Hour, expires.Sub(due)/2)
+	return min(tolerated, expires.Sub(due)/2)
 }
 
 // Check finds out whether a rotation would work: that the store can be read and

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -29,11 +30,14 @@ func TestReady(t *testing.T) {
 		require.ErrorIs(t, r.Ready(ctx), selfservice.ErrOverdue)
 		require.Contains(t, r.Ready(ctx).Error(), "due at")
 		time.Sleep(9 * day)
-		require.ErrorIs(t, r.Ready(ctx), selfservice.ErrOverdue)
+		require.ErrorIs(t, r.Ready(ctx), selfservice.ErrExpired)
+		require.NotErrorIs(t, r.Ready(ctx), selfservice.ErrOverdue, "which can wait")
 		require.Contains(t, r.Ready(ctx).Error(), "expired at")
 		_, err := r.RunDue(ctx)
 		require.ErrorIs(t, err, selfservice.ErrLockedOut)
 		require.ErrorIs(t, r.Ready(ctx), selfservice.ErrLockedOut)
+		require.Equal(t, 1, strings.Count(r.Ready(ctx).Error(), selfservice.ErrLockedOut.Error()))
+		require.ErrorContains(t, r.Ready(ctx), "does not accept")
 		server.Adopt(first)
 		server.Expire(active(t, r), time.Time{})
 		_, err = r.RunDue(ctx)
@@ -50,6 +54,8 @@ func TestReadyWantsAnExpiryFromAnExpirer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &model.Server{Validity: 30 * day}
 		r, _ := adopted(t, server, &hookedProvider{Provider: server.Registrar(nil), expires: true})
+		require.NoError(t, r.Ready(t.Context()), "no step need have been made yet")
+		time.Sleep(day + time.Second)
 		require.ErrorIs(t, r.Ready(t.Context()), selfservice.ErrOverdue)
 		require.NoError(t, r.Rotate(t.Context()))
 		require.NoError(t, r.Ready(t.Context()))
@@ -58,11 +64,14 @@ func TestReadyWantsAnExpiryFromAnExpirer(t *testing.T) {
 
 // TestReadyAcceptsAKeyWithoutAnExpiry if the server has listed it without one.
 func TestReadyAcceptsAKeyWithoutAnExpiry(t *testing.T) {
-	server := &model.Server{}
-	r, _ := adopted(t, server, &hookedProvider{Provider: server.Registrar(nil), expires: true})
-	require.ErrorIs(t, r.Ready(t.Context()), selfservice.ErrOverdue, "it has not been listed yet")
-	require.NoError(t, steps(t, r))
-	require.NoError(t, r.Ready(t.Context()))
+	synctest.Test(t, func(t *testing.T) {
+		server := &model.Server{}
+		r, _ := adopted(t, server, &hookedProvider{Provider: server.Registrar(nil), expires: true})
+		time.Sleep(2 * day)
+		require.ErrorIs(t, r.Ready(t.Context()), selfservice.ErrOverdue, "it has not been listed yet")
+		require.NoError(t, steps(t, r))
+		require.NoError(t, r.Ready(t.Context()))
+	})
 }
 
 func TestReadyWhileTheStoreIsDown(t *testing.T) {
