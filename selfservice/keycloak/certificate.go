@@ -28,6 +28,7 @@ type Certificate struct {
 var (
 	_ selfservice.Registrar = Certificate{}
 	_ selfservice.Adopter   = Certificate{}
+	_ selfservice.Remover   = Certificate{}
 )
 
 // Propagation returns zero: the old key ends at once, so waiting is of no use.
@@ -98,6 +99,11 @@ func (p Certificate) List(ctx context.Context, as selfservice.Credential) ([]sel
 		KeyID: stored.KeyID, Fingerprint: stored.PublicKey.Thumbprint(),
 		Created: stored.Certificate.NotBefore, Expires: stored.Certificate.NotAfter,
 	}}, nil
+}
+
+// Remove does nothing: the new certificate has ended the old key.
+func (p Certificate) Remove(context.Context, selfservice.Credential, selfservice.Registration) error {
+	return nil
 }
 
 // Register replaces the certificate. A key without one gets a self-signed
