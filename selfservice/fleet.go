@@ -57,6 +57,10 @@ func (f *Fleet) RotateDue(ctx context.Context) (Report, error) {
 // interrupted is resumed by the next. A time in the future counts as now. Clients
 // whose server takes longer than a minute to accept a new credential are left
 // Waiting, for another pass.
+//
+// The server may still accept the old ones then. A pass after their Overlap removes
+// them, where the provider is a [Remover]. Elsewhere they work until they expire or
+// a person removes them: see [Event] and the provider's documentation.
 func (f *Fleet) RotateOlder(ctx context.Context, than time.Time) (Report, error) {
 	started := time.Now()
 	if than.After(started) {

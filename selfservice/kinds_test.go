@@ -1,6 +1,7 @@
 package selfservice_test
 
 import (
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -107,4 +108,16 @@ func TestStoreOfTheRightKindIsTaken(t *testing.T) {
 		require.NoError(t, r.Adopt(t.Context(), selfservice.Credential{Key: keystest.Key(t, keys.ES256)}))
 		assert.NotErrorIs(t, r.Ready(t.Context()), selfservice.ErrConfig)
 	}
+}
+
+// TestProvidersThatDoNotRemove are those whose server has no call for it, and may
+// accept an old credential for ever: see Event.Unremoved.
+func TestProvidersThatDoNotRemove(t *testing.T) {
+	var those []string
+	for _, row := range bothKinds(t) {
+		if _, ok := row.provider.(selfservice.Remover); !ok {
+			those = append(those, fmt.Sprintf("%T", row.provider))
+		}
+	}
+	assert.Equal(t, []string{"*helseid.Client", "*jwksurl.Provider", "dcr.secretProvider"}, those)
 }

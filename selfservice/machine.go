@@ -132,7 +132,7 @@ func (s *state) apply(p plan, o outcome, now time.Time, m rules) change {
 		p.entry.Removed, p.entry.Stuck, p.entry.Until = true, false, now.Add(m.nodes)
 		c.save = true
 	case (p.do == remove || p.do == purge) && o.result == done:
-		s.forget(&c, p.entry)
+		s.forget(&c, p.entry, m)
 	case o.result == unable:
 		s.postpone(&c, p.entry, now)
 	case p.do == rescue:

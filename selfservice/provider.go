@@ -54,7 +54,8 @@ type Switch interface {
 }
 
 // Remover is a Provider that can delete a registration. Removing one that is
-// gone is no error.
+// gone is no error. Without it the server may accept an old credential for as long
+// as it likes, and [Event] says so when the Rotator forgets it.
 type Remover interface {
 	Remove(ctx context.Context, as Credential, r Registration) error
 }

@@ -2,7 +2,9 @@ package selfservice_test
 
 import (
 	"errors"
+	"log/slog"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -138,6 +140,31 @@ func TestNothingIsRetiredBeforeTheOverlapHasPassed(t *testing.T) {
 		assert.False(t, server.Knows(first.Fingerprint()))
 		assert.Equal(t, 1, server.Count())
 	})
+}
+
+// TestRetiredSaysWhatTheServerMayAcceptStill, as an event and in the log.
+func TestRetiredSaysWhatTheServerMayAcceptStill(t *testing.T) {
+	for name, provider := range map[string]func(*model.Server, model.IO) selfservice.Provider{
+		"off and removed": (*model.Server).Full, "removed": (*model.Server).OnlyRemoves, "forgotten": (*model.Server).Registrar,
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				server := &model.Server{}
+				r, first := adopted(t, server, provider(server, nil))
+				events := record(r)
+				var log strings.Builder
+				r.Logger = slog.New(slog.NewTextHandler(&log, nil))
+				require.NoError(t, r.Rotate(t.Context()))
+				time.Sleep(2 * time.Hour)
+				require.NoError(t, steps(t, r))
+				retired := events.of(selfservice.EventRetired)
+				require.Len(t, retired, 1)
+				assert.Equal(t, server.Accepts(first.Fingerprint()), retired[0].Unremoved)
+				assert.Equal(t, name == "forgotten", retired[0].Unremoved)
+				assert.Equal(t, retired[0].Unremoved, strings.Contains(log.String(), "unremoved=true"))
+			})
+		})
+	}
 }
 
 func TestPublishedKeyIsNotTriedBeforeItIsUsable(t *testing.T) {

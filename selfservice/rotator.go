@@ -169,6 +169,9 @@ func (r *Rotator) tell(e Event) {
 	if e.Client != "" {
 		attrs = append(attrs, slog.String("client", e.Client))
 	}
+	if e.Unremoved {
+		attrs = append(attrs, slog.Bool("unremoved", true))
+	}
 	if e.Err != nil {
 		level = slog.LevelWarn
 		attrs = append(attrs, slog.String("error", text(e.Err)))

@@ -176,14 +176,14 @@ func (s *state) promote(c *change, now time.Time, m rules) {
 	c.tell(EventSwitched, s.Active.Credential, nil)
 }
 
-// forget takes an old credential out: it is gone.
-func (s *state) forget(c *change, old *entry) {
+// forget takes an old credential out: it is removed, as far as the provider can.
+func (s *state) forget(c *change, old *entry, m rules) {
 	s.drop(old)
 	if s.Pending == nil && len(s.Retiring) == 0 {
 		s.Lease = lease{}
 	}
 	c.save = true
-	c.tell(EventRetired, old.Credential, nil)
+	c.events = append(c.events, Event{Kind: EventRetired, Credential: old.Credential.Fingerprint(), Unremoved: !m.removes})
 }
 
 const (

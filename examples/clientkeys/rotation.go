@@ -66,6 +66,9 @@ func (provide providing) rotate(ctx context.Context, in *input) error {
 			return
 		}
 		in.tell("%s: %s", e.Kind, e.Credential)
+		if e.Unremoved {
+			in.tell("It was not removed: the server may accept it still.")
+		}
 	}
 	if in.on("IfDue") {
 		_, err = rotator.RunDue(ctx)

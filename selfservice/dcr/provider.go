@@ -23,7 +23,7 @@ func (c *Client) Keys() selfservice.Provider {
 // Secret returns the provider that rotates the client's secret, by method
 // (client_secret_basic, say). Only the server can make one, when it considers
 // it due: the Rotator follows "client_secret_expires_at". Whether the old
-// secret remains valid is up to the server.
+// secret remains valid is up to the server; there is no call that removes it.
 //
 // Where that is 0 the secret never expires, and as a rule the server never makes
 // another. Set the Rotator's Timing.MaxAge to -1 then: by default it asks for a new

@@ -18,6 +18,13 @@
 // Store the new private key durably before registering it: HelseID does not
 // promise to keep accepting the old one.
 //
+// Nor does it promise to stop: it has no call that removes a key. What a
+// selfservice.Rotator has retired works until it expires at HelseID, and a key that
+// was registered by hand may have no expiry. After a leak rotate first, and then
+// have a person remove the old key in the self-service portal. [Client.VerifyKey]
+// with the old key tells whether that is done, [Client.ClientSecrets] what is
+// registered.
+//
 // Package helseidtest is a fake HelseID to test against.
 package helseid
 

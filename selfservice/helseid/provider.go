@@ -7,9 +7,7 @@ import (
 	internal "github.com/nokkel/nokkel/selfservice/internal/rest"
 )
 
-// A Client is a selfservice.Provider: a Rotator renews its key. HelseID has no
-// call that removes a key, so retired keys remain until they expire there. It
-// may also end a client's earlier keys at once. A Rotator handles both.
+// A Client is a selfservice.Provider: a Rotator renews its key. It is no Remover.
 var (
 	_ selfservice.Provider  = (*Client)(nil)
 	_ selfservice.Registrar = (*Client)(nil)

@@ -1,7 +1,8 @@
 // Package jwksurl rotates the key of a client whose authorization server
 // fetches a JWKS (RFC 7591 "jwks_uri"): there is nothing to call. A new key is
 // published, becomes usable when every cached copy has been renewed, signs,
-// and is unpublished after its successor has taken over.
+// and is unpublished after its successor has taken over: when the Rotator retires
+// it. A server may accept it until its own copy has been renewed.
 //
 //	provider := &jwksurl.Provider{
 //		URL:   "https://app.example.no/jwks",
