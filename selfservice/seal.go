@@ -22,7 +22,10 @@ const sealContext = "nokkel selfservice state 2\n"
 // Load and Save fail with [ErrConfig].
 //
 // What does not open (wrong key or name, changed blob, saved before there was a
-// Seal) is [ErrCorrupt], with the version, as Store says.
+// Seal) is [ErrCorrupt], with the version, as Store says. A Store that has a state
+// from before is moved once, while no program uses it: see the example Existing.
+// Backups, and the last versions in a filestore.Dir, still have the keys in the
+// clear then: rotate.
 //
 // Seal does not protect against rollback: whoever can write to s can put back or
 // remove an earlier blob of the same name. Nor does it hide how long a blob is or
