@@ -13,7 +13,7 @@
 //	}
 //	go rotator.Run(ctx)
 //
-// A credential's way, with what is saved at each arrow:
+// The life of a credential; its state is saved at each arrow:
 //
 //	made -> registered -> proved by real tokens, over a time -> active
 //	                                                              |
@@ -24,8 +24,8 @@
 // or, where a provider can make one, from the server.
 //
 // The Rotator is a keys.Source (and keys.SecretSource): whatever signs with it
-// uses the credential of the moment. Programs that rather run from cron call
-// [Rotator.RunDue].
+// uses the credential of the moment. Programs that would rather run from cron
+// call [Rotator.RunDue].
 //
 // A [Provider] speaks for one client at one authorization server; see the
 // packages helseid, okta, keycloak, dcr and jwksurl below this one. The example

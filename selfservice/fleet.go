@@ -72,10 +72,10 @@ func (f *Fleet) RotateOlder(ctx context.Context, than time.Time) (Report, error)
 	return f.pass(ctx, &pass{older: than, limit: longest, source: all(f.Rotators)})
 }
 
-// Run makes a pass every so often until ctx ends, and returns its error. It hands
-// the report of each pass to done, which may be nil. If the Agenda cannot be
-// read, the pass ends with that among the report's causes, and the next one
-// tries again.
+// Run makes passes until ctx ends, and returns its error. Between two of them it
+// waits for every, less up to a fifth. It hands the report of each pass to done,
+// which may be nil. If the Agenda cannot be read, the pass ends with that among the
+// report's causes, and the next one tries again.
 func (f *Fleet) Run(ctx context.Context, every time.Duration, done func(Report)) error {
 	if every <= 0 {
 		return fmt.Errorf("%w: passes without a pause", ErrConfig)
