@@ -38,3 +38,15 @@ func TestACertificateReplacesNoJWKS(t *testing.T) {
 		})
 	}
 }
+
+// TestAdoptedLeavesAnAdoptedKeyAlone: each step of a Rotator asks, and making a key
+// costs more than a signature.
+func TestAdoptedLeavesAnAdoptedKeyAlone(t *testing.T) {
+	given := selfservice.Credential{Key: newKey(t)}
+	adopted, err := keycloak.Certificate{}.Adopted(given)
+	require.NoError(t, err)
+	require.NotEqual(t, given.KeyID(), adopted.KeyID())
+	again, err := keycloak.Certificate{}.Adopted(adopted)
+	require.NoError(t, err)
+	require.Same(t, adopted.Key, again.Key)
+}
