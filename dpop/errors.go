@@ -29,7 +29,7 @@ type Error struct {
 	Rule   error  // one of the Err values of this package
 	Detail string // in this package's own words; may be empty
 
-	cause func() error // a store's own error: for errors.Is and errors.As, never printed
+	cause func() error // a cache's own error: for errors.Is and errors.As, never printed
 }
 
 // Error returns "dpop: rule: detail".
@@ -40,8 +40,9 @@ func (e *Error) Error() string {
 	return "dpop: " + e.Rule.Error() + ": " + e.Detail
 }
 
-// Unwrap returns the rule and, under [ErrReplayStore], the store's own error,
-// which is not in the text: a driver may put anything into it.
+// Unwrap returns the rule and the own error of a replay cache that failed, which
+// is not in the text: a driver may put anything into it. errors.As finds the
+// driver's type there.
 func (e *Error) Unwrap() []error {
 	if e.cause == nil {
 		return []error{e.Rule}

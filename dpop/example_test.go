@@ -123,6 +123,38 @@ func ExampleError() {
 	// Output: true
 }
 
+// How do I log why the replay cache failed? By the type of its driver's error,
+// and by what surely holds no secret.
+func ExampleMiddleware_onError() {
+	key, err := keys.Generate(keys.ES256)
+	if err != nil {
+		log.Fatal(err)
+	}
+	guard := &dpop.Middleware{
+		Tokens:  known{&dpop.Token{JKT: key.Thumbprint()}},
+		Proofs:  &dpop.Verifier{Replay: failing{shutdown{}}}, // as a sqlreplay.Table fails
+		BaseURL: "https://api.example.no",
+		OnError: func(_ context.Context, err error) {
+			fmt.Println(err)
+			var pg interface{ SQLState() string } // *pgconn.PgError has it; a *net.OpError is looked for alike
+			if errors.As(err, &pg) {
+				fmt.Println("SQLSTATE", pg.SQLState())
+			}
+		},
+	}
+	ctx, url := context.Background(), guard.BaseURL+"/patients"
+	proof, err := dpop.Sign(ctx, key, dpop.Proof{URL: url, AccessToken: keys.NewSecret("token")})
+	if err != nil {
+		log.Fatal(err)
+	}
+	verdict := guard.Check(ctx, []string{"DPoP token"}, dpop.Call{Method: "GET", URL: url, Proofs: []string{proof}})
+	fmt.Println(verdict.Status)
+	// Output:
+	// dpop: the replay cache failed
+	// SQLSTATE 57P01
+	// 503
+}
+
 // How do I verify a proof without net/http? By plain values. Between Check and
 // Consume a server makes its own checks, so that a request that it refuses
 // spends no proof.
@@ -148,6 +180,12 @@ func ExampleVerifier_withoutHTTP() {
 	// 401 invalid_dpop_proof and a new nonce
 	// dpop: proof refused: no proof
 }
+
+// shutdown is a PostgreSQL driver's error.
+type shutdown struct{}
+
+func (shutdown) Error() string    { return "FATAL: terminating connection (of user admin)" }
+func (shutdown) SQLState() string { return "57P01" }
 
 // exampleServers are an authorization server, an API for its tokens, and the
 // key of a client that uses golang.org/x/oauth2.

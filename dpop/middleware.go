@@ -60,7 +60,10 @@ type Middleware struct {
 	TrustedProxies []netip.Prefix
 	RFC7239        bool
 
-	OnError func(ctx context.Context, err error) // called for every request that is refused; may be nil
+	// OnError is called for every request that is refused; may be nil. The text of
+	// the error holds nothing of a token or a proof, nor of what the driver of a
+	// replay cache says: errors.As finds that error, whose text may show secrets.
+	OnError func(ctx context.Context, err error)
 
 	setUp  sync.Once
 	setErr error

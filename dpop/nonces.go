@@ -19,8 +19,11 @@ import (
 // Nonces makes a server's nonces (RFC 9449 §8, §9) from the time and a
 // secret, so that nothing is stored: every instance that has the secret
 // accepts them, also after a restart. A nonce is valid for one to two steps.
-// The zero value makes a secret of its own, which is lost with the process;
-// each client then needs one more request.
+//
+// The zero value is for a single process. It makes a secret of its own, which is
+// lost with the process; each client then needs one more request. Several
+// processes behind one URL need Secrets, or each refuses the nonces of the
+// others, and a client that reaches them in turn is refused for ever.
 type Nonces struct {
 	// Secrets are the ring that all instances share, each of at least 32 random
 	// bytes. The first makes nonces; nonces of all are accepted. To rotate, give
@@ -33,6 +36,7 @@ type Nonces struct {
 
 	start sync.Once
 	ring  atomic.Pointer[[]keys.Secret] // Secrets, or what came in their place
+	given atomic.Bool                   // by Change
 	cache atomic.Pointer[nonceStep]     // the nonces of the last step that was asked for
 }
 
@@ -63,8 +67,12 @@ func (n *Nonces) Change(secrets ...keys.Secret) error {
 	n.secrets() // which Secrets does not replace any more
 	ring := slices.Clone(secrets)
 	n.ring.Store(&ring)
+	n.given.Store(true)
 	return nil
 }
+
+// local reports whether the secret is this process's own.
+func (n *Nonces) local() bool { return len(n.Secrets) == 0 && !n.given.Load() }
 
 func (n *Nonces) validate() error {
 	if n.Step < 0 || n.Step%time.Second != 0 {

@@ -74,9 +74,11 @@ func (v *Verifier) algorithms() []keys.Algorithm {
 }
 
 // Validate returns an *[Error] with [ErrConfig] for a Verifier that would
-// refuse every proof: one without Replay, with a Window or Skew that is
-// negative or over an hour, with an unknown algorithm, or with a secret of
-// Nonces that is too short. Call it before the server listens.
+// refuse every proof: one without Replay or with one that is not set up, with a
+// Window or Skew that is negative or over an hour, with an unknown algorithm, or
+// with a secret of Nonces that is too short. Nor may Nonces be without Secrets
+// where the Replay is shared: each process would refuse the nonces of the
+// others. Call it before the server listens.
 func (v *Verifier) Validate() error {
 	switch {
 	case v == nil || v.Replay == nil:
@@ -85,10 +87,19 @@ func (v *Verifier) Validate() error {
 		return refuse(ErrConfig, "Window or Skew is negative or over an hour")
 	case v.Algorithms != nil && (len(v.Algorithms) == 0 || slices.ContainsFunc(v.Algorithms, unknown)):
 		return refuse(ErrConfig, "Algorithms is empty or names one that package keys does not have")
-	case v.Nonces != nil:
-		return v.Nonces.validate()
 	}
-	return nil
+	if r, ok := v.Replay.(interface{ Validate() error }); ok {
+		if err := r.Validate(); err != nil {
+			return replayError(ErrConfig, err)
+		}
+	}
+	if v.Nonces == nil {
+		return nil
+	}
+	if r, ok := v.Replay.(interface{ Shared() bool }); ok && r.Shared() && v.Nonces.local() {
+		return refuse(ErrConfig, "Replay is shared, and Nonces.Secrets is empty: each process would refuse the nonces of the others")
+	}
+	return v.Nonces.validate()
 }
 
 func unknown(alg keys.Algorithm) bool {
@@ -154,7 +165,7 @@ func (v *Verifier) Consume(ctx context.Context, c *Checked) error {
 	case errors.Is(err, ErrReplayFull):
 		return refuse(ErrReplayFull, "")
 	default:
-		return &Error{Rule: ErrReplayStore, cause: func() error { return err }}
+		return replayError(ErrReplayStore, err)
 	}
 }
 

@@ -1,6 +1,9 @@
 package dpop_test
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -55,4 +58,76 @@ func TestVerifierRequiresReplay(t *testing.T) {
 	require.ErrorIs(t, v.Consume(t.Context(), checked), dpop.ErrConfig)
 	require.ErrorIs(t, (*dpop.Verifier)(nil).Validate(), dpop.ErrConfig)
 	require.ErrorIs(t, (&dpop.Verifier{Replay: &dpop.Memory{}}).Consume(t.Context(), &dpop.Checked{}), dpop.ErrConfig, "not checked")
+}
+
+// set is a replay cache that says what it is.
+type set struct {
+	shared bool
+	err    error
+}
+
+func (s *set) Validate() error                          { return s.err }
+func (s *set) Shared() bool                             { return s.shared }
+func (s *set) Insert(context.Context, dpop.Entry) error { return s.err }
+
+// Processes that share the cache and not the secrets would refuse each other's
+// nonces for ever.
+func TestSharedReplayNeedsSecrets(t *testing.T) {
+	ring := []keys.Secret{secret("a")}
+	for name, c := range map[string]struct {
+		shared bool
+		nonces *dpop.Nonces
+		want   error
+	}{
+		"no secrets":                 {true, &dpop.Nonces{}, dpop.ErrConfig},
+		"secrets":                    {true, &dpop.Nonces{Secrets: ring}, nil},
+		"no nonces":                  {true, nil, nil},
+		"no secrets, of one process": {false, &dpop.Nonces{}, nil},
+	} {
+		v := &dpop.Verifier{Replay: &set{shared: c.shared}, Nonces: c.nonces}
+		require.ErrorIs(t, v.Validate(), c.want, name)
+		m, _ := guard(t, func(m *dpop.Middleware) { m.Proofs = v })
+		require.ErrorIs(t, m.Validate(), c.want, name)
+		if c.want != nil {
+			assert.Contains(t, m.Validate().Error(), "Nonces.Secrets", name)
+		}
+	}
+	v := &dpop.Verifier{Replay: &set{shared: true}, Nonces: &dpop.Nonces{}}
+	v.Nonces.Nonce() // by a secret of its own
+	require.ErrorIs(t, v.Validate(), dpop.ErrConfig)
+	require.NoError(t, v.Nonces.Change(ring...))
+	require.NoError(t, v.Validate())
+}
+
+// What a cache says with this package's type is shown; what a driver says is
+// found by its type alone, at the start and at a request.
+func TestErrorsOfAReplay(t *testing.T) {
+	driver := errors.New("the password is hunter2")
+	ours := &dpop.Error{Rule: dpop.ErrConfig, Detail: "it has no database"}
+	for name, c := range map[string]struct {
+		err, atRequest error
+		atStart, later string
+	}{
+		"ours":                 {ours, dpop.ErrConfig, "dpop: the verifier is not set up: it has no database", "dpop: the verifier is not set up: it has no database"},
+		"ours and more":        {fmt.Errorf("%w for %w", driver, ours), dpop.ErrConfig, "dpop: the verifier is not set up: it has no database", "dpop: the verifier is not set up: it has no database"},
+		"the driver's":         {driver, dpop.ErrReplayStore, "dpop: the verifier is not set up", "dpop: the replay cache failed"},
+		"ours by its sentinel": {fmt.Errorf("%w: %w", dpop.ErrConfig, driver), dpop.ErrReplayStore, "dpop: the verifier is not set up", "dpop: the replay cache failed"},
+	} {
+		replay := &set{err: c.err}
+		v := &dpop.Verifier{Replay: replay}
+		err := v.Validate()
+		require.ErrorIs(t, err, dpop.ErrConfig, name)
+		require.EqualError(t, err, c.atStart, name)
+
+		replay.err = nil
+		checked, err := v.Check(t.Context(), request(t, func(*dpop.Proof, *dpop.Request) {}))
+		require.NoError(t, err)
+		v.Replay = failing{c.err}
+		err = v.Consume(t.Context(), checked)
+		require.ErrorIs(t, err, c.atRequest, name)
+		require.EqualError(t, err, c.later, name)
+		if c.err != ours && c.atRequest == dpop.ErrReplayStore {
+			require.ErrorIs(t, err, driver, name)
+		}
+	}
 }

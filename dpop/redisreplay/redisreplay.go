@@ -8,7 +8,10 @@
 //	if err := cache.Check(ctx); err != nil {
 //		return err
 //	}
-//	verifier := &dpop.Verifier{Replay: cache}
+//	verifier := &dpop.Verifier{Replay: cache, Nonces: &dpop.Nonces{Secrets: secrets}}
+//
+// Processes that share the cache share the secrets of their nonces as well, or
+// each refuses the nonces of the others: dpop.Verifier.Validate asks for them.
 //
 // It imports no client. The server is Redis 6.2 or newer, or Valkey, standalone
 // or a cluster: the proofs by one key are under one name.
@@ -74,11 +77,25 @@ if redis.call('PTTL', KEYS[1]) < expiry - now then
 end
 return 0`
 
+// Validate returns a *[dpop.Error] with dpop.ErrConfig for an incomplete Cache. It
+// does not ask the server: see [Cache.Check].
+func (c *Cache) Validate() error {
+	if c == nil || c.Do == nil || c.MaxKey < 0 {
+		return config("a redisreplay.Cache needs Do, and MaxKey is not negative")
+	}
+	return nil
+}
+
+func config(detail string) error { return &dpop.Error{Rule: dpop.ErrConfig, Detail: detail} }
+
+// Shared reports true: see [dpop.Replay].
+func (c *Cache) Shared() bool { return true }
+
 // Insert implements [dpop.Replay]. Errors that are not of package dpop are
 // the client's. A Redis that is out of memory is [dpop.ErrReplayFull].
 func (c *Cache) Insert(ctx context.Context, e dpop.Entry) error {
-	if c.Do == nil || c.MaxKey < 0 {
-		return fmt.Errorf("redisreplay: %w: Cache needs Do, and MaxKey is not negative", dpop.ErrConfig)
+	if err := c.Validate(); err != nil {
+		return err
 	}
 	until := e.Until.UnixMilli()
 	if e.Until.Nanosecond()%1_000_000 > 0 {
@@ -109,7 +126,7 @@ func (c *Cache) Insert(ctx context.Context, e dpop.Entry) error {
 	case int64(3):
 		return dpop.ErrReplayKeyFull
 	}
-	return fmt.Errorf("redisreplay: %w: Do returned a %T for an integer", dpop.ErrConfig, reply)
+	return config(fmt.Sprintf("the Do of a redisreplay.Cache returned a %T for an integer of the script", reply))
 }
 
 // Check returns [dpop.ErrConfig] for a server that may evict. Call it at
@@ -122,8 +139,8 @@ func (c *Cache) Insert(ctx context.Context, e dpop.Entry) error {
 //		return (&redisreplay.Cache{Do: do}).Check(ctx)
 //	})
 func (c *Cache) Check(ctx context.Context) error {
-	if c.Do == nil {
-		return fmt.Errorf("redisreplay: %w: Cache needs Do", dpop.ErrConfig)
+	if err := c.Validate(); err != nil {
+		return err
 	}
 	reply, err := c.Do(ctx, "INFO", "memory")
 	if err != nil {
@@ -137,7 +154,7 @@ func (c *Cache) Check(ctx context.Context) error {
 		info = string(r)
 	}
 	if !strings.Contains(info, "maxmemory_policy:noeviction\r\n") {
-		return fmt.Errorf("redisreplay: %w: maxmemory-policy is not noeviction, so spent proofs may be forgotten", dpop.ErrConfig)
+		return config("the maxmemory-policy of Redis is not noeviction, so spent proofs may be forgotten")
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package redisreplay_test
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"testing"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/nokkel/nokkel/dpop"
 	"github.com/nokkel/nokkel/dpop/redisreplay"
 	"github.com/nokkel/nokkel/dpop/replaytest"
+	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/keys/keystest"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -61,6 +63,17 @@ func TestConfiguration(t *testing.T) {
 	require.ErrorIs(t, (&redisreplay.Cache{}).Insert(t.Context(), e), dpop.ErrConfig)
 	require.ErrorIs(t, (&redisreplay.Cache{}).Check(t.Context()), dpop.ErrConfig)
 	require.ErrorIs(t, (&redisreplay.Cache{Do: never, MaxKey: -1}).Insert(t.Context(), e), dpop.ErrConfig)
+}
+
+// A cache that is not set up says so before the first request, and why.
+func TestVerifierAsksTheCache(t *testing.T) {
+	require.EqualError(t, (&dpop.Verifier{Replay: &redisreplay.Cache{}}).Validate(),
+		"dpop: the verifier is not set up: a redisreplay.Cache needs Do, and MaxKey is not negative")
+	never := func(context.Context, ...any) (any, error) { panic("sent") }
+	v := &dpop.Verifier{Replay: &redisreplay.Cache{Do: never}, Nonces: &dpop.Nonces{}}
+	require.ErrorIs(t, v.Validate(), dpop.ErrConfig, "processes that share it share Secrets")
+	v.Nonces.Secrets = []keys.Secret{keys.NewSecret(rand.Text() + rand.Text())}
+	require.NoError(t, v.Validate())
 }
 
 func TestNoTypeShowsASecret(t *testing.T) {

@@ -99,3 +99,18 @@ func TestFaultsAreFound(t *testing.T) {
 		})
 	}
 }
+
+// TestSharedSaysSo runs in another process what fails for a cache that does not.
+func TestSharedSaysSo(t *testing.T) {
+	const check = "it_says_that_it_is_shared"
+	if os.Getenv(faultVariable) == check {
+		replaytest.RunShared(t, func(*testing.T) string { return "" },
+			func(*testing.T, string, int) dpop.Replay { return &dpop.Memory{} })
+		return
+	}
+	cmd := exec.Command(os.Args[0], "-test.run=^TestSharedSaysSo$/^"+check+"$", "-test.v")
+	cmd.Env = append(os.Environ(), faultVariable+"="+check)
+	out, err := cmd.CombinedOutput()
+	assert.Error(t, err)
+	assert.Contains(t, string(out), "--- FAIL: TestSharedSaysSo/"+check)
+}

@@ -26,8 +26,9 @@ const (
 	proofs  = 500
 )
 
-// RunShared calls [Run], and then has several processes use one cache at once
-// for the same proofs: each proof must pass in one of them.
+// RunShared calls [Run], asks the cache whether it says that it is shared (see
+// dpop.Replay), and then has several processes use one cache at once for the same
+// proofs: each proof must pass in one of them.
 //
 // Each call of place names a new, empty place (a table, a prefix); open opens
 // the cache at a place, in this process or in another. The other processes
@@ -39,6 +40,11 @@ func RunShared(t *testing.T, place func(t *testing.T) string, open func(t *testi
 		return
 	}
 	Run(t, func(t *testing.T, maxKey int) dpop.Replay { return open(t, place(t), maxKey) })
+	t.Run("it says that it is shared", func(t *testing.T) {
+		if r, ok := open(t, place(t), 0).(interface{ Shared() bool }); !ok || !r.Shared() {
+			t.Error("it has no Shared() bool that reports true, and nobody sees that nonces lack their Secrets")
+		}
+	})
 	parent := t.Name()
 	t.Run("of several processes one takes a proof", func(t *testing.T) { across(t, parent, place(t)) })
 }

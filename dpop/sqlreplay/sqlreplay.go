@@ -5,7 +5,10 @@
 //	if err := table.Create(ctx); err != nil {
 //		return err
 //	}
-//	verifier := &dpop.Verifier{Replay: table}
+//	verifier := &dpop.Verifier{Replay: table, Nonces: &dpop.Nonces{Secrets: secrets}}
+//
+// Processes that share the table share the secrets of their nonces as well, or
+// each refuses the nonces of the others: dpop.Verifier.Validate asks for them.
 //
 // It works on database/sql and imports no driver; the server is PostgreSQL 9.5
 // or newer. A proof that is accepted costs one statement in a transaction of
@@ -27,7 +30,6 @@ import (
 	"database/sql"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -85,10 +87,10 @@ func (t *Table) Create(ctx context.Context) error {
 	return nil
 }
 
-// Schema returns the statements that create the table. An incomplete Table, or
-// one with an invalid Name, is dpop.ErrConfig.
+// Schema returns the statements that create the table, or the error of
+// [Table.Validate].
 func (t *Table) Schema() ([]string, error) {
-	if err := t.check(); err != nil {
+	if err := t.Validate(); err != nil {
 		return nil, err
 	}
 	name := cmp.Or(t.Name, "nokkel_replay")
@@ -110,15 +112,20 @@ func short(name string) string {
 	return name[:48] + "_" + hex.EncodeToString(sum[:4])
 }
 
-func (t *Table) check() error {
-	if t.DB == nil || t.MaxKey < 0 {
-		return fmt.Errorf("sqlreplay: %w: Table needs a DB, and MaxKey is not negative", dpop.ErrConfig)
-	}
-	if t.Name != "" && !sqlname.Valid(t.Name) {
-		return fmt.Errorf("sqlreplay: %w: the name of a table has lower-case letters, digits and _, 1 to 63 of them", dpop.ErrConfig)
+// Validate returns a *[dpop.Error] with dpop.ErrConfig for an incomplete Table, or
+// one with an invalid Name. It does not ask the database.
+func (t *Table) Validate() error {
+	switch {
+	case t == nil || t.DB == nil || t.MaxKey < 0:
+		return &dpop.Error{Rule: dpop.ErrConfig, Detail: "a sqlreplay.Table needs a DB, and MaxKey is not negative"}
+	case t.Name != "" && !sqlname.Valid(t.Name):
+		return &dpop.Error{Rule: dpop.ErrConfig, Detail: "the Name of a sqlreplay.Table has lower-case letters, digits and _, 1 to 63 of them"}
 	}
 	return nil
 }
+
+// Shared reports true: see [dpop.Replay].
+func (t *Table) Shared() bool { return true }
 
 // sql puts the table's name, the clock and the bound into a statement.
 func (t *Table) sql(statement string) string {
@@ -133,7 +140,7 @@ const serializationFailure = "40001"
 // Insert implements [dpop.Replay]. Errors other than those of package dpop are
 // the driver's.
 func (t *Table) Insert(ctx context.Context, e dpop.Entry) error {
-	if err := t.check(); err != nil {
+	if err := t.Validate(); err != nil {
 		return err
 	}
 	until := e.Until.UnixMilli()

@@ -276,11 +276,22 @@ func TestConfiguration(t *testing.T) {
 		"statement for a name": {DB: db, Name: "a; DROP TABLE b"},
 		"three parts":          {DB: db, Name: "a.b.c"},
 	} {
+		require.ErrorIs(t, (&dpop.Verifier{Replay: table}).Validate(), dpop.ErrConfig, rule)
 		_, err := table.Schema()
 		require.ErrorIs(t, err, dpop.ErrConfig, rule)
 		require.ErrorIs(t, table.Create(t.Context()), dpop.ErrConfig, rule)
 		require.ErrorIs(t, table.Insert(t.Context(), replaytest.NewEntry(time.Minute)), dpop.ErrConfig, rule)
 	}
+}
+
+// A table that is not set up says so before the first request, and why.
+func TestVerifierAsksTheTable(t *testing.T) {
+	require.EqualError(t, (&dpop.Verifier{Replay: &sqlreplay.Table{}}).Validate(),
+		"dpop: the verifier is not set up: a sqlreplay.Table needs a DB, and MaxKey is not negative")
+	v := &dpop.Verifier{Replay: &sqlreplay.Table{DB: new(sql.DB)}, Nonces: &dpop.Nonces{}}
+	require.ErrorIs(t, v.Validate(), dpop.ErrConfig, "processes that share it share Secrets")
+	v.Nonces.Secrets = []keys.Secret{keys.NewSecret(rand.Text() + rand.Text())}
+	require.NoError(t, v.Validate())
 }
 
 // BenchmarkPostgreSQL spends proofs at a table that holds 10,000 of as many keys
