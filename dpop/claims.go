@@ -80,7 +80,7 @@ func (v *Verifier) match(p *parsedProof, r Request) (*Checked, error) {
 	case c.htm != r.Method:
 		return nil, refuseProof(ErrProofMethod, "")
 	case !htu.Matches(c.htu, r.URL):
-		return nil, refuseProof(ErrProofURL, "")
+		return nil, refuseProof(ErrProofURL, difference(c.htu, r.URL))
 	}
 	until, err := v.lifetime(c, issued, now)
 	if err != nil {
@@ -106,6 +106,24 @@ func (v *Verifier) match(p *parsedProof, r Request) (*Checked, error) {
 		Key: p.key, JKT: jkt, ID: c.jti, Nonce: c.nonce, IssuedAt: issued,
 		entry: Entry{ID: entryID(owner, c.jti), Owner: owner, Until: until},
 	}, nil
+}
+
+// difference says why "htu" is refused, and quotes neither URL. Behind a proxy
+// it is mostly the scheme.
+func difference(claim, request string) string {
+	switch htu.Difference(claim, request) {
+	case "https":
+		return "another scheme (https here)"
+	case "http":
+		return "another scheme (http here): see BaseURL and TrustedProxies"
+	case "host":
+		return "another host or port"
+	case "path":
+		return "another path"
+	case "claim":
+		return "it is not an absolute http or https URL in ASCII"
+	}
+	return "no proof can name the URL of the request"
 }
 
 // lifetime returns when a proof ends, and refuses one outside the window.

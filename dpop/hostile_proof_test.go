@@ -108,6 +108,30 @@ func TestProofMethodAndURL(t *testing.T) {
 	}
 }
 
+// The error says which part of the URL differs, and repeats nothing of the proof's.
+func TestURLErrorNamesThePart(t *testing.T) {
+	const base = "http://api.example.no"
+	for claim, part := range map[string]string{
+		"https://api.example.no/p":    "another scheme (http here): see BaseURL and TrustedProxies",
+		"http://evil.example/p":       "another host or port",
+		"http://api.example.no:81/p":  "another host or port",
+		"http://api.example.no/p/":    "another path",
+		"http://evil@api.example.no/": "it is not an absolute http or https URL in ASCII",
+	} {
+		r := with(forge(goodHeader().String(), goodClaims().with("htu", strconv.Quote(claim)).String()))
+		r.URL = base + "/p"
+		_, err := (&dpop.Verifier{Replay: &dpop.Memory{}}).Verify(t.Context(), r)
+		require.EqualError(t, err, "dpop: proof refused: htu is not the request's URL: "+part, claim)
+		refusedBy(t, err, dpop.ErrProofURL, r)
+	}
+	for request, part := range map[string]string{"https://api.example.no/p": "another scheme (https here)", "/p": "no proof can name the URL of the request"} {
+		r := with(forge(goodHeader().String(), goodClaims().with("htu", `"http://api.example.no/p"`).String()))
+		r.URL = request
+		_, err := (&dpop.Verifier{Replay: &dpop.Memory{}}).Verify(t.Context(), r)
+		require.EqualError(t, err, "dpop: proof refused: htu is not the request's URL: "+part, request)
+	}
+}
+
 func TestProofOfAnotherTokenOrKey(t *testing.T) {
 	proof := func(ath string) string { return forge(goodHeader().String(), goodClaims().with("ath", ath).String()) }
 	good := `"` + hash(forgedToken) + `"`

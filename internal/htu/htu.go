@@ -31,6 +31,35 @@ func Matches(claim, request string) bool {
 	return ok && requestOK && c == r
 }
 
+// Difference says why two URLs do not match: "http" or "https", the scheme of the
+// request, if the other's is another one; "host" (with its port); "path"; "claim" or
+// "request" if that one cannot be compared.
+func Difference(claim, request string) string {
+	request, _, _ = strings.Cut(request, "?")
+	if len(request) > maxURL || strings.Contains(request, "#") {
+		return "request"
+	}
+	r, ok := normalise(request)
+	if !ok {
+		return "request"
+	}
+	c, ok := normalise(claim)
+	if !ok {
+		return "claim"
+	}
+	cScheme, c, _ := strings.Cut(c, "://")
+	rScheme, r, _ := strings.Cut(r, "://")
+	cHost, _, _ := strings.Cut(c, "/")
+	rHost, _, _ := strings.Cut(r, "/")
+	switch {
+	case cScheme != rScheme:
+		return rScheme
+	case cHost != rHost:
+		return "host"
+	}
+	return "path"
+}
+
 const maxURL = 8 << 10 // bytes, of a request
 
 // plain reports whether raw is surely a URL that normalise takes: one of letters,

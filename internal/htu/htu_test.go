@@ -67,6 +67,29 @@ func TestMatches(t *testing.T) {
 	}
 }
 
+func TestDifference(t *testing.T) {
+	const request = "http://a.example:8080/Path"
+	for claim, want := range map[string]string{
+		"https://a.example:8080/Path": "http",
+		"HTTPS://b.example/other":     "http", // the first that differs
+		"http://b.example:8080/Path":  "host",
+		"http://a.example/Path":       "host",
+		"HTTP://A.example:8080/path":  "path",
+		"http://a.example:8080":       "path",
+		"/Path":                       "claim",
+		"":                            "claim",
+		"http://u@a.example:8080/":    "claim",
+	} {
+		require.False(t, Matches(claim, request), claim)
+		assert.Equal(t, want, Difference(claim, request), claim)
+		assert.Equal(t, want, Difference(claim, request+"?x"), claim)
+	}
+	assert.Equal(t, "https", Difference("http://a.example/", "HTTPS://a.example/"))
+	for _, request := range []string{"", "/x", "https://a.example/#/x", "https://a.example/" + strings.Repeat("x", 8<<10)} {
+		assert.Equal(t, "request", Difference("https://a.example/", request), request)
+	}
+}
+
 // FuzzNormalise checks that normalizing is idempotent, removes dot segments, keeps
 // the meaning of the path, and agrees with net/url on URLs that RFC 3986 calls
 // equivalent.
