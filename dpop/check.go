@@ -82,7 +82,7 @@ func credentials(values []string) (scheme, token string, err error) {
 	token = strings.Trim(rest, " ")
 	switch {
 	case scheme == "":
-		return "", "", refuse(ErrUnauthenticated, "another scheme than DPoP and Bearer")
+		return "", "", refuse(ErrUnauthenticated, "a scheme other than DPoP and Bearer")
 	case token == "":
 		return scheme, "", refuse(ErrRequest, "an Authorization without a token")
 	case !isAccessToken(token):

@@ -14,7 +14,7 @@ import (
 
 const (
 	minDrift = 3 * time.Second // a smaller one is the network's and the Date header's whole seconds
-	maxDrift = 24 * time.Hour  // a larger one is no clock's
+	maxDrift = 24 * time.Hour  // a larger one is not a clock's
 )
 
 // exchange is one request of the caller: the attempts that it takes, each

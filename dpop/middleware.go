@@ -97,7 +97,7 @@ func (m *Middleware) validate() error {
 	case m.Tokens == nil || m.Proofs == nil:
 		return refuse(ErrConfig, "a Middleware needs Tokens and Proofs")
 	case m.Mode < RequireDPoP || m.Mode > AllowBearer:
-		return refuse(ErrConfig, "Mode")
+		return refuse(ErrConfig, "Mode is not one of the three")
 	case (m.BaseURL == "") == (len(m.Hosts) == 0):
 		return refuse(ErrConfig, "a Middleware needs either BaseURL or Hosts")
 	case m.BaseURL != "" && !isBase(m.BaseURL):

@@ -12,10 +12,10 @@ import (
 // error of its Tokens, or [ErrInvalidToken], says what is wrong with the token.
 var (
 	ErrUnauthenticated = errors.New("no access token of an accepted scheme")
-	ErrRequest         = errors.New("the request is malformed")           // invalid_request: two of a header, two methods, no token behind its scheme
-	ErrScope           = errors.New("the access token lacks a scope")     // insufficient_scope
-	ErrHost            = errors.New("the request is for another host")    // than one of Hosts
-	ErrForwarded       = errors.New("what a trusted proxy says is wrong") // two values of a header, or no scheme and host
+	ErrRequest         = errors.New("the request is malformed")                         // invalid_request: two of a header, two methods, no token after its scheme
+	ErrScope           = errors.New("the access token lacks a scope")                   // insufficient_scope
+	ErrHost            = errors.New("the request is for another host")                  // than one of Hosts
+	ErrForwarded       = errors.New("a trusted proxy's forwarding header is malformed") // two values of a header, or no scheme and host
 )
 
 // errorInsufficientScope and errorInvalidRequest are of RFC 6750 §3.1.

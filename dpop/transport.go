@@ -48,7 +48,7 @@ type Discarder interface {
 // the nonce or clock learned for the next request.
 //
 // An error of the network that quotes the token or the proof, as net/http does
-// with what is no HTTP, gives way to another.
+// with what is not HTTP, gives way to another.
 //
 // Where the header of a 400 or 401 does not give the reason, up to 64 KiB of
 // its body are read, for at most 10 s. The caller still gets the whole body.
@@ -121,7 +121,7 @@ func (t *Transport) prover() *Prover {
 // credentials returns the token to send and the key that it is bound to.
 func (t *Transport) credentials(req *http.Request) (token string, key *keys.Key, err error) {
 	if t.Tokens == nil {
-		return "", nil, refuse(ErrKey, "the Transport has no Tokens")
+		return "", nil, refuse(ErrKey, "the Transport has no Tokens; a program that gets its tokens elsewhere uses Prover.Bind")
 	}
 	if req.Header.Get("Authorization") != "" {
 		return "", nil, refuse(ErrToken, "the request has an Authorization of its own")

@@ -17,7 +17,7 @@ import (
 // server (its case, "//", "%2F") counts.
 //
 // The path of a request has no fragment: a "#" in it is part of the name for
-// net/http, and no URL here. A path over 8 KiB is more than a proof can name.
+// net/http, and not a URL here. A path over 8 KiB is more than a proof can name.
 func Matches(claim, request string) bool {
 	request, _, _ = strings.Cut(request, "?")
 	if claim == request && plain(claim) { // as honest clients write it, which costs a tenth
