@@ -138,7 +138,7 @@ func (c *claims) times(now time.Time, leeway time.Duration) time.Time {
 }
 
 // confirmation reads "cnf" (RFC 7800 §3.1). A token that is bound in another
-// way than the two known ones, or in a way that is cut off, is no bearer token.
+// way than the two known ones, or in a way that is cut off, is not a bearer token.
 func (c *claims) confirmation(t *dpop.Token) {
 	if !c.has("cnf") {
 		return
@@ -177,6 +177,24 @@ func (c *claims) token(raw []byte, now time.Time, leeway time.Duration) *dpop.To
 	t.Audience, _ = c.texts("aud")
 	c.confirmation(t)
 	return t
+}
+
+// accessToken refuses tokens of other kinds, which have the header of access
+// tokens at many servers. Keycloak's say in the claim "typ" what they are. An ID
+// token may have a nonce, hashes of what came with it (OpenID Connect Core §2,
+// §3.3.2.11; FAPI 1.0 part 2 §5.1), a logout token has events.
+func (c *claims) accessToken() {
+	typ := c.text("typ")
+	if typ != "" && typ != "Bearer" && typ != "DPoP" {
+		c.fail(ErrType, "the claim typ is neither Bearer nor DPoP")
+	}
+	for _, name := range []string{"at_hash", "c_hash", "s_hash", "events", "nonce"} {
+		// Access tokens had a nonce at Keycloak before 25.0, and have it with its
+		// mapper for backwards compatibility.
+		if c.has(name) && (name != "nonce" || typ == "") {
+			c.fail(ErrType, "it has the claim "+name+", which access tokens do not have")
+		}
+	}
 }
 
 // isHash reports whether s is the base64url of a SHA-256 in its one spelling.

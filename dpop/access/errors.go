@@ -20,7 +20,7 @@ var (
 	ErrExpired   = errors.New("expired")
 	ErrNotYet    = errors.New("not valid yet") // "nbf" or "iat" in the future: maybe a clock is off
 	ErrBinding   = errors.New("bound in an unknown way")
-	ErrInactive  = errors.New("not active, says the issuer") // RFC 7662 §2.2
+	ErrInactive  = errors.New("not active, according to the issuer") // RFC 7662 §2.2
 )
 
 // Failures that are not the token's. Errors with one of these do not wrap

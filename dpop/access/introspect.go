@@ -25,7 +25,7 @@ func (i *Introspector) introspect(ctx context.Context, token string, now time.Ti
 	form := url.Values{"token": {token}, "token_type_hint": {"access_token"}}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, i.Endpoint, strings.NewReader(form.Encode()))
 	if err != nil {
-		return nil, refuse(ErrConfig, "Endpoint is no URL")
+		return nil, refuse(ErrConfig, "Endpoint is not an https URL")
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.Header.Set("Accept", "application/json")

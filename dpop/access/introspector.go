@@ -50,6 +50,8 @@ type Introspector struct {
 	MaxAge    time.Duration           // of an answer; zero: 30 s
 	Timeout   time.Duration           // of a request; zero: 10 s
 
+	setUp    sync.Once
+	setErr   error
 	active   cache[*dpop.Token]
 	inactive cache[error]
 
@@ -66,11 +68,19 @@ type question struct {
 }
 
 // Validate returns an *[Error] with [ErrConfig] for an Introspector that
-// would refuse every token: one without Endpoint or Auth, or with an empty
-// audience.
+// would refuse every token: one without Auth, without an Endpoint that is an
+// https URL (http on loopback), or with an empty audience.
 func (i *Introspector) Validate() error {
-	if i.Endpoint == "" || i.Auth == nil || slices.Contains(i.Audiences, "") {
+	i.setUp.Do(func() { i.setErr = i.validate() })
+	return i.setErr
+}
+
+func (i *Introspector) validate() error {
+	switch {
+	case i.Endpoint == "" || i.Auth == nil || slices.Contains(i.Audiences, ""):
 		return refuse(ErrConfig, "an Introspector needs Endpoint and Auth, and no empty audience")
+	case !isEndpoint(i.Endpoint):
+		return refuse(ErrConfig, "Endpoint is not an https URL")
 	}
 	return nil
 }

@@ -285,10 +285,16 @@ func TestIntrospectorConfig(t *testing.T) {
 		require.ErrorIs(t, err, access.ErrMalformed)
 		require.ErrorIs(t, err, dpop.ErrInvalidToken)
 	}
-	i.Endpoint = "http://as.example.com/introspect"
-	_, err := i.Token(t.Context(), "x")
-	require.ErrorIs(t, err, access.ErrUnavailable)
-	require.ErrorIs(t, err, assertion.ErrInsecure)
+	for _, address := range []string{"http://as.example.com/introspect", "as.example.com/introspect", "https://u:p@as.example.com/introspect"} {
+		i := introspector(&knowing{})
+		i.Endpoint = address
+		require.ErrorIs(t, i.Validate(), dpop.ErrConfig, address)
+		_, err := i.Token(t.Context(), "x")
+		require.EqualError(t, err, "access: incomplete configuration: Endpoint is not an https URL", address)
+	}
+	i = introspector(&knowing{})
+	i.Endpoint = "http://localhost:8080/introspect"
+	require.NoError(t, i.Validate())
 }
 
 // net/http quotes the trailer of an answer when that is malformed.

@@ -277,8 +277,7 @@ func TestKeySetURL(t *testing.T) {
 		s := newServer(key)
 		v := s.verifier()
 		v.JWKSURI = address
-		err := check(t.Context(), v, token)
-		require.ErrorIs(t, err, access.ErrUnavailable, address)
+		require.ErrorIs(t, check(t.Context(), v, token), access.ErrConfig, address)
 		assert.Zero(t, s.asked.Load())
 		s.members = map[string]any{"jwks_uri": address}
 		require.ErrorIs(t, check(t.Context(), s.verifier(), token), access.ErrUnavailable, address)

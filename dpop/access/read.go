@@ -64,13 +64,12 @@ func (v *Verifier) plan(set keys.Set, asked time.Time) *published {
 // readSet reads a JWKS (RFC 7517 §5). One that is of no use is an error, so that
 // what was there before stays.
 func (v *Verifier) readSet(ctx context.Context, address string) (keys.Set, error) {
-	u, err := url.Parse(address)
-	if err != nil || u.Host == "" || u.User != nil || !origin.Secure(u) {
-		return keys.Set{}, unavailable("its jwks_uri is no https URL", nil)
+	if !isEndpoint(address) {
+		return keys.Set{}, unavailable("its jwks_uri is not an https URL", nil)
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
-		return keys.Set{}, unavailable("its jwks_uri is no https URL", nil)
+		return keys.Set{}, unavailable("its jwks_uri is not an https URL", nil)
 	}
 	req.Header.Set("Accept", "application/jwk-set+json, application/json")
 	resp, err := v.base().RoundTrip(req) // a RoundTripper follows no redirect
@@ -93,6 +92,13 @@ func (v *Verifier) readSet(ctx context.Context, address string) (keys.Set, error
 		return keys.Set{}, unavailable("its keys", err)
 	}
 	return set, nil
+}
+
+// isEndpoint reports whether raw is the URL of a server that may be asked: https,
+// or http on loopback.
+func isEndpoint(raw string) bool {
+	u, err := url.Parse(raw)
+	return err == nil && u.Hostname() != "" && u.User == nil && u.Fragment == "" && origin.Secure(u)
 }
 
 func (v *Verifier) base() http.RoundTripper {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/nokkel/nokkel/dpop"
@@ -45,17 +46,26 @@ const (
 // A valid token is cached by its hash until it expires or its key is gone, in
 // 16 MiB at most.
 type Verifier struct {
-	Issuer    string            // "iss", spelled exactly: the keys are found by it
-	Audiences []string          // "aud" has one of them: what the issuer calls this API
-	PlainType bool              // accept tokens with "typ" JWT, as Keycloak makes, or without, as Okta does
-	Leeway    time.Duration     // for clock differences; zero: 10 s; at most 5 min
-	JWKSURI   string            // where the keys are; empty: from the metadata
-	Base      http.RoundTripper // nil: http.DefaultTransport
-	MaxAge    time.Duration     // of keys; zero: 5 min
-	MaxStale  time.Duration     // of keys that cannot be refreshed; zero: 1 h
-	Timeout   time.Duration     // for fetching metadata and keys; zero: 10 s
-	OnError   func(error)       // called on another goroutine when keys cannot be fetched; may be nil
+	Issuer    string   // "iss", spelled exactly: the keys are found by it
+	Audiences []string // "aud" has one of them: what the issuer calls this API
 
+	// PlainType accepts tokens with "typ" JWT, as Keycloak makes, or without, as
+	// Okta does. ID tokens may look alike: those with a claim that only they have
+	// are refused, and for the rest "aud" decides, so never list a client id in
+	// Audiences then. Better is at+jwt, which Keycloak makes for clients with the
+	// attribute access.token.header.type.rfc9068=true.
+	PlainType bool
+
+	Leeway   time.Duration     // for clock differences; zero: 10 s; at most 5 min
+	JWKSURI  string            // where the keys are; empty: from the metadata
+	Base     http.RoundTripper // nil: http.DefaultTransport
+	MaxAge   time.Duration     // of keys; zero: 5 min
+	MaxStale time.Duration     // of keys that cannot be refreshed; zero: 1 h
+	Timeout  time.Duration     // for fetching metadata and keys; zero: 10 s
+	OnError  func(error)       // called on another goroutine when keys cannot be fetched; may be nil
+
+	setUp    sync.Once
+	setErr   error
 	known    issuerKeys
 	verified cache[verified]
 }
@@ -67,11 +77,22 @@ type verified struct {
 }
 
 // Validate returns an *[Error] with [ErrConfig] for a Verifier that would
-// refuse every token: one without Issuer or Audiences, or with an empty
-// audience.
+// refuse every token: one without Issuer or Audiences, with an empty audience,
+// or with a JWKSURI, or without one an Issuer, that is not an https URL (http on
+// loopback).
 func (v *Verifier) Validate() error {
-	if v.Issuer == "" || len(v.Audiences) == 0 || slices.Contains(v.Audiences, "") {
+	v.setUp.Do(func() { v.setErr = v.validate() })
+	return v.setErr
+}
+
+func (v *Verifier) validate() error {
+	switch {
+	case v.Issuer == "" || len(v.Audiences) == 0 || slices.Contains(v.Audiences, ""):
 		return refuse(ErrConfig, "a Verifier needs Issuer and Audiences")
+	case v.JWKSURI != "" && !isEndpoint(v.JWKSURI):
+		return refuse(ErrConfig, "JWKSURI is not an https URL")
+	case v.JWKSURI == "" && (!isEndpoint(v.Issuer) || strings.Contains(v.Issuer, "?")):
+		return refuse(ErrConfig, "Issuer is not an https URL without a query, and the keys are found by it")
 	}
 	return nil
 }
@@ -139,7 +160,7 @@ func (v *Verifier) header(text []byte) (h header, err error) {
 	case !h.plain:
 		return h, refuse(ErrType, "typ is not at+jwt")
 	case !v.PlainType:
-		return h, refuse(ErrType, "typ is JWT or missing, and not at+jwt")
+		return h, refuse(ErrType, "typ is JWT or missing: set PlainType, or have the issuer make at+jwt")
 	}
 	switch h.algorithm {
 	case keys.RS256, keys.RS384, keys.RS512, keys.PS256, keys.PS384, keys.PS512, keys.ES256, keys.ES384, keys.ES512, keys.EdDSA, keys.Ed25519:
@@ -172,9 +193,8 @@ func (v *Verifier) claims(payload []byte, plain bool, now time.Time) (*dpop.Toke
 	}
 	c.need("sub", t.Subject)
 	c.need("client_id", t.ClientID)
-	// Keycloak's ID and refresh tokens have the header of its access tokens.
-	if typ := c.text("typ"); plain && typ != "" && typ != "Bearer" && typ != "DPoP" {
-		c.fail(ErrType, "the claim typ is neither Bearer nor DPoP")
+	if plain {
+		c.accessToken()
 	}
 	return t, c.err
 }

@@ -261,6 +261,35 @@ func TestPlainType(t *testing.T) {
 	require.NoError(t, check(t.Context(), v, sign(t, key, map[string]any{"typ": "JWT"}, good(nil))))
 	require.NoError(t, check(t.Context(), v, sign(t, key, nil, good(nil))), "at+jwt is taken still")
 	require.ErrorIs(t, check(t.Context(), v, sign(t, key, map[string]any{"typ": "dpop+jwt"}, good(nil))), access.ErrType)
+
+	v = newServer(key).verifier()
+	require.EqualError(t, check(t.Context(), v, sign(t, key, map[string]any{"typ": "JWT"}, good(nil))),
+		"access: a token of another type: typ is JWT or missing: set PlainType, or have the issuer make at+jwt")
+}
+
+// Of servers whose ID and logout tokens do not say what they are, PlainType refuses
+// those that show it. It accepts the access tokens of Keycloak before 25.0, which
+// have the nonce of the login, and Okta's.
+func TestPlainTypeRefusesOtherTokens(t *testing.T) {
+	key := testKey(t, keys.ES256, 1)
+	v := newServer(key).verifier()
+	v.PlainType = true
+	for _, header := range []any{"JWT", nil} {
+		plain := map[string]any{"typ": header}
+		for _, name := range []string{"nonce", "at_hash", "c_hash", "s_hash", "events"} {
+			for _, typ := range []any{nil, "Bearer"} {
+				token := sign(t, key, plain, good(map[string]any{name: "x", "auth_time": 1, "typ": typ}))
+				if name == "nonce" && typ != nil {
+					require.NoError(t, check(t.Context(), v, token), "an old Keycloak's")
+					continue
+				}
+				assertRefused(t, check(t.Context(), v, token), access.ErrType, token, name)
+			}
+		}
+		okta := map[string]any{"ver": 1, "cid": "0oa1", "client_id": nil, "uid": "00u1", "auth_time": 1, "scope": nil, "scp": []string{"a"}}
+		require.NoError(t, check(t.Context(), v, sign(t, key, plain, good(okta))))
+	}
+	require.NoError(t, check(t.Context(), v, sign(t, key, nil, good(map[string]any{"nonce": "x"}))), "at+jwt says what it is")
 }
 
 // TestTimes checks both limits of exp, nbf and iat, and that the cache keeps no
@@ -292,6 +321,28 @@ func TestVerifierConfig(t *testing.T) {
 		require.ErrorIs(t, (&dpop.Middleware{Tokens: v, Proofs: &dpop.Verifier{Replay: &dpop.Memory{}}, BaseURL: audience}).Validate(), access.ErrConfig)
 		require.ErrorIs(t, err, dpop.ErrConfig)
 		assert.NotErrorIs(t, err, dpop.ErrInvalidToken)
+	}
+	// URLs that no key is fetched from. An issuer that is not asked may have any name.
+	audiences := []string{"a"}
+	for name, c := range map[string]struct {
+		issuer, jwks, text string
+	}{
+		"http":                    {"http://as.example.com", "", "Issuer is not an https URL without a query, and the keys are found by it"},
+		"no scheme":               {"as.example.com", "", "Issuer is not an https URL without a query, and the keys are found by it"},
+		"a query":                 {issuer + "?a", "", "Issuer is not an https URL without a query, and the keys are found by it"},
+		"a user":                  {"https://u:hunter2@as.example.com", "", "Issuer is not an https URL without a query, and the keys are found by it"},
+		"keys over http":          {issuer, "http://as.example.com/jwks", "JWKSURI is not an https URL"},
+		"keys at a path":          {issuer, "/jwks", "JWKSURI is not an https URL"},
+		"loopback":                {"http://127.0.0.1:8080", "", ""},
+		"a name, and keys by URL": {"as.example.com", "https://as.example.com/jwks", ""},
+	} {
+		err := (&access.Verifier{Issuer: c.issuer, JWKSURI: c.jwks, Audiences: audiences}).Validate()
+		if c.text == "" {
+			require.NoError(t, err, name)
+			continue
+		}
+		require.EqualError(t, err, "access: incomplete configuration: "+c.text, name)
+		require.ErrorIs(t, err, dpop.ErrConfig, name)
 	}
 	assert.Equal(t, "access.Verifier access.Introspector", fmt.Sprintf("%+v %+v", &access.Verifier{}, &access.Introspector{}))
 }
