@@ -50,7 +50,7 @@ func (s *Server) accessToken(t *token) string {
 	now := s.now()
 	claims := map[string]any{
 		"exp": t.expires.Unix(), "iat": now.Unix(), "jti": "trrtcc:" + rand.Text(),
-		"iss": s.issuer(t.realm), "aud": "account", "sub": t.client.user(), "azp": t.client.clientID, "client_id": t.client.clientID,
+		"iss": s.issuer(t.realm), "aud": t.audience(), "sub": t.client.user(), "azp": t.client.clientID, "client_id": t.client.clientID,
 		"acr": "1", "scope": t.scope, "email_verified": false, "preferred_username": "service-account-" + t.client.clientID,
 	}
 	if t.jkt != "" {
@@ -75,9 +75,28 @@ func (s *Server) accessToken(t *token) string {
 // user is the id of a client's service account.
 func (c *client) user() string { return "user-" + c.id }
 
+// audience is "account", for the roles that every service account has there, and
+// what mappers add.
+func (t *token) audience() any {
+	list := t.client.audiences
+	for scope := range strings.FieldsSeq(t.scope) {
+		list = append(slices.Clip(list), t.client.optional[scope]...)
+	}
+	if len(list) == 0 {
+		return "account"
+	}
+	var all []string
+	for _, a := range append(slices.Clip(list), "account") {
+		if !slices.Contains(all, a) {
+			all = append(all, a)
+		}
+	}
+	return all
+}
+
 // grantScopes returns the scopes that a request gets, or those that do not
-// exist.
-func grantScopes(r *http.Request) (granted, unknown string) {
+// exist for the client.
+func (c *client) grantScopes(r *http.Request) (granted, unknown string) {
 	if !r.PostForm.Has("scope") {
 		return "email profile", ""
 	}
@@ -93,7 +112,12 @@ func grantScopes(r *http.Request) (granted, unknown string) {
 			}
 		case "profile", "email", "acr", "basic", "organization", "roles", "service_account", "web-origins":
 		default:
-			return "", asked
+			if _, ok := c.optional[scope]; !ok {
+				return "", asked
+			}
+			if !slices.Contains(scopes, scope) {
+				scopes = append(scopes, scope)
+			}
 		}
 	}
 	return openid + strings.Join(scopes, " "), ""

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/nokkel/nokkel/assertion"
+	"github.com/nokkel/nokkel/dpop/access"
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice/keycloak/admin"
 	"github.com/nokkel/nokkel/selfservice/keycloak/keycloaktest"
@@ -46,4 +47,33 @@ func Example() {
 	// Output:
 	// today: <nil>
 	// in a week it is refused: true
+}
+
+// How do I test an API that takes Keycloak's tokens?
+func ExampleServer_AddClientScope() {
+	listener := httptest.NewUnstartedServer(nil)
+	server := keycloaktest.New("http://" + listener.Listener.Addr().String())
+	listener.Config.Handler = server
+	listener.Start()
+	defer listener.Close()
+
+	server.AddRealm("hospital")
+	secret := server.AddClient("hospital", "app")
+	server.AddAudience("hospital", "app", "https://api.example.no")
+	server.AddClientScope("hospital", "app", "patients")
+
+	ctx := context.Background()
+	tokens := admin.Realm{Server: server.URL, Name: "hospital"}.Tokens(&assertion.Basic{ClientID: "app", Secret: secret}, nil)
+	tokens.Scopes = []string{"patients"}
+	token, err := tokens.Token(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	api := &access.Verifier{Issuer: server.URL + "/realms/hospital", Audiences: []string{"https://api.example.no"}, PlainType: true}
+	checked, err := api.Token(ctx, token.AccessToken.Reveal())
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(checked.Audience, checked.Scopes)
+	// Output: [https://api.example.no account] [profile email patients]
 }

@@ -8,6 +8,10 @@
 //	realm := admin.Realm{Server: server.URL, Name: "test"}
 //	api := &admin.API{Realm: realm, Tokens: server.Admin()}
 //
+// Access tokens are JWTs that verify by the keys at the realm's jwks_uri, as an
+// API does that has the issuer server.URL+"/realms/test". [Server.AddAudience] and
+// [Server.AddClientScope] put its own audience and scopes into them.
+//
 // It behaves like version 26.7.4 with the feature client-secret-rotation, strict
 // and with all its surprises, such as cached keys and updates that reset what they
 // leave out. It can have several nodes ([Server.Nodes]), and lose changes that it

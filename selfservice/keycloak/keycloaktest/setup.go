@@ -31,6 +31,24 @@ func (s *Server) Grant(realm, clientID string, roles ...string) {
 	}
 }
 
+// AddAudience gives a client an audience mapper for each of audiences: all its
+// tokens name them in "aud", before "account".
+func (s *Server) AddAudience(realm, clientID string, audiences ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.realms[realm].byClientID(clientID)
+	c.audiences = append(c.audiences, audiences...)
+}
+
+// AddClientScope assigns a client scope to a client, as an optional one: tokens
+// that are asked for with it name it in "scope", and in "aud" the audiences for
+// which it has a mapper.
+func (s *Server) AddClientScope(realm, clientID, name string, audiences ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.realms[realm].byClientID(clientID).optional[name] = audiences
+}
+
 // Scope adds roles of realm-management to the tokens of a client without full
 // scope. An update under a FAPI policy takes full scope away.
 func (s *Server) Scope(realm, clientID string, roles ...string) {

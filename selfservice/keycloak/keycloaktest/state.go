@@ -30,9 +30,11 @@ type client struct {
 	method         string
 	secret         string
 	attributes     map[string]string
-	defined        []string        // roles that the client defines
-	roles          map[string]bool // roles that its service account has
-	access         string          // registration access token
+	defined        []string            // roles that the client defines
+	roles          map[string]bool     // roles that its service account has
+	access         string              // registration access token
+	audiences      []string            // of its audience mappers
+	optional       map[string][]string // its own optional client scopes, and the audiences of their mappers
 }
 
 // token is an issued access token.
@@ -54,7 +56,7 @@ func hashOf(token string) hash { return sha256.Sum256([]byte(token)) }
 func (r *realm) add(clientID string) *client {
 	c := &client{
 		id: rand.Text(), clientID: clientID, enabled: true, method: "client-secret", fullScope: true,
-		attributes: map[string]string{}, roles: map[string]bool{}, scope: map[string]bool{},
+		attributes: map[string]string{}, roles: map[string]bool{}, scope: map[string]bool{}, optional: map[string][]string{},
 	}
 	r.clients[c.id] = c
 	return c

@@ -59,7 +59,7 @@ func (s *Server) token(realm *realm, w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusBadRequest, "invalid_request", problem)
 		return
 	}
-	scope, unknown := grantScopes(r)
+	scope, unknown := c.grantScopes(r)
 	if scope == "" {
 		fail(w, http.StatusBadRequest, "invalid_scope", "Invalid scopes: "+unknown)
 		return

@@ -10,6 +10,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 	"github.com/nokkel/nokkel/assertion"
 	"github.com/nokkel/nokkel/dpop"
+	"github.com/nokkel/nokkel/dpop/access"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -110,6 +111,42 @@ func TestOthersCanCheckTheTokens(t *testing.T) {
 			require.ErrorAs(tg.t, err, &refused)
 			assert.Equal(tg.t, "invalid_scope", refused.Code)
 		}
+	})
+}
+
+// TestTokensForAnAPI has tokens with an audience and a scope of their own, and
+// checks them as the API does: by the issuer, of Keycloak's own type.
+func TestTokensForAnAPI(t *testing.T) {
+	each(t, func(tg *target) {
+		_, secret := tg.client("app", nil)
+		tg.audience("app", "https://api.example.no")
+		tg.scope("app", "nhn:patients/read", "nhn:patients")
+		issuer := tg.realm.Server + "/realms/" + tg.realm.Name
+		for scope, want := range map[string]struct{ audiences, scopes []string }{
+			"":                         {[]string{"https://api.example.no", "account"}, nil},
+			"nhn:patients/read":        {[]string{"nhn:patients", "https://api.example.no", "account"}, []string{"nhn:patients/read"}},
+			"openid nhn:patients/read": {[]string{"nhn:patients", "https://api.example.no", "account"}, []string{"nhn:patients/read", "openid"}},
+		} {
+			tokens := tg.realm.Tokens(&assertion.Basic{ClientID: "app", Secret: secret}, nil)
+			tokens.Scopes = strings.Fields(scope)
+			token, err := tokens.Token(tg.t.Context())
+			require.NoError(tg.t, err, scope)
+			api := &access.Verifier{Issuer: issuer, Audiences: []string{want.audiences[0]}, PlainType: true}
+			checked, err := api.Token(tg.t.Context(), token.AccessToken.Reveal())
+			require.NoError(tg.t, err, scope)
+			assert.ElementsMatch(tg.t, want.audiences, checked.Audience, scope)
+			assert.ElementsMatch(tg.t, append(want.scopes, "profile", "email"), checked.Scopes, scope)
+			api = &access.Verifier{Issuer: issuer, Audiences: []string{"nhn:others"}, PlainType: true}
+			_, err = api.Token(tg.t.Context(), token.AccessToken.Reveal())
+			require.ErrorIs(tg.t, err, access.ErrAudience)
+		}
+		_, secret = tg.client("stranger", nil)
+		tokens := tg.realm.Tokens(&assertion.Basic{ClientID: "stranger", Secret: secret}, nil)
+		tokens.Scopes = []string{"nhn:patients/read"}
+		_, err := tokens.Token(tg.t.Context())
+		var refused *assertion.Error
+		require.ErrorAs(tg.t, err, &refused)
+		assert.Equal(tg.t, "invalid_scope", refused.Code, "it is not assigned to this client")
 	})
 }
 

@@ -37,6 +37,8 @@ type target struct {
 	wait      func(time.Duration)
 	grantRole func(clientID, role string)
 	scopeRole func(clientID, role string) // adds it to tokens without the full scope
+	audience  func(clientID, audience string)
+	scope     func(clientID, name, audience string) // an optional one
 }
 
 // each runs a test on the fake and, if KEYCLOAK_URL is set, on that live server.
@@ -52,6 +54,8 @@ func each(t *testing.T, test func(*target)) {
 		tg.use(keycloak.Realm{Server: server.URL, Name: "test"})
 		tg.grantRole = func(clientID, role string) { server.Grant("test", clientID, role) }
 		tg.scopeRole = func(clientID, role string) { server.Scope("test", clientID, role) }
+		tg.audience = func(clientID, audience string) { server.AddAudience("test", clientID, audience) }
+		tg.scope = func(clientID, name, audience string) { server.AddClientScope("test", clientID, name, audience) }
 		test(tg)
 	})
 	t.Run("live", func(t *testing.T) { test(live(t)) })
@@ -73,6 +77,7 @@ func live(t *testing.T) *target {
 	tg.enter()
 	tg.use(tg.realm)
 	tg.grantRole, tg.scopeRole = tg.grantLive, tg.scopeLive
+	tg.audience, tg.scope = tg.audienceLive, tg.clientScopeLive
 	tg.version = liveVersion(tg)
 	return tg
 }
@@ -203,10 +208,38 @@ func (tg *target) grantLive(clientID, role string) {
 }
 
 func (tg *target) scopeLive(clientID, role string) {
-	client := tg.rest(http.MethodGet, tg.path("clients?clientId="+url.QueryEscape(clientID)), nil).([]any)[0].(map[string]any)["id"].(string)
+	client := tg.idOf(clientID)
 	management := tg.rest(http.MethodGet, tg.path("clients?clientId=realm-management"), nil).([]any)[0].(map[string]any)["id"].(string)
 	wanted := tg.rest(http.MethodGet, tg.path("clients", management, "roles", role), nil)
 	tg.rest(http.MethodPost, tg.path("clients", client, "scope-mappings/clients", management), []any{wanted})
+}
+
+func (tg *target) idOf(clientID string) string {
+	return tg.rest(http.MethodGet, tg.path("clients?clientId="+url.QueryEscape(clientID)), nil).([]any)[0].(map[string]any)["id"].(string)
+}
+
+func audienceMapper(audience string) map[string]any {
+	return map[string]any{
+		"name": "audience " + audience, "protocol": "openid-connect", "protocolMapper": "oidc-audience-mapper",
+		"config": map[string]string{"included.custom.audience": audience, "access.token.claim": "true"},
+	}
+}
+
+func (tg *target) audienceLive(clientID, audience string) {
+	tg.rest(http.MethodPost, tg.path("clients", tg.idOf(clientID), "protocol-mappers/models"), audienceMapper(audience))
+}
+
+func (tg *target) clientScopeLive(clientID, name, audience string) {
+	scope := tg.rest(http.MethodPost, tg.path("client-scopes"), map[string]any{
+		"name": name, "protocol": "openid-connect", "attributes": map[string]string{"include.in.token.scope": "true"},
+		"protocolMappers": []any{audienceMapper(audience)},
+	}).(string)
+	assigned := tg.path("clients", tg.idOf(clientID), "optional-client-scopes", scope)
+	tg.rest(http.MethodPut, assigned, nil)
+	tg.t.Cleanup(func() { // the realm is used again
+		tg.rest(http.MethodDelete, assigned, nil)
+		tg.rest(http.MethodDelete, tg.path("client-scopes", scope), nil)
+	})
 }
 
 // accepts reports whether the server issues a token for the credential. All of
