@@ -6,14 +6,14 @@
 //
 // Tokens are JWTs (RFC 9068). With -client and -key the API asks the issuer about
 // each token instead (RFC 7662), as a client that may introspect. Processes that
-// serve the same URL share NONCE_SECRETS, the newest first, and the PostgreSQL at
-// DATABASE_URL, where a proof that one of them has seen is spent for all.
+// serve the same URL share the PostgreSQL at DATABASE_URL, where a proof that one
+// of them has seen is spent for all, and NONCE_SECRETS, the newest first, without
+// which each would refuse the nonces of the others.
 package main
 
 import (
 	"cmp"
 	"context"
-	"database/sql"
 	"encoding/json"
 	"flag"
 	"io"
@@ -24,10 +24,7 @@ import (
 	"strings"
 	"time"
 
-	_ "github.com/jackc/pgx/v5/stdlib"
 	"github.com/nokkel/nokkel/dpop"
-	"github.com/nokkel/nokkel/dpop/sqlreplay"
-	"github.com/nokkel/nokkel/keys"
 )
 
 type config struct {
@@ -58,29 +55,17 @@ func (c config) serve(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	var replay dpop.Replay = &dpop.Memory{}
-	if address := os.Getenv("DATABASE_URL"); address != "" {
-		db, err := sql.Open("pgx", address)
-		if err != nil {
-			return err
-		}
-		table := &sqlreplay.Table{DB: db}
-		if err := table.Create(ctx); err != nil {
-			return err
-		}
-		replay = table
+	verifier, err := proofs(ctx)
+	if err != nil {
+		return err
 	}
 	listener, err := net.Listen("tcp", c.listen)
 	if err != nil {
 		return err
 	}
-	nonces := &dpop.Nonces{}
-	for secret := range strings.FieldsSeq(os.Getenv("NONCE_SECRETS")) {
-		nonces.Secrets = append(nonces.Secrets, keys.NewSecret(secret))
-	}
 	guard := &dpop.Middleware{
 		Tokens:  tokens,
-		Proofs:  &dpop.Verifier{Replay: replay, Nonces: nonces},
+		Proofs:  verifier,
 		BaseURL: cmp.Or(c.url, "http://"+listener.Addr().String()),
 		OnError: func(_ context.Context, err error) { log.Info("refused", "error", err) }, // holds no token and no proof
 	}

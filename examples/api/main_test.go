@@ -209,6 +209,17 @@ func TestNoncesAreSharedByASecret(t *testing.T) {
 	}
 }
 
+// Several processes with a database and without secrets would refuse each other's
+// nonces for ever. The database is not asked before that is found out.
+func TestDatabaseNeedsNonceSecrets(t *testing.T) {
+	t.Parallel()
+	cmd := programtest.Self("-issuer", "https://as.example.no", "-audience", "a", "-listen", "127.0.0.1:0")
+	cmd.Env = append(cmd.Env, "NONCE_SECRETS=", "DATABASE_URL=postgres://127.0.0.1:1/none")
+	said, err := cmd.CombinedOutput()
+	require.Error(t, err)
+	assert.Contains(t, string(said), "Nonces.Secrets is empty")
+}
+
 // One of two processes accepts a proof, once, also of many concurrent requests.
 // Without the database every request is refused.
 func TestTwoProcessesBehindOneDatabase(t *testing.T) {

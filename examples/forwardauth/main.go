@@ -5,6 +5,8 @@
 //	forwardauth -issuer https://sts.example.no -audience nhn:patients \
 //	    -url https://api.example.no -proxy 127.0.0.1/32
 //
+// Instances of it share DATABASE_URL and NONCE_SECRETS, as those of examples/api do.
+//
 // It answers with 200 and X-Client-Id, X-Subject and X-Scope for the proxy to pass
 // on in place of what its client says of itself, or with the status and the
 // challenges for the client; testdata has an nginx.conf and a Caddyfile. Only the
@@ -34,33 +36,48 @@ type gate struct {
 	scopes    []string
 }
 
+type config struct {
+	issuer, audience, scopes, url, proxy string
+	plain, forwarded                     bool
+}
+
 func main() {
-	issuer := flag.String("issuer", "", "issuer of the access tokens")
-	audience := flag.String("audience", "", "audience of the API in the tokens")
-	base := flag.String("url", "", "URL at which clients reach the API")
-	scopes := flag.String("scope", "", "scopes that a token must have, separated by spaces")
-	proxy := flag.String("proxy", "127.0.0.1/32", "addresses that may ask")
-	forwarded := flag.Bool("x-forwarded", false, "the proxy sends X-Forwarded-Method and X-Forwarded-Uri, as Traefik and Caddy do")
+	var c config
+	flag.StringVar(&c.issuer, "issuer", "", "issuer of the access tokens")
+	flag.StringVar(&c.audience, "audience", "", "audience of the API in the tokens")
+	flag.StringVar(&c.url, "url", "", "URL at which clients reach the API")
+	flag.StringVar(&c.scopes, "scope", "", "scopes that a token must have, separated by spaces")
+	flag.BoolVar(&c.plain, "plain-type", false, "accept tokens whose typ is JWT, such as Keycloak's")
+	flag.StringVar(&c.proxy, "proxy", "127.0.0.1/32", "addresses that may ask")
+	flag.BoolVar(&c.forwarded, "x-forwarded", false, "the proxy sends X-Forwarded-Method and X-Forwarded-Uri, as Traefik and Caddy do")
 	listen := flag.String("listen", "localhost:8082", "address to serve on")
 	flag.Parse()
-	guard := &dpop.Middleware{
-		Tokens:  &access.Verifier{Issuer: *issuer, Audiences: []string{*audience}},
-		Proofs:  &dpop.Verifier{Replay: &dpop.Memory{}, Nonces: &dpop.Nonces{}},
-		BaseURL: *base,
-		OnError: func(_ context.Context, err error) {
-			slog.Info("refused", "error", err) // holds no token and no proof
-		},
-	}
-	prefix, err := netip.ParsePrefix(*proxy)
+	g, err := c.gate(context.Background())
 	if err == nil {
-		err = guard.Validate()
-	}
-	if err == nil {
-		g := &gate{guard, prefix, *forwarded, strings.Fields(*scopes)}
 		err = (&http.Server{Addr: *listen, Handler: g, ReadHeaderTimeout: 10 * time.Second}).ListenAndServe()
 	}
 	fmt.Fprintln(os.Stderr, "forwardauth:", err)
 	os.Exit(1)
+}
+
+func (c config) gate(ctx context.Context) (*gate, error) {
+	prefix, err := netip.ParsePrefix(c.proxy)
+	if err != nil {
+		return nil, err
+	}
+	verifier, err := proofs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	guard := &dpop.Middleware{
+		Tokens:  &access.Verifier{Issuer: c.issuer, Audiences: []string{c.audience}, PlainType: c.plain},
+		Proofs:  verifier,
+		BaseURL: c.url,
+		OnError: func(_ context.Context, err error) {
+			slog.Info("refused", "error", err) // holds no token and no proof
+		},
+	}
+	return &gate{guard, prefix, c.forwarded, strings.Fields(c.scopes)}, guard.Validate()
 }
 
 // ServeHTTP answers the proxy.

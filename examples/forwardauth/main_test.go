@@ -10,9 +10,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/nokkel/nokkel/assertion"
 	"github.com/nokkel/nokkel/dpop"
 	"github.com/nokkel/nokkel/dpop/access"
 	"github.com/nokkel/nokkel/internal/programtest"
@@ -20,6 +22,8 @@ import (
 	"github.com/nokkel/nokkel/keys/keystest"
 	"github.com/nokkel/nokkel/selfservice/helseid"
 	"github.com/nokkel/nokkel/selfservice/helseid/helseidtest"
+	"github.com/nokkel/nokkel/selfservice/keycloak/admin"
+	"github.com/nokkel/nokkel/selfservice/keycloak/keycloaktest"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -150,8 +154,112 @@ func TestClientDoesNotSpeakForItself(t *testing.T) {
 	}
 }
 
+// TestNginxAsksOneGate: the gate that breaks off may have spent the proof, and
+// another one would call it a replay.
+func TestNginxAsksOneGate(t *testing.T) {
+	var asked atomic.Int32
+	breaksOff := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		asked.Add(1)
+		panic(http.ErrAbortHandler)
+	})
+	one, two := httptest.NewServer(breaksOff), httptest.NewServer(breaksOff)
+	defer one.Close()
+	defer two.Close()
+	text, err := os.ReadFile("testdata/nginx.conf")
+	require.NoError(t, err)
+	gates := "http {\n\tupstream gates { server " + one.Listener.Addr().String() + "; server " + two.Listener.Addr().String() + "; }\n"
+	url := proxies[0].startWith(t, strings.Replace(string(text), "http {\n", gates, 1), "http://gates", "http://127.0.0.1:1")
+	resp, err := http.Get(url + "/patients")
+	require.NoError(t, err)
+	resp.Body.Close()
+	assert.Equal(t, http.StatusInternalServerError, resp.StatusCode)
+	assert.EqualValues(t, 1, asked.Load())
+}
+
+// ask sends what a proxy does.
+func (g *gate) ask(authorization, proof string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest("GET", "/auth", nil)
+	r.RemoteAddr = "127.0.0.1:1"
+	r.Header = http.Header{"X-Original-Method": {"GET"}, "X-Original-Uri": {"/patients"}, "Authorization": {authorization}, "Dpop": {proof}}
+	w := httptest.NewRecorder()
+	g.ServeHTTP(w, r)
+	return w
+}
+
+// keycloakCaller returns the options of a gate for tokens of Keycloak's own type,
+// such a token, and a function that makes proofs for it.
+func keycloakCaller(t *testing.T) (c config, token string, proof func(nonce string) string) {
+	t.Helper()
+	server := keycloaktest.Start(t)
+	server.AddRealm("test")
+	secret := server.AddClient("test", "my-client")
+	server.AddAudience("test", "my-client", "nhn:patients")
+	realm := admin.Realm{Server: server.URL, Name: "test"}
+	tokens := realm.Tokens(&assertion.Basic{ClientID: "my-client", Secret: secret}, &dpop.Prover{})
+	token, key, err := tokens.BoundToken(t.Context())
+	require.NoError(t, err)
+	c = config{issuer: server.URL + "/realms/test", audience: "nhn:patients", url: "https://api.example.no", proxy: "127.0.0.1/32", plain: true}
+	return c, token, func(nonce string) string {
+		proof, err := dpop.Sign(t.Context(), key, dpop.Proof{URL: c.url + "/patients", AccessToken: keys.NewSecret(token), Nonce: nonce})
+		require.NoError(t, err)
+		return proof
+	}
+}
+
+func TestPlainType(t *testing.T) {
+	t.Setenv("DATABASE_URL", "")
+	t.Setenv("NONCE_SECRETS", "")
+	c, token, proof := keycloakCaller(t)
+	for plain, status := range map[bool]int{true: 200, false: 401} {
+		c.plain = plain
+		g, err := c.gate(t.Context())
+		require.NoError(t, err)
+		w := g.ask("DPoP "+token, proof(g.guard.Proofs.Nonces.Nonce()))
+		assert.Equal(t, status, w.Code)
+		assert.Equal(t, plain, w.Header().Get("X-Client-Id") == "my-client")
+	}
+}
+
+// Several gates with a database and without secrets would refuse each other's
+// nonces for ever. The database is not asked before that is found out.
+func TestDatabaseNeedsNonceSecrets(t *testing.T) {
+	t.Setenv("DATABASE_URL", "postgres://127.0.0.1:1/none")
+	t.Setenv("NONCE_SECRETS", "")
+	_, err := config{issuer: "https://as.example.no", audience: "a", url: "https://api.example.no", proxy: "127.0.0.1/32"}.gate(t.Context())
+	require.ErrorIs(t, err, dpop.ErrConfig)
+	assert.Contains(t, err.Error(), "Nonces.Secrets is empty")
+}
+
+// TestInstances: two gates with a database and secrets in common take each
+// other's nonces, and each proof once.
+func TestInstances(t *testing.T) {
+	address := os.Getenv("NOKKEL_POSTGRES")
+	if address == "" {
+		programtest.Missing(t, "NOKKEL_POSTGRES names no server, see .ci/postgres")
+	}
+	t.Setenv("DATABASE_URL", address)
+	t.Setenv("NONCE_SECRETS", strings.Repeat("s", 32))
+	c, token, proof := keycloakCaller(t)
+	one, err := c.gate(t.Context())
+	require.NoError(t, err)
+	two, err := c.gate(t.Context())
+	require.NoError(t, err)
+	first := proof(one.ask("DPoP "+token, proof("")).Header().Get("DPoP-Nonce"))
+	assert.Equal(t, 200, two.ask("DPoP "+token, first).Code)
+	w := one.ask("DPoP "+token, first)
+	assert.Equal(t, 401, w.Code)
+	assert.Contains(t, w.Header().Get("WWW-Authenticate"), "proof was used before")
+}
+
 // start runs the proxy on a port of loopback until the test ends.
 func (p *proxy) start(t *testing.T, auth, api string) (url string) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("testdata", p.config))
+	require.NoError(t, err)
+	return p.startWith(t, string(text), auth, api)
+}
+
+func (p *proxy) startWith(t *testing.T, text, auth, api string) (url string) {
 	t.Helper()
 	program, err := exec.LookPath(p.program)
 	if err != nil {
@@ -163,11 +271,9 @@ func (p *proxy) start(t *testing.T, auth, api string) (url string) {
 	require.NoError(t, listener.Close())
 	_, port, err := net.SplitHostPort(address)
 	require.NoError(t, err)
-	text, err := os.ReadFile(filepath.Join("testdata", p.config))
-	require.NoError(t, err)
 	dir := t.TempDir()
 	config := filepath.Join(dir, p.config)
-	require.NoError(t, os.WriteFile(config, []byte(strings.NewReplacer("PORT", port, "AUTH", auth, "API", api, "RUN", dir).Replace(string(text))), 0o600))
+	require.NoError(t, os.WriteFile(config, []byte(strings.NewReplacer("PORT", port, "AUTH", auth, "API", api, "RUN", dir).Replace(text)), 0o600))
 
 	var said strings.Builder
 	cmd := exec.Command(program, p.args(config, dir)...)
