@@ -44,7 +44,9 @@ const (
 // The URL that a proof must name is built from BaseURL, or from Hosts: the Host
 // that a client sends is not trusted otherwise. A prefix that the application
 // has stripped (http.StripPrefix) counts; one that a proxy has stripped belongs
-// in BaseURL.
+// in BaseURL. A proxy must leave the rest of the path as it is, and not repeat a
+// request, for its proof may be spent. For nginx that is proxy_pass without a URI
+// (http://api and not http://api/) and proxy_next_upstream off.
 type Middleware struct {
 	Tokens Tokens
 	Proofs *Verifier
