@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nokkel/nokkel/assertion"
@@ -50,8 +51,7 @@ type Introspector struct {
 	MaxAge    time.Duration           // of an answer; zero: 30 s
 	Timeout   time.Duration           // of a request; zero: 10 s
 
-	setUp    sync.Once
-	setErr   error
+	valid    atomic.Bool // Validate has said so
 	active   cache[*dpop.Token]
 	inactive cache[error]
 
@@ -71,8 +71,12 @@ type question struct {
 // would refuse every token: one without Auth, without an Endpoint that is an
 // https URL (http on loopback), or with an empty audience.
 func (i *Introspector) Validate() error {
-	i.setUp.Do(func() { i.setErr = i.validate() })
-	return i.setErr
+	if i.valid.Load() {
+		return nil
+	}
+	err := i.validate()
+	i.valid.Store(err == nil)
+	return err
 }
 
 func (i *Introspector) validate() error {

@@ -7,7 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nokkel/nokkel/dpop"
@@ -64,8 +64,7 @@ type Verifier struct {
 	Timeout  time.Duration     // for fetching metadata and keys; zero: 10 s
 	OnError  func(error)       // called on another goroutine when keys cannot be fetched; may be nil
 
-	setUp    sync.Once
-	setErr   error
+	valid    atomic.Bool // Validate has said so
 	known    issuerKeys
 	verified cache[verified]
 }
@@ -81,8 +80,12 @@ type verified struct {
 // or with a JWKSURI, or without one an Issuer, that is not an https URL (http on
 // loopback).
 func (v *Verifier) Validate() error {
-	v.setUp.Do(func() { v.setErr = v.validate() })
-	return v.setErr
+	if v.valid.Load() {
+		return nil
+	}
+	err := v.validate()
+	v.valid.Store(err == nil)
+	return err
 }
 
 func (v *Verifier) validate() error {
