@@ -12,23 +12,27 @@ import (
 // Moving authenticates a client that moves from one method to another, such as
 // from a secret to a key, where the server accepts one of the two at a time. It
 // starts with From. Where the server refuses the credential of one method, a
-// [Transport] or [TokenSource] tries the other, and stays with that until it is
-// refused in turn: the move needs no restart, and neither does the way back.
+// [Transport] or [TokenSource] tries the other, and once that has worked it stays
+// with it until it is refused in turn: the move needs no restart, and neither does
+// the way back.
 //
 // Every replica gets a Moving before the server is told, and To alone some time
-// after. Until then a program that starts is refused once.
+// after. Until then From has to stay as it is, and a program that starts is refused
+// once.
 //
-// A [KeyRefuser] is asked for another key before the other method is tried. A
-// method whose source fails, as that of an empty store does, is not tried. A
-// request that already has a DPoP proof is sent once, and moves nothing.
-// [MutualTLS] fits in only where it has no endpoint of its own.
+// A [KeyRefuser] of the method that is in use is asked for another key before the
+// other method is tried. The other one's source is not told of a refusal, so that a
+// Rotator that runs before the move takes nothing for a lock-out. If that source
+// fails, as that of an empty store does, nothing changes. A request that already
+// has a DPoP proof is sent once, and moves nothing. [MutualTLS] fits in only where
+// it has no endpoint of its own.
 type Moving struct {
 	From, To Authenticator
 
 	moved atomic.Bool
 }
 
-// Authenticate authenticates with the method that worked last.
+// Authenticate authenticates with the method that a [Transport] saw working last.
 func (m *Moving) Authenticate(ctx context.Context, header http.Header, form url.Values) error {
 	h, err := m.hold(ctx)
 	if err != nil {
@@ -56,23 +60,24 @@ func (m *Moving) hold(ctx context.Context) (held, error) {
 	if err != nil {
 		return held{}, err
 	}
+	move := func(ctx context.Context) *held {
+		next, err := hold(ctx, other)
+		if err != nil {
+			return nil
+		}
+		return &held{Authenticator: next.Authenticator, works: func() { m.moved.Store(!moved) }}
+	}
 	return held{
 		Authenticator: h.Authenticator,
 		replaced: func(ctx context.Context) bool {
 			return m.moved.Load() != moved || h.replaced != nil && h.replaced(ctx)
 		},
-		instead: func(ctx context.Context) Authenticator {
-			if h.instead != nil {
-				if again := h.instead(ctx); again != nil {
-					return again
-				}
+		instead: func(ctx context.Context) *held {
+			if again := h.next(ctx); again != nil {
+				again.instead = move // a Rotator may have another one each time
+				return again
 			}
-			next, err := hold(ctx, other)
-			if err != nil {
-				return nil
-			}
-			m.moved.Store(!moved)
-			return next.Authenticator
+			return move(ctx)
 		},
 	}, nil
 }

@@ -82,12 +82,76 @@ func TestAMoveThatHelpsNothing(t *testing.T) {
 // Some nodes of a server learn of the move later than others.
 func TestNodesThatMoveOneAfterTheOther(t *testing.T) {
 	eachMove(t, func(t *testing.T, m *move, flow func() error) {
-		m.server.takes, m.server.stale = m.byKey, map[int]pair{2: m.bySecret, 4: m.bySecret, 5: m.bySecret}
+		m.server.takes, m.server.stale = m.byKey, map[int]pair{2: m.bySecret, 5: m.bySecret}
+		require.NoError(t, flow())
+		assert.Equal(t, 4, m.server.requests)
+		require.NoError(t, flow())
+		assert.Equal(t, 7, m.server.requests, "the key at a node that learns late, the secret at another, the key")
+		require.NoError(t, flow())
+		assert.Equal(t, 8, m.server.requests)
+	})
+}
+
+// The key's source holds two in the overlap of a rotation, and never runs out.
+func TestTheWayBackInAnOverlap(t *testing.T) {
+	eachMove(t, func(t *testing.T, m *move, flow func() error) {
+		m.auth.To = &assertion.Signer{ClientID: clientID, Audience: issuer, Key: two{m.byKey.key, credentialPair(t, "an old one").key}}
+		m.server.takes = m.byKey
+		require.NoError(t, flow())
+		m.server.takes, m.server.requests = m.bySecret, 0
 		require.NoError(t, flow())
 		assert.Equal(t, 3, m.server.requests)
 		require.NoError(t, flow())
-		assert.Equal(t, 5, m.server.requests)
-		require.NoError(t, flow())
+		assert.Equal(t, 4, m.server.requests)
+	})
+}
+
+// two is a Rotator that has an old key beside the active one.
+type two struct{ active, old *keys.Key }
+
+func (s two) SigningKey(context.Context) (*keys.Key, error) { return s.active, nil }
+func (s two) KeyRefused(_ context.Context, k *keys.Key) (*keys.Key, error) {
+	if k.Thumbprint() == s.active.Thumbprint() {
+		return s.old, nil
+	}
+	return s.active, nil
+}
+
+// The other method fails to authenticate, and its source is not told of refusals.
+func TestAMoveToAKeyThatCannotBeRead(t *testing.T) {
+	eachMove(t, func(t *testing.T, m *move, flow func() error) {
+		for _, source := range []keys.Source{unreadable{}, untold{t, m.byKey.key}} {
+			m.auth.To = &assertion.Signer{ClientID: clientID, Audience: issuer, Key: source}
+			m.server.takes = credentialPair(t, "another that nobody has")
+			require.ErrorContains(t, flow(), "refusal")
+			m.server.takes = m.bySecret
+			require.NoError(t, flow())
+		}
+	})
+}
+
+type unreadable struct{}
+
+func (unreadable) SigningKey(context.Context) (*keys.Key, error) { return nil, errNotAdopted }
+
+// untold is a Rotator of a client that has not moved.
+type untold struct {
+	t   *testing.T
+	key *keys.Key
+}
+
+func (s untold) SigningKey(context.Context) (*keys.Key, error) { return s.key, nil }
+func (s untold) KeyRefused(context.Context, *keys.Key) (*keys.Key, error) {
+	s.t.Error("a Rotator would take this for a lock-out")
+	return s.key, nil
+}
+
+// A server that asks for patience is not asked again.
+func TestRefusalsThatAskForPatience(t *testing.T) {
+	eachMove(t, func(t *testing.T, m *move, flow func() error) {
+		m.server.takes, m.server.patience = credentialPair(t, "another that nobody has"), "60"
+		require.Error(t, flow())
+		assert.Equal(t, 2, m.server.requests)
 	})
 }
 

@@ -30,8 +30,9 @@ type SecretRefuser interface {
 // itself and has no functions.
 type held struct {
 	Authenticator
-	replaced func(context.Context) bool          // reports whether the source has another credential by now
-	instead  func(context.Context) Authenticator // asks the source for another; nil if there is none
+	replaced func(context.Context) bool  // reports whether the source has another credential by now
+	instead  func(context.Context) *held // asks the source for another; nil if there is none
+	works    func()                      // is told that the server did not refuse this one
 }
 
 func hold(ctx context.Context, auth Authenticator) (held, error) {
@@ -62,12 +63,12 @@ func holdKey(ctx context.Context, from keys.Source, source KeyRefuser, with func
 			now, err := signingKey(ctx, from)
 			return err == nil && now.Thumbprint() != key.Thumbprint()
 		},
-		instead: func(ctx context.Context) Authenticator {
+		instead: func(ctx context.Context) *held {
 			other, err := source.KeyRefused(ctx, key)
 			if err != nil || other == nil || other.Thumbprint() == key.Thumbprint() {
 				return nil
 			}
-			return with(other)
+			return &held{Authenticator: with(other)}
 		},
 	}, nil
 }
@@ -87,12 +88,12 @@ func holdSecret(ctx context.Context, auth Authenticator, from keys.SecretSource,
 			now, err := from.ClientSecret(ctx)
 			return err == nil && !now.Equal(secret)
 		},
-		instead: func(ctx context.Context) Authenticator {
+		instead: func(ctx context.Context) *held {
 			other, err := source.SecretRefused(ctx, secret)
 			if err != nil || other.IsZero() || other.Equal(secret) {
 				return nil
 			}
-			return with(other)
+			return &held{Authenticator: with(other)}
 		},
 	}, nil
 }
@@ -101,16 +102,24 @@ func holdSecret(ctx context.Context, auth Authenticator, from keys.SecretSource,
 // refusal was about this one, or may have been, since the source has replaced
 // it. Not every server says so: Ory Hydra calls an unknown key an invalid
 // request.
-func (h held) another(ctx context.Context, e *serverError) Authenticator {
+func (h held) another(ctx context.Context, e *serverError) *held {
 	if h.instead == nil {
 		return nil
 	}
 	client := e.status/100 == 4 && e.Code != ""
 	waits := e.Code == "authorization_pending" || e.Code == "slow_down" // RFC 8628 §3.5: nothing was refused
 	if e.credential || client && !waits && h.replaced(ctx) {
-		return h.instead(ctx)
+		return h.next(ctx)
 	}
 	return nil
+}
+
+// next returns what to try after this one; nil: nothing.
+func (h held) next(ctx context.Context) *held {
+	if h.instead == nil {
+		return nil
+	}
+	return h.instead(ctx)
 }
 
 // aboutCredential reports whether the server refused the client's credential,

@@ -62,6 +62,7 @@ type strictServer struct {
 	stale    map[int]pair                                                 // of a request that meets a node which takes another one
 	refuses  func(r *http.Request) (status int, code, description string) // for an unknown client
 	answers  func(form url.Values) (status int, code string)              // for a known one; nil: success
+	patience string                                                       // Retry-After of refusals
 	requests int
 	seen     map[string]bool // assertions
 }
@@ -86,6 +87,9 @@ func (s *strictServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if !takes.signed(s.t, r) {
 		status, code, description := s.refuses(r)
+		if s.patience != "" {
+			w.Header().Set("Retry-After", s.patience)
+		}
 		replyError(w, status, code, fmt.Sprint(description, " refusal ", s.requests))
 		return
 	}

@@ -49,8 +49,9 @@ type Transport struct {
 // RoundTrip sends the request with a new client authentication. If the server
 // refuses the credential and its source is a [KeyRefuser] or [SecretRefuser]
 // that knows another, or Auth is a [Moving], it sends the request once more with
-// that; if that is refused too, it does the same once more half a second later.
-// If nothing helps, it returns the first refusal. A request that already has a
+// that; if that is refused too, and the server asks for no patience, it does the
+// same once more half a second later. If nothing helps, it returns the first
+// refusal. A request that already has a
 // DPoP proof is sent once, since a proof is: put a dpop.Prover's Bind in Base
 // instead.
 //
@@ -76,8 +77,8 @@ func (t *Transport) send(req *http.Request) (*http.Response, *serverError, error
 	if err != nil {
 		return nil, nil, err
 	}
-	resp, e, both, err := t.try(req, form)
-	if !both {
+	resp, e, all, err := t.try(req, form)
+	if !all || resp.Header.Get("Retry-After") != "" {
 		return resp, e, err
 	}
 	select {
@@ -97,9 +98,9 @@ func (t *Transport) send(req *http.Request) (*http.Response, *serverError, error
 // Keycloak's take milliseconds for a client secret.
 const settling = 500 * time.Millisecond
 
-// try sends the request, and once more if the source knows another credential
-// than the refused one. If the server refuses both, it returns the first answer.
-func (t *Transport) try(req *http.Request, form url.Values) (_ *http.Response, _ *serverError, both bool, _ error) {
+// try sends the request, and again with what else there is if the credential is
+// refused. If the server refuses all of it, it returns the first answer.
+func (t *Transport) try(req *http.Request, form url.Values) (_ *http.Response, _ *serverError, all bool, _ error) {
 	auth, err := hold(req.Context(), t.Auth)
 	if err != nil {
 		return nil, nil, false, err
@@ -108,15 +109,20 @@ func (t *Transport) try(req *http.Request, form url.Values) (_ *http.Response, _
 	if e == nil || req.Header.Get("DPoP") != "" {
 		return resp, e, false, err
 	}
-	other := auth.another(req.Context(), e)
-	if other == nil {
-		return resp, e, false, nil
+	for other := auth.another(req.Context(), e); other != nil; other = other.next(req.Context()) {
+		again, e2, err := t.attempt(req, other, form)
+		if err != nil {
+			return resp, e, false, nil
+		}
+		if !e2.repeats(e) {
+			if other.works != nil {
+				other.works()
+			}
+			return again, e2, false, nil
+		}
+		all = e2.credential
 	}
-	again, e2, err := t.attempt(req, other, form)
-	if err != nil || e2.repeats(e) { // it helped nothing
-		return resp, e, err == nil && e2.credential, nil
-	}
-	return again, e2, false, nil
+	return resp, e, all, nil
 }
 
 // attempt sends the request once, as auth.
