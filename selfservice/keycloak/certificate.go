@@ -15,8 +15,9 @@ import (
 // Certificate rotates the key of a client for which Keycloak stores a
 // certificate. It stores one: a new key ends the old at once, and a program that
 // signs with the old one is refused until it asks its Rotator again. A cluster
-// whose nodes are not in Realm.Nodes takes up to 11 s, in which some nodes
-// accept the old key and some the new one. [JWKS] has no such gap.
+// whose nodes are not in Realm.Nodes takes up to 11 s from the first request with
+// the new key at each node, in which some nodes accept the old key and some the new
+// one. [JWKS] has no such gap.
 //
 // The kid of the keys is certs.KeyID, by which Keycloak finds them. A key that is
 // adopted under another kid is served under this one.
@@ -101,9 +102,11 @@ func (p Certificate) List(ctx context.Context, as selfservice.Credential) ([]sel
 	}}, nil
 }
 
-// Remove does nothing: the new certificate has ended the old key.
-func (p Certificate) Remove(context.Context, selfservice.Credential, selfservice.Registration) error {
-	return nil
+// Remove calls [Client.ReloadKeys]. The new certificate has ended the old key, but
+// a node that nobody has shown the new one accepts the old for as long as it is
+// used there.
+func (p Certificate) Remove(ctx context.Context, as selfservice.Credential, _ selfservice.Registration) error {
+	return p.ReloadKeys(ctx, as)
 }
 
 // Register replaces the certificate. A key without one gets a self-signed
