@@ -121,7 +121,7 @@ func difference(claim, request string) string {
 	case "path":
 		return "another path"
 	case "claim":
-		return "it is not an absolute http or https URL in ASCII"
+		return "it is not an absolute http or https URL in ASCII, without user info"
 	}
 	return "no proof can name the URL of the request"
 }

@@ -116,7 +116,7 @@ func TestURLErrorNamesThePart(t *testing.T) {
 		"http://evil.example/p":       "another host or port",
 		"http://api.example.no:81/p":  "another host or port",
 		"http://api.example.no/p/":    "another path",
-		"http://evil@api.example.no/": "it is not an absolute http or https URL in ASCII",
+		"http://evil@api.example.no/": "it is not an absolute http or https URL in ASCII, without user info",
 	} {
 		r := with(forge(goodHeader().String(), goodClaims().with("htu", strconv.Quote(claim)).String()))
 		r.URL = base + "/p"

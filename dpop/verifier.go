@@ -140,8 +140,8 @@ func (v *Verifier) Check(ctx context.Context, r Request) (*Checked, error) {
 // Consume spends a proof that [Verifier.Check] has returned. Exactly one call
 // for a proof returns nil; the others fail with a *[ProofError] with
 // [ErrReplayed]. A cache that is full or cannot be reached is an *[Error] with
-// [ErrReplayFull], [ErrReplayKeyFull] or [ErrReplayStore]: the request must not
-// be served.
+// [ErrReplayFull], [ErrReplayKeyFull] or [ErrReplayStore], and one that is not set
+// up with [ErrConfig]: the request must not be served.
 func (v *Verifier) Consume(ctx context.Context, c *Checked) error {
 	if err := v.Validate(); err != nil {
 		return err
