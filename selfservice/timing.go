@@ -23,7 +23,7 @@ type Timing struct {
 	// zero: a third of its lifetime. Up to a tenth of it is added as jitter.
 	RenewBefore time.Duration
 
-	// Overlap is how long the old credential stays registered at least after the
+	// Overlap is the least time that the old credential stays registered after the
 	// switch; zero: 1 hour. At least twice Reread, because a replica that has
 	// not read the store since the switch still signs with the old one.
 	Overlap time.Duration
