@@ -1,8 +1,11 @@
 package sqlstore_test
 
 import (
+	"context"
 	"database/sql"
+	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/url"
 	"strings"
 	"sync"
@@ -174,4 +177,23 @@ func TestPostgreSQLEncoding(t *testing.T) {
 	names, err := table.Agenda("").Due(t.Context(), time.Now(), time.Minute, 10)
 	require.NoError(t, err)
 	assert.Equal(t, []string{"sykehuset-østfold"}, names)
+}
+
+// TestPostgreSQLCanceledSaves ends saves at any instant, between the statement and
+// its commit too: the error says that it was the context.
+func TestPostgreSQLCanceledSaves(t *testing.T) {
+	store := postgres(t, "nokkel_canceled", func(*url.URL) {}).Store("client")
+	ended := 0
+	for range 500 {
+		_, version, err := store.Load(t.Context())
+		require.NoError(t, err)
+		ctx, cancel := context.WithTimeout(t.Context(), rand.N(2*time.Millisecond))
+		_, err = store.Save(ctx, make([]byte, 4000), version)
+		cancel()
+		if err != nil && !errors.Is(err, selfservice.ErrConflict) { // the one before may have come late
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+			ended++
+		}
+	}
+	require.NotZero(t, ended)
 }

@@ -65,8 +65,9 @@ type Table struct {
 }
 
 // Create creates the table unless it exists; several processes may call it at
-// the same time. If Scheduled is set, it adds what an older table lacks;
-// programs that do not set Scheduled can still use the table. Where the program
+// the same time. If Scheduled is set, it adds what an older table lacks, and fails
+// if others read that table for more than some 10 s; programs that do not set
+// Scheduled can still use the table. Where the program
 // may not create tables, somebody else runs [Table.Schema] or [Table.Migration]
 // first; Create then only checks that the table is there.
 func (t Table) Create(ctx context.Context) error {

@@ -3,6 +3,8 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"errors"
+	"fmt"
 )
 
 // conn is a database or a transaction in it.
@@ -15,7 +17,14 @@ type conn interface {
 // other rows do not disturb it, whatever the session's level is. It also commits
 // where autocommit is off. A driver whose connection is lost in it does not try
 // again by itself, and so cannot take the first try for another writer.
-func (t Table) transaction(ctx context.Context, f func(conn) error) error {
+func (t Table) transaction(ctx context.Context, f func(conn) error) (err error) {
+	defer func() {
+		// Of a context that ended, database/sql may say that it has rolled back, and
+		// a driver that the connection is bad.
+		if end := ctx.Err(); err != nil && end != nil && !errors.Is(err, end) {
+			err = fmt.Errorf("%w: %w", end, err)
+		}
+	}()
 	level := sql.LevelDefault // SQLite has one
 	switch t.Dialect {
 	case PostgreSQL:
@@ -28,10 +37,10 @@ func (t Table) transaction(ctx context.Context, f func(conn) error) error {
 		return err
 	}
 	defer tx.Rollback()
-	if err := f(tx); err != nil {
-		return err
+	if err = f(tx); err == nil {
+		err = tx.Commit()
 	}
-	return tx.Commit()
+	return err
 }
 
 // exec runs a statement and returns how many rows it changed. SQLite rolls a
