@@ -146,6 +146,18 @@ func (s untold) KeyRefused(context.Context, *keys.Key) (*keys.Key, error) {
 	return s.key, nil
 }
 
+// An error that is about something else does not prove the other method.
+func TestAMoveThatIsNotProved(t *testing.T) {
+	eachMove(t, func(t *testing.T, m *move, flow func() error) {
+		m.server.takes = m.byKey
+		m.server.answers = func(url.Values) (int, string) { return 503, "temporarily_unavailable" }
+		require.Error(t, flow())
+		m.server.takes, m.server.answers, m.server.requests = m.bySecret, nil, 0
+		require.NoError(t, flow())
+		assert.Equal(t, 1, m.server.requests)
+	})
+}
+
 // A server that asks for patience is not asked again.
 func TestRefusalsThatAskForPatience(t *testing.T) {
 	eachMove(t, func(t *testing.T, m *move, flow func() error) {

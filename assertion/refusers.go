@@ -32,7 +32,7 @@ type held struct {
 	Authenticator
 	replaced func(context.Context) bool  // reports whether the source has another credential by now
 	instead  func(context.Context) *held // asks the source for another; nil if there is none
-	works    func()                      // is told that the server did not refuse this one
+	works    func()                      // is told that the server accepted this one
 }
 
 func hold(ctx context.Context, auth Authenticator) (held, error) {

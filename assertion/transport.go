@@ -115,7 +115,7 @@ func (t *Transport) try(req *http.Request, form url.Values) (_ *http.Response, _
 			return resp, e, false, nil
 		}
 		if !e2.repeats(e) {
-			if other.works != nil {
+			if e2 == nil && other.works != nil {
 				other.works()
 			}
 			return again, e2, false, nil
