@@ -3,7 +3,6 @@ package okta_test
 import (
 	"context"
 	"fmt"
-	"net/http/httptest"
 	"sync"
 	"testing"
 	"time"
@@ -12,6 +11,7 @@ import (
 	"github.com/nokkel/nokkel/dpop"
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/internal/fake"
 	"github.com/nokkel/nokkel/selfservice/internal/load"
 	"github.com/nokkel/nokkel/selfservice/okta"
 	"github.com/nokkel/nokkel/selfservice/okta/oktatest"
@@ -44,8 +44,7 @@ func rotateUnderLoad(t *testing.T, name string) {
 	org, key := server.Org(), newKey(t)
 	custom := server.URL + "/oauth2/default/v1/token"
 	r := &selfservice.Rotator{Store: &selfservice.Mem{}, Timing: selfservice.Timing{Overlap: 600 * time.Millisecond, Reread: 100 * time.Millisecond}}
-	published := httptest.NewServer(&keys.Handler{Keys: r.Published})
-	defer published.Close()
+	published := fake.Listen(t, &keys.Handler{Keys: r.Published})
 	first, client, tokens := credential(key), &okta.Client{Org: org, Propagates: 400 * time.Millisecond}, (func() *assertion.TokenSource)(nil)
 	prover := &dpop.Prover{}
 	asKey := func() *assertion.TokenSource { return org.Tokens(org.Signer(client.AppID, plain{r}), prover) }
@@ -60,7 +59,7 @@ func rotateUnderLoad(t *testing.T, name string) {
 		}
 	case "keys at a URL":
 		in := serviceApp(key)
-		in.Keys, in.KeysURL = nil, published.URL
+		in.Keys, in.KeysURL = nil, published
 		client.AppID, tokens = server.AddApp(in), asKey
 		r.Provider = okta.JWKSURL{Client: client, Cached: 300 * time.Millisecond, Margin: 100 * time.Millisecond}
 	default:

@@ -166,10 +166,10 @@ func newServer() *Server {
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
 
-// Close stops the server.
+// Close stops the server, and cancels the requests that it is answering.
 func (s *Server) Close() {
 	if s.http != nil {
-		s.http.Close()
+		fake.Close(s.http)
 	}
 }
 

@@ -25,7 +25,6 @@ import (
 	"encoding/json"
 	"maps"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"sync"
 	"testing"
@@ -93,9 +92,7 @@ func New(url string) *Server {
 // Start serves a new server on loopback until the test ends.
 func Start(t testing.TB) *Server {
 	var s *Server
-	listener := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.ServeHTTP(w, r) }))
-	t.Cleanup(listener.Close)
-	s = New(listener.URL)
+	s = New(fake.Listen(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.ServeHTTP(w, r) })))
 	return s
 }
 

@@ -20,7 +20,6 @@ package oktatest
 import (
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -114,9 +113,7 @@ func New(url string) *Server {
 // Start serves a new org on loopback until the test ends.
 func Start(t testing.TB) *Server {
 	var s *Server
-	listener := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.ServeHTTP(w, r) }))
-	t.Cleanup(listener.Close)
-	s = New(listener.URL)
+	s = New(fake.Listen(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.ServeHTTP(w, r) })))
 	return s
 }
 

@@ -8,7 +8,6 @@ import (
 	"flag"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,6 +17,7 @@ import (
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/filestore"
+	"github.com/nokkel/nokkel/selfservice/internal/fake"
 	"github.com/nokkel/nokkel/selfservice/keycloak"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -139,12 +139,11 @@ func (tg *target) kill(kind string, after func(kills int) time.Duration) {
 	case storedKeys:
 		require.NoError(t, tg.admin.SetKeys(ctx, id, set(adopted.Key)))
 	case keysAtURL:
-		published := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		published := fake.Listen(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			replica := &selfservice.Rotator{Store: filestore.Dir(v.Dir)} // it has just read the store
 			(&keys.Handler{Keys: replica.Published}).ServeHTTP(w, r)
 		}))
-		t.Cleanup(published.Close)
-		require.NoError(t, tg.admin.SetJWKSURL(ctx, id, published.URL))
+		require.NoError(t, tg.admin.SetJWKSURL(ctx, id, published))
 	}
 	following, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -161,11 +160,12 @@ func (tg *target) kill(kind string, after func(kills int) time.Duration) {
 		var exit *exec.ExitError
 		require.True(t, errors.As(process.Wait(), &exit) && !exit.Exited(), "it failed before it was killed: %s", process.Stderr)
 	}
-	inTheMiddle := 0
-	for i := range kills {
+	killed, inTheMiddle := 0, 0
+	for killed < kills || inTheMiddle == 0 && killed < 10*kills {
 		process := start()
-		time.Sleep(after(i))
+		time.Sleep(after(killed))
 		kill(process)
+		killed++
 		st, err := follower.Status(ctx)
 		require.NoError(t, err)
 		if st.Pending != nil || len(st.Retiring) > 0 {
@@ -183,5 +183,5 @@ func (tg *target) kill(kind string, after func(kills int) time.Duration) {
 	st, err := follower.Status(ctx)
 	require.NoError(t, err)
 	assert.Positive(t, inTheMiddle)
-	l.Stop(t, fmt.Sprintf("%s, %d kills (%d in the middle of a rotation), %d rotations", kind, kills+1, inTheMiddle, st.Rotations))
+	l.Stop(t, fmt.Sprintf("%s, %d kills (%d in the middle of a rotation), %d rotations", kind, killed+1, inTheMiddle, st.Rotations))
 }

@@ -2,7 +2,6 @@ package contract_test
 
 import (
 	"fmt"
-	"net/http/httptest"
 	"os"
 	"testing"
 	"time"
@@ -10,6 +9,7 @@ import (
 	"github.com/nokkel/nokkel/assertion"
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/internal/fake"
 	"github.com/nokkel/nokkel/selfservice/internal/load"
 	"github.com/nokkel/nokkel/selfservice/keycloak"
 	"github.com/nokkel/nokkel/selfservice/keycloak/admin"
@@ -181,9 +181,8 @@ func TestKeysAtAURLRotateUnderLoad(t *testing.T) {
 	id, _ := tg.client("app", nil)
 	key := newKey(t)
 	r := &selfservice.Rotator{Store: &selfservice.Mem{}, Timing: tg.short()}
-	published := httptest.NewServer(&keys.Handler{Keys: r.Published})
-	t.Cleanup(published.Close)
-	require.NoError(t, tg.admin.SetJWKSURL(t.Context(), id, published.URL))
+	published := fake.Listen(t, &keys.Handler{Keys: r.Published})
+	require.NoError(t, tg.admin.SetJWKSURL(t.Context(), id, published))
 	client := &keycloak.Client{Realm: tg.balanced(), ClientID: "app", Admin: tg.byAdmin()}
 	r.Provider = keycloak.JWKSURL{Client: client, Margin: time.Second}
 	require.NoError(t, r.Adopt(t.Context(), selfservice.Credential{Key: key}))

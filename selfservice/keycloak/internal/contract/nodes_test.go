@@ -3,7 +3,6 @@ package contract_test
 import (
 	"context"
 	"fmt"
-	"net/http/httptest"
 	"os"
 	"testing"
 	"time"
@@ -11,6 +10,7 @@ import (
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/dcr"
+	"github.com/nokkel/nokkel/selfservice/internal/fake"
 	"github.com/nokkel/nokkel/selfservice/keycloak"
 	"github.com/nokkel/nokkel/selfservice/keycloak/admin"
 	"github.com/nokkel/nokkel/selfservice/keycloak/keycloaktest"
@@ -29,9 +29,7 @@ func eachCluster(t *testing.T, test func(*target)) {
 		tg := &target{t: t, tokens: server.Admin(), wait: server.Advance, version: keycloaktest.Version}
 		realm := keycloak.Realm{Server: server.URL, Name: "test"}
 		for n := range server.Nodes {
-			node := httptest.NewServer(server.Node(n))
-			t.Cleanup(node.Close)
-			realm.Nodes = append(realm.Nodes, node.URL)
+			realm.Nodes = append(realm.Nodes, fake.Listen(t, server.Node(n)))
 		}
 		tg.use(realm)
 		test(tg)

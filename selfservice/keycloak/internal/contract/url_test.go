@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"sync"
 	"testing"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
+	"github.com/nokkel/nokkel/selfservice/internal/fake"
 	"github.com/nokkel/nokkel/selfservice/keycloak"
 	"github.com/nokkel/nokkel/selfservice/keycloak/admin"
 	"github.com/stretchr/testify/assert"
@@ -40,9 +40,8 @@ func TestAResumedRotationWaitsForEveryReplica(t *testing.T) {
 		provider := keycloak.JWKSURL{Client: client, Margin: time.Minute}
 		first := &selfservice.Rotator{Provider: ended{provider}, Store: store, Timing: timing}
 		require.NoError(t, first.Adopt(ctx, selfservice.Credential{Key: newKey(t)}))
-		published := httptest.NewServer(&keys.Handler{Keys: first.Published})
-		defer published.Close()
-		require.NoError(t, tg.admin.SetJWKSURL(ctx, id, published.URL))
+		published := fake.Listen(t, &keys.Handler{Keys: first.Published})
+		require.NoError(t, tg.admin.SetJWKSURL(ctx, id, published))
 		require.ErrorIs(t, first.Rotate(ctx), errEnded)
 
 		second := &selfservice.Rotator{Provider: provider, Store: store, Timing: timing}
@@ -62,18 +61,17 @@ type publisher struct {
 	mu      sync.Mutex
 	set     keys.Set
 	fetched int
-	*httptest.Server
+	URL     string
 }
 
 func publish(t *testing.T, list ...*keys.Key) *publisher {
 	p := &publisher{set: set(list...)}
-	p.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	p.URL = fake.Listen(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		p.fetched++
 		json.NewEncoder(w).Encode(p.set)
 	}))
-	t.Cleanup(p.Close)
 	return p
 }
 
