@@ -158,7 +158,7 @@ func TestIntrospectionHeedsTheAudience(t *testing.T) {
 	t.Parallel()
 	mux := http.NewServeMux()
 	issuer := httptest.NewServer(mux)
-	defer issuer.Close()
+	defer issuer.Config.Close() // its own Close closes connections of other tests
 	mux.HandleFunc("GET /.well-known/openid-configuration", func(w http.ResponseWriter, _ *http.Request) {
 		json.NewEncoder(w).Encode(map[string]string{"issuer": issuer.URL, "token_endpoint": issuer.URL + "/token", "introspection_endpoint": issuer.URL + "/introspect"})
 	})

@@ -111,11 +111,17 @@ func TestKeycloakKeyUploadRefusesAPublicClient(t *testing.T) {
 	})
 }
 
+// endWith stops a server at the end of the test. The server's own Close also
+// closes connections that tests beside this one use.
+func endWith(t *testing.T, server *httptest.Server) {
+	t.Cleanup(func() { server.Config.Close() })
+}
+
 // publish serves a JWKS with the public part of the key.
 func publish(t *testing.T, key *keys.Key) (address string) {
 	server := httptest.NewServer(&keys.Handler{Keys: func(context.Context) (keys.Set, error) {
 		return keys.Set{Keys: []*keys.PublicKey{key.PublicKey()}}, nil
 	}})
-	t.Cleanup(server.Close)
+	endWith(t, server)
 	return server.URL
 }

@@ -158,7 +158,7 @@ func newProxiedRealm(t *testing.T, serve func(server http.Handler, w http.Respon
 	server.AddRealm("test")
 	front.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { serve(server, w, r) })
 	front.Start()
-	t.Cleanup(front.Close)
+	endWith(t, front)
 	k := newKeycloakRealm(t, keycloak.Realm{Server: address, Name: "test"}, keycloaktest.AdminID, keycloaktest.AdminSecret)
 	if more == nil {
 		more = append(more, (*keycloakRealm).addClient)
