@@ -63,7 +63,8 @@ func (d Dialect) insert() string {
 		// IGNORE would also cut values that do not fit; these always fit.
 		return "INSERT IGNORE " + insert
 	}
-	return "INSERT " + insert + " ON CONFLICT (name) DO NOTHING"
+	// Without a target, as two first saves may also meet in the index of due.
+	return "INSERT " + insert + " ON CONFLICT DO NOTHING"
 }
 
 // check refuses a table whose name is not safe to put into a statement.
