@@ -69,11 +69,11 @@ func (c *Client) authenticator(cred selfservice.Credential) assertion.Authentica
 	return &assertion.Basic{ClientID: c.ClientID, Secret: cred}
 }
 
-func (c *Client) tokens(realm Realm, cred selfservice.Credential) *assertion.TokenSource {
+func (c *Client) tokens(realm Realm, auth assertion.Authenticator) *assertion.TokenSource {
 	if c.DPoP {
-		return realm.Tokens(c.authenticator(cred), &c.prover)
+		return realm.Tokens(auth, &c.prover)
 	}
-	return realm.Tokens(c.authenticator(cred), nil)
+	return realm.Tokens(auth, nil)
 }
 
 // admin returns who manages the client when a call is made as cred.
@@ -89,7 +89,7 @@ func (c *Client) admin(as selfservice.Credential) *admin.API {
 		o = c.own[i]
 		c.own = slices.Delete(c.own, i, i+1)
 	} else {
-		o = ownAdmin{as.Fingerprint(), as.KeyID(), &admin.API{Realm: c.Realm, Tokens: c.tokens(c.Realm, as)}}
+		o = ownAdmin{as.Fingerprint(), as.KeyID(), &admin.API{Realm: c.Realm, Tokens: c.tokens(c.Realm, c.authenticator(as))}}
 	}
 	c.own = slices.Insert(c.own, 0, o)
 	c.own = c.own[:min(len(c.own), maxOwn)]
@@ -151,40 +151,46 @@ func (c *Client) restore(ctx context.Context, a *admin.API, info *admin.Client, 
 // client was deleted ([admin.ErrNotFound]) or disabled ([admin.ErrDisabled]), or
 // it has another method ([admin.ErrMode]), or not this key.
 func (c *Client) Verify(ctx context.Context, cred selfservice.Credential) error {
+	err := c.verify(ctx, c.authenticator(cred))
+	if c.Admin != nil && errors.Is(err, selfservice.ErrInvalidClient) {
+		return c.explain(ctx, cred, err)
+	}
+	return err
+}
+
+// verify has every node accept the client, authenticated by auth.
+func (c *Client) verify(ctx context.Context, auth assertion.Authenticator) error {
 	for _, realm := range c.Realm.AtEachNode() {
-		err := c.verify(ctx, realm, cred)
-		if c.Admin != nil && errors.Is(err, selfservice.ErrInvalidClient) {
-			return c.explain(ctx, cred, err)
-		}
-		if err != nil {
+		if err := c.ask(ctx, realm, auth); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (c *Client) verify(ctx context.Context, realm Realm, cred selfservice.Credential) error {
-	_, err := c.tokens(realm, cred).Token(ctx)
+// ask has the server, or the node that realm leads to, accept the client.
+func (c *Client) ask(ctx context.Context, realm Realm, auth assertion.Authenticator) error {
+	_, err := c.tokens(realm, auth).Token(ctx)
 	var token *assertion.Error
 	// The same answer means "wrong secret" and "no service account".
 	if errors.As(err, &token) && token.Status == http.StatusUnauthorized && token.Code == "unauthorized_client" {
-		return c.introspect(ctx, realm, cred, err)
+		err = introspect(ctx, realm, auth, err)
 	}
 	return rest.Verdict(err)
 }
 
-// introspect returns nil if the client may introspect tokens with cred, and the
-// refusal of the token endpoint if it may not. Any other answer, such as that of
+// introspect returns nil if the client may introspect tokens, and the refusal of
+// the token endpoint if it may not. Any other answer, such as that of
 // a proxy, says nothing about the credential.
-func (c *Client) introspect(ctx context.Context, realm Realm, cred selfservice.Credential, refusedToken error) error {
-	err := rest.Introspect(ctx, realm.Base, c.authenticator(cred), realm.Endpoint("token/introspect"))
+func introspect(ctx context.Context, realm Realm, auth assertion.Authenticator, refusedToken error) error {
+	err := rest.Introspect(ctx, realm.Base, auth, realm.Endpoint("token/introspect"))
 	var answer *assertion.Error
 	isPublic := errors.As(err, &answer) && answer.Status == http.StatusForbidden && answer.Code == "invalid_request"
 	switch {
 	case err == nil:
 		return nil
 	case isPublic || errors.Is(err, assertion.ErrInvalidClient):
-		return rest.Verdict(refusedToken)
+		return refusedToken
 	}
 	return rest.Wrap("keycloak", err)
 }

@@ -20,6 +20,10 @@ import (
 // send only the credential. If all keys have one algorithm, the update also sets
 // it as the client's signing algorithm.
 //
+// A credential is verified as by [Client.Verify], on each of the realm's Nodes,
+// with DPoP if the Client says so, and also without a service account.
+// Authenticate is not used: dcr.Client.Secret has its own.
+//
 // The server makes a new secret, with the old one still accepted, only in an
 // update within the remaining rotation period of a policy. Set the Rotator's
 // RenewBefore to less than that.
@@ -27,6 +31,7 @@ func (c *Client) Registered(store selfservice.Store) *dcr.Client {
 	r := &dcr.Client{
 		Store: store, Issuer: c.Realm.URL(), Base: c.Realm.Base,
 		Change: keep, Propagation: lag, Purge: c.ReloadKeys,
+		Verify: func(ctx context.Context, a dcr.Attempt) error { return c.verify(ctx, a.Auth) },
 	}
 	if c.Admin != nil {
 		r.Recover = func(ctx context.Context) (keys.Secret, error) {

@@ -45,7 +45,7 @@ func (c *Client) ReloadKeys(ctx context.Context, as selfservice.Credential) erro
 		if err != nil {
 			return err
 		}
-		err = c.verify(ctx, realm, selfservice.Credential{Key: stranger})
+		err = c.ask(ctx, realm, c.authenticator(selfservice.Credential{Key: stranger}))
 		if err != nil && !errors.Is(err, selfservice.ErrInvalidClient) {
 			return err
 		}

@@ -61,9 +61,12 @@ func (s *Server) registration(realm *realm, w http.ResponseWriter, r *http.Reque
 
 func (s *Server) metadata(realm *realm, c *client) map[string]any {
 	m := map[string]any{
-		"client_id": c.clientID, "grant_types": []string{"client_credentials"}, "redirect_uris": []string{},
+		"client_id": c.clientID, "grant_types": []string{}, "redirect_uris": []string{},
 		"registration_access_token": c.access,
 		"registration_client_uri":   s.issuer(realm) + "/clients-registrations/openid-connect/" + c.clientID,
+	}
+	if c.serviceAccount {
+		m["grant_types"] = []string{"client_credentials"}
 	}
 	m["token_endpoint_auth_method"] = nameOf(c)
 	if c.method != "client-jwt" {
@@ -71,6 +74,9 @@ func (s *Server) metadata(realm *realm, c *client) map[string]any {
 		if end, ok := c.time(secretExpires); ok {
 			m["client_secret_expires_at"] = end.Unix()
 		}
+	}
+	if c.attributes["use.jwks.url"] == "true" {
+		m["jwks_uri"] = c.attributes["jwks.url"]
 	}
 	if c.attributes["use.jwks.string"] == "true" {
 		m["jwks"] = json.RawMessage(c.attributes["jwks.string"])

@@ -3,6 +3,7 @@ package contract_test
 import (
 	"encoding/json"
 	"net/http"
+	"strconv"
 	"testing"
 	"time"
 
@@ -18,14 +19,19 @@ import (
 // registered makes a client that has only its registration access token.
 func (tg *target) registered(id string, recover bool) (*dcr.Client, dcr.Registration) {
 	tg.t.Helper()
-	ctx := tg.t.Context()
-	token, err := tg.admin.RegistrationToken(ctx, id)
-	require.NoError(tg.t, err)
 	client := &keycloak.Client{Realm: tg.balanced(), ClientID: "app"}
 	if recover {
 		client.Admin = tg.admin
 	}
-	r := dcr.Registration{ClientID: "app", URI: tg.realm.RegistrationURI("app"), AccessToken: token}
+	return tg.registeredAs(id, client)
+}
+
+func (tg *target) registeredAs(id string, client *keycloak.Client) (*dcr.Client, dcr.Registration) {
+	tg.t.Helper()
+	ctx := tg.t.Context()
+	token, err := tg.admin.RegistrationToken(ctx, id)
+	require.NoError(tg.t, err)
+	r := dcr.Registration{ClientID: client.ClientID, URI: tg.realm.RegistrationURI(client.ClientID), AccessToken: token}
 	c := client.Registered(&selfservice.Mem{})
 	require.NoError(tg.t, c.Adopt(ctx, r))
 	return c, r
@@ -49,6 +55,55 @@ func TestKeysRotateByARegistrationAccessToken(t *testing.T) {
 			assert.ElementsMatch(t, before[scopes], after[scopes], scopes)
 		}
 		assert.Equal(t, before["serviceAccountsEnabled"], after["serviceAccountsEnabled"])
+	})
+}
+
+// TestRegisteredClientsWithoutABearerToken has clients that get no bearer token
+// with their own credential: one must use DPoP, the other has no service account.
+func TestRegisteredClientsWithoutABearerToken(t *testing.T) {
+	each(t, func(tg *target) {
+		for _, c := range []struct {
+			name string
+			dpop bool
+		}{{"bound", true}, {"web", false}} {
+			t, ctx := tg.t, tg.t.Context()
+			first := newKey(t)
+			id, _ := tg.client(c.name, map[string]any{"serviceAccountsEnabled": c.dpop})
+			require.NoError(t, tg.admin.SetKeys(ctx, id, set(first)))
+			require.NoError(t, tg.admin.UpdateClient(ctx, id, admin.Change{Attributes: map[string]string{"dpop.bound.access.tokens": strconv.FormatBool(c.dpop)}}))
+			registered, _ := tg.registeredAs(id, &keycloak.Client{Realm: tg.realm, ClientID: c.name, DPoP: c.dpop})
+			r := &selfservice.Rotator{Provider: registered.Keys(), Store: &selfservice.Mem{}, Timing: tg.short()}
+			require.NoError(t, r.Adopt(ctx, selfservice.Credential{Key: first}))
+			require.NoError(t, r.Rotate(ctx), c.name)
+			second, err := r.SigningKey(ctx)
+			require.NoError(t, err)
+			assert.NotEqual(t, first.Thumbprint(), second.Thumbprint(), c.name)
+			require.NoError(t, registered.Keys().Verify(ctx, selfservice.Credential{Key: second}), c.name)
+			require.ErrorIs(t, registered.Keys().Verify(ctx, selfservice.Credential{Key: newKey(t)}), selfservice.ErrInvalidClient, c.name)
+		}
+	})
+}
+
+// TestKeysAtAURLStayByARegistrationAccessToken checks that no update replaces the
+// URL of a client's keys by one key.
+func TestKeysAtAURLStayByARegistrationAccessToken(t *testing.T) {
+	each(t, func(tg *target) {
+		t, ctx := tg.t, tg.t.Context()
+		id, _ := tg.client("app", nil)
+		key := newKey(t)
+		published := publish(t, key)
+		require.NoError(t, tg.admin.SetJWKSURL(ctx, id, published.URL))
+		require.True(t, tg.acceptsKey("app", key))
+		registered, _ := tg.registered(id, false)
+		as := selfservice.Credential{Key: key}
+		_, err := registered.Keys().(selfservice.Registrar).Register(ctx, as, selfservice.Credential{Key: newKey(t)})
+		require.ErrorIs(t, err, dcr.ErrKeysByURL)
+		_, err = registered.Update(ctx, func(dcr.Metadata) (bool, error) { return true, nil })
+		require.NoError(t, err)
+		info, err := tg.admin.Client(ctx, id)
+		require.NoError(t, err)
+		assert.Equal(t, published.URL, info.JWKSURL())
+		assert.True(t, tg.acceptsKey("app", key))
 	})
 }
 
