@@ -45,9 +45,9 @@ func (p Certificate) Check(ctx context.Context, as selfservice.Credential) error
 }
 
 // Adopted returns the key under the kid by which Keycloak finds it. It refuses
-// secrets.
+// what [JWKS.Adopted] does.
 func (p Certificate) Adopted(c selfservice.Credential) (selfservice.Credential, error) {
-	c, err := selfservice.OnlyKeys(c)
+	c, err := adopted(c)
 	if err == nil {
 		c.Key, err = findable(c.Key)
 	}

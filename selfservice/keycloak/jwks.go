@@ -8,6 +8,7 @@ import (
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/keycloak/admin"
+	"github.com/nokkel/nokkel/selfservice/keycloak/internal/signing"
 )
 
 // JWKS rotates the key of a client whose public keys Keycloak stores as a JWKS,
@@ -32,9 +33,16 @@ var (
 	_ selfservice.Purger    = JWKS{}
 )
 
-// Adopted refuses secrets.
-func (JWKS) Adopted(c selfservice.Credential) (selfservice.Credential, error) {
-	return selfservice.OnlyKeys(c)
+// Adopted refuses secrets, and keys named Ed25519, which the server knows as EdDSA
+// ([admin.ErrAlgorithm]).
+func (JWKS) Adopted(c selfservice.Credential) (selfservice.Credential, error) { return adopted(c) }
+
+func adopted(c selfservice.Credential) (selfservice.Credential, error) {
+	c, err := selfservice.OnlyKeys(c)
+	if err == nil && !signing.Known(c.Key.Algorithm()) {
+		err = refuse(admin.ErrAlgorithm, signing.UnknownText)
+	}
+	return c, err
 }
 
 // Propagation returns 12 s, for which a node of the server may refuse a new key.

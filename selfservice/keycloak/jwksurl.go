@@ -31,10 +31,9 @@ var (
 	_ selfservice.Purger    = JWKSURL{}
 )
 
-// Adopted refuses secrets.
-func (JWKSURL) Adopted(c selfservice.Credential) (selfservice.Credential, error) {
-	return selfservice.OnlyKeys(c)
-}
+// Adopted refuses secrets, and keys named Ed25519, which the server knows as EdDSA
+// ([admin.ErrAlgorithm]).
+func (JWKSURL) Adopted(c selfservice.Credential) (selfservice.Credential, error) { return adopted(c) }
 
 // Propagation returns 12 s, for which a node of the server may not fetch the keys
 // again.

@@ -28,7 +28,7 @@ var (
 	ErrNoOverlap    = errors.New("the old secret would end at once")             // no rotation policy applies to the client
 	ErrLost         = errors.New("the change was lost")                          // somebody else updated at the same time
 	ErrDisabled     = errors.New("the client is disabled")
-	ErrAlgorithm    = errors.New("a client policy refuses the signing algorithm")
+	ErrAlgorithm    = errors.New("the server refuses the signing algorithm") // by a client policy, or because it does not know it
 	ErrLastKey      = errors.New("refusing to remove the last key")
 )
 

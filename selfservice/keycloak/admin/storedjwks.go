@@ -62,6 +62,9 @@ func (c *Client) jwks() (jwks, error) {
 // add appends a key. The server looks keys up by kid, so that one of two keys
 // with the same kid is never found.
 func (j *jwks) add(key *keys.PublicKey) error {
+	if !signing.Known(key.Algorithm()) {
+		return refuse(ErrAlgorithm, signing.UnknownText)
+	}
 	for _, raw := range j.Keys {
 		var other struct {
 			Kid string `json:"kid"`

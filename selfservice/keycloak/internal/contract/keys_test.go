@@ -1,6 +1,7 @@
 package contract_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"strings"
 	"testing"
@@ -228,21 +229,39 @@ func TestEveryAlgorithmAuthenticates(t *testing.T) {
 }
 
 // TestTheNameEd25519 is the reason why keys use "EdDSA" unless the caller asks
-// for the name of RFC 9864: as of 26.7 the server does not know that name.
+// for the name of RFC 9864: as of 26.7 the server does not know that name, so a
+// key that has it counts as none.
 func TestTheNameEd25519(t *testing.T) {
 	each(t, func(tg *target) {
 		t, ctx := tg.t, tg.t.Context()
 		id, _ := tg.client("app", nil)
+		mine := newKey(t)
 		edDSA, err := keys.Generate(keys.EdDSA)
 		require.NoError(t, err)
 		named, err := edDSA.With(keys.Options{Algorithm: keys.Ed25519})
 		require.NoError(t, err)
+		require.NoError(t, tg.admin.SetKeys(ctx, id, set(mine)))
+		byHand := func(list ...*keys.Key) {
+			document, err := json.Marshal(set(list...))
+			require.NoError(t, err)
+			require.NoError(t, tg.admin.UpdateClient(ctx, id, admin.Change{Attributes: map[string]string{"jwks.string": string(document)}}))
+		}
 		for _, published := range []*keys.Key{edDSA, named} {
-			require.NoError(t, tg.admin.SetKeys(ctx, id, set(published)))
+			byHand(published)
 			for _, signing := range []*keys.Key{edDSA, named} {
 				assert.Equal(t, published == edDSA && signing == edDSA, tg.acceptsKey("app", signing), "%s, %s", published.Algorithm(), signing.Algorithm())
 			}
 		}
+		byHand(mine, named)
+		require.ErrorIs(t, tg.admin.RemoveKey(ctx, id, mine.Thumbprint()), admin.ErrLastKey)
+		require.ErrorIs(t, tg.admin.SetKeys(ctx, id, set(named)), admin.ErrAlgorithm)
+		require.ErrorIs(t, tg.admin.AddKey(ctx, id, named.PublicKey()), admin.ErrAlgorithm)
+		require.True(t, tg.acceptsKey("app", mine), "nothing has happened")
+		require.NoError(t, tg.admin.AddKey(ctx, id, edDSA.PublicKey()))
+		require.True(t, tg.acceptsKey("app", edDSA))
+		stored, err := tg.admin.Keys(ctx, id)
+		require.NoError(t, err)
+		require.ElementsMatch(t, set(mine, edDSA).Keys, stored.Keys)
 	})
 }
 

@@ -75,12 +75,20 @@ func Algorithms(jwks []byte) (list []string) {
 	return list
 }
 
+// Known reports whether the server knows an algorithm: as of 26.7 it does not know
+// the name Ed25519 (RFC 9864). To it such a key is one for EdDSA.
+func Known(a keys.Algorithm) bool { return a != keys.Ed25519 }
+
+// UnknownText says what to do about an algorithm that is not Known.
+const UnknownText = "the server knows Ed25519 as EdDSA"
+
 // Used reports whether the server looks at a key of a stored JWKS.
 func Used(jwk []byte) bool {
 	var key struct {
-		Use string `json:"use"`
+		Use string         `json:"use"`
+		Alg keys.Algorithm `json:"alg"`
 	}
-	return json.Unmarshal(jwk, &key) == nil && key.Use == "sig"
+	return json.Unmarshal(jwk, &key) == nil && key.Use == "sig" && Known(key.Alg)
 }
 
 // Of returns what a public key signs with, empty if that is unknown.
