@@ -78,6 +78,27 @@ func TestRedirectWithinTheOriginHasANewProof(t *testing.T) {
 	assert.Equal(t, "x", seen[2].Body)
 }
 
+// The origin is compared however it is spelled; the proof names it as it is sent.
+func TestRedirectWithinTheOriginSpelledOtherwise(t *testing.T) {
+	for _, to := range []string{"https://API.example.no/moved", "https://api.example.no:443/moved", "HTTPS://api.example.NO:443/moved"} {
+		var named []string
+		client := &http.Client{Transport: &dpop.Transport{Tokens: fixedToken("t"), Base: roundTripFunc(func(r *http.Request) (*http.Response, error) {
+			o, err := open(r.Header.Get("DPoP"))
+			require.NoError(t, err)
+			assert.Equal(t, "DPoP t", r.Header.Get("Authorization"))
+			named = append(named, o.HTU)
+			if len(named) > 1 {
+				return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody, Request: r}, nil
+			}
+			return &http.Response{StatusCode: http.StatusTemporaryRedirect, Header: http.Header{"Location": {to}}, Body: http.NoBody, Request: r}, nil
+		})}}
+		resp, err := client.Do(post(t, "https://api.example.no/first", strings.NewReader("x")))
+		require.NoError(t, err, to)
+		resp.Body.Close()
+		assert.Equal(t, []string{"https://api.example.no/first", strings.Replace(to, "HTTPS:", "https:", 1)}, named)
+	}
+}
+
 func TestRedirectFromAnUnknownOrigin(t *testing.T) {
 	for _, lost := range []*http.Response{{}, {Request: &http.Request{}}} { // dropped by a wrapping RoundTripper
 		req := post(t, "https://a.example/", nil)

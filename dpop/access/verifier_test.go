@@ -1,6 +1,7 @@
 package access_test
 
 import (
+	"crypto/ed25519"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -35,6 +36,29 @@ func TestVerifierAccepts(t *testing.T) {
 				Issuer: issuer, Subject: "kari", ClientID: "client-1", Audience: []string{audience}, Scopes: []string{"read", "write"},
 				Expires: time.Unix(claims["exp"].(int64), 0), JKT: key.Thumbprint(),
 			}, bare(got))
+		}
+	}
+}
+
+// Key and header may each use the name of RFC 8037 or that of RFC 9864.
+func TestVerifierTakesBothNamesOfEd25519(t *testing.T) {
+	names := []keys.Algorithm{keys.EdDSA, keys.Ed25519}
+	for _, published := range names {
+		key, err := testKey(t, keys.EdDSA, 1).With(keys.Options{Algorithm: published})
+		require.NoError(t, err)
+		private, err := key.PrivateJOSE()
+		require.NoError(t, err)
+		v := newServer(key).verifier()
+		require.Contains(t, string(key.PublicKey().JWK()), `"alg":"`+string(published)+`"`)
+		for _, named := range names {
+			header, err := json.Marshal(map[string]any{"typ": "at+jwt", "alg": named, "kid": key.KeyID()})
+			require.NoError(t, err)
+			claims, err := json.Marshal(good(nil))
+			require.NoError(t, err)
+			signed := base64.RawURLEncoding.EncodeToString(header) + "." + base64.RawURLEncoding.EncodeToString(claims)
+			signature := ed25519.Sign(private.Key.(ed25519.PrivateKey), []byte(signed))
+			_, err = v.Token(t.Context(), signed+"."+base64.RawURLEncoding.EncodeToString(signature))
+			require.NoError(t, err, "published as %s, signed as %s", published, named)
 		}
 	}
 }
