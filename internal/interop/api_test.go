@@ -34,6 +34,7 @@ func TestClientsCallTheAPI(t *testing.T) {
 	require.NoError(t, err, string(out))
 	for name, set := range map[string]func(*testing.T) authority{
 		"HelseID":                   helseIDAuthority,
+		"Keycloak's fake":           keycloakFake,
 		"Keycloak":                  keycloakAuthority,
 		"Keycloak, typ JWT":         keycloakPlainAuthority,
 		"Keycloak, introspect":      keycloakIntrospected,
@@ -105,6 +106,19 @@ func helseIDAuthority(t *testing.T) authority {
 	key, _ := newKey(t)
 	server.AddClient("stranger", key.PublicKey())
 	return authority{server.URL(), "nhn:patients/read", "nhn:patients", key, nil}
+}
+
+// keycloakFake has the API introspect the tokens of keycloaktest.
+func keycloakFake(t *testing.T) authority {
+	server, realm := startKeycloak(t)
+	key, _ := newKey(t)
+	own, private := newKey(t)
+	file := filepath.Join(t.TempDir(), "api.json")
+	require.NoError(t, keys.WriteFile(file, private, false))
+	addKeycloakClient(t, server, "stranger", key, map[string]string{"dpop.bound.access.tokens": "true"})
+	addKeycloakClient(t, server, "my-api", own, nil)
+	server.AddAudience(realm.Name, "stranger", "my-api")
+	return authority{realm.URL(), "openid", "my-api", key, []string{"-client", "my-api", "-key", file}}
 }
 
 // oidcAuthority runs node's oidc-provider. Its access tokens are opaque, so the API

@@ -39,17 +39,24 @@ func TestClientsDriveKeycloak(t *testing.T) {
 // keycloakClient starts a Keycloak with a client that has a key.
 func keycloakClient(t *testing.T) (realm keycloak.Realm, key *keys.Key, private []byte) {
 	t.Helper()
+	key, private = newKey(t)
+	server, realm := startKeycloak(t)
+	addKeycloakClient(t, server, "stranger", key, map[string]string{"dpop.bound.access.tokens": "true", "access.token.header.type.rfc9068": "true"})
+	return realm, key, private
+}
+
+func startKeycloak(t *testing.T) (*keycloaktest.Server, keycloak.Realm) {
 	server := keycloaktest.Start(t)
 	server.AddRealm("test")
-	server.AddClient("test", "stranger")
-	realm = keycloak.Realm{Server: server.URL, Name: "test"}
-	api := &admin.API{Realm: realm, Tokens: server.Admin()}
-	key, private = newKey(t)
-	info, err := api.FindClient(t.Context(), "stranger")
+	return server, keycloak.Realm{Server: server.URL, Name: "test"}
+}
+
+func addKeycloakClient(t *testing.T, server *keycloaktest.Server, id string, key *keys.Key, attributes map[string]string) {
+	t.Helper()
+	server.AddClient("test", id)
+	api := &admin.API{Realm: keycloak.Realm{Server: server.URL, Name: "test"}, Tokens: server.Admin()}
+	info, err := api.FindClient(t.Context(), id)
 	require.NoError(t, err)
 	require.NoError(t, api.SetKeys(t.Context(), info.ID, keys.Set{Keys: []*keys.PublicKey{key.PublicKey()}}))
-	require.NoError(t, api.UpdateClient(t.Context(), info.ID, admin.Change{
-		Attributes: map[string]string{"dpop.bound.access.tokens": "true", "access.token.header.type.rfc9068": "true"},
-	}))
-	return realm, key, private
+	require.NoError(t, api.UpdateClient(t.Context(), info.ID, admin.Change{Attributes: attributes}))
 }

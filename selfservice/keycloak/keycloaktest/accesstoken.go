@@ -53,11 +53,15 @@ func (s *Server) accessToken(t *token) string {
 		"iss": s.issuer(t.realm), "aud": t.audience(), "sub": t.client.user(), "azp": t.client.clientID, "client_id": t.client.clientID,
 		"acr": "1", "scope": t.scope, "email_verified": false, "preferred_username": "service-account-" + t.client.clientID,
 	}
+	if len(t.audience()) == 1 {
+		claims["aud"] = "account"
+	}
 	if t.jkt != "" {
 		kind = "DPoP"
 		claims["cnf"] = map[string]string{"jkt": t.jkt}
 	}
 	claims["typ"] = kind
+	t.claims = claims
 	o := (&jose.SignerOptions{}).WithType(jose.ContentType(typ))
 	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: t.realm.signing().key}, o)
 	if err != nil {
@@ -75,17 +79,13 @@ func (s *Server) accessToken(t *token) string {
 // user is the id of a client's service account.
 func (c *client) user() string { return "user-" + c.id }
 
-// audience is "account", for the roles that every service account has there, and
-// what mappers add.
-func (t *token) audience() any {
+// audience is what mappers add, and "account", for the roles that every service
+// account has there.
+func (t *token) audience() (all []string) {
 	list := t.client.audiences
 	for scope := range strings.FieldsSeq(t.scope) {
 		list = append(slices.Clip(list), t.client.optional[scope]...)
 	}
-	if len(list) == 0 {
-		return "account"
-	}
-	var all []string
 	for _, a := range append(slices.Clip(list), "account") {
 		if !slices.Contains(all, a) {
 			all = append(all, a)

@@ -15,7 +15,6 @@ func (s *Server) discovery(realm *realm, w http.ResponseWriter, _ *http.Request)
 		"introspection_endpoint":                           issuer + "/protocol/openid-connect/token/introspect",
 		"userinfo_endpoint":                                issuer + "/protocol/openid-connect/userinfo",
 		"jwks_uri":                                         issuer + "/protocol/openid-connect/certs",
-		"registration_endpoint":                            issuer + "/clients-registrations/openid-connect",
 		"grant_types_supported":                            []string{"client_credentials"},
 		"response_types_supported":                         []string{"code"},
 		"subject_types_supported":                          []string{"public"},

@@ -43,6 +43,7 @@ type token struct {
 	client  *client
 	jkt     string // thumbprint of the DPoP key; empty: bearer
 	scope   string
+	claims  map[string]any
 	expires time.Time
 }
 

@@ -77,27 +77,6 @@ func (s *Server) token(realm *realm, w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-func (s *Server) introspect(realm *realm, w http.ResponseWriter, r *http.Request) {
-	if r.ParseForm() != nil {
-		fail(w, http.StatusBadRequest, "invalid_request", "")
-		return
-	}
-	c, refused := s.authenticate(realm, r)
-	switch {
-	case refused != nil && refused.code == wrongSecret().code:
-		fail(w, http.StatusUnauthorized, "invalid_client", "Client authentication failed.")
-		return
-	case refused != nil:
-		fail(w, refused.status, refused.code, refused.description)
-		return
-	case c.public:
-		fail(w, http.StatusForbidden, "invalid_request", "Client not allowed.")
-		return
-	}
-	t := s.tokens[hashOf(r.PostForm.Get("token"))]
-	answer(w, http.StatusOK, map[string]any{"active": t != nil && t.realm == realm && s.now().Before(t.expires)})
-}
-
 // authenticate returns the client that sent a form.
 func (s *Server) authenticate(realm *realm, r *http.Request) (*client, *refusal) {
 	form := r.PostForm
