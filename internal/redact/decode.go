@@ -10,22 +10,11 @@ import (
 // decoders undo one way of writing each and leave everything else alone. What
 // was written in several ways, one around the other or side by side, is read by
 // one decoder after the other.
-var decoders = [...]func(reading) reading{
-	func(r reading) reading { return r.decode(backslash) },
-	func(r reading) reading { return r.decode(percent) },
-	func(r reading) reading { return r.decode(entity) },
-	func(r reading) reading { return r.decode(lineBreak) },
-	func(r reading) reading { return r.decode(hexadecimal) },
-}
+var decoders = [...]decoder{backslash, percent, entity, lineBreak, hexadecimal}
 
-func (r reading) starts(with string) bool {
-	for i, c := range with {
-		if i >= len(r) || r[i].rune != c {
-			return false
-		}
-	}
-	return true
-}
+// decoder returns the characters that r begins with, and how long their escape
+// is; 0 where there is none.
+type decoder func(r reading) (runes []rune, n int)
 
 // read takes the text as UTF-8, and bytes that are none as Latin-1.
 func read(text string) reading {
@@ -40,23 +29,26 @@ func read(text string) reading {
 	return r
 }
 
-// decode replaces each escape, of which one returns the characters and how
-// long it is in r; 0 where there is none.
-func (r reading) decode(one func(reading) ([]rune, int)) reading {
-	var out reading
-	for len(r) > 0 {
-		runes, n := one(r)
+// decode replaces each escape, if there is any.
+func (r reading) decode(one decoder) (out reading, undone bool) {
+	copied := 0 // as much of r is in out
+	for at := 0; at < len(r); {
+		runes, n := one(r[at:])
 		if n == 0 {
-			out = append(out, r[0])
-			r = r[1:]
+			at++
 			continue
 		}
+		out = append(out, r[copied:at]...)
 		for _, c := range runes {
-			out = append(out, char{c, span{r[0].from, r[n-1].to}})
+			out = append(out, char{c, span{r[at].from, r[at+n-1].to}})
 		}
-		r = r[n:]
+		at += n
+		copied = at
 	}
-	return out
+	if copied == 0 {
+		return nil, false
+	}
+	return append(out, r[copied:]...), true
 }
 
 // backslash reads the escapes of JSON (RFC 8259 §7) and \x41.

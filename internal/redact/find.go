@@ -14,76 +14,117 @@ const (
 
 	maxReadings = 32 // of one text
 	maxNested   = 2  // base64 in base64
+	maxWork     = maxReadings * maxInput
 )
 
 // span is a place in a text, in bytes.
 type span struct{ from, to int }
 
-// find returns where values are in the text, sorted and apart from each other,
-// in whatever spelling; or that nothing of the text may be shown, since a short
-// value is in it or it can be read in too many ways. It looks into that many
-// layers of base64.
-func (v Values) find(text string, nested int) (found []span, whole bool) {
-	if len(v.values) == 0 {
-		return nil, false
+// finding is what there is in a text.
+type finding struct {
+	spans   []span // of values that are not short, sorted and apart from each other
+	short   bool   // a short value is in it
+	unknown bool   // it can be read in too many ways, or searching it is too much work
+}
+
+// search looks for values in the texts of one line, header or error. The server
+// chooses them, so all of them together may take maxWork: characters of
+// readings, and characters of values that were compared.
+type search struct {
+	Values
+	left int
+	runs map[run]finding // of base64 that were read before
+}
+
+// run is a run of base64 and how many layers are to be looked into.
+type run struct {
+	text   string
+	nested int
+}
+
+func (v Values) search() *search { return &search{v, maxWork, map[run]finding{}} }
+
+// find returns where values are in the text, in whatever spelling. It looks
+// into that many layers of base64.
+func (s *search) find(text string, nested int) (f finding) {
+	if len(s.values) == 0 {
+		return f
 	}
 	readings := []reading{read(text)}
 	seen := map[string]bool{readings[0].String(): true}
-	for i := 0; i < len(readings) && !whole; i++ {
-		for _, value := range v.values {
-			at := value.in(readings[i])
+	for i := 0; i < len(readings) && !f.unknown; i++ {
+		s.left -= len(readings[i])
+		for _, value := range s.values {
+			at := s.places(value, readings[i])
 			if len(value) >= shortest {
-				found = append(found, at...)
+				f.spans = append(f.spans, at...)
 			} else if len(at) > 0 {
-				whole = true
+				f.short = true
 			}
 		}
 		if nested > 0 {
-			at, all := v.inBase64(readings[i], nested-1)
-			found = append(found, at...)
-			whole = whole || all
+			f.add(s.inBase64(readings[i], nested-1))
 		}
-		for _, decode := range decoders {
-			next := decode(readings[i])
-			if as := next.String(); !seen[as] {
+		for _, decoder := range decoders {
+			next, undone := readings[i].decode(decoder)
+			if as := next.String(); undone && !seen[as] {
 				seen[as] = true
 				readings = append(readings, next)
 			}
 		}
-		whole = whole || len(readings) > maxReadings
+		f.unknown = f.unknown || s.left < 0 || len(readings) > maxReadings
 	}
-	return merge(found), whole
+	f.spans = merge(f.spans)
+	return f
 }
 
-// inBase64 returns the runs of base64 that hold a value. A run may begin with
-// something else, so that a group of four may begin at any of its characters.
-func (v Values) inBase64(r reading, nested int) (found []span, whole bool) {
-	for at := 0; at < len(r); {
+func (f *finding) add(other finding) {
+	f.spans = append(f.spans, other.spans...)
+	f.short = f.short || other.short
+	f.unknown = f.unknown || other.unknown
+}
+
+// inBase64 returns the runs of base64 that hold a value.
+func (s *search) inBase64(r reading, nested int) (f finding) {
+	for at := 0; at < len(r) && s.left >= 0; {
 		from := at
 		for at < len(r) && base64Rune(r[at].rune) && r[at].rune != '=' {
 			at++
 		}
-		run := strings.Map(standard, r[from:at].String())
+		in := s.inRun(run{strings.Map(standard, r[from:at].String()), nested})
 		for at < len(r) && r[at].rune == '=' {
 			at++
 		}
 		if at == from {
 			at++
 		}
-		for offset := range min(4, max(0, len(run)-(4*v.least()+2)/3+1)) { // where it can still hold a value
-			groups := run[offset:]
-			if len(groups)%4 == 1 {
-				groups = groups[:len(groups)-1]
-			}
-			text, _ := base64.RawStdEncoding.DecodeString(groups) // it has none but the right characters
-			in, all := v.find(string(text), nested)
-			if len(in) > 0 {
-				found = append(found, span{r[from].from, r[at-1].to})
-			}
-			whole = whole || all
+		if len(in.spans) > 0 {
+			in.spans = []span{{r[from].from, r[at-1].to}}
 		}
+		f.add(in)
 	}
-	return found, whole
+	return f
+}
+
+// inRun returns what is found in a run of base64, which is the same in many
+// readings of a text. A run may begin with something else, so that a group of
+// four may begin at any of its characters.
+func (s *search) inRun(r run) (f finding) {
+	offsets := min(4, len(r.text)-(4*s.least()+2)/3+1) // where it can still hold a value
+	if offsets <= 0 {
+		return f
+	}
+	f, known := s.runs[r]
+	for offset := 0; offset < offsets && !known && s.left >= 0; offset++ {
+		groups := r.text[offset:]
+		if len(groups)%4 == 1 {
+			groups = groups[:len(groups)-1]
+		}
+		text, _ := base64.RawStdEncoding.DecodeString(groups) // it has none but the right characters
+		f.add(s.find(string(text), r.nested))
+	}
+	s.runs[r] = f
+	return f
 }
 
 // standard maps the alphabet of base64url to that of base64.
@@ -116,57 +157,4 @@ func merge(spans []span) (apart []span) {
 		}
 	}
 	return apart
-}
-
-// value is the characters of a secret.
-type value []rune
-
-// in returns where in the original text the value is read. A text may end in
-// the middle of it, where somebody has cut it.
-func (v value) in(r reading) (found []span) {
-	for i := range r {
-		n := min(len(v), len(r)-i)
-		if n < len(v) && n < shortest {
-			break
-		}
-		if v.starts(r[i : i+n]) {
-			found = append(found, span{r[i].from, r[i+n-1].to})
-		}
-	}
-	return found
-}
-
-// starts reports whether the value starts so. It takes + and a space for the
-// same, as forms do.
-func (v value) starts(r reading) bool {
-	for i, c := range r {
-		if plus(c.rune) != plus(v[i]) {
-			return false
-		}
-	}
-	return true
-}
-
-func plus(r rune) rune {
-	if r == '+' {
-		return ' '
-	}
-	return r
-}
-
-// reading is a text as it is, or as it reads when escapes are undone.
-type reading []char
-
-// char is a character and the place in the original text that it is read from.
-type char struct {
-	rune rune
-	span
-}
-
-func (r reading) String() string {
-	var b strings.Builder
-	for _, c := range r {
-		b.WriteRune(c.rune)
-	}
-	return b.String()
 }

@@ -2,25 +2,27 @@ package redact
 
 import (
 	"errors"
+	"maps"
 	"net/http"
+	"slices"
 )
 
 // Header takes the values out of a header, of which the rest stays as it is. A
 // field with a short value in it goes, unless it is one that servers write by
-// themselves.
+// themselves, and so does one that cannot be searched to its end.
 func (v Values) Header(h http.Header) {
-	for name, fields := range h {
-		for i, field := range fields {
+	search := v.search()
+	for _, name := range slices.Sorted(maps.Keys(h)) { // in an order, for the first fields may take all the work
+		for i, field := range h[name] {
 			if len(field) > maxInput { // more than is searched
-				fields[i] = Mark
+				h[name][i] = Mark
 				continue
 			}
-			found, whole := v.find(field, maxNested)
-			switch {
-			case !whole:
-				fields[i] = replace(field, found, func(s string) string { return s })
-			case !own(name):
-				fields[i] = Mark
+			found := search.find(field, maxNested)
+			if found.unknown || found.short && !own(name) {
+				h[name][i] = Mark
+			} else {
+				h[name][i] = replace(field, found.spans, func(s string) string { return s })
 			}
 		}
 	}
@@ -43,7 +45,7 @@ func (v Values) Error(err error) error {
 	if len(text) > maxInput {
 		return errors.New("the answer is not HTTP, and long")
 	}
-	if found, _ := v.find(text, maxNested); len(found) > 0 {
+	if found := v.search().find(text, maxNested); len(found.spans) > 0 || found.unknown {
 		return errors.New("the answer is not HTTP and repeats what was sent")
 	}
 	return err

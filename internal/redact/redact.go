@@ -28,11 +28,11 @@ func Line(text string, limit int) string { return Values{}.Line(text, limit) }
 // that looks like a token or a key.
 func (v Values) Line(text string, limit int) string {
 	text = text[:min(len(text), maxInput)]
-	found, whole := v.find(text, maxNested)
-	if whole {
+	found := v.search().find(text, maxNested)
+	if found.short || found.unknown {
 		return Mark
 	}
-	text = v.withoutTokens(strings.TrimSpace(replace(text, found, Printable)))
+	text = v.withoutTokens(strings.TrimSpace(replace(text, found.spans, Printable)))
 	if len(text) > limit {
 		text = strings.ToValidUTF8(text[:limit-len(ellipsis)], "") + ellipsis
 	}
