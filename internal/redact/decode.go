@@ -128,7 +128,7 @@ func lineBreak(r reading) ([]rune, int) {
 }
 
 // hexadecimal reads octets without marks, enough of them for a value that is
-// not short.
+// not short. Where a text was cut, it drops half of one.
 func hexadecimal(r reading) ([]rune, int) {
 	n := 0
 	for n < len(r) && digit(r[n].rune) >= 0 {
@@ -137,7 +137,11 @@ func hexadecimal(r reading) ([]rune, int) {
 	if n < 2*shortest {
 		return nil, 0
 	}
-	return octets(r[:n], "")
+	runes, whole := octets(r[:n], "")
+	if !r[n:].cut() {
+		return runes, whole
+	}
+	return runes, n
 }
 
 func number(r reading, at, digits int) (n rune, ok bool) {

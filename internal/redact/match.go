@@ -6,17 +6,31 @@ import "strings"
 type value []rune
 
 // places returns where in the original text the value is read. A text may end
-// in the middle of it, where somebody has cut it.
+// in the middle of it, or of one of its characters, where somebody has cut it.
 func (s *search) places(v value, r reading) (found []span) {
 	for i := 0; i < len(r) && s.left >= 0; i++ {
 		n := v.common(r[i:])
 		s.left -= n
-		rest := r[i+n:]
-		if n == len(v) || n >= shortest && len(rest) == 0 {
-			found = append(found, span{r[i].from, r[i+n-1].to})
+		if n < len(v) && v.isCut(r[i:], n) {
+			n = len(r) - i
+		} else if n < len(v) {
+			continue
 		}
+		found = append(found, span{r[i].from, r[i+n-1].to})
 	}
 	return found
+}
+
+// isCut reports whether r is the start of the value, cut, when they have n
+// characters in common. The last of these may be of an escape that is cut: a
+// value may have a % in it.
+func (v value) isCut(r reading, n int) bool {
+	for ; n >= max(shortest, len(r)-longestCut); n-- {
+		if r[n:].cut() {
+			return true
+		}
+	}
+	return false
 }
 
 // common returns how many characters the value and r begin with alike. It takes

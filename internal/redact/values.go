@@ -14,8 +14,9 @@ import (
 // A value is found verbatim; escaped as in JSON, a URL, a form or HTML, in
 // any style, in part or whole, several times over; inside base64 and
 // base64url; and, from 8 characters on, in hexadecimal. It is also found at
-// the end of a text that was cut after 8 or more of its characters. A text
-// that holds a value of under 8 characters is not shown at all.
+// the end of a text that was cut after 8 or more of its characters, even in
+// the middle of an escape. A text that holds a value of under 8 characters is
+// not shown at all.
 type Values struct {
 	values []value
 	public []string
