@@ -190,6 +190,30 @@ func TestBrokenTrailerIsRedacted(t *testing.T) {
 	}
 }
 
+// net/http quotes what is no HTTP, and a short secret hides its error.
+func TestAnswerThatIsNoHTTPIsRedacted(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		sent := r.PostFormValue("client_secret")
+		conn, _, err := w.(http.Hijacker).Hijack()
+		if assert.NoError(t, err) {
+			fmt.Fprintf(conn, "%s-is-wrong\n", sent)
+			conn.Close()
+		}
+	}))
+	defer s.Close()
+	for _, secret := range []string{"hunter2", "correct-horse"} {
+		auth := &assertion.Post{ClientID: clientID, Secret: keys.NewSecret(secret)}
+		_, own := (&assertion.TokenSource{Endpoint: s.URL, Auth: auth}).Token(t.Context())
+		ctx := context.WithValue(t.Context(), oauth2.HTTPClient, &http.Client{Transport: &assertion.Transport{Auth: auth, Endpoint: s.URL}})
+		_, err := (&clientcredentials.Config{ClientID: clientID, TokenURL: s.URL, AuthStyle: oauth2.AuthStyleInParams}).Token(ctx)
+		for _, err := range []error{own, err} {
+			require.Error(t, err)
+			assert.NotContains(t, err.Error(), secret)
+			assert.NotContains(t, err.Error(), "is-wrong")
+		}
+	}
+}
+
 func TestBinaryErrorBodyIsDropped(t *testing.T) {
 	const secret = "correct-horse"
 	wide := strings.Join(strings.Split(secret, ""), "\x00") // UTF-16

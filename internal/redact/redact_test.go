@@ -1,6 +1,7 @@
 package redact
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -9,6 +10,7 @@ import (
 	"html"
 	"io"
 	"maps"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -250,6 +252,31 @@ func TestSecretsOfARequest(t *testing.T) {
 	v = Values{}
 	v.AddForm(url.Values{"grant_type": {"authorization_code"}, "client_id": {"client-one"}, "scope": {"patients/read"}, "switch": {"on"}})
 	assert.Equal(t, "client-one may not ask for patients/read on authorization_code", v.Line("client-one may not ask for patients/read on authorization_code", 300))
+}
+
+// A short value hides an error as it hides any other text, whether it is there by
+// chance or not. What kind of error it is remains.
+func TestErrorWithAShortValue(t *testing.T) {
+	var v Values
+	v.Add("hunter2", "correct-horse")
+	for text, want := range map[string]string{
+		`malformed HTTP response "hunter2 is wrong"`:  "the network's error is not shown, for a secret that was sent may be in it",
+		`malformed HTTP response "hunter%32"`:         "the network's error is not shown, for a secret that was sent may be in it",
+		"%" + strings.Repeat("25", 500) + "41":        "the network's error is not shown, for a secret that was sent may be in it",
+		`malformed HTTP response "got correct-h"`:     "the answer is not HTTP and repeats what was sent",
+		`malformed HTTP response "got \"correct-h\""`: "the answer is not HTTP and repeats what was sent",
+		`malformed HTTP response "hunter"`:            `malformed HTTP response "hunter"`,
+	} {
+		assert.EqualError(t, v.Error(errors.New(text)), want)
+	}
+	v.Add("cancel", "time")
+	err := v.Error(fmt.Errorf("dial: %w", context.Canceled))
+	assert.ErrorIs(t, err, context.Canceled)
+	assert.NotErrorIs(t, err, io.EOF)
+	assert.Nil(t, errors.Unwrap(err))
+	assert.NotContains(t, fmt.Sprintf("%v %+v %#v", err, err, err), "cancel")
+	slept := &url.Error{Op: "Post", Err: v.Error(&net.DNSError{Err: "time", IsTimeout: true})}
+	assert.True(t, slept.Timeout())
 }
 
 // TestErrorsOfABody checks that an error of reading quotes nothing that was sent,

@@ -188,7 +188,7 @@ func TestResponseHeadersAreLimited(t *testing.T) {
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("X-Long", strings.Repeat("x", size))
 		if r.URL.Path == "/oauth2/v1/token" {
-			io.WriteString(w, `{"access_token":"t","token_type":"DPoP","expires_in":60}`)
+			io.WriteString(w, `{"access_token":"a-token-of-the-org","token_type":"DPoP","expires_in":60}`)
 		} else {
 			io.WriteString(w, "[]")
 		}
