@@ -41,8 +41,8 @@ type serverError struct {
 
 // readError reads an answer that is an error: by its status, or in spite of it,
 // as GitHub gives it, with "error". The body of such an answer has been read and
-// closed. It returns nil for any other, whose body stays readable, and fails
-// when that does not come in time.
+// closed. It returns nil for any other, with the start of its body, which stays
+// readable, and fails when that does not come in time.
 func readError(resp *http.Response) (e *serverError, body []byte, err error) {
 	if resp.StatusCode >= http.StatusMultipleChoices {
 		body, _, _ = respbody.Head(resp.Body, maxErrorBody, respbody.Wait) // a torn answer is still the answer
@@ -54,7 +54,7 @@ func readError(resp *http.Response) (e *serverError, body []byte, err error) {
 		return nil, nil, err
 	}
 	if e = parseError(resp, body); e.Code == "" {
-		return nil, nil, nil
+		return nil, body, nil
 	}
 	resp.Body.Close()
 	return e, body, nil
@@ -73,8 +73,8 @@ func parseError(resp *http.Response, body []byte) *serverError {
 			return e
 		}
 	}
-	if !mayHold(body, "error") {
-		return e // as the answer with the token has it, which is parsed elsewhere
+	if ordinary(body) {
+		return e // as the answer with the token is, which is parsed elsewhere
 	}
 	var members struct {
 		Code        any `json:"error"`
@@ -87,12 +87,6 @@ func parseError(resp *http.Response, body []byte) *serverError {
 		e.URI, _ = members.URI.(string)
 	}
 	return e
-}
-
-// mayHold reports whether body, if it is JSON, can have a member whose name
-// begins like this, in any case or spelling.
-func mayHold(body []byte, name string) bool {
-	return bytes.IndexByte(body, '\\') >= 0 || bytes.Contains(bytes.ToLower(body), []byte(name))
 }
 
 // rewrite takes what was sent out of the error and puts that into resp: its

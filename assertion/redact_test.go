@@ -2,9 +2,12 @@ package assertion_test
 
 import (
 	"context"
+	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -48,6 +51,46 @@ func TestErrorsWithASuccessStatusAreRedacted(t *testing.T) {
 	}
 }
 
+// golang.org/x/oauth2 quotes the member of a success that it cannot decode.
+func TestSuccessThatCannotBeDecodedIsRedacted(t *testing.T) {
+	for _, secret := range []string{"correct-horse/battery", "271828", "1234567890123456789012"} {
+		quoted, _ := json.Marshal(secret) // a string always marshals
+		bodies := []string{
+			`{"access_token":"t","token_type":"Bearer","expires_in":` + string(quoted) + `}`,
+			`{"access_token":"t","token_type":"Bearer","EXPIRES_IN":"got ` + url.QueryEscape(secret) + `","expires_in":60}`,
+			`{"access_token":"t","token_type":"Bearer","expires_in":"` + base64.StdEncoding.EncodeToString([]byte(secret)) + `"}`,
+			`{"access_token":"t","token_type":"Bearer","expiry":` + string(quoted) + `}`,
+			`{"access_token":"t","token_type":"Bearer","expires_in":"` + secret[:len(secret)-2] + `"}`,
+		}
+		if isDigits := strings.Trim(secret, "0123456789") == ""; isDigits {
+			for _, name := range []string{"access_token", "token_type", "refresh_token", "error", "user_code"} {
+				bodies = append(bodies, `{"`+name+`":`+secret+`}`)
+			}
+			bodies = append(bodies, secret)
+		}
+		for _, body := range bodies {
+			as := answering(200, body, "Content-Type", "application/json")
+			post := &assertion.Post{ClientID: clientID, Secret: keys.NewSecret("the secret of the client")}
+			ctx := context.WithValue(t.Context(), oauth2.HTTPClient, &http.Client{Transport: &assertion.Transport{Auth: post, Endpoint: endpoint, Base: as}})
+			config := oauth2.Config{ClientID: clientID, Endpoint: oauth2.Endpoint{TokenURL: endpoint, DeviceAuthURL: endpoint, AuthStyle: oauth2.AuthStyleInParams}}
+			_, exchange := config.Exchange(ctx, secret)
+			_, device := config.DeviceAuth(ctx, oauth2.SetAuthURLParam("code", secret))
+			_, own := (&assertion.TokenSource{Endpoint: endpoint, Auth: post, Params: url.Values{"code": {secret}}, Base: as}).Token(t.Context())
+			for name, err := range map[string]error{"exchange": exchange, "device": device, "own": own} {
+				if err == nil {
+					continue // it has no such member
+				}
+				assert.NotContains(t, err.Error(), secret[:min(8, len(secret)-2)], "%s: %s", name, body)
+			}
+			if strings.Contains(body, `"expires_in":"2718`) {
+				assert.NoError(t, exchange, "it is a number of seconds")
+				continue
+			}
+			assert.ErrorIs(t, exchange, assertion.ErrMalformed, body)
+		}
+	}
+}
+
 // A token may contain the client's secret, as that of a test server may.
 func TestSuccessIsNotRedacted(t *testing.T) {
 	long := strings.Repeat("x", 2<<20)
@@ -56,6 +99,7 @@ func TestSuccessIsNotRedacted(t *testing.T) {
 		"an empty error":                {"application/json", `{"error":"","x":"s3"}`},
 		"an error that is no text":      {"application/json", `{"error":false,"x":"s3"}`},
 		"an error deeper in the answer": {"application/json", `{"x":{"error":"s3"}}`},
+		"a wrong type":                  {"application/json", `{"access_token":"s3","token_type":"Bearer","expires_in":"soon","refresh_token":7}`},
 		"introspection":                 {"application/json", `{"active":true,"sub":"s3"}`},
 		"no JSON":                       {"text/html", `error s3`},
 		"JSON that does not end":        {"application/json", `{"error":"s3"`},

@@ -60,6 +60,8 @@ type Transport struct {
 // "[redacted]" in it and in its header, however the server wrote them; an error
 // of the network that quotes them, even while the body is read, is replaced by
 // another.
+// A success with a member of the wrong type, which golang.org/x/oauth2 would
+// quote, fails if what was sent is in there ([ErrMalformed]).
 // RoundTrip waits 10 s for the body: an error answer is then cut, and any
 // other fails.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -164,6 +166,10 @@ func (t *Transport) attempt(req *http.Request, auth Authenticator, form url.Valu
 		e.credential = e.aboutCredential(form) // by the server's own words
 		e.rewrite(resp, body, sent(r, form))
 		return resp, e, nil
+	}
+	if literals := quoted(body); len(literals) > 0 && sent(r, form).MayBeIn(literals...) {
+		resp.Body.Close()
+		return nil, nil, malformed(resp, "a member has the wrong type and repeats what was sent")
 	}
 	resp.Body = redact.Body(resp.Body, func() redact.Values { return sent(r, form) })
 	return resp, nil, nil

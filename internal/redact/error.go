@@ -2,8 +2,18 @@ package redact
 
 import (
 	"errors"
+	"slices"
 	"strings"
 )
+
+// MayBeIn reports whether a value is in one of the texts, or nobody can tell.
+func (v Values) MayBeIn(texts ...string) bool {
+	search := v.search()
+	return slices.ContainsFunc(texts, func(text string) bool {
+		found := search.find(text[:min(len(text), maxInput)], maxNested)
+		return len(found.spans) > 0 || found.short || found.unknown || len(text) > maxInput
+	})
+}
 
 // Error returns err or, when its text has a value in it, another one: net/http
 // quotes what is no HTTP. A text that is too long, or too much work, to be
