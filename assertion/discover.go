@@ -11,6 +11,8 @@ import (
 
 	"github.com/go-jose/go-jose/v4/json"
 	"golang.org/x/oauth2"
+
+	"github.com/nokkel/nokkel/internal/transport"
 )
 
 const discoverTimeout = 15 * time.Second
@@ -63,8 +65,8 @@ func (m *Metadata) Endpoint() oauth2.Endpoint {
 // metadata is refused unless it names exactly this issuer ([ErrIssuer]), has
 // a token endpoint, and all its endpoints are https; http is allowed if the
 // issuer itself is http on loopback. Redirects are not followed. An answer
-// may have 256 KiB and, with all attempts, take 15 s. A nil base is
-// http.DefaultTransport.
+// may have 256 KiB and, with all attempts, take 15 s. A nil base is a copy of
+// http.DefaultTransport that takes 256 KiB of response headers.
 func Discover(ctx context.Context, base http.RoundTripper, issuer string) (*Metadata, error) {
 	u, err := parseEndpoint(issuer)
 	if err != nil {
@@ -116,15 +118,12 @@ func read(ctx context.Context, base http.RoundTripper, address string) (*Metadat
 }
 
 func get(ctx context.Context, base http.RoundTripper, address string) ([]byte, error) {
-	if base == nil {
-		base = http.DefaultTransport
-	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return nil, refuse(ErrMalformed, "not the URL of an issuer")
 	}
 	req.Header.Set("Accept", "application/json")
-	resp, err := base.RoundTrip(req) // a RoundTripper follows no redirect
+	resp, err := transport.Of(base).RoundTrip(req) // a RoundTripper follows no redirect
 	if err != nil {
 		return nil, failed("discovery", err)
 	}

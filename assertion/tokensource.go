@@ -42,7 +42,7 @@ type TokenSource struct {
 	Params   url.Values                                   // more of the form, such as resource or audience; only read
 	Prover   Prover                                       // nil: bearer tokens; else tokens bound to a DPoP key
 	DPoPKey  keys.Source                                  // the key for the next token; nil: a new ES256 key for each token
-	Base     http.RoundTripper                            // nil: http.DefaultTransport; see [Transport] on response headers
+	Base     http.RoundTripper                            // nil: a copy of http.DefaultTransport; see [Transport] on response headers
 	Timeout  time.Duration                                // of a request, discovery and signing included; zero: 30 s
 
 	current atomic.Pointer[cached]

@@ -12,6 +12,7 @@ import (
 
 	"github.com/nokkel/nokkel/internal/origin"
 	"github.com/nokkel/nokkel/internal/redact"
+	"github.com/nokkel/nokkel/internal/transport"
 )
 
 const maxForm = 1 << 20 // bytes; a token exchange may carry large tokens
@@ -33,9 +34,10 @@ const maxForm = 1 << 20 // bytes; a token exchange may carry large tokens
 // Other requests pass untouched: API calls made by the same client carry a
 // token in the Authorization header, or are not form POSTs.
 //
-// An answer with more than 256 KiB of header is refused ([ErrTooLarge]). To have
-// it refused before net/http reads it, up to 10 MiB at several times the
-// memory, set the MaxResponseHeaderBytes of the http.Transport that is Base.
+// An answer with more than 256 KiB of header is refused: without a Base before
+// net/http reads it, and with one after that ([ErrTooLarge]). That may be up to
+// 10 MiB at several times the memory, unless the MaxResponseHeaderBytes of an
+// http.Transport says otherwise.
 //
 // Set the AuthStyle of an oauth2.Endpoint to AuthStyleInParams. With
 // AuthStyleAutoDetect x/oauth2 asks twice when it is refused, each time with a
@@ -43,7 +45,7 @@ const maxForm = 1 << 20 // bytes; a token exchange may carry large tokens
 type Transport struct {
 	Auth     Authenticator
 	Endpoint string            // URL of the token endpoint: https, or http on loopback
-	Base     http.RoundTripper // nil: http.DefaultTransport
+	Base     http.RoundTripper // nil: a copy of http.DefaultTransport
 }
 
 // RoundTrip sends the request with a new client authentication. If the server
@@ -66,7 +68,7 @@ type Transport struct {
 // other fails.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if !isClientRequest(firstRequest(req)) {
-		return t.base().RoundTrip(req)
+		return transport.Of(t.Base).RoundTrip(req)
 	}
 	resp, _, err := t.send(req)
 	return resp, err
@@ -148,7 +150,7 @@ func (t *Transport) attempt(req *http.Request, auth Authenticator, form url.Valu
 		}
 		return io.NopCloser(strings.NewReader(again)), err
 	}
-	resp, err := t.base().RoundTrip(r)
+	resp, err := transport.Of(t.Base).RoundTrip(r)
 	if err != nil {
 		return nil, nil, sent(r, form).Error(err)
 	}
@@ -216,13 +218,6 @@ func authenticate(ctx context.Context, auth Authenticator, header http.Header, f
 		return "", err
 	}
 	return form.Encode(), nil
-}
-
-func (t *Transport) base() http.RoundTripper {
-	if t.Base != nil {
-		return t.Base
-	}
-	return http.DefaultTransport
 }
 
 // isClientRequest reports whether a client authenticates in the request: it is

@@ -221,3 +221,20 @@ func TestTransportTakesABodylessPost(t *testing.T) {
 	require.NoError(t, err)
 	assert.Len(t, net.forms[0], 3)
 }
+
+// Without a Base an answer with a header over 256 KiB is refused before it is read.
+func TestHeaderIsLimitedWithoutABase(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Long", strings.Repeat("x", 256<<10))
+		io.WriteString(w, `{"access_token":"t","token_type":"Bearer"}`)
+	}))
+	defer s.Close()
+	_, discover := assertion.Discover(t.Context(), nil, s.URL)
+	_, source := (&assertion.TokenSource{Endpoint: s.URL, Auth: testSigner(t)}).Token(t.Context())
+	tr := &assertion.Transport{Auth: testSigner(t), Endpoint: s.URL}
+	_, post := tr.RoundTrip(formPost(t, s.URL, "a=b"))
+	_, call := (&http.Client{Transport: tr}).Get(s.URL)
+	for _, err := range []error{discover, source, post, call} {
+		require.ErrorContains(t, err, "server response headers exceeded")
+	}
+}

@@ -9,13 +9,11 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/nokkel/nokkel/internal/transport"
 	"github.com/nokkel/nokkel/keys"
 )
 
-const (
-	maxPlaces = 256       // servers whose nonce and clock are remembered
-	headLimit = 256 << 10 // bytes of response headers; net/http takes 10 MiB
-)
+const maxPlaces = 256 // servers whose nonce and clock are remembered
 
 // Prover keeps what a client has learned of its servers: the last nonce of
 // each (RFC 9449 §8.2, §9) and how far its clock is from ours, for the 256
@@ -72,14 +70,7 @@ func (p *Prover) base(b http.RoundTripper) http.RoundTripper {
 	if b != nil {
 		return b
 	}
-	p.ownBase.Do(func() {
-		p.own = http.DefaultTransport
-		if t, ok := p.own.(*http.Transport); ok {
-			t = t.Clone()
-			t.MaxResponseHeaderBytes = headLimit
-			p.own = t
-		}
-	})
+	p.ownBase.Do(func() { p.own = transport.Copy() })
 	return p.own
 }
 

@@ -47,7 +47,7 @@ type Introspector struct {
 	Issuer    string                  // that "iss" must name if present; empty: any
 	Audiences []string                // one of which "aud" must have; empty: left to the issuer (RFC 7662 §4)
 	Leeway    time.Duration           // for clock differences; zero: 10 s; at most 5 min
-	Base      http.RoundTripper       // nil: http.DefaultTransport
+	Base      http.RoundTripper       // nil: a copy of http.DefaultTransport
 	MaxAge    time.Duration           // of an answer; zero: 30 s
 	Timeout   time.Duration           // of a request; zero: 10 s
 

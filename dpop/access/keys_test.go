@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -288,4 +289,15 @@ func TestKeySetURL(t *testing.T) {
 	require.ErrorIs(t, check(t.Context(), s.verifier(), token), access.ErrUnavailable)
 	s.members = map[string]any{"issuer": issuer + "/other"}
 	require.ErrorIs(t, check(t.Context(), s.verifier(), token), access.ErrUnavailable)
+}
+
+// Without a Base the answer with the keys may have 256 KiB of header.
+func TestKeySetHeaderIsLimited(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Long", strings.Repeat("x", 256<<10))
+	}))
+	defer s.Close()
+	key := testKey(t, keys.ES256, 0)
+	v := &access.Verifier{Issuer: issuer, JWKSURI: s.URL, Audiences: []string{audience}}
+	require.ErrorContains(t, check(t.Context(), v, sign(t, key, nil, good(nil))), "server response headers exceeded")
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/nokkel/nokkel/assertion"
 	"github.com/nokkel/nokkel/internal/origin"
 	"github.com/nokkel/nokkel/internal/respbody"
+	"github.com/nokkel/nokkel/internal/transport"
 	"github.com/nokkel/nokkel/keys"
 )
 
@@ -27,7 +28,7 @@ func (v *Verifier) read(ctx context.Context) (p *published, err error) {
 	asked := time.Now()
 	address := v.JWKSURI
 	if address == "" {
-		m, err := assertion.Discover(ctx, v.base(), v.Issuer)
+		m, err := assertion.Discover(ctx, v.Base, v.Issuer)
 		if err != nil {
 			return nil, unavailable("reading its metadata", err)
 		}
@@ -72,7 +73,7 @@ func (v *Verifier) readSet(ctx context.Context, address string) (keys.Set, error
 		return keys.Set{}, unavailable("its jwks_uri is not an https URL", nil)
 	}
 	req.Header.Set("Accept", "application/jwk-set+json, application/json")
-	resp, err := v.base().RoundTrip(req) // a RoundTripper follows no redirect
+	resp, err := transport.Of(v.Base).RoundTrip(req) // a RoundTripper follows no redirect
 	if err != nil {
 		return keys.Set{}, unavailable("reading its keys", err)
 	}
@@ -99,11 +100,4 @@ func (v *Verifier) readSet(ctx context.Context, address string) (keys.Set, error
 func isEndpoint(raw string) bool {
 	u, err := url.Parse(raw)
 	return err == nil && u.Hostname() != "" && u.User == nil && u.Fragment == "" && origin.Secure(u)
-}
-
-func (v *Verifier) base() http.RoundTripper {
-	if v.Base != nil {
-		return v.Base
-	}
-	return http.DefaultTransport
 }

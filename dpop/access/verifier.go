@@ -58,7 +58,7 @@ type Verifier struct {
 
 	Leeway   time.Duration     // for clock differences; zero: 10 s; at most 5 min
 	JWKSURI  string            // where the keys are; empty: from the metadata
-	Base     http.RoundTripper // nil: http.DefaultTransport
+	Base     http.RoundTripper // nil: a copy of http.DefaultTransport
 	MaxAge   time.Duration     // of keys; zero: 5 min
 	MaxStale time.Duration     // of keys that cannot be refreshed; zero: 1 h
 	Timeout  time.Duration     // for fetching metadata and keys; zero: 10 s

@@ -75,7 +75,7 @@ type Client struct {
 	// of the server refuse it; nil: they do. See selfservice.Purger.
 	Purge func(ctx context.Context, as selfservice.Credential) error
 
-	Base http.RoundTripper // nil: http.DefaultTransport
+	Base http.RoundTripper // nil: a copy of http.DefaultTransport
 
 	once       sync.Once
 	turn       chan struct{} // one update at a time: each ends the token of the one before

@@ -19,7 +19,7 @@ type Attempt struct {
 	ClientID string
 	Server   *assertion.Metadata     // of the issuer; only read
 	Auth     assertion.Authenticator // authenticates with the credential
-	Base     http.RoundTripper       // nil: http.DefaultTransport
+	Base     http.RoundTripper       // nil: a copy of http.DefaultTransport
 
 	madeUp    func() (assertion.Authenticator, error) // authenticates with one that the server cannot know
 	selective *atomic.Bool                            // the server has refused such a one

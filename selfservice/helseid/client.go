@@ -66,7 +66,7 @@ type Client struct {
 	ClientID    string
 	Scopes      []string          // of the APIs that HTTPClient calls
 	DPoPKey     keys.Source       // the key to bind the next token to; nil: a new ES256 key for each token
-	Base        http.RoundTripper // nil: http.DefaultTransport; for APIs a copy of it, see dpop.Prover.Bind
+	Base        http.RoundTripper // nil: copies of http.DefaultTransport, see dpop.Prover.Bind for that of APIs
 
 	tokens selfServiceTokens
 	own    learned

@@ -46,7 +46,7 @@ type Provider struct {
 	// later than others, by the Rotator's Reread at most.
 	Margin time.Duration
 
-	Base http.RoundTripper // nil: http.DefaultTransport
+	Base http.RoundTripper // nil: a copy of http.DefaultTransport
 }
 
 // The rules that a configuration or an answer can break.

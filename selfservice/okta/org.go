@@ -7,6 +7,7 @@ import (
 
 	"github.com/nokkel/nokkel/assertion"
 	"github.com/nokkel/nokkel/dpop"
+	"github.com/nokkel/nokkel/internal/transport"
 	"github.com/nokkel/nokkel/keys"
 	internal "github.com/nokkel/nokkel/selfservice/internal/rest"
 )
@@ -20,7 +21,7 @@ const (
 // Org is one Okta org.
 type Org struct {
 	URL  string            // "https://acme.okta.com" or a domain of its own; not the one with -admin
-	Base http.RoundTripper // nil: http.DefaultTransport
+	Base http.RoundTripper // nil: a copy of http.DefaultTransport
 }
 
 // Token endpoint and introspection endpoint of the org's own authorization
@@ -91,8 +92,5 @@ func console(u *url.URL) bool {
 }
 
 func (o Org) transport() http.RoundTripper {
-	if o.Base == nil {
-		return limits{http.DefaultTransport}
-	}
-	return limits{o.Base}
+	return limits{transport.Of(o.Base)}
 }

@@ -25,6 +25,7 @@ import (
 	"github.com/nokkel/nokkel/dpop"
 	"github.com/nokkel/nokkel/internal/redact"
 	"github.com/nokkel/nokkel/internal/retryafter"
+	"github.com/nokkel/nokkel/internal/transport"
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice/internal/rest"
 )
@@ -44,7 +45,7 @@ type Call struct {
 
 	MaxBody int               // bytes of the answer; zero: 1 MiB
 	Timeout time.Duration     // of the whole call; zero: 30 s
-	Base    http.RoundTripper // nil: http.DefaultTransport
+	Base    http.RoundTripper // nil: a copy of http.DefaultTransport
 }
 
 const (
@@ -143,12 +144,9 @@ func (c Call) send(ctx context.Context, token string, key *keys.Key) (*Answer, e
 	case token != "":
 		req.Header.Set("Authorization", "Bearer "+token)
 	}
-	if base == nil {
-		base = http.DefaultTransport
-	}
 	// Only an error needs what was sent, and reading it is not cheap.
 	sent := sync.OnceValue(func() redact.Values { return rest.Sent(req, token, c.Body) })
-	resp, err := base.RoundTrip(req) // follows no redirect
+	resp, err := transport.Of(base).RoundTrip(req) // follows no redirect
 	if err != nil {
 		return nil, noAnswer(sent().Error(err))
 	}

@@ -217,3 +217,11 @@ func TestTimeout(t *testing.T) {
 		})
 	}
 }
+
+// Without a Base an answer may have 256 KiB of header.
+func TestHeaderIsLimited(t *testing.T) {
+	url := serve(t, func(w http.ResponseWriter, r *http.Request) { w.Header().Set("X-Long", strings.Repeat("x", 256<<10)) })
+	_, err := rest.Call{Method: http.MethodGet, URL: url}.Do(t.Context())
+	require.ErrorIs(t, err, rest.ErrNoAnswer)
+	require.ErrorContains(t, err, "server response headers exceeded")
+}

@@ -4,10 +4,8 @@ import (
 	"net/http"
 
 	"github.com/nokkel/nokkel/assertion"
+	"github.com/nokkel/nokkel/internal/transport"
 )
-
-// headLimit is the limit of a dpop.Prover's own transport.
-const headLimit = 256 << 10
 
 // Apart returns base with a new connection for each request. Behind a load
 // balancer that assigns connections to nodes, the next request may then reach
@@ -15,12 +13,9 @@ const headLimit = 256 << 10
 // response headers to 256 KiB, as a dpop.Prover does if it is given no base.
 func Apart(base http.RoundTripper) http.RoundTripper {
 	if base == nil {
-		base = http.DefaultTransport
+		base = transport.Copy()
 		if t, ok := base.(*http.Transport); ok {
-			t = t.Clone()
-			t.MaxResponseHeaderBytes = headLimit
 			t.DisableKeepAlives = true // a connection whose request was canceled is not kept either
-			base = t
 		}
 	}
 	return apart{base}

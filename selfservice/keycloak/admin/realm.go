@@ -15,7 +15,7 @@ type Realm struct {
 	Server string            // the server's URL, with its http-relative-path if it has one: https, or http on loopback
 	Name   string            // the realm's name
 	Issuer string            // empty: Server/realms/Name; another one where the server has a hostname of its own for clients
-	Base   http.RoundTripper // nil: http.DefaultTransport
+	Base   http.RoundTripper // nil: a copy of http.DefaultTransport
 
 	// Nodes are the URLs of all of the server's nodes, https or on loopback, if
 	// they can be reached past the load balancer. Requests to them carry the
