@@ -2,6 +2,7 @@ package keystore
 
 import (
 	"crypto/x509"
+	"errors"
 
 	"github.com/nokkel/nokkel/internal/certpool"
 	"github.com/nokkel/nokkel/keys"
@@ -179,9 +180,16 @@ func parsePKCS8(der []byte) (any, error) {
 	if len(der) > maxPrivateKey {
 		return nil, refuse(keys.ErrTooLarge, "private key over 5 KiB")
 	}
-	key, err := x509.ParsePKCS8PrivateKey(der)
-	if err != nil {
-		return nil, refuse(keys.ErrMalformed, "private key, or one of an unknown type")
+	checked, refused := keys.Parse(der, keys.Options{}) // which looks at more than crypto/x509
+	if refused == nil {
+		return checked.Signer(), nil
 	}
-	return key, nil
+	key, err := x509.ParsePKCS8PrivateKey(der)
+	switch {
+	case err != nil:
+		return nil, refuse(keys.ErrMalformed, "private key, or one of an unknown type")
+	case errors.Is(refused, keys.ErrInconsistent):
+		return nil, refuse(keys.ErrInconsistent, "the public key stored with a private one belongs to another")
+	}
+	return key, nil // of a type that an entry names
 }
