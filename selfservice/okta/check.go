@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/nokkel/nokkel/assertion"
+	"github.com/nokkel/nokkel/internal/redact"
 	"github.com/nokkel/nokkel/selfservice"
 )
 
@@ -114,7 +115,7 @@ func (p JWKSURL) Check(ctx context.Context, as selfservice.Credential) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("okta: the active key is not published at %s", app.KeysURL)
+	return fmt.Errorf("okta: the active key is not published at %s", redact.Line(app.KeysURL, redact.MaxText))
 }
 
 // app reads the app and checks that it is the one that authenticates.

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/nokkel/nokkel/internal/redact"
 	"github.com/nokkel/nokkel/selfservice/rest"
 )
 
@@ -82,12 +83,16 @@ func (e *Error) Unwrap() error { return e.Rule }
 // RetryAfter returns how long the server asks to wait.
 func (e *Error) RetryAfter() time.Duration { return e.Wait }
 
-func refuse(rule error, detail string) *Error { return &Error{Rule: rule, Detail: detail} }
+// refuse returns an error in words of this package, in which the server's may be:
+// ids and methods.
+func refuse(rule error, detail string) *Error {
+	return &Error{Rule: rule, Detail: redact.Line(detail, redact.MaxText)}
+}
 
 // because returns the refusal with its meaning, which is known by now.
 func (e *Error) because(rule error, detail string) *Error {
 	found := *e
-	found.Rule, found.Detail = rule, detail
+	found.Rule, found.Detail = rule, refuse(rule, detail).Detail
 	return &found
 }
 
