@@ -2,6 +2,7 @@ package dcr
 
 import (
 	"encoding/json"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -52,11 +53,16 @@ func (m Metadata) has(name string) bool {
 	return text != "" && text != "null" && text != `""`
 }
 
+// number returns a number rounded down to an integer, of at most 2^53, and zero
+// for anything else.
 func (m Metadata) number(name string) int64 {
 	var n json.Number
 	json.Unmarshal(m[name], &n)
-	i, _ := n.Int64()
-	return i
+	f, err := n.Float64()
+	if err != nil && !math.IsInf(f, 1) || f < 0 {
+		return 0
+	}
+	return int64(min(f, 1<<53))
 }
 
 func (m Metadata) set(name string, value any) error {
