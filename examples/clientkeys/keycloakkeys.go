@@ -120,7 +120,7 @@ func keystoreOf(get func(a *admin.API, ctx context.Context, id string, k admin.K
 			return errors.Join(err, saved)
 		}
 		in.result("KeystorePath: %s", in.text("KeystorePath"))
-		if key, err := k.Key(content); err == nil {
+		if key, err := k.Key(content); err == nil && len(key.Certificates()) > 0 { // the server may answer with a key alone
 			leaf := key.Certificates()[0]
 			in.credential("Key", certs.KeyID(key.PublicKey()), leaf.NotBefore, leaf.NotAfter)
 		}

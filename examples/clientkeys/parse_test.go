@@ -22,6 +22,8 @@ func encodings(t *testing.T) map[string]string {
 	key := keystest.Key(t, keys.ES256)
 	pem, err := key.PrivatePEM()
 	require.NoError(t, err)
+	short, err := keystest.Key(t, keys.EdDSA).PrivatePEM() // in base64 not longer than a name may be
+	require.NoError(t, err)
 	jwk, err := key.PrivateJWK()
 	require.NoError(t, err)
 	text, err := json.Marshal(string(jwk))
@@ -30,7 +32,7 @@ func encodings(t *testing.T) map[string]string {
 	return map[string]string{
 		"PEM": strings.TrimSpace(string(pem)), "JWK": string(jwk), "JSON string": string(text),
 		"escaped": strings.ReplaceAll(string(jwk), `"`, `\u0022`), "base64": base64.StdEncoding.EncodeToString(jwk),
-		"DER in base64": strings.Join(body[1:len(body)-1], ""),
+		"PEM in base64": base64.StdEncoding.EncodeToString(short), "DER in base64": strings.Join(body[1:len(body)-1], ""),
 	}
 }
 

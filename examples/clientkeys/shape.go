@@ -16,7 +16,7 @@ func isURL(s string) bool {
 }
 
 // isKey reports whether a value has the form of a key file: PEM, JSON, base64
-// of JSON or DER, or anything else of several lines.
+// of PEM, JSON or DER, or anything else of several lines.
 func isKey(value string) bool {
 	value = strings.TrimSpace(value)
 	if strings.ContainsFunc(value, unicode.IsControl) || strings.Contains(value, "-----BEGIN") || strings.HasPrefix(value, "{") || strings.HasPrefix(value, `"`) {
@@ -24,7 +24,7 @@ func isKey(value string) bool {
 	}
 	for _, encoding := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
 		content, err := encoding.DecodeString(strings.TrimRight(value, "="))
-		if err == nil && (isSequence(content) || len(content) > 1 && !unicode.IsDigit(rune(content[0])) && json.Valid(content)) {
+		if err == nil && (isSequence(content) || len(content) > 1 && !unicode.IsDigit(rune(content[0])) && json.Valid(content) || strings.Contains(string(content), "-----BEGIN")) {
 			return true
 		}
 	}

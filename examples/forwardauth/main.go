@@ -15,8 +15,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -51,6 +53,8 @@ func main() {
 	flag.StringVar(&c.proxy, "proxy", "127.0.0.1/32", "addresses that may ask")
 	flag.BoolVar(&c.forwarded, "x-forwarded", false, "the proxy sends X-Forwarded-Method and X-Forwarded-Uri, as Traefik and Caddy do")
 	listen := flag.String("listen", "localhost:8082", "address to serve on")
+	flag.CommandLine.SetOutput(io.Discard) // what it says of a slip repeats what was typed, and that may be a key
+	flag.Usage = func() { flag.CommandLine.SetOutput(os.Stderr); flag.PrintDefaults() }
 	flag.Parse()
 	g, err := c.gate(context.Background())
 	if err == nil {
@@ -63,7 +67,7 @@ func main() {
 func (c config) gate(ctx context.Context) (*gate, error) {
 	prefix, err := netip.ParsePrefix(c.proxy)
 	if err != nil {
-		return nil, err
+		return nil, errors.New("-proxy is no prefix such as 127.0.0.1/32")
 	}
 	verifier, err := proofs(ctx)
 	if err != nil {
