@@ -32,6 +32,10 @@ const keepVersions = 8
 // directory below the volume's root. Windows has access lists instead of
 // modes; Dir leaves those to you.
 //
+// Whoever may write to the directory's parent decides which one the path leads to,
+// by a link or by a rename, if only among those of this user: keep the parent to
+// yourself, or bind each state to its client with [selfservice.Seal].
+//
 // The file system must be a local one with hard links. Without hard links
 // Save fails with [selfservice.ErrConfig]. Network file systems cache listings and so
 // break the law of [selfservice.Store]: take package sqlstore there.
