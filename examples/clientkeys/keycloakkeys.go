@@ -120,10 +120,13 @@ func keystoreOf(get func(a *admin.API, ctx context.Context, id string, k admin.K
 			return errors.Join(err, saved)
 		}
 		in.result("KeystorePath: %s", in.text("KeystorePath"))
-		if key, err := k.Key(content); err == nil && len(key.Certificates()) > 0 { // the server may answer with a key alone
-			leaf := key.Certificates()[0]
-			in.credential("Key", certs.KeyID(key.PublicKey()), leaf.NotBefore, leaf.NotAfter)
+		key, err := k.Key(content)
+		if err != nil || len(key.Certificates()) == 0 { // a private JWK has none
+			in.tell("What Keycloak sent is saved as it came, but is no keystore with this password and a certificate.")
+			return nil
 		}
+		leaf := key.Certificates()[0]
+		in.credential("Key", certs.KeyID(key.PublicKey()), leaf.NotBefore, leaf.NotAfter)
 		return nil
 	})
 }

@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"crypto/x509/pkix"
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/nokkel/nokkel/certs"
@@ -90,6 +92,34 @@ func TestKeycloakKeyUploadCertificateAndKeystore(t *testing.T) {
 		}
 		assert.True(t, k.acceptsKey(two))
 	})
+}
+
+// A server may send anything, and there is no other copy of what it sends.
+func TestWhatIsNoKeystoreIsSaved(t *testing.T) {
+	t.Parallel()
+	key, err := keystest.Key(t, keys.ES256).With(keys.Options{KeyID: clientID})
+	require.NoError(t, err)
+	jwk, err := key.PrivateJWK()
+	require.NoError(t, err)
+	for form, answer := range map[string]string{"a private JWK": string(jwk), "garbage": "garbage"} {
+		t.Run(form, func(t *testing.T) {
+			k := newProxiedRealm(t, func(server http.Handler, w http.ResponseWriter, r *http.Request) {
+				if strings.HasSuffix(r.URL.Path, "/download") {
+					w.Header().Set("Content-Type", "application/octet-stream")
+					io.WriteString(w, answer)
+					return
+				}
+				server.ServeHTTP(w, r)
+			})
+			k.write("password", "password-of-the-store\n")
+			r := k.do("keycloak key download", "-c", clientID, "-p", k.path("new"), "-pwdp", k.path("password"))
+			assert.Equal(t, 0, r.code)
+			assert.Equal(t, "KeystorePath: "+k.path("new")+"\n", r.stdout)
+			assert.Contains(t, r.stderr, "is no keystore with this password and a certificate")
+			assertNoSecrets(t, key, r)
+			assert.Equal(t, answer, readPrivate(t, k.path("new")))
+		})
+	}
 }
 
 // The server would store the keys of a public client and still not ask for
