@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"net/http"
 
@@ -24,8 +25,12 @@ func handler(api *http.Client, rotator *selfservice.Rotator, url string, log *sl
 			return
 		}
 		defer resp.Body.Close()
+		if resp.StatusCode < http.StatusOK { // no final one, and below 100 none that may be relayed
+			http.Error(w, "the API's answer has no status", http.StatusBadGateway)
+			return
+		}
 		w.WriteHeader(resp.StatusCode)
-		w.Write([]byte(resp.Status + "\n"))
+		fmt.Fprintln(w, resp.StatusCode, http.StatusText(resp.StatusCode)) // not the API's own words
 	})
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) {
 		if _, err := rotator.SigningKey(r.Context()); err != nil {

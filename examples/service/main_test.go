@@ -1,14 +1,18 @@
 package main
 
 import (
+	"bufio"
 	"encoding/base64"
 	"encoding/json"
 	"io"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -137,6 +141,27 @@ func TestRelaysTheResponse(t *testing.T) {
 	assert.Equal(t, "the API cannot be called\n", body)
 	p.Stop(t)
 }
+
+// What the API says beside its status reaches no terminal, and no status ends the
+// service.
+func TestStatusOfAHostileAPI(t *testing.T) {
+	t.Parallel()
+	for line, want := range map[string]string{
+		"200 \x1b[2Jforged": "200 OK\n", "299 \x1b[2Jforged": "299 \n",
+		"099 x": "the API's answer has no status\n", "000 x": "the API's answer has no status\n", "101 x": "the API's answer has no status\n",
+	} {
+		api := &http.Client{Transport: transport(func(r *http.Request) (*http.Response, error) {
+			return http.ReadResponse(bufio.NewReader(strings.NewReader("HTTP/1.1 "+line+"\r\nContent-Length: 0\r\n\r\n")), r)
+		})}
+		w := httptest.NewRecorder()
+		handler(api, nil, "https://api.example.no", slog.New(slog.DiscardHandler)).ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+		assert.Equal(t, want, w.Body.String(), line)
+	}
+}
+
+type transport func(*http.Request) (*http.Response, error)
+
+func (f transport) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 func TestExitsWithoutAKey(t *testing.T) {
 	t.Parallel()
