@@ -49,7 +49,9 @@ func ParsePublic(data []byte, o Options) (*PublicKey, error) {
 	}
 }
 
-// ReadFile reads a private key from a file of at most 64 KiB; see [Parse].
+// ReadFile reads a private key from a file of at most 64 KiB; see [Parse]. It
+// checks neither the owner nor the mode of the file, which may be a pipe: then it
+// returns when the other end has been closed.
 // Its errors name the file once; those of the file system wrap an
 // *fs.PathError.
 func ReadFile(name string) (*Key, error) {

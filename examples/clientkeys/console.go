@@ -17,8 +17,9 @@ type console struct {
 	in       io.Reader
 	out, err io.Writer
 	env      func(variable string) string
-	lost     error  // why a result was not printed
-	shield   func() // has the process ignore interrupts from here on; may be nil
+	lost     error           // why a result was not printed
+	signal   <-chan struct{} // closed by the first interrupt; may be nil
+	shield   func()          // has the process ignore interrupts from here on; may be nil
 }
 
 // uninterrupted returns a context that no signal ends: where the server makes

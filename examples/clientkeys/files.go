@@ -62,16 +62,20 @@ func (in *input) fileName(option string) (string, error) {
 // the path may be that of a device.
 const maxFile = 1 << 20
 
-// file reads the one that the option names.
+// file reads the one that the option names. A FIFO, as of "<(...)", takes until
+// somebody has written it, or until a signal comes.
 func (in *input) file(option string) ([]byte, error) {
 	var data []byte
-	f, err := os.Open(in.text(option))
-	if err == nil {
-		defer f.Close()
-		data, err = io.ReadAll(io.LimitReader(f, maxFile+1))
-	}
-	if len(data) > maxFile {
-		err = fmt.Errorf("it has more than %d bytes", maxFile)
+	var err error
+	read := make(chan struct{})
+	go func() {
+		data, err = readFile(in.text(option))
+		close(read)
+	}()
+	select {
+	case <-read:
+	case <-in.signal:
+		return nil, errors.New("interrupted; nothing was changed")
 	}
 	if e := (*fs.PathError)(nil); errors.As(err, &e) {
 		err = e.Err // without the path, which may be a key
@@ -80,4 +84,17 @@ func (in *input) file(option string) ([]byte, error) {
 		return nil, fmt.Errorf("the file of --%s: %w", option, err)
 	}
 	return data, nil
+}
+
+func readFile(name string) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if len(data) > maxFile {
+		return nil, fmt.Errorf("it has more than %d bytes", maxFile)
+	}
+	return data, err
 }

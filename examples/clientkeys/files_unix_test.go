@@ -5,7 +5,9 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -44,6 +46,40 @@ func TestPrivateFileStaysPrivateWhenNamesAreSwapped(t *testing.T) {
 		require.NoError(t, os.Remove(public))
 	}
 	require.NotZero(t, swaps)
+}
+
+// pipe makes a FIFO, as the shell does for <(...).
+func pipe(t *testing.T) (name string) {
+	t.Helper()
+	name = filepath.Join(t.TempDir(), "pipe")
+	require.NoError(t, syscall.Mkfifo(name, 0o600))
+	return name
+}
+
+func TestSignalEndsTheReadingOfAPipe(t *testing.T) {
+	t.Parallel()
+	name := pipe(t)
+	cmd := program(t, "helseid", "status", "-c", "x", "-a", "https://x", "-b", "https://x", "-ep", name)
+	wait := start(t, cmd)
+	end := time.AfterFunc(time.Minute, func() { cmd.Process.Kill() }) // it hangs
+	defer end.Stop()
+	f, err := os.OpenFile(name, os.O_WRONLY, 0) // returns when the program has opened it
+	require.NoError(t, err)
+	defer f.Close()
+	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
+	assertFails(t, wait(), "interrupted; nothing was changed")
+}
+
+func TestFileMayBeAPipe(t *testing.T) {
+	t.Parallel()
+	name := pipe(t)
+	wrote := make(chan error, 1)
+	go func() { wrote <- os.WriteFile(name, []byte("content"), 0) }()
+	in := &input{console: &console{}, options: []option{{long: "Option", form: pathForm, value: name}}}
+	data, err := in.file("Option")
+	require.NoError(t, err)
+	assert.Equal(t, "content", string(data))
+	require.NoError(t, <-wrote)
 }
 
 func TestFileModesIgnoreTheUmask(t *testing.T) {

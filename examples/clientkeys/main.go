@@ -22,7 +22,7 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the program at once
-	c := &console{in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.Getenv, shield: func() { signal.Ignore(os.Interrupt, syscall.SIGTERM) }}
+	c := &console{in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.Getenv, signal: ctx.Done(), shield: func() { signal.Ignore(os.Interrupt, syscall.SIGTERM) }}
 	os.Exit(c.main(ctx, os.Args[1:]))
 }
 

@@ -252,7 +252,7 @@ func TestFileSizeLimit(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "file")
 	require.NoError(t, os.WriteFile(file, make([]byte, maxFile), 0o600))
-	in := &input{options: []option{{long: "Option", form: pathForm, value: file}}}
+	in := &input{console: &console{}, options: []option{{long: "Option", form: pathForm, value: file}}}
 	data, err := in.file("Option")
 	require.NoError(t, err)
 	assert.Len(t, data, maxFile)

@@ -22,6 +22,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/selfservice"
 	"github.com/nokkel/nokkel/selfservice/filestore"
 	"github.com/nokkel/nokkel/selfservice/helseid"
@@ -55,27 +56,28 @@ func main() {
 		return
 	}
 
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	if err != nil || c.client == "" || c.scopes == "" || c.state == "" || c.api == "" || flag.NArg() > 0 {
 		log.Error("-client, -scope, -state and -api are needed, and no other words (see: service -help)")
 		os.Exit(1)
 	}
-	if err := run(ctx, log, c); err != nil {
+	key, unread := readKey(c.key) // while a signal still ends the program: a FIFO may have nothing to read
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, log, c, key, unread); err != nil {
 		log.Error("service failed", "error", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, log *slog.Logger, c config) error {
+func run(ctx context.Context, log *slog.Logger, c config, key *keys.Key, unread error) error {
 	client := &helseid.Client{
 		Environment: helseid.Environment{Authority: c.authority, BaseAddress: c.base},
 		ClientID:    c.client,
 		Scopes:      strings.Fields(c.scopes),
 	}
 	rotator := &selfservice.Rotator{Provider: client, Store: filestore.Dir(c.state), Timing: c.timing, Logger: log}
-	if err := adopt(ctx, rotator, c.key); err != nil {
+	if err := adopt(ctx, rotator, key, unread); err != nil {
 		return err
 	}
 	listener, err := net.Listen("tcp", c.listen)
