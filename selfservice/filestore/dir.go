@@ -25,11 +25,19 @@ const keepVersions = 8
 // Load and Save take only what nobody but this user can have written or read:
 // the directory and each file belong to the user the process runs as (root is
 // no exception: run a tool as the service's user), no mode has a bit for group
-// or others, and a file is a regular one, no link, of at most 4 MiB. Anything
-// else is a [*Error], which is [selfservice.ErrConfig], and is never changed: it may be
-// somebody else's. In Kubernetes an fsGroup opens every file to the group each
-// time a pod starts; set fsGroupChangePolicy: OnRootMismatch and give Dir a
-// directory below the volume's root. Windows has access lists instead of
+// or others, and a file is a regular one, no link, of at most 4 MiB. A link at the
+// path itself belongs to this user or root. Anything else is a [*Error], which is
+// [selfservice.ErrConfig], and is never changed: it may be somebody else's.
+//
+// The directories above it are yours to protect. Whoever can rename what is in
+// one of them can put another state of this user in the place of this one, that of
+// another client or an older copy; a [selfservice.Seal] refuses what has another
+// name. See that they belong to root or this user, and that nobody else may write to
+// them, unless they have the sticky bit, as /tmp has.
+//
+// In Kubernetes an fsGroup opens every file to the group each time a pod starts;
+// set fsGroupChangePolicy: OnRootMismatch and give Dir a directory below the
+// volume's root. Windows has access lists instead of
 // modes; Dir leaves those to you.
 //
 // Whoever may write to the directory's parent decides which one the path leads to,

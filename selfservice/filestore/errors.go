@@ -13,6 +13,7 @@ import (
 var (
 	ErrOwner = errors.New("belongs to another user than the one this process runs as")
 	ErrMode  = errors.New("is open to group or others: the directory must have mode 0700, a file 0600")
+	ErrLink  = errors.New("is a link that another user made: only root's and this user's own are followed")
 	ErrType  = errors.New("is not a regular file")
 	ErrSize  = errors.New("has more than 4 MiB")
 

@@ -40,6 +40,9 @@ func (d Dir) open() (*folder, error) {
 	if err == nil {
 		err = checkFile(f.path, info)
 	}
+	if err == nil {
+		err = checkLink(f.path, info)
+	}
 	if err != nil {
 		root.Close()
 		return nil, err

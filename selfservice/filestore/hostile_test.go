@@ -154,6 +154,35 @@ func TestFileSize(t *testing.T) {
 	refuses(t, d, version, filestore.ErrSize, planted)
 }
 
+// openDir returns a directory that other users may enter, as that of t.TempDir is
+// not.
+func openDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "nokkel-test-")
+	require.NoError(t, err)
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	require.NoError(t, os.Chmod(dir, 0o755))
+	return dir
+}
+
+const another = 65534 // nobody
+
+// asAnother runs the current test as another user, with dir in the environment.
+func asAnother(t *testing.T, dir, variable string) {
+	t.Helper()
+	binary, err := os.Executable()
+	require.NoError(t, err)
+	program, err := os.ReadFile(binary)
+	require.NoError(t, err)
+	test := filepath.Join(dir, "test") // where the other user may run it
+	require.NoError(t, os.WriteFile(test, program, 0o755))
+	cmd := exec.Command(test, "-test.run=^"+t.Name()+"$")
+	cmd.Env = append(os.Environ(), variable+"="+dir)
+	cmd.Dir, cmd.SysProcAttr = "/", &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: another, Gid: another}}
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+}
+
 // TestPlantedState: another user puts a state into a directory of mode 0777, and a
 // Rotator neither signs with that user's key nor publishes it.
 func TestPlantedState(t *testing.T) {
@@ -167,10 +196,7 @@ func TestPlantedState(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("only root can act as another user")
 	}
-	parent, err := os.MkdirTemp("", "nokkel-test-") // t.TempDir is closed to other users
-	require.NoError(t, err)
-	defer os.RemoveAll(parent)
-	require.NoError(t, os.Chmod(parent, 0o755))
+	parent := openDir(t)
 	d := filestore.Dir(filepath.Join(parent, "key"))
 	own := &selfservice.Rotator{Store: d}
 	first := selfservice.Credential{Key: keystest.Key(t, keys.ES256)}
@@ -182,16 +208,7 @@ func TestPlantedState(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(parent, "theirs"), content, 0o644))
 	require.NoError(t, os.Chmod(string(d), 0o777))
 
-	binary, err := os.Executable()
-	require.NoError(t, err)
-	program, err := os.ReadFile(binary)
-	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(filepath.Join(parent, "test"), program, 0o755)) // where the other user may run it
-	cmd := exec.Command(filepath.Join(parent, "test"), "-test.run=^TestPlantedState$")
-	cmd.Env = append(os.Environ(), "NOKKEL_DIR_PLANT="+parent)
-	cmd.Dir, cmd.SysProcAttr = "/", &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
-	out, err := cmd.CombinedOutput()
-	require.NoError(t, err, "%s", out)
+	asAnother(t, parent, "NOKKEL_DIR_PLANT")
 	require.Contains(t, names(t, d), "state-9")
 
 	fresh := &selfservice.Rotator{Store: d}

@@ -8,3 +8,6 @@ const openNonblock = 0
 
 // ownFile leaves the question to access lists.
 func ownFile(fs.FileInfo) bool { return true }
+
+// checkLink does so too.
+func checkLink(string, fs.FileInfo) error { return nil }

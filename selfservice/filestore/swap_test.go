@@ -48,3 +48,46 @@ func TestFollowsNoLateLink(t *testing.T) {
 	<-done
 	assert.NotZero(t, reads)
 }
+
+// TestFollowsNoLinkThatComesAndGoes: another user's link to the directory of another
+// client takes the place of the directory, and gives it back, while it is opened.
+func TestFollowsNoLinkThatComesAndGoes(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can give files away")
+	}
+	parent := t.TempDir()
+	path, away, link := filepath.Join(parent, "key"), filepath.Join(parent, "away"), filepath.Join(parent, "link")
+	for _, dir := range []string{path, filepath.Join(parent, "other")} {
+		_, err := Dir(dir).Save(t.Context(), []byte(filepath.Base(dir)), "")
+		require.NoError(t, err)
+	}
+	require.NoError(t, os.Symlink("other", link))
+	require.NoError(t, os.Lchown(link, 65534, 65534))
+	stop, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				os.Rename(path, away)
+				os.Rename(link, path)
+				os.Rename(path, link)
+				os.Rename(away, path)
+			}
+		}
+	}()
+	opened := 0
+	for range 5000 {
+		blob, _, err := Dir(path).Load(t.Context())
+		if err != nil || blob == nil {
+			continue // which one depends on the moment
+		}
+		opened++
+		require.Equal(t, "key", string(blob))
+	}
+	close(stop)
+	<-done
+	assert.NotZero(t, opened)
+}
