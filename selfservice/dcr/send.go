@@ -38,9 +38,9 @@ func parse(got *rest.Answer) (answer, error) {
 
 // call sends JSON and a bearer token, if there are any.
 func (c *Client) call(ctx context.Context, method, address string, token keys.Secret, body []byte) (*rest.Answer, error) {
-	call := rest.Call{Method: method, URL: address, Body: body, Base: c.Base}
+	call := rest.Call{Method: method, URL: address, Body: keys.NewSecret(string(body)), Base: c.Base}
 	if !token.IsZero() {
-		call.Header = http.Header{"Authorization": {"Bearer " + token.Reveal()}}
+		call.Secrets = map[string]keys.Secret{"Authorization": keys.NewSecret("Bearer " + token.Reveal())}
 	}
 	got, err := call.Do(ctx)
 	var failed *rest.Error

@@ -35,7 +35,7 @@ func (c *Client) call(ctx context.Context, as keys.Source, method string, body [
 		return 0, nil, err
 	}
 	got, err := rest.Call{
-		Method: method, URL: address, Body: body, Base: c.Base, Prover: &c.learned().prover,
+		Method: method, URL: address, Body: keys.NewSecret(string(body)), Base: c.Base, Prover: &c.learned().prover,
 		Tokens: c.tokens.get(key, func() *assertion.TokenSource { return c.source(key, []string{SelfServiceScope}, nil) }),
 	}.Do(ctx)
 	var failed *rest.Error

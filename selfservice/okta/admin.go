@@ -128,11 +128,11 @@ func (a *Admin) send(ctx context.Context, method, path string, body []byte, toke
 	if err != nil {
 		return nil, err
 	}
-	call := rest.Call{Method: method, URL: address, Body: body, Prover: &a.prover, MaxBody: maxBody, Base: a.Org.Base}
+	call := rest.Call{Method: method, URL: address, Body: keys.NewSecret(string(body)), Prover: &a.prover, MaxBody: maxBody, Base: a.Org.Base}
 	if a.Tokens != nil {
 		call.Tokens = internal.Bound{Token: token, Key: key}
 	} else {
-		call.Header = http.Header{"Authorization": {"SSWS " + token}}
+		call.Secrets = map[string]keys.Secret{"Authorization": keys.NewSecret("SSWS " + token)}
 	}
 	got, err := call.Do(ctx)
 	var failed *rest.Error

@@ -62,7 +62,7 @@ func (p KeyAPI) tokens(c selfservice.Credential) *assertion.TokenSource {
 }
 
 func (p KeyAPI) call(ctx context.Context, as selfservice.Credential, method, path string, body []byte, v any) error {
-	call := rest.Call{Method: method, URL: p.URL + path, Body: body, Tokens: p.tokens(as), Base: p.Base}
+	call := rest.Call{Method: method, URL: p.URL + path, Body: keys.NewSecret(string(body)), Tokens: p.tokens(as), Base: p.Base}
 	return rest.Verdict(call.JSON(ctx, v))
 }
 

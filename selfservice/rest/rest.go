@@ -11,14 +11,15 @@
 package rest
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -30,16 +31,18 @@ import (
 	"github.com/nokkel/nokkel/selfservice/internal/rest"
 )
 
-// Call is one call of an API. Whoever prints one prints its Header and Body.
+// Call is one call of an API. It prints as a fixed text; a walk by reflection
+// sees Header, and neither Body nor Secrets.
 type Call struct {
-	Method string
-	URL    string
-	Body   []byte      // nil: none
-	Header http.Header // besides Accept and Content-Type, which are application/json unless they are here
+	Method  string
+	URL     string
+	Body    keys.Secret            // it may hold one; zero: none
+	Header  http.Header            // besides Accept and Content-Type, which are application/json unless they are here
+	Secrets map[string]keys.Secret // more of the header, which does not print: Authorization, say, or an API key
 
 	// Tokens gets the access token, an assertion.TokenSource for example. It is
 	// sent as a bearer token, or with a proof if it is bound to a key (RFC 9449).
-	// Nil: what authenticates the call is in Header, or in Base.
+	// Nil: what authenticates the call is in Secrets, or in Base.
 	Tokens dpop.TokenSource
 	Prover *dpop.Prover // of tokens that are bound; nil: one for each call
 
@@ -79,6 +82,9 @@ func (a *Answer) Text(text string) string {
 	}
 	return sent.Line(text, redact.MaxText)
 }
+
+// Format prints a fixed text for every verb.
+func (Call) Format(f fmt.State, _ rune) { io.WriteString(f, "rest.Call") }
 
 // JSON makes the call and decodes its answer into v, which may be nil. It
 // fails as [Call.Do] does, and with an *[Error] that is [ErrRefused] for any
@@ -128,15 +134,18 @@ func (c Call) Do(ctx context.Context) (*Answer, error) {
 }
 
 func (c Call) send(ctx context.Context, token string, key *keys.Key) (*Answer, error) {
-	req, err := http.NewRequestWithContext(ctx, c.Method, c.URL, bytes.NewReader(c.Body)) // an empty one has Content-Length 0
+	req, err := http.NewRequestWithContext(ctx, c.Method, c.URL, strings.NewReader(c.Body.Reveal())) // an empty one has Content-Length 0
 	if err != nil {
 		return nil, &Error{Rule: ErrURL}
 	}
 	req.Header.Set("Accept", "application/json")
-	if c.Body != nil {
+	if !c.Body.IsZero() {
 		req.Header.Set("Content-Type", "application/json")
 	}
 	maps.Copy(req.Header, c.Header)
+	for name, value := range c.Secrets {
+		req.Header.Set(name, value.Reveal())
+	}
 	base := c.Base
 	switch {
 	case key != nil:
@@ -145,8 +154,8 @@ func (c Call) send(ctx context.Context, token string, key *keys.Key) (*Answer, e
 		req.Header.Set("Authorization", "Bearer "+token)
 	}
 	// Only an error needs what was sent, and reading it is not cheap.
-	sent := sync.OnceValue(func() redact.Values { return rest.Sent(req, token, c.Body) })
-	resp, err := transport.Of(base).RoundTrip(req) // follows no redirect
+	sent := sync.OnceValue(func() redact.Values { return rest.Sent(req, token, []byte(c.Body.Reveal())) })
+	resp, err := base.RoundTrip(req) // follows no redirect
 	if err != nil {
 		return nil, noAnswer(sent().Error(err))
 	}

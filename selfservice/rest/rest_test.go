@@ -33,19 +33,21 @@ func TestRequest(t *testing.T) {
 		text, _ := io.ReadAll(r.Body)
 		got, body = r, string(text)
 	})
-	require.NoError(t, rest.Call{Method: http.MethodPost, URL: url + "/keys", Body: []byte("{}")}.JSON(t.Context(), nil))
+	require.NoError(t, rest.Call{Method: http.MethodPost, URL: url + "/keys", Body: keys.NewSecret("{}")}.JSON(t.Context(), nil))
 	assert.Equal(t, "POST /keys", got.Method+" "+got.URL.Path)
 	assert.Equal(t, "{}", body)
 	assert.Equal(t, "application/json", got.Header.Get("Content-Type"))
 	assert.Equal(t, "application/json", got.Header.Get("Accept"))
 	assert.Empty(t, got.Header.Get("Authorization"))
 
-	h := http.Header{"Accept": {"text/plain"}, "Authorization": {"Token t"}}
-	a, err := rest.Call{Method: http.MethodPost, URL: url, Header: h}.Do(t.Context())
+	h := http.Header{"Accept": {"text/plain"}, "X-Other": {"public"}}
+	secrets := map[string]keys.Secret{"authorization": keys.NewSecret("Token t")}
+	a, err := rest.Call{Method: http.MethodPost, URL: url, Header: h, Secrets: secrets}.Do(t.Context())
 	require.NoError(t, err)
 	assert.True(t, a.OK())
 	assert.Equal(t, []string{"text/plain"}, got.Header["Accept"])
 	assert.Equal(t, "Token t", got.Header.Get("Authorization"))
+	assert.Equal(t, "public", got.Header.Get("X-Other"))
 	assert.Zero(t, got.ContentLength)
 	assert.NotContains(t, got.Header, "Content-Type")
 	assert.Equal(t, []string{"text/plain"}, h["Accept"], "the caller's header is not changed")
@@ -144,7 +146,7 @@ func TestFailures(t *testing.T) {
 func TestErrorsQuoteNothingThatWasSent(t *testing.T) {
 	const token, secret = "a-token-nobody-may-see", "a-secret-nobody-may-see"
 	call := rest.Call{
-		Method: http.MethodPost, URL: "https://api.example.no", Body: []byte(`{"client_secret":"` + secret + `"}`),
+		Method: http.MethodPost, URL: "https://api.example.no", Body: keys.NewSecret(`{"client_secret":"` + secret + `"}`),
 		Tokens: &tokens{list: []string{token}},
 		Base: roundTripper(func(*http.Request) (*http.Response, error) {
 			return nil, errors.New("cut off after " + token + " and " + secret)
@@ -173,7 +175,8 @@ func TestABrokenTrailerQuotesNothingThatWasSent(t *testing.T) {
 			conn.Close()
 		}
 	})
-	err := rest.Call{Method: http.MethodGet, URL: url, Header: http.Header{"Authorization": {"Bearer " + token}}}.JSON(t.Context(), nil)
+	secrets := map[string]keys.Secret{"Authorization": keys.NewSecret("Bearer " + token)}
+	err := rest.Call{Method: http.MethodGet, URL: url, Secrets: secrets}.JSON(t.Context(), nil)
 	require.ErrorIs(t, err, rest.ErrNoAnswer)
 	assert.NotContains(t, err.Error(), token)
 }
@@ -188,7 +191,8 @@ func TestTextQuotesNothingThatWasSent(t *testing.T) {
 	for _, call := range []rest.Call{
 		{Header: http.Header{"X-Api-Key": {key}}},
 		{Header: http.Header{"x-api-key": {key}}},
-		{Body: []byte(`{"registrationToken":"` + key + `"}`)},
+		{Secrets: map[string]keys.Secret{"x-api-key": keys.NewSecret(key)}},
+		{Body: keys.NewSecret(`{"registrationToken":"` + key + `"}`)},
 	} {
 		call.Method, call.URL = http.MethodPost, url
 		a, err := call.Do(t.Context())

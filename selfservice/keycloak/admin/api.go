@@ -92,7 +92,7 @@ func (a *API) send(ctx context.Context, r request, token string, key *keys.Key) 
 		header.Set("Content-Type", r.contentType)
 	}
 	got, err := rest.Call{
-		Method: r.method, URL: address, Body: r.body, Header: header, MaxBody: maxBody, Timeout: cmp.Or(r.timeout, callTimeout),
+		Method: r.method, URL: address, Body: keys.NewSecret(string(r.body)), Header: header, MaxBody: maxBody, Timeout: cmp.Or(r.timeout, callTimeout),
 		Tokens: internal.Bound{Token: token, Key: key}, Prover: &a.prover, Base: a.Realm.Base,
 	}.Do(ctx)
 	var failed *rest.Error
