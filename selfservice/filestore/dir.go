@@ -37,12 +37,7 @@ const keepVersions = 8
 //
 // In Kubernetes an fsGroup opens every file to the group each time a pod starts;
 // set fsGroupChangePolicy: OnRootMismatch and give Dir a directory below the
-// volume's root. Windows has access lists instead of
-// modes; Dir leaves those to you.
-//
-// Whoever may write to the directory's parent decides which one the path leads to,
-// by a link or by a rename, if only among those of this user: keep the parent to
-// yourself, or bind each state to its client with [selfservice.Seal].
+// volume's root. Windows has access lists instead of modes; Dir leaves those to you.
 //
 // The file system must be a local one with hard links. Without hard links
 // Save fails with [selfservice.ErrConfig]. Network file systems cache listings and so

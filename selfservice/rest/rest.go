@@ -155,7 +155,7 @@ func (c Call) send(ctx context.Context, token string, key *keys.Key) (*Answer, e
 	}
 	// Only an error needs what was sent, and reading it is not cheap.
 	sent := sync.OnceValue(func() redact.Values { return rest.Sent(req, token, []byte(c.Body.Reveal())) })
-	resp, err := base.RoundTrip(req) // follows no redirect
+	resp, err := transport.Of(base).RoundTrip(req) // follows no redirect
 	if err != nil {
 		return nil, noAnswer(sent().Error(err))
 	}
