@@ -78,16 +78,14 @@ func TestFollowsNoLinkThatComesAndGoes(t *testing.T) {
 			}
 		}
 	}()
-	opened := 0
-	for range 5000 {
+	defer func() { close(stop); <-done }()
+	for opened, refused := 0, 0; opened < 500 || refused < 500; {
 		blob, _, err := Dir(path).Load(t.Context())
 		if err != nil || blob == nil {
-			continue // which one depends on the moment
+			refused++ // for which reason depends on the moment
+			continue
 		}
 		opened++
 		require.Equal(t, "key", string(blob))
 	}
-	close(stop)
-	<-done
-	assert.NotZero(t, opened)
 }
