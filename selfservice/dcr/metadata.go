@@ -2,7 +2,6 @@ package dcr
 
 import (
 	"encoding/json"
-	"math"
 	"slices"
 	"strings"
 	"time"
@@ -53,16 +52,19 @@ func (m Metadata) has(name string) bool {
 	return text != "" && text != "null" && text != `""`
 }
 
-// number returns a number rounded down to an integer, of at most 2^53, and zero
-// for anything else.
-func (m Metadata) number(name string) int64 {
+// lastSecond is the end of the year 9999. The state has no room for a later time.
+const lastSecond = 253402300799
+
+// seconds returns a time in Unix seconds, rounded down, and zero for anything that
+// is none from 1970 to 9999.
+func (m Metadata) seconds(name string) int64 {
 	var n json.Number
 	json.Unmarshal(m[name], &n)
 	f, err := n.Float64()
-	if err != nil && !math.IsInf(f, 1) || f < 0 {
+	if err != nil || f < 0 || f > lastSecond {
 		return 0
 	}
-	return int64(min(f, 1<<53))
+	return int64(f)
 }
 
 func (m Metadata) set(name string, value any) error {
@@ -153,7 +155,7 @@ func (m Metadata) drop(thumbprint string) (bool, error) {
 // credential returns the client secret, and what the server tells of it.
 func (a answer) credential() (selfservice.Credential, selfservice.Registration) {
 	reg := selfservice.Registration{Fingerprint: selfservice.Credential{Secret: a.secret}.Fingerprint()}
-	if at := a.number("client_secret_expires_at"); at > 0 { // zero: never, RFC 7591 §3.2.1
+	if at := a.seconds("client_secret_expires_at"); at > 0 { // zero: never, RFC 7591 §3.2.1
 		reg.Expires = time.Unix(at, 0)
 	}
 	return selfservice.Credential{Secret: a.secret}, reg
