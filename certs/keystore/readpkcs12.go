@@ -191,5 +191,5 @@ func parsePKCS8(der []byte) (any, error) {
 	case errors.Is(refused, keys.ErrInconsistent):
 		return nil, refuse(keys.ErrInconsistent, "the public key stored with a private one belongs to another")
 	}
-	return key, nil // of a type that an entry names
+	return key, nil // of a type or size that privateEntry refuses
 }
