@@ -35,7 +35,7 @@ func (s *Server) caller(w http.ResponseWriter, r *http.Request, scope string) (c
 	case text == "":
 		fail(w, http.StatusUnauthorized, "E0000005", "Invalid session")
 		return caller{}, false
-	case t == nil || time.Now().After(t.expires):
+	case t == nil || t.server != "" || time.Now().After(t.expires):
 		challenge(w, http.StatusUnauthorized, scheme, "invalid_token", "The access token is invalid or has expired.", scope)
 		return caller{}, false
 	case !bound && t.jkt != "":

@@ -13,6 +13,8 @@ const (
 	bucketApps  = "/api/v1/apps" // and their credentials
 	bucketApp   = "/api/v1/apps/{id}"
 	bucketToken = "/oauth2/v1/token"
+
+	bucketPublic = "/.well-known" // and keys
 )
 
 type bucket struct {

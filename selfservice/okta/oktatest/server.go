@@ -1,6 +1,8 @@
 // Package oktatest is an Okta org in memory, for tests of programs that own
 // their credentials there: the management API of apps, client secrets and
-// public keys, and the endpoints where an app authenticates.
+// public keys, and the endpoints where an app authenticates, at the org's own
+// authorization server and at custom ones of any ID. Those give JWTs, whose "aud"
+// is "api://" and the ID.
 //
 //	server := oktatest.Start(t)
 //	id := server.AddApp(oktatest.App{Keys: []*keys.PublicKey{key.PublicKey()}, Service: true, Scopes: …, Role: oktatest.SuperAdmin})
@@ -138,6 +140,12 @@ func (s *Server) routes() {
 	s.mux.HandleFunc("POST /oauth2/{server}/v1/token", s.locked(bucketToken, (*Server).token))
 	s.mux.HandleFunc("POST /oauth2/v1/introspect", s.locked(bucketToken, (*Server).introspect))
 	s.mux.HandleFunc("POST /oauth2/{server}/v1/introspect", s.locked(bucketToken, (*Server).introspect))
+	for _, server := range []string{"", "/oauth2/{server}"} {
+		s.mux.HandleFunc("GET "+server+"/.well-known/openid-configuration", s.locked(bucketPublic, (*Server).discovery))
+		s.mux.HandleFunc("GET "+server+"/.well-known/oauth-authorization-server", s.locked(bucketPublic, (*Server).discovery))
+	}
+	s.mux.HandleFunc("GET /oauth2/v1/keys", s.locked(bucketPublic, (*Server).keys))
+	s.mux.HandleFunc("GET /oauth2/{server}/v1/keys", s.locked(bucketPublic, (*Server).keys))
 	s.mux.HandleFunc("GET "+one, s.onApp(bucketApp, read, getApp))
 	s.mux.HandleFunc("PUT "+one, s.onApp(bucketApp, manage, putApp))
 	for _, f := range []family{{secrets, listSecrets, addSecret}, {keys, listKeys, addKey}} {

@@ -1,7 +1,6 @@
 package oktatest
 
 import (
-	"crypto/rand"
 	"crypto/sha256"
 	"net/http"
 	"slices"
@@ -11,20 +10,10 @@ import (
 	"github.com/nokkel/nokkel/selfservice/okta"
 )
 
-// token is an access token.
-type token struct {
-	app     *app
-	jkt     string // thumbprint of the DPoP key; empty: a bearer token
-	scopes  []string
-	expires time.Time
-}
-
 // hash stands for a token, so that printing a Server shows none.
 type hash [sha256.Size]byte
 
 func hashOf(token string) hash { return sha256.Sum256([]byte(token)) }
-
-const tokenLifetime = time.Hour
 
 // token answers the client credentials grant, at the org's authorization server
 // or a custom one.
@@ -40,7 +29,7 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request) {
 		refuse(nil, http.StatusBadRequest, "invalid_request", "The request is malformed.")
 		return
 	}
-	custom := r.PathValue("server") != ""
+	server := r.PathValue("server") // empty: the org's own
 	a, problem := s.authenticate(r)
 	if problem != nil {
 		problem.write(s, a, w)
@@ -53,7 +42,7 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request) {
 	case !a.grants(grant):
 		refuse(a, http.StatusBadRequest, "unauthorized_client", "The client is not authorized to use the provided grant type.")
 		return
-	case !custom && a.method() != okta.MethodPrivateKey:
+	case server == "" && a.method() != okta.MethodPrivateKey:
 		refuse(a, http.StatusUnauthorized, "invalid_client", "Client Credentials requests to the Org Authorization Server must use the private_key_jwt token_endpoint_auth_method.")
 		return
 	}
@@ -67,24 +56,24 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request) {
 	}
 	scopes := strings.Fields(r.PostForm.Get("scope"))
 	granted := slices.Clone(scopes)
-	if !custom {
+	if server == "" {
 		granted = slices.DeleteFunc(granted, func(scope string) bool { return !slices.Contains(a.scopes, scope) })
 	}
 	if len(granted) == 0 || len(granted) < len(scopes) && !s.Doubts.SilentScopes {
 		refuse(a, http.StatusBadRequest, "invalid_scope", "One or more scopes are not configured for the authorization server resource.")
 		return
 	}
-	value := rand.Text()
-	s.tokens[hashOf(value)] = &token{a, jkt, granted, time.Now().Add(tokenLifetime)}
-	kind := "Bearer"
+	now := time.Now()
+	t := &token{a, server, jkt, granted, now, now.Add(tokenLifetime)}
+	value := t.text(s)
+	s.tokens[hashOf(value)] = t
 	if jkt != "" {
-		kind = "DPoP"
 		w.Header().Set("DPoP-Nonce", s.nonce())
 	}
 	a.caller = caller{name: a.clientID()}
 	s.log(EventToken, a, "", "")
 	answer(w, http.StatusOK, map[string]any{
-		"token_type": kind, "expires_in": int(tokenLifetime / time.Second), "access_token": value, "scope": strings.Join(granted, " "),
+		"token_type": t.kind(), "expires_in": int(tokenLifetime / time.Second), "access_token": value, "scope": strings.Join(granted, " "),
 	})
 }
 
@@ -106,7 +95,8 @@ func (s *Server) binding(a *app, r *http.Request) (jkt, code, description string
 	return jkt, "", ""
 }
 
-// introspect tells an authenticated app whether a token is active (RFC 7662).
+// introspect tells an authenticated app whether a token is active (RFC 7662), if the
+// server that is asked has issued it.
 func (s *Server) introspect(w http.ResponseWriter, r *http.Request) {
 	if r.ParseForm() != nil {
 		failOAuth(w, http.StatusBadRequest, "invalid_request", "The request is malformed.")
@@ -118,7 +108,11 @@ func (s *Server) introspect(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	t := s.tokens[hashOf(r.PostForm.Get("token"))]
-	answer(w, http.StatusOK, map[string]any{"active": t != nil && time.Now().Before(t.expires)})
+	if t == nil || t.server != r.PathValue("server") || !time.Now().Before(t.expires) {
+		answer(w, http.StatusOK, map[string]any{"active": false})
+		return
+	}
+	answer(w, http.StatusOK, t.introspected(s))
 }
 
 // Revoke ends all access tokens.

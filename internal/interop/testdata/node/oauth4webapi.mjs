@@ -8,7 +8,8 @@ const issuer = new URL(task.issuer)
 const as = await oauth.processDiscoveryResponse(issuer, await oauth.discoveryRequest(issuer, insecure))
 const client = { client_id: task.client_id }
 const key = await crypto.subtle.importKey('jwk', task.key, { name: 'ECDSA', namedCurve: 'P-256' }, false, ['sign'])
-const auth = oauth.PrivateKeyJwt({ key, kid: task.key.kid })
+const auth = oauth.PrivateKeyJwt({ key, kid: task.key.kid },
+  { [oauth.modifyAssertion]: (_, claims) => { claims.aud = task.audience ?? claims.aud } })
 const DPoP = oauth.DPoP(client, await oauth.generateKeyPair('ES256'))
 
 // twice makes a request once more when the server wants its nonce in the proof.

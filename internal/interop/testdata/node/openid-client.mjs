@@ -4,8 +4,9 @@ import * as openid from 'openid-client'
 
 const task = JSON.parse(await text(process.stdin))
 const key = await crypto.subtle.importKey('jwk', task.key, { name: 'ECDSA', namedCurve: 'P-256' }, false, ['sign'])
-const config = await openid.discovery(new URL(task.issuer), task.client_id, undefined,
-  openid.PrivateKeyJwt({ key, kid: task.key.kid }), { execute: [openid.allowInsecureRequests] })
+const auth = openid.PrivateKeyJwt({ key, kid: task.key.kid },
+  { [openid.modifyAssertion]: (_, claims) => { claims.aud = task.audience ?? claims.aud } })
+const config = await openid.discovery(new URL(task.issuer), task.client_id, undefined, auth, { execute: [openid.allowInsecureRequests] })
 const DPoP = openid.getDPoPHandle(config, await openid.randomDPoPKeyPair('ES256'))
 
 const token = await openid.clientCredentialsGrant(config, { scope: task.scope }, { DPoP })

@@ -9,7 +9,7 @@ from requests_oauth2client import OAuth2Client, PrivateKeyJwt
 task = json.load(sys.stdin)
 client = OAuth2Client.from_discovery_endpoint(
     issuer=task["issuer"],
-    auth=PrivateKeyJwt(task["client_id"], task["key"], alg="ES256", aud=task["issuer"]),
+    auth=PrivateKeyJwt(task["client_id"], task["key"], alg="ES256", aud=task.get("audience", task["issuer"])),
     dpop_bound_access_tokens=True,
     testing=True,  # the servers are on loopback, without TLS
 )
