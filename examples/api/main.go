@@ -15,7 +15,9 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -45,6 +47,10 @@ func main() {
 	flag.CommandLine.SetOutput(io.Discard) // what it says of a slip repeats what was typed, and that may be a key
 	flag.Usage = func() { flag.CommandLine.SetOutput(os.Stderr); flag.PrintDefaults() }
 	flag.Parse()
+	if flag.NArg() > 0 {
+		flag.Usage()
+		os.Exit(2)
+	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	log.Error("api failed", "error", c.serve(context.Background(), log))
 	os.Exit(1)
@@ -59,7 +65,7 @@ func (c config) serve(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", c.listen)
+	listener, err := listen(c.listen)
 	if err != nil {
 		return err
 	}
@@ -75,6 +81,18 @@ func (c config) serve(ctx context.Context, log *slog.Logger) error {
 	server := &http.Server{Handler: guard.Handler(http.HandlerFunc(whoami), strings.Fields(c.scopes)...), ReadHeaderTimeout: 10 * time.Second}
 	log.Info("serving", "address", listener.Addr().String())
 	return server.Serve(listener)
+}
+
+// listen leaves what was typed out of its error, for that may be a key.
+func listen(address string) (net.Listener, error) {
+	listener, err := net.Listen("tcp", address)
+	if e := (*os.SyscallError)(nil); errors.As(err, &e) {
+		return nil, fmt.Errorf("-listen: %w", e)
+	}
+	if err != nil {
+		return nil, errors.New("-listen is no address like localhost:8081")
+	}
+	return listener, nil
 }
 
 // whoami is the API.

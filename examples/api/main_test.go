@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"io"
 	"net"
@@ -11,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -319,17 +321,32 @@ func relay(t *testing.T, dsn string) *wire {
 	return &wire{to.String(), cut}
 }
 
-// A key in the wrong argument is not printed, and a missing option is reported before
-// any request.
+// A missing option is reported before any request.
+func TestExitsWithoutOptions(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{{"-audience", "a"}, {"-issuer", "https://as.example.no"}} {
+		said, err := programtest.Self(append([]string{"-listen", "127.0.0.1:0"}, args...)...).CombinedOutput()
+		require.Error(t, err)
+		assert.Contains(t, string(said), "api failed")
+	}
+}
+
+// A key is passed in the wrong argument.
 func TestMisplacedKeyIsNotPrinted(t *testing.T) {
 	t.Parallel()
-	const key = "-----BEGIN PRIVATE KEY-----\nMIGHAgEAMBMGByqGSM49AgEGCCqGSM49\n-----END PRIVATE KEY-----"
-	for _, args := range [][]string{{"-key=", key}, {"-key", key}, {"-" + key}, {key}, {"-keys=" + key}, {"-audience", "a"}, {"-issuer", "https://as.example.no"}} {
-		cmd := programtest.Self(append([]string{"-listen", "127.0.0.1:0"}, args...)...)
-		said, err := cmd.CombinedOutput()
-		require.Error(t, err)
-		assert.Regexp(t, "api failed|issuer of the access tokens", string(said))
-		assert.NotContains(t, string(said), "MIGH")
-		assert.NotContains(t, string(said), "BEGIN")
+	const line = "MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g"
+	const text = "-----BEGIN PRIVATE KEY-----\n" + line + "\n-----END PRIVATE KEY-----"
+	complete := []string{"-issuer", "https://as.example.no", "-audience", "a", "-listen", "127.0.0.1:0"}
+	for _, key := range []string{text, line, base64.StdEncoding.EncodeToString([]byte(text))} {
+		for _, args := range [][]string{
+			{"-key=", key}, {"-key", key}, {"-" + key}, {key}, {"-keys=" + key}, {"-plain-type=" + key}, {"-plain-type", key},
+			{"-issuer", key}, {"-url", key}, {"-listen", key}, {"-listen", key + ":0"}, {"-client", "x", "-issuer", key, "-key", key},
+		} {
+			out, err := programtest.Self(append(slices.Clone(complete), args...)...).CombinedOutput()
+			require.Error(t, err)
+			for _, piece := range []string{line[20:40], key[len(key)-40 : len(key)-20]} {
+				assert.NotContains(t, string(out), piece, args[0])
+			}
+		}
 	}
 }

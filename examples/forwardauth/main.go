@@ -20,6 +20,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/netip"
 	"os"
@@ -39,8 +40,8 @@ type gate struct {
 }
 
 type config struct {
-	issuer, audience, scopes, url, proxy string
-	plain, forwarded                     bool
+	issuer, audience, scopes, url, proxy, listen string
+	plain, forwarded                             bool
 }
 
 func main() {
@@ -52,22 +53,48 @@ func main() {
 	flag.BoolVar(&c.plain, "plain-type", false, "accept tokens whose typ is JWT, such as Keycloak's")
 	flag.StringVar(&c.proxy, "proxy", "127.0.0.1/32", "addresses that may ask")
 	flag.BoolVar(&c.forwarded, "x-forwarded", false, "the proxy sends X-Forwarded-Method and X-Forwarded-Uri, as Traefik and Caddy do")
-	listen := flag.String("listen", "localhost:8082", "address to serve on")
+	flag.StringVar(&c.listen, "listen", "localhost:8082", "address to serve on")
 	flag.CommandLine.SetOutput(io.Discard) // what it says of a slip repeats what was typed, and that may be a key
 	flag.Usage = func() { flag.CommandLine.SetOutput(os.Stderr); flag.PrintDefaults() }
 	flag.Parse()
-	g, err := c.gate(context.Background())
-	if err == nil {
-		err = (&http.Server{Addr: *listen, Handler: g, ReadHeaderTimeout: 10 * time.Second}).ListenAndServe()
+	if flag.NArg() > 0 {
+		flag.Usage()
+		os.Exit(2)
 	}
-	fmt.Fprintln(os.Stderr, "forwardauth:", err)
+	slog.SetDefault(slog.New(slog.NewTextHandler(os.Stderr, nil)))
+	slog.Error("forwardauth failed", "error", c.serve(context.Background()))
 	os.Exit(1)
+}
+
+func (c config) serve(ctx context.Context) error {
+	g, err := c.gate(ctx)
+	if err != nil {
+		return err
+	}
+	listener, err := listen(c.listen)
+	if err != nil {
+		return err
+	}
+	slog.Info("serving", "address", listener.Addr().String())
+	return (&http.Server{Handler: g, ReadHeaderTimeout: 10 * time.Second}).Serve(listener)
+}
+
+// listen leaves what was typed out of its error, for that may be a key.
+func listen(address string) (net.Listener, error) {
+	listener, err := net.Listen("tcp", address)
+	if e := (*os.SyscallError)(nil); errors.As(err, &e) {
+		return nil, fmt.Errorf("-listen: %w", e)
+	}
+	if err != nil {
+		return nil, errors.New("-listen is no address like localhost:8082")
+	}
+	return listener, nil
 }
 
 func (c config) gate(ctx context.Context) (*gate, error) {
 	prefix, err := netip.ParsePrefix(c.proxy)
 	if err != nil {
-		return nil, errors.New("-proxy is no prefix such as 127.0.0.1/32")
+		return nil, errors.New("-proxy is no range of addresses like 127.0.0.1/32") // its own error repeats it
 	}
 	verifier, err := proofs(ctx)
 	if err != nil {

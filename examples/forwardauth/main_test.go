@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/base64"
 	"io"
 	"net"
 	"net/http"
@@ -9,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -27,6 +29,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
+
+func TestMain(m *testing.M) { programtest.Main(m, main) }
 
 // world is an issuer, a client of it, and a gate that is not asked yet.
 type world struct {
@@ -326,5 +330,24 @@ func TestOnlyTheProxyIsHeard(t *testing.T) {
 		recorder := httptest.NewRecorder()
 		w.gate.ServeHTTP(recorder, r)
 		assert.Equal(t, c.status, recorder.Code, name)
+	}
+}
+
+// A key is passed in the wrong argument.
+func TestMisplacedKeyIsNotPrinted(t *testing.T) {
+	const line = "MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g"
+	const text = "-----BEGIN PRIVATE KEY-----\n" + line + "\n-----END PRIVATE KEY-----"
+	complete := []string{"-issuer", "https://as.example.no", "-audience", "a", "-url", "https://api.example.no", "-listen", "127.0.0.1:0"}
+	for _, key := range []string{text, line, base64.StdEncoding.EncodeToString([]byte(text))} {
+		for _, args := range [][]string{
+			{"-" + key}, {key}, {"-url=", key}, {"-keys=" + key}, {"-plain-type=" + key}, {"-plain-type", key}, {"-x-forwarded=" + key},
+			{"-issuer", key}, {"-url", key}, {"-proxy", key}, {"-proxy", key + "/32"}, {"-listen", key}, {"-listen", key + ":0"},
+		} {
+			out, err := programtest.Self(append(slices.Clone(complete), args...)...).CombinedOutput()
+			require.Error(t, err)
+			for _, piece := range []string{line[20:40], key[len(key)-40 : len(key)-20]} {
+				assert.NotContains(t, string(out), piece, args[0])
+			}
+		}
 	}
 }

@@ -80,7 +80,7 @@ func run(ctx context.Context, log *slog.Logger, c config, key *keys.Key, unread 
 	if err := adopt(ctx, rotator, key, unread); err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", c.listen)
+	listener, err := listen(c.listen)
 	if err != nil {
 		return err
 	}
@@ -108,4 +108,16 @@ func run(ctx context.Context, log *slog.Logger, c config, key *keys.Key, unread 
 		}
 	}
 	return nil
+}
+
+// listen leaves what was typed out of its error, for that may be a key.
+func listen(address string) (net.Listener, error) {
+	listener, err := net.Listen("tcp", address)
+	if e := (*os.SyscallError)(nil); errors.As(err, &e) {
+		return nil, fmt.Errorf("-listen: %w", e)
+	}
+	if err != nil {
+		return nil, errors.New("-listen is no address like localhost:8080")
+	}
+	return listener, nil
 }

@@ -196,12 +196,19 @@ func TestExitsWithoutOptions(t *testing.T) {
 // A key is passed in the wrong argument.
 func TestMisplacedKeyIsNotPrinted(t *testing.T) {
 	t.Parallel()
-	const key = "-----BEGIN PRIVATE KEY-----\nMIGHAgEAMBMGByqGSM49AgEGCCqGSM49\n-----END PRIVATE KEY-----"
-	complete := []string{"-client", "x", "-scope", "x", "-api", "https://x", "-state", filepath.Join(t.TempDir(), "state")}
-	for _, args := range [][]string{{"-key=", key}, {"-key", key}, {"-" + key}, {key}, {"-keys=" + key}, {"-overlap", key}} {
-		said := fails(t, append(slices.Clone(complete), args...)...)
-		assert.NotContains(t, said, "MIGH")
-		assert.NotContains(t, said, "BEGIN")
+	const line = "MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g"
+	const text = "-----BEGIN PRIVATE KEY-----\n" + line + "\n-----END PRIVATE KEY-----"
+	complete := []string{"-client", "x", "-scope", "x", "-api", "https://x", "-state", filepath.Join(t.TempDir(), "state"), "-listen", "127.0.0.1:0"}
+	for _, key := range []string{text, line, base64.StdEncoding.EncodeToString([]byte(text))} {
+		for _, args := range [][]string{
+			{"-key=", key}, {"-key", key}, {"-" + key}, {key}, {"-keys=" + key}, {"-overlap", key}, {"-client", key}, {"-authority", key},
+			{"-base", key}, {"-scope", key}, {"-api", key}, {"-state", key}, {"-listen", key}, {"-listen", key + ":0"},
+		} {
+			said := fails(t, append(slices.Clone(complete), args...)...)
+			for _, piece := range []string{line[20:40], key[len(key)-40 : len(key)-20]} {
+				assert.NotContains(t, said, piece, args[0])
+			}
+		}
 	}
 }
 
