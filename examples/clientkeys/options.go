@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -66,7 +67,7 @@ func preset(value string, o option) option {
 }
 
 // The longest values, in characters. A key that lands in the wrong option is
-// longer, or of a form that no name has.
+// longer, or of a form that no name has ([isKey]).
 const (
 	maxName = 255
 	maxPath = 1024
@@ -116,8 +117,10 @@ const minHidden = 8
 func (in *input) nameValues(err error) error {
 	said := err.Error()
 	for _, o := range in.options {
-		if (o.form == pathForm || o.form == secretForm) && len(o.value) >= minHidden {
-			said = strings.ReplaceAll(said, o.value, "(--"+o.long+")")
+		for _, text := range []string{o.value, filepath.Clean(o.value)} {
+			if (o.form == pathForm || o.form == secretForm) && len(text) >= minHidden {
+				said = strings.ReplaceAll(said, text, "(--"+o.long+")")
+			}
 		}
 	}
 	if said == err.Error() {

@@ -2,38 +2,105 @@ package main
 
 import (
 	"bytes"
+	"crypto/ecdsa"
+	"crypto/rsa"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode/utf16"
 
+	"github.com/nokkel/nokkel/certs"
+	"github.com/nokkel/nokkel/certs/keystore"
 	"github.com/nokkel/nokkel/keys"
 	"github.com/nokkel/nokkel/keys/keystest"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
-// encodings returns one private key in every form that a file can hold, and that
-// "$(cat key)" can put into an argument.
-func encodings(t *testing.T) map[string]string {
+// formsPassword is that of the keystores among the forms of a key.
+const formsPassword = "changeit"
+
+var keystores = map[string]func(key *keys.Key, alias, password string) ([]byte, error){
+	"PKCS#12": keystore.MarshalPKCS12, "legacy PKCS#12": keystore.MarshalLegacyPKCS12, "JKS": keystore.MarshalJKS,
+}
+
+// forms returns one private key in every form that a file can hold, and that
+// "$(cat key)" or "$(base64 key)" can put into an argument.
+func forms(t *testing.T, alg keys.Algorithm) map[string]string {
 	t.Helper()
-	key := keystest.Key(t, keys.ES256)
-	pem, err := key.PrivatePEM()
+	key := keystest.Key(t, alg)
+	text, err := key.PrivatePEM()
 	require.NoError(t, err)
-	short, err := keystest.Key(t, keys.EdDSA).PrivatePEM() // in base64 not longer than a name may be
-	require.NoError(t, err)
+	block, _ := pem.Decode(text)
 	jwk, err := key.PrivateJWK()
 	require.NoError(t, err)
-	text, err := json.Marshal(string(jwk))
-	require.NoError(t, err)
-	body := strings.Split(strings.TrimSpace(string(pem)), "\n")
-	return map[string]string{
-		"PEM": strings.TrimSpace(string(pem)), "JWK": string(jwk), "JSON string": string(text),
-		"escaped": strings.ReplaceAll(string(jwk), `"`, `\u0022`), "base64": base64.StdEncoding.EncodeToString(jwk),
-		"PEM in base64": base64.StdEncoding.EncodeToString(short), "DER in base64": strings.Join(body[1:len(body)-1], ""),
+	all := map[string]string{
+		"PEM": strings.TrimSpace(string(text)), "JWK": string(jwk), "JWKS": `{"keys":[` + string(jwk) + `]}`,
+		"PEM after other lines": "Bag Attributes\n    friendlyName: mine\n" + string(text),
+		"escaped quotes":        strings.ReplaceAll(string(jwk), `"`, `\u0022`), "escaped name": strings.Replace(string(jwk), `"kty"`, `"\u006bty"`, 1),
 	}
+	switch k := key.Signer().(type) {
+	case *ecdsa.PrivateKey:
+		der, err := x509.MarshalECPrivateKey(k)
+		require.NoError(t, err)
+		all["SEC 1"] = string(pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der}))
+	case *rsa.PrivateKey:
+		all["PKCS#1"] = string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(k)}))
+	}
+	data := map[string][]byte{"DER": block.Bytes}
+	for name, text := range maps.Clone(all) {
+		quoted, err := json.Marshal(text)
+		require.NoError(t, err)
+		all[name+" in a JSON string"] = string(quoted)
+		data[name], data[name+" in a JSON string"], data[name+" in UTF-16"] = []byte(text), quoted, inUTF16(text)
+	}
+	for name, content := range data {
+		once := base64.StdEncoding.EncodeToString(content)
+		all[name+" in base64"] = once
+		all[name+" in base64url"] = base64.RawURLEncoding.EncodeToString(content)
+		all[name+" in base64 twice"] = base64.StdEncoding.EncodeToString([]byte(once))
+	}
+	der := all["DER in base64"]
+	all["JWK, everything escaped"], all["DER in base64, everything escaped"] = escaped16(string(jwk)), escaped16(der)
+	all["DER in base64 after an escape"] = `\n` + der
+	key, err = certs.SelfSign(t.Context(), key, certs.Template{Subject: pkix.Name{CommonName: "mine"}})
+	require.NoError(t, err)
+	for name, marshal := range keystores {
+		store, err := marshal(key, "mine", formsPassword)
+		require.NoError(t, err)
+		all[name+" in base64"] = base64.StdEncoding.EncodeToString(store)
+	}
+	for form, text := range all {
+		_, err := keystore.ParseKey([]byte(text), "", formsPassword)
+		require.NoError(t, err, form)
+	}
+	return all
+}
+
+// escaped16 escapes every character for a JSON string.
+func escaped16(text string) string {
+	var b strings.Builder
+	for _, r := range text {
+		fmt.Fprintf(&b, `\u%04x`, r)
+	}
+	return b.String()
+}
+
+func inUTF16(text string) []byte {
+	b := []byte{0xff, 0xfe}
+	for _, unit := range utf16.Encode([]rune(text)) {
+		b = binary.LittleEndian.AppendUint16(b, unit)
+	}
+	return b
 }
 
 // leaks reports whether the output holds any 12 consecutive characters of a
@@ -41,8 +108,8 @@ func encodings(t *testing.T) map[string]string {
 func leaks(printed, secret string) bool {
 	secret = strings.NewReplacer("-----BEGIN PRIVATE KEY-----", "", "-----END PRIVATE KEY-----", "", "\n", "").Replace(secret)
 	printed = strings.ReplaceAll(printed, "\n", "")
-	for i := range len(secret) - 12 {
-		if strings.Contains(printed, secret[i:i+12]) {
+	for i := range len(printed) - 11 {
+		if strings.Contains(secret, printed[i:i+12]) {
 			return true
 		}
 	}
@@ -51,7 +118,7 @@ func leaks(printed, secret string) bool {
 
 func TestMisplacedKeyIsNotPrinted(t *testing.T) {
 	t.Chdir(t.TempDir())
-	for form, key := range encodings(t) {
+	for form, key := range forms(t, keys.EdDSA) { // the shortest
 		for name, c := range map[string]struct {
 			args []string
 			says string
@@ -73,9 +140,9 @@ func TestMisplacedKeyIsNotPrinted(t *testing.T) {
 			"after a system":                  {[]string{"keycloak", key}, "unknown or incomplete command (see: clientkeys help keycloak)"},
 			"after help":                      {[]string{"help", key}, ""},
 			"the client's id":                 {[]string{"updateclientkey", "-c", key}, "--ClientId"},
-			"the path of the key":             {[]string{"updateclientkey", "-ep", key}, "--ExistingPrivateJwkPath looks like a key"},
+			"the path of the key":             {[]string{"updateclientkey", "-ep", key}, "--ExistingPrivateJwkPath "},
 			"a URL":                           {[]string{"updateclientkey", "-a", key}, "--AuthorityUrl is no URL like"},
-			"a directory":                     {[]string{"generatejsonwebkey", "-n", "x", "-alg", "ES256", "-d", key}, "--KeyDirectory looks like a key"},
+			"a directory":                     {[]string{"generatejsonwebkey", "-n", "x", "-alg", "ES256", "-d", key}, "--KeyDirectory "},
 			"a file name":                     {[]string{"generatejsonwebkey", "-alg", "ES256", "-n", key}, "--KeyFileNamePrefix"},
 			"a key id":                        {[]string{"generatejsonwebkey", "-n", "x", "-alg", "ES256", "-k", key}, "--KeyCustomKid"},
 		} {
@@ -94,19 +161,33 @@ func TestMisplacedKeyIsNotPrinted(t *testing.T) {
 	}
 }
 
-// TestNoOptionPrintsAKey passes each form of a key to each option of each
-// command.
+// TestNoOptionPrintsAKey passes each form of a key to each option. One that is not
+// for a key refuses it there, before a command can use it.
 func TestNoOptionPrintsAKey(t *testing.T) {
 	t.Chdir(t.TempDir())
-	for form, key := range encodings(t) {
-		for _, cmd := range commands() {
-			for _, opt := range cmd.options {
-				for _, args := range [][]string{{"--" + opt.long, key}, {"-" + opt.long + "=" + key}, {"--" + opt.long + "=", key}, {"--" + opt.long + key}} {
+	type place struct {
+		cmd command
+		opt option
+	}
+	places := make(map[string]place) // by option: those of one name are alike
+	for _, cmd := range commands() {
+		for _, opt := range cmd.options {
+			places[opt.long] = place{cmd, opt}
+		}
+	}
+	for _, alg := range []keys.Algorithm{keys.EdDSA, keys.ES256, keys.RS256} {
+		for form, key := range forms(t, alg) {
+			require.True(t, isKey(key), "%s %s", alg, form)
+			for name, at := range places {
+				for _, args := range [][]string{{"--" + name, key}, {"-" + name + "=" + key}, {"--" + name + "=", key}, {"--" + name + key}} {
 					var out, errs bytes.Buffer
 					c := &console{in: strings.NewReader(""), out: &out, err: &errs, env: os.Getenv}
-					err := cmd.execute(t.Context(), c, args)
+					err := at.cmd.execute(t.Context(), c, args)
 					require.Error(t, err)
-					require.False(t, leaks(out.String()+errs.String()+err.Error(), key), "%s of %s: %s", form, cmd.name, args[0][:3])
+					require.False(t, leaks(out.String()+errs.String()+err.Error(), key), "%s %s: %s", alg, form, args[0][:3])
+					if at.opt.form != secretForm {
+						require.NotContains(t, err.Error(), "missing", "%s %s: --%s", alg, form, name)
+					}
 				}
 			}
 		}
@@ -118,6 +199,12 @@ func TestOrdinaryValuesAreNotKeys(t *testing.T) {
 	for _, value := range []string{
 		"", "my-client", "3d1c9fb2-5a41-4e2c-9b61-1b1f0c9ce1c4", "/var/lib/app/key", "Åse Østby AS", "C:\\keys\\mine", "0oa2o0xeoZ1aBcDeF5d7",
 		strings.Repeat("0123456789", 12), strings.Repeat("a", maxName), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", "eyJ",
+		"my-organisation-my-department-my-application-in-production-in-region-north", // base64 as well, of garbage
+		"/var/lib/my-organisation/my-department/my-application/production/clientkeys/state",
+		`\\nas\backup\my-organisation\my-department\my-application\production\state`, `\\server\share\my-organisation\my-department\my-application\production\key`,
+		`C:\Users\Åse\AppData\Local\my-organisation\my-department\my-application\production\key.json`,
+		"https://my-organisation.example.no/my-department/my-application/production/client", strings.Repeat("nhn:patients/read ", 10),
+		"47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU", "z4PhNX7vuL3xVChQ1m2AB9Yg5AULVxXcg_SpIdNs6c5H0NE8XYXysP-DGNKHfuwvY7kxvUdBeoGlODJ6-SfaPg", // thumbprints
 	} {
 		assert.False(t, isKey(value), value)
 	}
@@ -129,7 +216,7 @@ func TestErrorsNameTheOptionNotThePath(t *testing.T) {
 	require.NoError(t, os.WriteFile(dir, nil, 0o600))
 	for option, args := range map[string][]string{
 		"--StateDirectory": {"state", "show", "-s", dir + "/x"},
-		"--KeyDirectory":   {"generatejsonwebkey", "-n", "x", "-alg", "ES256", "-d", dir + "/x"},
+		"--KeyDirectory":   {"generatejsonwebkey", "-n", "x", "-alg", "ES256", "-d", dir + "//x"}, // which is mended before it is used
 	} {
 		r := invoke(t, "", args...)
 		assertFails(t, r, option)
