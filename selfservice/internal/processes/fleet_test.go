@@ -113,7 +113,7 @@ func rowsRead(t *testing.T, db *sql.DB, table string) (n int) {
 // processes read is proportional to those, and each of those is rotated once.
 func TestFleetOfManyInPostgreSQL(t *testing.T) {
 	const clients = 100_000
-	const most = 40 // rows and index entries read for one rotation
+	const most = 80 // rows and index entries read for one rotation, three times the usual number
 	p := place{DSN: postgres(t), Table: "nokkel_" + strings.ToLower(rand.Text())}
 	db, err := sql.Open("pgx", p.DSN)
 	require.NoError(t, err)
@@ -169,11 +169,13 @@ func TestFleetOfManyInPostgreSQL(t *testing.T) {
 			due, clients, reports[0].Rotated, reports[1].Rotated, reports[2].Rotated, read, time.Since(start).Round(time.Millisecond))
 		assert.Equal(t, due, looked)
 		assert.Equal(t, due, rotated)
-		// A process may read dead index entries, which the first to meet one marks.
-		// Planning a statement reads the ends of an index too.
+		// A process may read dead index entries, which the first to meet one marks,
+		// unless some session (autovacuum, for one) still has an older snapshot: then
+		// the next pass meets them again. Planning a statement reads the ends of an
+		// index too.
 		assert.LessOrEqual(t, read, most*due+replicas*dead+100)
 		assert.GreaterOrEqual(t, read, due, "the count works")
-		dead = 3 * due
+		dead += 3 * due
 		registrations += due
 		assert.Equal(t, registrations, server.Counts().Registrations)
 	}
