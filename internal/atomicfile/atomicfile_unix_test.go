@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -41,7 +42,9 @@ func TestWriteChangesTheModeOfNoOtherFile(t *testing.T) {
 	dir := t.TempDir()
 	private, public, swap := filepath.Join(dir, "private"), filepath.Join(dir, "public"), filepath.Join(dir, "swap")
 	require.NoError(t, atomicfile.Write(private, []byte("secret"), 0o600, false))
-	stop, done, swaps := make(chan struct{}), make(chan struct{}), 0
+	const enough = 1000
+	var swaps atomic.Int64
+	stop, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
 		for {
@@ -51,21 +54,21 @@ func TestWriteChangesTheModeOfNoOtherFile(t *testing.T) {
 			default:
 				os.Remove(swap)
 				if os.Link(private, swap) == nil && os.Rename(swap, public) == nil {
-					swaps++
+					swaps.Add(1)
 				}
 				os.Remove(public)
 				os.Symlink(private, public)
 			}
 		}
 	}()
-	for range 100 {
+	for start := time.Now(); swaps.Load() < enough && time.Since(start) < time.Minute; {
 		if err := atomicfile.Write(public, []byte("public"), 0o644, true); err != nil {
 			require.ErrorIs(t, err, fs.ErrNotExist) // the adversary may remove it
 		}
 	}
 	close(stop)
 	<-done
-	require.NotZero(t, swaps)
+	require.GreaterOrEqual(t, swaps.Load(), int64(enough))
 	info, err := os.Stat(private)
 	require.NoError(t, err)
 	assert.Equal(t, fs.FileMode(0o600), info.Mode())
